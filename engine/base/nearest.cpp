@@ -1,0 +1,60 @@
+#include "engine/base/nearest.hpp"
+
+#include <algorithm>
+#include <vector>
+
+namespace lockstep {
+
+namespace {
+
+// An edit costs two, so that a letter in the wrong case can cost less: "KB" is nearer to "kB" than
+// to "MB".
+constexpr std::size_t edit = 2;
+
+// Not std::tolower, which asks the locale.
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+std::size_t substitution(char a, char b) {
+  if (a == b) return 0;
+  return lower(a) == lower(b) ? 1 : edit;
+}
+
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j * edit;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    row[0] = i * edit;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      row[j] = std::min(
+          {last[j] + edit, row[j - 1] + edit, last[j - 1] + substitution(a[i - 1], b[j - 1])});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        row[j] = std::min(row[j], before[j - 2] + edit);
+      }
+    }
+    std::swap(before, last);
+    std::swap(last, row);
+  }
+  return last[b.size()];
+}
+
+}  // namespace
+
+std::string nearest_name(std::string_view name, std::span<const std::string_view> known) {
+  std::string_view best;
+  std::size_t best_distance = 0;
+  for (const std::string_view candidate : known) {
+    const std::size_t length = std::max(name.size(), candidate.size());
+    const std::size_t d = distance(name, candidate);
+    // One edit in three letters, but never all of the letters.
+    const bool near = d <= edit * std::max<std::size_t>(1, length / 3) && d < edit * length;
+    if (near && (best.empty() || d < best_distance)) {
+      best = candidate;
+      best_distance = d;
+    }
+  }
+  return std::string(best);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace lockstep {
+
+/// The known name closest to `name` by edit distance (Damerau-Levenshtein, optimal string
+/// alignment; a letter in the wrong case is half an edit), or "" when none is near enough to be
+/// what was meant: at most one edit in three letters, or one. Ties: the earlier in `known`.
+std::string nearest_name(std::string_view name, std::span<const std::string_view> known);
+
+}  // namespace lockstep

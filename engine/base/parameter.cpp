@@ -1,0 +1,221 @@
+#include "engine/base/parameter.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+
+#include "engine/base/error.hpp"
+#include "engine/base/nearest.hpp"
+#include "engine/base/text.hpp"
+
+namespace lockstep {
+
+namespace {
+
+// Beyond it not every whole number is a double.
+constexpr double greatest_count = 0x1p53;
+// A row's maximum from here on means "no bound".
+constexpr double unbounded = 1e300;
+
+std::string joined_words(const Parameter& row) {
+  std::string text;
+  for (const std::string_view word : row.words) {
+    text += (text.empty() ? "" : " | ") + std::string(word);
+  }
+  return text;
+}
+
+std::string range_text(const Parameter& row) {
+  const auto value = [&](double v) {
+    return row.type == ValueType::count ? format_number(v) : format_quantity(v, row.dimension);
+  };
+  const bool open_end = row.maximum >= unbounded;
+  if (!row.minimum_is_legal) {
+    return "> " + value(row.minimum) + (open_end ? "" : ", <= " + value(row.maximum));
+  }
+  return open_end ? ">= " + value(row.minimum) : value(row.minimum) + " .. " + value(row.maximum);
+}
+
+[[noreturn]] void refuse_range(const Parameter& row, const std::string& problem) {
+  throw InputError(problem + " is out of range (allowed: " + allowed_text(row) +
+                   ") write a value within");
+}
+
+bool in_range(const Parameter& row, double value) {
+  const bool above = row.minimum_is_legal ? value >= row.minimum : value > row.minimum;
+  return above && value <= row.maximum;
+}
+
+/// Every value that a sampler can draw is one that could have been written.
+void check_support(const Parameter& row, std::string_view text, const Distribution& law) {
+  for (const double value : {law.quantile(0x1p-53), law.quantile(1 - 0x1p-53)}) {
+    if (in_range(row, value)) continue;
+    refuse_range(row,
+                 in_quotes(text) + " can reach " + format_quantity(value, row.dimension) + " and");
+  }
+}
+
+Value read_law(const Parameter& row, std::string_view text, const std::string& directory) {
+  const Distribution law = Distribution::parse(text, row.dimension, directory);
+  check_support(row, text, law);
+  return {law, law.text()};
+}
+
+Value read_real(const Parameter& row, std::string_view text, const std::string& directory) {
+  if (text.find('(') != std::string_view::npos) {
+    if (row.shapes_arrays) {
+      throw InputError(in_quotes(text) +
+                       " is a law (sizes depend on this parameter, so that it cannot be "
+                       "uncertain) write one value, or sweep it; allowed: " +
+                       allowed_text(row));
+    }
+    Value value = read_law(row, text, directory);
+    const Distribution& law = std::get<Distribution>(value.data);
+    if (!law.is_constant()) return value;
+    const double only = law.mean();
+    return {only, format_canonical(only, row.dimension)};
+  }
+  const double value = parse_quantity(text, row.dimension);
+  if (!in_range(row, value)) refuse_range(row, in_quotes(text));
+  return {value, format_canonical(value, row.dimension)};
+}
+
+Value read_count(const Parameter& row, std::string_view text) {
+  const double value = parse_quantity(text, Dimension::none);
+  if (value != std::floor(value) || std::fabs(value) > greatest_count) {
+    throw InputError(
+        in_quotes(text) +
+        " is not a whole number up to 2^53 (a count is due) allowed: " + allowed_text(row));
+  }
+  if (!in_range(row, value)) refuse_range(row, in_quotes(text));
+  return {value, std::to_string(static_cast<std::int64_t>(value))};
+}
+
+/// A word where no number starts, so that "atuo" is not blamed for missing digits.
+bool looks_like_word(std::string_view text) {
+  const bool letter = (text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z');
+  return letter && text.find('(') == std::string_view::npos;
+}
+
+[[noreturn]] void refuse_word(const Parameter& row, std::string_view text) {
+  const std::string near = nearest_name(text, row.words);
+  throw InputError(in_quotes(text) + " is not known here (allowed: " + allowed_text(row) + ") " +
+                   (near.empty() ? "choose one of them" : "did you mean " + near + "?"));
+}
+
+/// Always on: a wrong key would otherwise read a wrong model silently. Happens at planning time,
+/// never in a kernel.
+[[noreturn]] void programming_error(std::string_view problem, std::string_view key) {
+  std::fprintf(stderr, "programming error: parameter '%.*s' %.*s\n", static_cast<int>(key.size()),
+               key.data(), static_cast<int>(problem.size()), problem.data());
+  std::abort();
+}
+
+double number_of(const Value& value, std::string_view key) {
+  if (const double* number = std::get_if<double>(&value.data)) return *number;
+  if (const auto* law = std::get_if<Distribution>(&value.data)) return law->mean();
+  programming_error("has no number", key);
+}
+
+bool holds_number(const Value& value) {
+  return std::holds_alternative<double>(value.data) ||
+         std::holds_alternative<Distribution>(value.data);
+}
+
+std::int64_t count_of(const Value& value, std::string_view key) {
+  const double* number = std::get_if<double>(&value.data);
+  if (number == nullptr || *number != std::floor(*number)) {
+    programming_error("is not a count", key);
+  }
+  return static_cast<std::int64_t>(*number);
+}
+
+}  // namespace
+
+std::string allowed_text(const Parameter& row) {
+  if (row.type == ValueType::choice) return joined_words(row);
+  if (row.type == ValueType::text) {
+    return joined_words(row);
+  }
+  std::string text = range_text(row);
+  if (row.type == ValueType::count) text = "a whole number " + text;
+  if (row.type == ValueType::law) text = "a law or value " + text;
+  return row.words.empty() ? text : text + " | " + joined_words(row);
+}
+
+Value parse_value(const Parameter& row, std::string_view text, const std::string& directory) {
+  const std::string_view all = trimmed(text);
+  if (all.empty()) {
+    throw InputError("the value is empty (a key needs one) write it, or remove the line");
+  }
+  if (row.type == ValueType::text ||
+      std::find(row.words.begin(), row.words.end(), all) != row.words.end()) {
+    return {std::string(all), std::string(all)};
+  }
+  // A law row knows words of its own, the names of distributions: there only a near miss counts.
+  const bool near_word =
+      row.type != ValueType::law || (all != "none" && !nearest_name(all, row.words).empty());
+  const bool word_due =
+      row.type == ValueType::choice || (!row.words.empty() && looks_like_word(all) && near_word);
+  if (word_due) refuse_word(row, all);
+  if (row.type == ValueType::count) return read_count(row, all);
+  if (row.type == ValueType::law) return read_law(row, all, directory);
+  return read_real(row, all, directory);
+}
+
+const Value* Values::find(std::string_view key) const {
+  const auto found = values_.find(key);
+  return found == values_.end() ? nullptr : &found->second;
+}
+
+const Value& Values::get(std::string_view key) const {
+  const Value* value = find(key);
+  if (value == nullptr) programming_error("is not declared by any row", key);
+  return *value;
+}
+
+bool Values::has(std::string_view key) const {
+  const Value* value = find(key);
+  return value != nullptr && !std::holds_alternative<std::monostate>(value->data);
+}
+
+double Values::real(std::string_view key) const {
+  return number_of(get(key), key);
+}
+
+std::int64_t Values::count(std::string_view key) const {
+  return count_of(get(key), key);
+}
+
+std::optional<double> Values::optional_real(std::string_view key) const {
+  const Value* value = find(key);
+  if (value == nullptr || !holds_number(*value)) return std::nullopt;
+  return number_of(*value, key);
+}
+
+std::optional<std::int64_t> Values::optional_count(std::string_view key) const {
+  const Value* value = find(key);
+  if (value == nullptr || !holds_number(*value)) return std::nullopt;
+  return count_of(*value, key);
+}
+
+const std::string& Values::text(std::string_view key) const {
+  static const std::string absent;
+  const Value& value = get(key);
+  if (const auto* text = std::get_if<std::string>(&value.data)) return *text;
+  if (!std::holds_alternative<std::monostate>(value.data)) programming_error("is not text", key);
+  return absent;
+}
+
+bool Values::is_word(std::string_view key, std::string_view word) const {
+  const auto* text = std::get_if<std::string>(&get(key).data);
+  return text != nullptr && *text == word;
+}
+
+const Distribution& Values::law(std::string_view key) const {
+  if (const auto* law = std::get_if<Distribution>(&get(key).data)) return *law;
+  programming_error("is not a law", key);
+}
+
+}  // namespace lockstep

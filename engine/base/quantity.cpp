@@ -1,0 +1,264 @@
+#include "engine/base/quantity.hpp"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <optional>
+#include <span>
+#include <system_error>
+#include <vector>
+
+#include "engine/base/error.hpp"
+#include "engine/base/nearest.hpp"
+#include "engine/base/text.hpp"
+
+namespace lockstep {
+
+namespace {
+
+/// One unit: SI value = number * multiplier / divisor. Both are whole, so that "5us" is the double
+/// nearest to 5e-6, not a product of rounded numbers.
+struct Unit {
+  std::string_view name;
+  double multiplier = 1;
+  double divisor = 1;
+  bool written = false;  ///< format_quantity may choose it
+};
+
+struct UnitFamily {
+  Dimension dimension;
+  std::string_view symbol;     ///< of the SI unit, for people
+  std::string_view what;       ///< in messages: "a time is due"
+  std::string_view canonical;  ///< the SI unit as a user writes it
+  std::string_view accepted;
+  std::vector<Unit> units;
+};
+
+constexpr double kibi = 1024;
+
+/// All units; `accepted` repeats their names in order, which a test compares.
+std::span<const UnitFamily> families() {
+  static const std::vector<UnitFamily> table = {
+      {Dimension::none, "1", "a bare number", "", "", {{"", 1, 1, true}}},
+      {Dimension::time,
+       "s",
+       "a time",
+       "s",
+       "ns us ms s min h d",
+       {{"ns", 1, 1e9, true},
+        {"us", 1, 1e6, true},
+        {"ms", 1, 1e3, true},
+        {"s", 1, 1, true},
+        {"min", 60, 1, true},
+        {"h", 3600, 1, true},
+        {"d", 86400, 1, true}}},
+      {Dimension::bytes,
+       "B",
+       "a size",
+       "B",
+       "B kB MB GB TB KiB MiB GiB TiB bit kbit Mbit Gbit Tbit",
+       {{"B", 1, 1, true},
+        {"kB", 1e3, 1, true},
+        {"MB", 1e6, 1, true},
+        {"GB", 1e9, 1, true},
+        {"TB", 1e12, 1, true},
+        {"KiB", kibi, 1, true},
+        {"MiB", kibi * kibi, 1, true},
+        {"GiB", kibi * kibi * kibi, 1, true},
+        {"TiB", kibi * kibi * kibi * kibi, 1, true},
+        {"bit", 1, 8},
+        {"kbit", 1e3, 8},
+        {"Mbit", 1e6, 8},
+        {"Gbit", 1e9, 8},
+        {"Tbit", 1e12, 8}}},
+      {Dimension::bandwidth,
+       "B/s",
+       "a bandwidth",
+       "B/s",
+       "B/s kB/s MB/s GB/s TB/s KiB/s MiB/s GiB/s TiB/s bit/s kbit/s Mbit/s Gbit/s Tbit/s",
+       {{"B/s", 1, 1, true},
+        {"kB/s", 1e3, 1, true},
+        {"MB/s", 1e6, 1, true},
+        {"GB/s", 1e9, 1, true},
+        {"TB/s", 1e12, 1, true},
+        {"KiB/s", kibi, 1},
+        {"MiB/s", kibi * kibi, 1},
+        {"GiB/s", kibi * kibi * kibi, 1},
+        {"TiB/s", kibi * kibi * kibi * kibi, 1},
+        {"bit/s", 1, 8},
+        {"kbit/s", 1e3, 8},
+        {"Mbit/s", 1e6, 8},
+        {"Gbit/s", 1e9, 8},
+        {"Tbit/s", 1e12, 8}}},
+      {Dimension::power,
+       "W",
+       "a power",
+       "W",
+       "W kW MW",
+       {{"W", 1, 1, true}, {"kW", 1e3, 1, true}, {"MW", 1e6, 1, true}}},
+      {Dimension::energy, "J", "an energy", "J", "J", {{"J", 1, 1, true}}},
+      {Dimension::rate,
+       "1/s",
+       "a rate",
+       "/s",
+       "/s /min /h /d",
+       {{"/s", 1, 1, true}, {"/min", 1, 60, true}, {"/h", 1, 3600, true}, {"/d", 1, 86400, true}}},
+      {Dimension::steps, "step", "a number of steps", "step", "step", {{"step", 1, 1, true}}},
+  };
+  return table;
+}
+
+const UnitFamily& family(Dimension dimension) {
+  return families()[static_cast<std::size_t>(dimension)];
+}
+
+const Unit* find_unit(const UnitFamily& of, std::string_view name) {
+  for (const Unit& unit : of.units) {
+    if (unit.name == name) return &unit;
+  }
+  return nullptr;
+}
+
+double to_si(double number, const Unit& unit) {
+  return number * unit.multiplier / unit.divisor;
+}
+
+/// "units: ns us ms", or what to do where none is due.
+std::string unit_list(const UnitFamily& due) {
+  return "units: " + std::string(due.accepted);
+}
+
+[[noreturn]] void refuse_unit(std::string_view text, std::string_view number, std::string_view unit,
+                              const UnitFamily& due) {
+  if (unit.empty()) {
+    const std::string& example =
+        std::string(due.units.size() > 1 ? due.units[1].name : due.units[0].name);
+    throw InputError(in_quotes(text) + " has no unit (" + std::string(due.what) +
+                     " is due) write for example " + std::string(number) + example + "; " +
+                     unit_list(due));
+  }
+  if (due.dimension == Dimension::none) {
+    throw InputError(in_quotes(text) + " is not a bare number (" + in_quotes(unit) +
+                     " follows it and no unit is due) write for example " + std::string(number));
+  }
+  for (const UnitFamily& other : families()) {
+    if (find_unit(other, unit) == nullptr) continue;
+    throw InputError(in_quotes(text) + " has the wrong unit (" + in_quotes(unit) + " is " +
+                     std::string(other.what) + "'s; " + std::string(due.what) + " is due) " +
+                     unit_list(due));
+  }
+  std::vector<std::string_view> names;
+  for (const Unit& known : due.units) names.push_back(known.name);
+  const std::string near = nearest_name(unit, names);
+  throw InputError(in_quotes(text) + " has an unknown unit (" + in_quotes(unit) + "; " +
+                   std::string(due.what) + " is due) " +
+                   (near.empty() ? "" : "did you mean " + near + "? ") + unit_list(due));
+}
+
+struct Number {
+  double value;
+  std::size_t length;
+};
+
+Number read_number(std::string_view text) {
+  // from_chars knows no locale, but reads "inf" and "nan".
+  const std::size_t digit = text.starts_with('-') ? 1 : 0;
+  const bool starts =
+      digit < text.size() && ((text[digit] >= '0' && text[digit] <= '9') || text[digit] == '.');
+  Number number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number.value);
+  if (!starts || error == std::errc::invalid_argument) {
+    throw InputError(in_quotes(text) + " is not a number (digits are due) write for example 1.5e3");
+  }
+  if (error == std::errc::result_out_of_range) {
+    throw InputError(in_quotes(text) +
+                     " is out of range (the largest number is 1.8e308, the smallest "
+                     "2.2e-308) write a number between");
+  }
+  number.length = static_cast<std::size_t>(end - text.data());
+  return number;
+}
+
+/// The shortest `value` (SI) in `unit` that reads back as the same, if some double next to
+/// value / unit does.
+std::optional<std::string> written_in(double value, const Unit& unit) {
+  const double number = value / unit.multiplier * unit.divisor;
+  std::optional<std::string> best;
+  for (const double candidate :
+       {number, std::nextafter(number, 0.0), std::nextafter(number, 2 * number)}) {
+    if (to_si(candidate, unit) != value) continue;
+    const std::string text = format_number(candidate) + std::string(unit.name);
+    if (!best || text.size() < best->size()) best = text;
+  }
+  return best;
+}
+
+}  // namespace
+
+std::string_view unit_symbol(Dimension dimension) {
+  return family(dimension).symbol;
+}
+
+std::string_view accepted_units(Dimension dimension) {
+  return family(dimension).accepted;
+}
+
+double parse_quantity(std::string_view text, Dimension dimension) {
+  const UnitFamily& due = family(dimension);
+  const std::string_view all = trimmed(text);
+  if (all.empty()) {
+    throw InputError("'' is empty (" + std::string(due.what) + " is due) write for example 1" +
+                     std::string(due.canonical));
+  }
+  const Number number = read_number(all);
+  const std::string_view unit_text = trimmed(all.substr(number.length));
+  const Unit* unit = find_unit(due, unit_text);
+  if (unit == nullptr) refuse_unit(all, all.substr(0, number.length), unit_text, due);
+  const double value = to_si(number.value, *unit);
+  if (!std::isfinite(value)) {
+    throw InputError(in_quotes(all) + " is too large (the largest number is 1.8e308 " +
+                     std::string(due.symbol) + ") write a smaller one");
+  }
+  return value;
+}
+
+std::string format_number(double value) {
+  std::array<char, 32> buffer;
+  const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
+  return std::string(buffer.data(), end);
+}
+
+std::string format_canonical(double value, Dimension dimension) {
+  // -0 and 0 are equal values.
+  return format_number(value + 0.0) + std::string(family(dimension).canonical);
+}
+
+std::string format_quantity(double value, Dimension dimension) {
+  const std::string plain = format_canonical(value, dimension);
+  if (value == 0 || !std::isfinite(value)) return plain;
+  // The shortest text among the units that leave a number of at least 1, the larger unit first;
+  // in the smallest where none does.
+  const Unit* smallest = nullptr;
+  std::string best;
+  double best_size = 0;
+  for (const Unit& unit : family(dimension).units) {
+    if (!unit.written) continue;
+    const double size = unit.multiplier / unit.divisor;
+    if (smallest == nullptr || size < smallest->multiplier / smallest->divisor) smallest = &unit;
+    if (std::fabs(value) < size) continue;
+    const std::optional<std::string> text = written_in(value, unit);
+    if (!text) continue;
+    const bool shorter = text->size() < best.size();
+    if (best.empty() || shorter || (text->size() == best.size() && size > best_size)) {
+      best = *text;
+      best_size = size;
+    }
+  }
+  if (best.empty()) {
+    const std::optional<std::string> text = written_in(value, *smallest);
+    if (text && text->size() <= plain.size()) best = *text;
+  }
+  return best.empty() ? plain : best;
+}
+
+}  // namespace lockstep

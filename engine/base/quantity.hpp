@@ -1,0 +1,43 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace lockstep {
+
+/// What a number counts. Inside the program every quantity is in the SI unit named here.
+enum class Dimension {
+  none,       ///< bare: counts, tokens, FLOPs, shares, factors
+  time,       ///< s
+  bytes,      ///< B
+  bandwidth,  ///< B/s
+  power,      ///< W
+  energy,     ///< J
+  rate,       ///< 1/s
+  steps,      ///< training steps ("50step")
+};
+
+/// SI unit symbol of a dimension ("s", "B", "B/s", "W", "J", "1/s", "step"; "1" for none).
+std::string_view unit_symbol(Dimension dimension);
+
+/// The units a user may write for a dimension, for messages and help ("ns us ms s min h d").
+std::string_view accepted_units(Dimension dimension);
+
+/// Reads "5us", "50 GiB/s", "6.5e-3/d", "405e9" as SI. `kB` is 1e3 B, `KiB` 1024 B, 8 bit = 1 B.
+/// The whole text must be used; infinities and NaN are refused, and so is a bare number (0 too)
+/// where a unit is due, and a unit where none is. Throws InputError ("problem (why) suggestion",
+/// without the key, which the caller knows).
+double parse_quantity(std::string_view text, Dimension dimension);
+
+/// Shortest text that `parse_quantity` reads back as the same double, in the unit a reader would
+/// choose ("5us", "53.6870912GB/s", "0.0065/d").
+std::string format_quantity(double value, Dimension dimension);
+
+/// The one text of a value for hashes and canonical names: shortest decimals and the SI unit as
+/// `parse_quantity` accepts it ("5e-06s", "0.5/s").
+std::string format_canonical(double value, Dimension dimension);
+
+/// Shortest decimal text of a bare double that reads back as the same double.
+std::string format_number(double value);
+
+}  // namespace lockstep

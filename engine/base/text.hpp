@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lockstep {
+
+/// The text without blanks, tabs and line ends at both ends.
+std::string_view trimmed(std::string_view text);
+
+/// 'text', for messages.
+std::string in_quotes(std::string_view text);
+
+/// The pieces between `separator`s that stand outside parentheses, each trimmed. "" has none.
+std::vector<std::string_view> split_outside_parentheses(std::string_view text, char separator);
+
+}  // namespace lockstep

@@ -1,0 +1,71 @@
+#include "engine/model/design_point.hpp"
+
+#include <algorithm>
+
+namespace lockstep {
+
+DesignPoint::DesignPoint(const Values& values, std::span<const TopologyKind* const> topologies,
+                         std::uint64_t seed)
+    : scenario_(scenario_from(values, topologies, seed)) {
+  const Job& job = scenario_.job;
+  const Placement placement = place(scenario_.fleet, seed);
+  const std::int64_t fitting = replicas_that_fit(scenario_.fleet, job.model_parallel());
+  const std::int64_t usable =
+      fitting == 0 ? 0 : scenario_.topology->usable_replicas(values, fitting, job.model_parallel());
+  layout_ = arrange(scenario_.fleet, placement, job.tensor, job.pipeline, usable);
+  work_ = share_work(job, scenario_.fleet, layout_);
+  const CollectiveRequest request{scenario_.fleet, layout_, scenario_.fabric, values,
+                                  job.gradient_bytes_per_chip()};
+  collective_ = scenario_.topology->make(request);
+  const double microbatches =
+      *std::max_element(work_.microbatches.begin(), work_.microbatches.end());
+  const double layers_per_stage = job.layers / static_cast<double>(job.pipeline);
+  synchronization_ = synchronization_cost(
+      job.tensor, scenario_.noise.operation_jitter,
+      job.synchronizations.value_or(std::max(1.0, 4 * layers_per_stage * microbatches)));
+  clipping_time_ = job.gradient_clipping ? collective_->scalar_all_reduce_time() : 0;
+  find_runs();
+  time_noise_free(request);
+}
+
+double DesignPoint::bubble(std::int64_t replica) const {
+  const Job& job = scenario_.job;
+  return static_cast<double>(job.pipeline - 1) /
+         (static_cast<double>(job.virtual_stages) *
+          work_.microbatches[static_cast<std::size_t>(replica)]);
+}
+
+void DesignPoint::find_runs() {
+  chips_by_generation_.assign(scenario_.fleet.generations.size(), 0);
+  runs_.resize(static_cast<std::size_t>(layout_.groups()));
+  for (std::int64_t g = 0; g < layout_.groups(); ++g)
+    for (std::int64_t r = 0; r < layout_.replicas; ++r) {
+      auto& runs = runs_[static_cast<std::size_t>(g)];
+      const std::uint8_t generation =
+          layout_.generation[static_cast<std::size_t>(layout_.at(g, r))];
+      if (runs.empty() || runs.back().generation != generation) runs.push_back({r, r, generation});
+      runs.back().end = r + 1;
+      chips_by_generation_[generation] += 1;
+    }
+}
+
+void DesignPoint::time_noise_free(const CollectiveRequest& request) {
+  const auto chips = static_cast<std::size_t>(layout_.chips());
+  const std::vector<double> ready(chips, 0.0);
+  std::vector<double> finish(chips);
+  collective_->begin_trial({})->all_reduce(MessageNoise{}, 0, request.layout.groups(), ready.data(),
+                                           finish.data());
+  noise_free_collective_time_ = *std::max_element(finish.begin(), finish.end());
+
+  noise_free_communication_.assign(chips_by_generation_.size(), 0);
+  for (std::int64_t g = 0; g < layout_.groups(); ++g)
+    for (std::int64_t r = 0; r < layout_.replicas; ++r) {
+      const auto i = static_cast<std::size_t>(layout_.at(g, r));
+      const double hidden = scenario_.job.overlap * backward_share * work_.chip_time[i] /
+                            work_.microbatches[static_cast<std::size_t>(r)];
+      noise_free_communication_[layout_.generation[i]] +=
+          std::max(0.0, noise_free_collective_time_ - hidden) + clipping_time_;
+    }
+}
+
+}  // namespace lockstep

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/model/scenario.hpp"
+#include "engine/model/synchronized_group.hpp"
+#include "engine/model/work.hpp"
+
+namespace lockstep {
+
+/// One design point made ready for trials: everything about it that no random number changes.
+/// Immutable; shared by the threads that run its trials. Building it costs some noise-free steps.
+class DesignPoint {
+ public:
+  /// Throws InputError when the point is impossible (replicas, microbatches, shapes).
+  DesignPoint(const Values& values, std::span<const TopologyKind* const> topologies,
+              std::uint64_t seed);
+
+  const Scenario& scenario() const { return scenario_; }
+  const Layout& layout() const { return layout_; }
+  const Work& work() const { return work_; }
+  const Collective& collective() const { return *collective_; }
+  const SynchronizationCost& synchronization() const { return synchronization_; }
+  /// The all-reduce of all groups without noise, everyone ready at once [s].
+  double noise_free_collective_time() const { return noise_free_collective_time_; }
+  /// Exposed part of it plus the clipping all-reduce, summed over a generation's chips in the job
+  /// (generations) [chip s per step]: communication that is no waiting.
+  const std::vector<double>& noise_free_communication() const { return noise_free_communication_; }
+  /// Chips of each generation in the job (generations).
+  const std::vector<double>& chips_by_generation() const { return chips_by_generation_; }
+  /// A step's scalar all-reduce, 0 with clipping off [s].
+  double clipping_time() const { return clipping_time_; }
+  /// Pipeline bubble of a replica: its step is (1 + bubble) times its slowest stage's compute.
+  double bubble(std::int64_t replica) const;
+
+  /// Consecutive chips of one generation in a row of the layout.
+  struct Run {
+    std::int64_t begin, end;
+    std::uint8_t generation;
+  };
+  /// Runs of each group's row (groups).
+  const std::vector<std::vector<Run>>& runs() const { return runs_; }
+
+ private:
+  void find_runs();
+  void time_noise_free(const CollectiveRequest& request);
+
+  Scenario scenario_;
+  Layout layout_;
+  Work work_;
+  std::unique_ptr<Collective> collective_;
+  SynchronizationCost synchronization_;
+  double noise_free_collective_time_ = 0, clipping_time_ = 0;
+  std::vector<double> noise_free_communication_, chips_by_generation_;
+  std::vector<std::vector<Run>> runs_;
+};
+
+/// Share of the last microbatch's time that its backward pass takes: twice the forward pass.
+inline constexpr double backward_share = 2.0 / 3.0;
+
+}  // namespace lockstep

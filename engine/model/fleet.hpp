@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/base/parameter.hpp"
+#include "engine/model/chip.hpp"
+
+namespace lockstep {
+
+/// The chips of one generation in a fleet.
+struct FleetGeneration {
+  Chip chip;
+  std::int64_t chips = 0;
+  /// High 24 bits of its chips' random identity: a hash of the name, so that a chip keeps its
+  /// draws whatever else is in the fleet.
+  std::uint32_t identity = 0;
+};
+
+enum class PlacementOrder { blocked, interleaved, random };
+
+/// A fleet as the study names it.
+struct Fleet {
+  std::vector<FleetGeneration> generations;  ///< in the study's order
+  PlacementOrder placement = PlacementOrder::blocked;
+  double chip_spread = 0;  ///< sigma of the lognormal speed factor of mean 1
+
+  std::int64_t chips() const;
+  double peak() const;  ///< of all chips [FLOP/s]
+};
+
+std::span<const Parameter> fleet_parameters();
+
+/// Reads "H100:150000, H200:50000, GB200:20000". Throws InputError (zero or fractional chips,
+/// unknown or repeated generation, nothing at all).
+Fleet fleet_from(const Values& values);
+
+/// Which chip sits in which slot. Slots are physical positions in order; a scale-up domain stays
+/// together, so it is what placement moves.
+struct Placement {
+  std::vector<std::uint8_t> generation;  ///< (slots)
+  std::vector<std::uint32_t> index;      ///< (slots) index within the generation, before placement
+  std::vector<std::int32_t> domain;      ///< (slots) scale-up domain
+  std::int64_t slots() const { return static_cast<std::int64_t>(index.size()); }
+};
+
+/// Places the fleet. `blocked`: generation after generation; `interleaved`: domains of all
+/// generations spread evenly; `random`: one random order of the domains per seed, the same for
+/// every trial. Draws: one per domain (Purpose::placement, trial 0) for `random`, else none.
+Placement place(const Fleet& fleet, std::uint64_t seed);
+
+}  // namespace lockstep

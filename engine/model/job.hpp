@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "engine/base/parameter.hpp"
+
+namespace lockstep {
+
+enum class WorkShare { equal, proportional };
+
+/// The training job as the study describes it.
+struct Job {
+  double model_parameters = 0;
+  double layers = 0, hidden = 0;
+  double sequence_length = 0;              ///< tokens
+  std::optional<double> tokens_per_batch;  ///< fixed batch
+  std::optional<double> tokens_per_chip;   ///< batch grows with the chips in the job
+  std::optional<double> compute_time;      ///< of a step on the first generation [s]
+  std::optional<double> gradient_bytes;    ///< of one model copy [B]
+  std::int64_t tensor = 1, pipeline = 1, virtual_stages = 1;
+  double microbatch_sequences = 1;
+  double kernel_efficiency = 1;
+  double overlap = 0;
+  double gradient_precision = 4;  ///< bytes per parameter
+  bool gradient_clipping = true;
+  WorkShare work_share = WorkShare::equal;
+  std::optional<double> synchronizations;  ///< tensor-parallel ones a step and stage
+
+  std::int64_t model_parallel() const { return tensor * pipeline; }
+  /// Model FLOPs of one token, forward and backward: 6 P + 12 layers hidden sequence_length.
+  /// Source: Chowdhery et al., PaLM (arXiv 2204.02311), appendix B.
+  double flops_per_token() const;
+  /// Gradient buffer of one chip, what its data-parallel group all-reduces [B].
+  double gradient_bytes_per_chip() const;
+  /// Weights, gradients and optimizer state of one chip [B], without activations: 2 bytes of
+  /// weights, gradients at their precision, 12 bytes of Adam state sharded over the replicas
+  /// (Rajbhandari et al., ZeRO, arXiv 1910.02054, section 3.1 and stage 1).
+  double memory_per_chip(std::int64_t replicas) const;
+};
+
+std::span<const Parameter> job_parameters();
+
+/// Reads the job. Throws InputError where keys contradict each other (tokens per chip and per
+/// batch; compute_time and tokens).
+Job job_from(const Values& values);
+
+}  // namespace lockstep

@@ -1,0 +1,128 @@
+#include "engine/model/noise.hpp"
+
+#include "engine/base/elementary.hpp"
+
+namespace lockstep {
+
+std::span<const Parameter> noise_parameters() {
+  constexpr std::string_view traces = "ByteDance traces (OSDI'25, arXiv 2505.05713), derived";
+  static const std::vector<Parameter> rows{
+      {.key = "noise.step_jitter",
+       .number = 120,
+       .default_text = "0.004",
+       .maximum = 2,
+       .summary = "sigma of the lognormal (mean 1) of each chip's compute time, one draw a step",
+       .source = traces},
+      {.key = "noise.operation_jitter",
+       .number = 121,
+       .default_text = "0.02",
+       .maximum = 2,
+       .summary = "sigma of one operation; with tensor > 1 every synchronization waits for the "
+                  "slowest of its chips",
+       .source = "0.017-0.030, ByteDance traces (OSDI'25, arXiv 2505.05713), derived"},
+      {.key = "noise.imbalance",
+       .number = 122,
+       .default_text = "0",
+       .maximum = 4,
+       .summary = "sigma of the lognormal (mean 1) of each replica's work, one draw a step "
+                  "(sequence lengths)",
+       .source = "off; 21.4 % of jobs lose 1.34x on average to it (arXiv 2505.05713)"},
+      {.key = "noise.hop_jitter",
+       .number = 123,
+       .type = ValueType::law,
+       .dimension = Dimension::time,
+       .default_text = "none",
+       .summary = "dense delay of every message",
+       .source = "off: no fitted law of RDMA jitter is published"},
+      {.key = "noise.spike_probability",
+       .number = 124,
+       .default_text = "0",
+       .maximum = 1,
+       .summary = "chance that a message is hit by a spike",
+       .source = "off: no rate is published"},
+      {.key = "noise.spike_delay",
+       .number = 125,
+       .type = ValueType::law,
+       .dimension = Dimension::time,
+       .default_text = "exponential(mean=1ms)",
+       .summary = "delay of a message hit by a spike",
+       .source = "assumption, range 100 us - 100 ms (retransmission, flap of a link)"},
+      {.key = "noise.straggler_fraction",
+       .number = 126,
+       .default_text = "0",
+       .maximum = 1,
+       .summary = "share of chips slow for the whole trial",
+       .source = "off; 0.005 of machines in MegaScale (NSDI'24)"},
+      {.key = "noise.straggler_slowdown",
+       .number = 127,
+       .type = ValueType::law,
+       .default_text = "1.1",
+       .summary = "factor on a straggler's compute time (a law: one draw "
+                  "a straggler; below 1 counts as 1)",
+       .source = "about 10 % slower: MegaScale (NSDI'24)"},
+      {.key = "noise.slow_link_fraction",
+       .number = 128,
+       .default_text = "0",
+       .maximum = 1,
+       .summary = "share of links slow for the whole trial",
+       .source = "off: no rate is published"},
+      {.key = "noise.slow_link_factor",
+       .number = 129,
+       .type = ValueType::law,
+       .default_text = "2",
+       .summary = "factor on a slow link's serialization time (a law: one "
+                  "draw a slow link; below 1 counts as 1)",
+       .source =
+           "assumption, range 1.1-5 (a link trained to half its rate is 2; congestion cuts up "
+           "to 80 %, FALCON, arXiv 2410.12588)"},
+  };
+  return rows;
+}
+
+Noise noise_from(const Values& values) {
+  Noise noise;
+  noise.step_jitter = values.real("noise.step_jitter");
+  noise.operation_jitter = values.real("noise.operation_jitter");
+  noise.imbalance = values.real("noise.imbalance");
+  noise.hop_jitter = values.law("noise.hop_jitter");
+  noise.spike_probability = values.real("noise.spike_probability");
+  noise.spike_delay = values.law("noise.spike_delay");
+  noise.straggler_fraction = values.real("noise.straggler_fraction");
+  noise.straggler_slowdown = values.law("noise.straggler_slowdown");
+  noise.slow_link_fraction = values.real("noise.slow_link_fraction");
+  noise.slow_link_factor = values.law("noise.slow_link_factor");
+  return noise;
+}
+
+MessageNoise message_noise(const Noise& noise, std::uint64_t seed, std::uint32_t trial,
+                           std::uint32_t step) {
+  return {.spikes = Stream{seed, Purpose::spike, trial}.child(0, step),
+          .jitter = Stream{seed, Purpose::hop_jitter, trial}.child(0, step),
+          .spike_probability = noise.spike_probability,
+          .spike_delay = &noise.spike_delay,
+          .hop_jitter = noise.hop_jitter.is_none() ? nullptr : &noise.hop_jitter};
+}
+
+SpikeSequence::SpikeSequence(const MessageNoise& noise, std::int64_t group, std::int64_t messages)
+    : noise_(&noise), group_(group), messages_(messages) {
+  if (noise.spike_probability > 0) {
+    log_keep_ = elementary::log1p(-noise.spike_probability);
+    next();
+  } else {
+    message_ = messages_;
+  }
+}
+
+void SpikeSequence::next() {
+  const auto [place, size] =
+      noise_->spikes.uniform_pair(static_cast<std::uint64_t>(group_), draw_++);
+  const double gap = elementary::log(place) / log_keep_;
+  if (gap >= static_cast<double>(messages_ - message_)) {
+    message_ = messages_;
+    return;
+  }
+  message_ += 1 + static_cast<std::int64_t>(gap);
+  delay_ = noise_->spike_delay->sample(size);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "engine/base/distribution.hpp"
+#include "engine/base/parameter.hpp"
+#include "engine/base/random.hpp"
+
+namespace lockstep {
+
+/// Everything random about a step but the chips themselves.
+struct Noise {
+  double step_jitter = 0;        ///< sigma of a chip's step factor, lognormal of mean 1
+  double operation_jitter = 0;   ///< sigma of one operation, for tensor-parallel groups
+  double imbalance = 0;          ///< sigma of a replica's step factor (sequence lengths)
+  Distribution hop_jitter;       ///< per message [s]
+  double spike_probability = 0;  ///< per message
+  Distribution spike_delay;      ///< [s]
+  double straggler_fraction = 0;
+  Distribution straggler_slowdown;  ///< factor on compute time; below 1 counts as 1
+  double slow_link_fraction = 0;
+  Distribution slow_link_factor;  ///< factor on a link's serialization; below 1 counts as 1
+};
+
+std::span<const Parameter> noise_parameters();
+Noise noise_from(const Values& values);
+
+/// The random delays of one step's messages. A message is known by its group and its number in
+/// the group's message graph.
+struct MessageNoise {
+  Stream spikes, jitter;  ///< of this (trial, step)
+  double spike_probability = 0;
+  const Distribution* spike_delay = nullptr;
+  const Distribution* hop_jitter = nullptr;  ///< null when off
+
+  /// Dense delay of one message [s]; message below 2^56. Draws: one.
+  double dense(std::int64_t group, std::int64_t message) const {
+    return hop_jitter->sample(
+        jitter.uniform(static_cast<std::uint64_t>(message), static_cast<std::uint32_t>(group)));
+  }
+};
+
+MessageNoise message_noise(const Noise& noise, std::uint64_t seed, std::uint32_t trial,
+                           std::uint32_t step);
+
+/// The spikes among messages 0 .. messages-1 of one group, in order: independent events of equal
+/// probability, found by geometric gaps (Devroye, Non-Uniform Random Variate Generation, 1986,
+/// X.2). Draws: one block a spike, and one more at the end; cost O(spikes).
+class SpikeSequence {
+ public:
+  SpikeSequence(const MessageNoise& noise, std::int64_t group, std::int64_t messages);
+  bool done() const { return message_ >= messages_; }
+  std::int64_t message() const { return message_; }
+  double delay() const { return delay_; }  ///< [s]
+  void next();
+
+ private:
+  const MessageNoise* noise_;
+  std::int64_t group_, messages_, message_ = -1;
+  double delay_ = 0, log_keep_ = 0;
+  std::uint32_t draw_ = 0;
+};
+
+}  // namespace lockstep

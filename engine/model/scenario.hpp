@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/model/collective.hpp"
+#include "engine/model/fabric.hpp"
+#include "engine/model/fleet.hpp"
+#include "engine/model/job.hpp"
+#include "engine/model/noise.hpp"
+
+namespace lockstep {
+
+/// What one design point asks, as plain structs.
+struct Scenario {
+  Fleet fleet;
+  Job job;
+  Fabric fabric;
+  Noise noise;
+  const TopologyKind* topology = nullptr;
+  std::int64_t steps = 0, warmup_steps = 0;
+  std::uint64_t seed = 0;
+};
+
+/// All parameters of the engine: fleet, chips, job, fabric, noise, sampling.
+std::vector<Parameter> engine_parameters();
+
+/// Keys of [sampling].
+std::span<const Parameter> sampling_parameters();
+
+/// Reads every struct. Throws InputError on what rows cannot check (contradictions, fleets).
+Scenario scenario_from(const Values& values, std::span<const TopologyKind* const> topologies,
+                       std::uint64_t seed);
+
+}  // namespace lockstep

@@ -1,0 +1,153 @@
+#include "engine/model/training_step.hpp"
+
+#include <algorithm>
+
+#include "engine/base/parallel_for.hpp"
+#include "engine/model/step_kernels.hpp"
+
+namespace lockstep {
+
+TrainingSteps::TrainingSteps(const DesignPoint& point, std::uint32_t trial, int workers)
+    : point_(point),
+      trial_(trial),
+      workers_(workers),
+      chips_(draw_chips(point, trial)),
+      collective_(point.collective().begin_trial(chips_.link_factor)) {
+  const auto replicas = static_cast<std::size_t>(point.layout().replicas);
+  const auto chips = static_cast<std::size_t>(point.layout().chips());
+  for (auto* array : {&replica_time_, &compute_end_, &window_}) array->resize(replicas);
+  for (auto* array : {&stage_busy_, &ready_, &finish_}) array->resize(chips);
+  forget_sums();
+}
+
+void TrainingSteps::forget_sums() {
+  busy_.assign(point_.scenario().fleet.generations.size(), 0);
+  elapsed_ = busy_;
+}
+
+StepResult TrainingSteps::next() {
+  compute();
+  communicate();
+  StepResult result;
+  result.compute_time = *std::max_element(replica_time_.begin(), replica_time_.end());
+  const double last_compute = *std::max_element(compute_end_.begin(), compute_end_.end());
+  result.step_time = finish_step();
+  result.communication_time = result.step_time - last_compute;
+  ++step_;
+  return result;
+}
+
+/// Fills replica_time_, compute_end_, window_ and stage_busy_.
+void TrainingSteps::compute() {
+  const Layout& layout = point_.layout();
+  const Noise& noise = point_.scenario().noise;
+  const std::uint64_t seed = point_.scenario().seed;
+  const std::int64_t replicas = layout.replicas, tensor = layout.tensor;
+  const SynchronizationCost& sync = point_.synchronization();
+  const Stream jitter{seed, Purpose::step_jitter, trial_};
+  std::vector<double> stage_time(static_cast<std::size_t>(layout.pipeline * replicas));
+
+  parallel_for(workers_, layout.pipeline, [&](std::int64_t stage) {
+    double* time = stage_time.data() + stage * replicas;
+    const double* slowest = chips_.slowest.data() + stage * replicas;
+    std::vector<double> factor(static_cast<std::size_t>(replicas), 1.0);
+    std::vector<double> residual(static_cast<std::size_t>(replicas), 0.0);
+    for (std::int64_t t = 0; t < tensor; ++t) {
+      const std::int64_t row = (stage * tensor + t) * replicas;
+      const ChipRow chips{layout.entity_low.data() + row, layout.entity_high.data() + row,
+                          replicas};
+      if (noise.step_jitter > 0)
+        step_kernels().lognormal_factors(jitter, chips, step_, noise.step_jitter, factor.data());
+      if (t == 0 && sync.residual > 0)
+        step_kernels().second_normals(jitter, chips, step_, residual.data());
+      double* own = stage_busy_.data() + row;
+      const double* alone = chips_.compute.data() + row;
+      for (std::int64_t r = 0; r < replicas; ++r) {
+        own[r] = alone[r] * factor[static_cast<std::size_t>(r)];
+        time[r] += factor[static_cast<std::size_t>(r)];
+      }
+    }
+    const auto n = static_cast<double>(tensor);
+    for (std::int64_t r = 0; r < replicas; ++r)
+      time[r] = slowest[r] * (time[r] / n + sync.mean_excess +
+                              sync.residual * residual[static_cast<std::size_t>(r)]);
+  });
+
+  std::vector<double> imbalance(static_cast<std::size_t>(replicas), 1.0);
+  if (noise.imbalance > 0) {
+    std::vector<std::uint32_t> index(static_cast<std::size_t>(replicas)), zero(index.size());
+    for (std::size_t r = 0; r < index.size(); ++r) index[r] = static_cast<std::uint32_t>(r);
+    step_kernels().lognormal_factors({seed, Purpose::imbalance, trial_},
+                                     {index.data(), zero.data(), replicas}, step_, noise.imbalance,
+                                     imbalance.data());
+    for (std::int64_t i = 0; i < layout.chips(); ++i)
+      stage_busy_[static_cast<std::size_t>(i)] *= imbalance[static_cast<std::size_t>(i % replicas)];
+  }
+  const double hidden = point_.scenario().job.overlap * backward_share;
+  for (std::int64_t r = 0; r < replicas; ++r) {
+    const auto i = static_cast<std::size_t>(r);
+    double slowest = 0, start = start_.empty() ? 0.0 : start_[i];
+    for (std::int64_t stage = 0; stage < layout.pipeline; ++stage)
+      slowest = std::max(slowest, stage_time[static_cast<std::size_t>(stage * replicas + r)]);
+    if (!start_.empty())
+      for (std::int64_t g = 1; g < layout.groups(); ++g)
+        start = std::max(start, start_[static_cast<std::size_t>(layout.at(g, r))]);
+    slowest *= imbalance[i];
+    replica_time_[i] = slowest * (1 + point_.bubble(r));
+    compute_end_[i] = start + replica_time_[i];
+    window_[i] = hidden * slowest / point_.work().microbatches[i];
+  }
+}
+
+/// Fills finish_ from compute_end_ and window_.
+void TrainingSteps::communicate() {
+  const Layout& layout = point_.layout();
+  const MessageNoise noise =
+      message_noise(point_.scenario().noise, point_.scenario().seed, trial_, step_);
+  const std::int64_t together = point_.collective().groups_per_call();
+  const std::int64_t calls = (layout.groups() + together - 1) / together;
+  parallel_for(workers_, calls, [&](std::int64_t call) {
+    const std::int64_t first = call * together;
+    const std::int64_t last = std::min(first + together, layout.groups());
+    for (std::int64_t g = first; g < last; ++g)
+      for (std::int64_t r = 0; r < layout.replicas; ++r)
+        ready_[static_cast<std::size_t>(layout.at(g, r))] =
+            compute_end_[static_cast<std::size_t>(r)] - window_[static_cast<std::size_t>(r)];
+    collective_->all_reduce(noise, first, last, ready_.data(), finish_.data());
+    for (std::int64_t g = first; g < last; ++g)
+      for (std::int64_t r = 0; r < layout.replicas; ++r) {
+        double& done = finish_[static_cast<std::size_t>(layout.at(g, r))];
+        done = std::max(done, compute_end_[static_cast<std::size_t>(r)]);
+      }
+  });
+}
+
+/// Ends the step: sums up who was busy, sets the next starts, returns the step's time.
+double TrainingSteps::finish_step() {
+  const Layout& layout = point_.layout();
+  const double latest = *std::max_element(finish_.begin(), finish_.end()) + point_.clipping_time();
+  const bool together = point_.scenario().job.gradient_clipping;
+  for (std::int64_t g = 0; g < layout.groups(); ++g) {
+    const double* busy = stage_busy_.data() + layout.at(g, 0);
+    const double* finish = finish_.data() + layout.at(g, 0);
+    for (const DesignPoint::Run& run : point_.runs()[static_cast<std::size_t>(g)]) {
+      double own = 0, all = 0;
+      for (std::int64_t r = run.begin; r < run.end; ++r) own += busy[r];
+      if (together)
+        all = latest * static_cast<double>(run.end - run.begin);
+      else
+        for (std::int64_t r = run.begin; r < run.end; ++r)
+          all += finish[r] -
+                 (start_.empty() ? 0.0 : start_[static_cast<std::size_t>(layout.at(g, r))]);
+      busy_[run.generation] += own;
+      elapsed_[run.generation] += all;
+    }
+  }
+  if (!together) {
+    start_ = finish_;
+    for (double& start : start_) start -= latest;
+  }
+  return latest;
+}
+
+}  // namespace lockstep

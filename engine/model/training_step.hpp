@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/model/design_point.hpp"
+#include "engine/model/trial_chips.hpp"
+
+namespace lockstep {
+
+/// What one step gives.
+struct StepResult {
+  double step_time = 0;           ///< latest finish less the latest finish a step before [s]
+  double compute_time = 0;        ///< of the slowest replica, bubble included [s]
+  double communication_time = 0;  ///< latest finish less the latest end of compute [s]
+};
+
+/// The steps of one trial, one after another: compute, gradient all-reduce, clipping.
+///
+/// A stage of tensor group j takes  slowest(j) (mean of its chips' step factors + expected excess
+/// of the slowest operation + residual); a replica takes its slowest stage times 1 + bubble. All
+/// its chips enter the all-reduce `window` before its end, the part of the last microbatch's
+/// backward pass that hides gradients; they finish when both are done.
+class TrainingSteps {
+ public:
+  TrainingSteps(const DesignPoint& point, std::uint32_t trial, int workers);
+  /// Runs the next step.
+  StepResult next();
+
+  /// Chip-seconds so far, by generation: computing (each chip's own), and in steps altogether.
+  const std::vector<double>& busy() const { return busy_; }
+  const std::vector<double>& elapsed() const { return elapsed_; }
+  void forget_sums();
+
+ private:
+  void compute();
+  void communicate();
+  double finish_step();
+
+  const DesignPoint& point_;
+  std::uint32_t trial_, step_ = 0;
+  int workers_;
+  TrialChips chips_;
+  std::unique_ptr<CollectiveTrial> collective_;
+  // All times count from the latest finish of the step before.
+  std::vector<double> start_;  // (groups, replicas); empty while all start together at 0
+  std::vector<double> replica_time_, compute_end_, window_;  // (replicas)
+  std::vector<double> stage_busy_;      // (groups, replicas) each chip's own compute
+  std::vector<double> ready_, finish_;  // (groups, replicas)
+  std::vector<double> busy_, elapsed_;
+};
+
+}  // namespace lockstep

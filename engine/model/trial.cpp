@@ -1,0 +1,57 @@
+#include "engine/model/trial.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "engine/model/training_step.hpp"
+
+namespace lockstep {
+namespace {
+
+/// Share of a generation's (or all) chip-seconds that was neither compute nor noise-free
+/// communication.
+double waiting(double busy, double communication, double elapsed) {
+  return elapsed > 0 ? std::max(0.0, 1 - (busy + communication) / elapsed) : 0.0;
+}
+
+}  // namespace
+
+TrialResult run_trial(const DesignPoint& point, std::uint32_t trial, int workers) {
+  const Scenario& scenario = point.scenario();
+  const double not_there = std::numeric_limits<double>::quiet_NaN();
+  TrainingSteps steps(point, trial, workers);
+  for (std::int64_t s = 0; s < scenario.warmup_steps; ++s) steps.next();
+  steps.forget_sums();
+
+  TrialResult result;
+  double total_time = 0;
+  for (std::int64_t s = 0; s < scenario.steps; ++s) {
+    const StepResult step = steps.next();
+    result.step_time.push_back(step.step_time);
+    result.compute_time.push_back(step.compute_time);
+    result.communication_time.push_back(step.communication_time);
+    total_time += step.step_time;
+  }
+
+  const std::size_t generations = scenario.fleet.generations.size();
+  const auto recorded = static_cast<double>(scenario.steps);
+  double used_peak = 0, busy = 0, communication = 0, elapsed = 0;
+  for (std::size_t g = 0; g < generations; ++g) {
+    const double noise_free = point.noise_free_communication()[g] * recorded;
+    const bool works = point.chips_by_generation()[g] > 0;
+    result.wait_fraction_by_generation.push_back(
+        works ? waiting(steps.busy()[g], noise_free, steps.elapsed()[g]) : not_there);
+    used_peak += point.chips_by_generation()[g] * scenario.fleet.generations[g].chip.peak;
+    busy += steps.busy()[g];
+    communication += noise_free;
+    elapsed += steps.elapsed()[g];
+  }
+  result.wait_fraction = waiting(busy, communication, elapsed);
+  const bool counted = !scenario.job.compute_time;
+  const double flops = point.work().flops * recorded;
+  result.mfu = counted ? flops / (scenario.fleet.peak() * total_time) : not_there;
+  result.mfu_used = counted ? flops / (used_peak * total_time) : not_there;
+  return result;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/model/design_point.hpp"
+
+namespace lockstep {
+
+/// The chips and links of one trial: what lasts over all its steps.
+struct TrialChips {
+  std::vector<double> compute;  ///< (groups, replicas) a step's compute of each chip alone [s]
+  std::vector<double> slowest;  ///< (pipeline, replicas) the slowest chip of each tensor group [s]
+  std::vector<double> link_factor;  ///< (links, groups, replicas), empty when no link is slow
+};
+
+/// Draws them. A slow chip stays the same chip whatever the topology or placement.
+TrialChips draw_chips(const DesignPoint& point, std::uint32_t trial);
+
+}  // namespace lockstep

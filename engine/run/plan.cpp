@@ -1,0 +1,157 @@
+#include "engine/run/plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "engine/base/error.hpp"
+#include "engine/run/version.hpp"
+
+namespace lockstep {
+namespace {
+
+/// What is known of a design point before any trial: a row a variable.
+struct PointFact {
+  std::string_view name, units, long_name;
+  double (*number)(const DesignPoint&);
+};
+
+std::span<const PointFact> point_facts() {
+  static const std::vector<PointFact> rows{
+      {"replicas", "1", "model-parallel groups in the job",
+       [](const DesignPoint& p) { return static_cast<double>(p.layout().replicas); }},
+      {"chips_used", "1", "chips in the job",
+       [](const DesignPoint& p) { return static_cast<double>(p.layout().chips()); }},
+      {"chips_idle", "1", "chips of the fleet that fit in no group or torus",
+       [](const DesignPoint& p) { return static_cast<double>(p.layout().idle_chips); }},
+      {"tokens_per_step", "1", "tokens of the batch as computed",
+       [](const DesignPoint& p) { return p.work().tokens; }},
+      {"noise_free_communication_time", "s", "the gradient all-reduce alone, all ready at once",
+       [](const DesignPoint& p) { return p.noise_free_collective_time(); }},
+      {"extrapolated", "1", "1 where the machine is larger than any published of its kind",
+       [](const DesignPoint& p) { return p.collective().extrapolated() ? 1.0 : 0.0; }},
+  };
+  return rows;
+}
+
+std::vector<std::string> union_of_generations(const std::vector<std::vector<std::string>>& points) {
+  std::vector<std::string> names;
+  for (const auto& fleet : points)
+    for (const std::string& name : fleet)
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  return names;
+}
+
+}  // namespace
+
+std::unique_ptr<DesignPoint> Plan::build(std::int64_t point) const {
+  const auto p = static_cast<std::size_t>(point);
+  try {
+    return std::make_unique<DesignPoint>(study.points[p], topologies, study.seed);
+  } catch (const InputError& error) {
+    const std::string& name = study.point_names[p];
+    throw InputError(name.empty() ? std::string(error.what())
+                                  : fmt::format("design point {}: {}", name, error.what()));
+  }
+}
+
+BlockResult Plan::run_block(std::int64_t block, const DesignPoint& ready, int workers) const {
+  BlockResult result;
+  result.block = block;
+  result.point = block / schema.blocks_per_point();
+  result.first_trial = block % schema.blocks_per_point() * schema.block_trials;
+  result.trials = std::min(schema.block_trials, schema.trials - result.first_trial);
+  for (const Variable& variable : schema.variables)
+    result.values.emplace_back(
+        static_cast<std::size_t>(result.trials * schema.values_per_trial(variable)),
+        std::numeric_limits<double>::quiet_NaN());
+
+  const auto p = static_cast<std::size_t>(result.point);
+  std::vector<std::size_t> place;  // of the fleet's generations in the file
+  for (const auto& generation : ready.scenario().fleet.generations)
+    place.push_back(static_cast<std::size_t>(
+        std::find(schema.generations.begin(), schema.generations.end(), generation.chip.name) -
+        schema.generations.begin()));
+  for (std::int64_t t = 0; t < result.trials; ++t) {
+    const auto trial = static_cast<std::uint32_t>(result.first_trial + t);
+    TrialResult values;
+    if (inputs[p].empty()) {
+      values = run_trial(ready, trial, workers);
+    } else {
+      const Values drawn = draw_inputs(study.points[p], inputs[p], study.seed, trial);
+      values = run_trial(DesignPoint(drawn, topologies, study.seed), trial, workers);
+      for (const UncertainInput& input : inputs[p]) {
+        const auto at = static_cast<std::size_t>(
+            std::find(input_keys.begin(), input_keys.end(), input.key) - input_keys.begin());
+        result.values[metrics.size() + at][static_cast<std::size_t>(t)] = drawn.real(input.key);
+      }
+    }
+    for (std::size_t m = 0; m < metrics.size(); ++m) {
+      const std::span<const double> source = metrics[m]->values(values);
+      const bool by_generation =
+          schema.variables[m].extents == std::vector<Extent>{Extent::chip_generation};
+      double* out = result.values[m].data() + t * schema.values_per_trial(schema.variables[m]);
+      for (std::size_t i = 0; i < source.size(); ++i) out[by_generation ? place[i] : i] = source[i];
+    }
+  }
+  return result;
+}
+
+Plan make_plan(Study study, std::span<const Parameter> rows,
+               std::span<const TopologyKind* const> topologies) {
+  Plan plan;
+  plan.study = std::move(study);
+  plan.rows = rows;
+  plan.topologies = topologies;
+  const Study& s = plan.study;
+  ResultSchema& schema = plan.schema;
+  schema.title = s.title;
+  schema.study_text = s.text;
+  schema.overrides = s.overrides;
+  schema.resolved_parameters = s.resolved_text();
+  schema.study_id = s.study_id;
+  schema.seed = s.seed;
+  schema.program_version = program_version();
+  schema.git_commit = git_commit();
+  schema.axes = s.axes;
+  schema.trials = s.trials;
+  schema.block_trials = s.block_trials;
+  schema.steps = s.steps;
+
+  for (const PointFact& fact : point_facts())
+    schema.point_variables.push_back(
+        {std::string(fact.name), std::string(fact.units), std::string(fact.long_name), {}, {}});
+  PointVariable choice{
+      "topology_choice", "1", "what was chosen where the study left it open", {}, {}};
+  std::vector<std::vector<std::string>> generations;
+  bool any_work = false;
+  for (std::size_t p = 0; p < s.points.size(); ++p) {
+    const auto point = plan.build(static_cast<std::int64_t>(p));
+    any_work = any_work || !point->scenario().job.compute_time;
+    for (std::size_t f = 0; f < point_facts().size(); ++f)
+      schema.point_variables[f].numbers.push_back(point_facts()[f].number(*point));
+    choice.texts.push_back(point->collective().choice());
+    auto& names = generations.emplace_back();
+    for (const auto& generation : point->scenario().fleet.generations)
+      names.push_back(generation.chip.name);
+    plan.inputs.push_back(uncertain_inputs(s.points[p], rows));
+    for (const UncertainInput& input : plan.inputs.back())
+      if (std::find(plan.input_keys.begin(), plan.input_keys.end(), input.key) ==
+          plan.input_keys.end())
+        plan.input_keys.push_back(input.key);
+  }
+  schema.point_variables.push_back(std::move(choice));
+  schema.generations = union_of_generations(generations);
+
+  for (const Metric& metric : metrics()) {
+    if (metric.needs_work && !any_work) continue;
+    plan.metrics.push_back(&metric);
+    schema.variables.push_back(metric.variable);
+  }
+  for (const std::string& key : plan.input_keys)
+    schema.variables.push_back({"input." + key, {}, "SI", "drawn value of " + key});
+  return plan;
+}
+
+}  // namespace lockstep

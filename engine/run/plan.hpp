@@ -1,0 +1,37 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/model/design_point.hpp"
+#include "engine/model/uncertain.hpp"
+#include "engine/run/metrics.hpp"
+#include "engine/run/result.hpp"
+#include "engine/run/study.hpp"
+
+namespace lockstep {
+
+/// A study made ready to run: every design point checked, the file's schema fixed.
+struct Plan {
+  Study study;
+  std::span<const Parameter> rows;
+  std::span<const TopologyKind* const> topologies;
+  ResultSchema schema;
+  std::vector<const Metric*> metrics;               ///< behind the schema's first variables
+  std::vector<std::vector<UncertainInput>> inputs;  ///< of each design point
+  std::vector<std::string>
+      input_keys;  ///< behind the schema's last variables, one "input.KEY" each
+
+  /// Builds a design point; with uncertain inputs at their means.
+  std::unique_ptr<DesignPoint> build(std::int64_t point) const;
+  /// Runs one block. `ready` is build(point of the block). Cost: that of its trials.
+  BlockResult run_block(std::int64_t block, const DesignPoint& ready, int workers) const;
+};
+
+/// Builds every design point once, which finds the impossible ones and measures the noise-free
+/// collective. Throws InputError naming the point.
+Plan make_plan(Study study, std::span<const Parameter> rows,
+               std::span<const TopologyKind* const> topologies);
+
+}  // namespace lockstep

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace lockstep {
+
+/// What follows (axes..., trial) in a variable's shape.
+enum class Extent { step, chip_generation };
+
+/// One variable of the result file: doubles over (axes..., trial, extents...).
+struct Variable {
+  std::string name;             ///< "step_time"
+  std::vector<Extent> extents;  ///< {} or {step} or {chip_generation}
+  std::string units;            ///< "s"; "1" for a share
+  std::string long_name;        ///< "time from one step's end to the next"
+};
+
+/// One variable over (axes...) alone: what is known of a design point before any trial.
+/// Exactly one of the two vectors is filled, with a value per design point.
+struct PointVariable {
+  std::string name;  ///< "replicas", "topology_choice"
+  std::string units;
+  std::string long_name;
+  std::vector<double> numbers;
+  std::vector<std::string> texts;
+};
+
+/// One swept key with its values in study order. Numeric axes fill `numbers` (SI) and `units`;
+/// `labels` always holds the values as written.
+struct Axis {
+  std::string key;  ///< "topology.kind"
+  std::vector<std::string> labels;
+  std::vector<double> numbers;
+  std::string units;
+};
+
+/// Everything about a run that stands in its file, fixed before the first trial.
+/// Design points are numbered row-major over `axes` (the last axis runs fastest); blocks are
+/// numbered point-major: block = point * blocks_per_point() + (trial / block_trials).
+struct ResultSchema {
+  std::string title;
+  std::string study_text;           ///< the study file, verbatim
+  std::vector<std::string> overrides;  ///< "--set key=value", "--trials 100", in order
+  std::string resolved_parameters;  ///< one "key = value" line per parameter, canonical
+  std::string study_id;             ///< SHA-256, see DESIGN of the file in FORMAT.md
+  std::uint64_t seed = 0;
+  std::string program_version;
+  std::string git_commit;
+  std::vector<Axis> axes;
+  std::int64_t trials = 0;        ///< per design point
+  std::int64_t block_trials = 16;
+  std::int64_t steps = 0;         ///< recorded, after warm-up
+  std::vector<std::string> generations;  ///< coordinate of chip_generation
+  std::vector<Variable> variables;
+  std::vector<PointVariable> point_variables;
+
+  std::int64_t points() const {
+    std::int64_t n = 1;
+    for (const Axis& axis : axes) n *= static_cast<std::int64_t>(axis.labels.size());
+    return n;
+  }
+  std::int64_t blocks_per_point() const { return (trials + block_trials - 1) / block_trials; }
+  std::int64_t blocks() const { return points() * blocks_per_point(); }
+  /// Values of `variable` in one trial.
+  std::int64_t values_per_trial(const Variable& variable) const {
+    std::int64_t n = 1;
+    for (Extent extent : variable.extents)
+      n *= extent == Extent::step ? steps : static_cast<std::int64_t>(generations.size());
+    return n;
+  }
+};
+
+/// The finished trials of one block.
+struct BlockResult {
+  std::int64_t block = 0;        ///< number in the plan
+  std::int64_t point = 0;        ///< design point
+  std::int64_t first_trial = 0;  ///< within the design point
+  std::int64_t trials = 0;       ///< block_trials, or fewer in a point's last block
+  /// One vector per ResultSchema::variables, each (trials, extents...) row-major.
+  std::vector<std::vector<double>> values;
+};
+
+/// Where finished blocks go. One thread calls it, in plan order (skipping blocks not asked for).
+class ResultSink {
+ public:
+  virtual ~ResultSink() = default;
+  /// Takes one block. Throws IoError when it cannot be kept.
+  virtual void write(const BlockResult& block) = 0;
+};
+
+/// What may differ between equal runs: stands in /runtime and nowhere else.
+struct RuntimeInfo {
+  std::string started_utc, finished_utc, host, simd_level, command_line;
+  int threads = 0;
+  double elapsed_s = 0, cpu_s = 0;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,109 @@
+#include "engine/run/scheduler.hpp"
+
+#include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/parallel_pipeline.h>
+#include <oneapi/tbb/task_arena.h>
+#include <sched.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <mutex>
+
+namespace lockstep {
+namespace {
+
+/// Design points in use: built by the first block that needs one, dropped after the last.
+class PointCache {
+ public:
+  PointCache(const Plan& plan, std::span<const std::int64_t> blocks) : plan_(plan) {
+    for (std::int64_t block : blocks) ++entries_[point_of(block)].blocks_left;
+  }
+
+  std::shared_ptr<const DesignPoint> acquire(std::int64_t block) {
+    Entry& entry = entries_.at(point_of(block));
+    const std::lock_guard lock(entry.mutex);
+    if (!entry.point) entry.point = plan_.build(point_of(block));
+    std::shared_ptr<const DesignPoint> point = entry.point;
+    if (--entry.blocks_left == 0) entry.point.reset();
+    return point;
+  }
+
+ private:
+  struct Entry {
+    std::mutex mutex;
+    std::int64_t blocks_left = 0;
+    std::shared_ptr<const DesignPoint> point;
+  };
+  std::int64_t point_of(std::int64_t block) const {
+    return block / plan_.schema.blocks_per_point();
+  }
+  const Plan& plan_;
+  std::map<std::int64_t, Entry> entries_;  // fixed after construction
+};
+
+}  // namespace
+
+void run_blocks(const Plan& plan, std::span<const std::int64_t> blocks, int threads,
+                ResultSink& sink, const Cancellation& cancellation,
+                const std::function<void(const BlockResult&)>& written) {
+  PointCache points(plan, blocks);
+  const auto run = [&](std::int64_t block, int workers) {
+    const auto point = points.acquire(block);
+    return plan.run_block(block, *point, workers);
+  };
+  const auto keep = [&](const BlockResult& result) {
+    sink.write(result);
+    written(result);
+  };
+
+  if (static_cast<std::int64_t>(blocks.size()) < threads) {
+    for (std::int64_t block : blocks) {
+      if (cancellation.asked()) return;
+      keep(run(block, threads));
+    }
+    return;
+  }
+
+  namespace tbb = oneapi::tbb;
+  const auto count = static_cast<std::size_t>(threads);
+  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, count);
+  tbb::task_arena arena(threads);
+  arena.execute([&] {
+    std::size_t next = 0;
+    using Result = std::shared_ptr<BlockResult>;
+    tbb::parallel_pipeline(
+        2 * count,
+        tbb::make_filter<void, std::int64_t>(tbb::filter_mode::serial_in_order,
+                                             [&](tbb::flow_control& flow) -> std::int64_t {
+                                               if (next == blocks.size() || cancellation.asked()) {
+                                                 flow.stop();
+                                                 return -1;
+                                               }
+                                               return blocks[next++];
+                                             }) &
+            tbb::make_filter<std::int64_t, Result>(
+                tbb::filter_mode::parallel,
+                [&](std::int64_t block) { return std::make_shared<BlockResult>(run(block, 1)); }) &
+            tbb::make_filter<Result, void>(tbb::filter_mode::serial_in_order,
+                                           [&](const Result& result) { keep(*result); }));
+  });
+}
+
+int default_threads() {
+  for (const char* name : {"SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE"}) {
+    const char* text = std::getenv(name);
+    int threads = 0;
+    if (text && std::from_chars(text, text + std::strlen(text), threads).ec == std::errc{} &&
+        threads > 0)
+      return threads;
+  }
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return CPU_COUNT(&allowed);
+  return 1;
+}
+
+}  // namespace lockstep

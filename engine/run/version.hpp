@@ -1,0 +1,10 @@
+#pragma once
+
+#include <string>
+
+namespace lockstep {
+
+std::string program_version();  ///< "0.1.0"
+std::string git_commit();       ///< of the sources built, "unknown" outside a checkout
+
+}  // namespace lockstep

@@ -1,0 +1,97 @@
+#include "engine/storage/identity.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/base/sha256.hpp"
+
+namespace lockstep {
+
+std::string schema_version() { return fmt::format("{}.{}", schema_major, schema_minor); }
+
+Identity identity_of(const ResultSchema& schema, const std::optional<Shard>& shard) {
+  return {schema_version(),
+          schema.program_version,
+          schema.git_commit,
+          schema.study_id,
+          fmt::format("{}", schema.seed),
+          shard ? fmt::format("{}/{}", shard->index, shard->count) : ""};
+}
+
+std::string difference(const Identity& theirs, const Identity& ours) {
+  const auto differs = [](const char* name, const std::string& left, const std::string& right) {
+    const auto show = [](const std::string& text) { return text.empty() ? "none" : text; };
+    return left == right ? std::string()
+                         : fmt::format("its {} is {}, here it is {}", name, show(left), show(right));
+  };
+  const std::pair<const char*, std::string Identity::*> fields[] = {
+      {"schema version", &Identity::schema_version},
+      {"program version", &Identity::program_version},
+      {"git commit", &Identity::git_commit},
+      {"study_id", &Identity::study_id},
+      {"seed", &Identity::seed},
+      {"shard", &Identity::shard}};
+  for (const auto& [name, field] : fields)
+    if (std::string text = differs(name, theirs.*field, ours.*field); !text.empty()) return text;
+  return "";
+}
+
+BlockResult place_of(const ResultSchema& schema, std::int64_t block) {
+  BlockResult place;
+  place.block = block;
+  place.point = block / schema.blocks_per_point();
+  place.first_trial = (block % schema.blocks_per_point()) * schema.block_trials;
+  place.trials = std::min(schema.block_trials, schema.trials - place.first_trial);
+  return place;
+}
+
+std::int64_t values_per_block(const ResultSchema& schema) {
+  std::int64_t values = 0;
+  for (const Variable& variable : schema.variables)
+    values += schema.block_trials * schema.values_per_trial(variable);
+  return values;
+}
+
+std::string layout_digest(const ResultSchema& schema) {
+  // Every text goes in with its length, so that no two schemas give the same string.
+  std::string all;
+  const auto add = [&](const std::string& text) { all += fmt::format("{}:{}\n", text.size(), text); };
+  const auto number = [&](double value) { all += fmt::format("{:a}\n", value); };
+  const auto count = [&](std::size_t n) { all += fmt::format("#{}\n", n); };
+  add(schema.resolved_parameters);
+  all += fmt::format("{} {} {}\n", schema.trials, schema.block_trials, schema.steps);
+  count(schema.axes.size());
+  for (const Axis& axis : schema.axes) {
+    add(axis.key);
+    add(axis.units);
+    count(axis.labels.size());
+    for (const std::string& label : axis.labels) add(label);
+    count(axis.numbers.size());
+    for (double value : axis.numbers) number(value);
+  }
+  count(schema.generations.size());
+  for (const std::string& generation : schema.generations) add(generation);
+  count(schema.variables.size());
+  for (const Variable& variable : schema.variables) {
+    add(variable.name);
+    add(variable.units);
+    add(variable.long_name);
+    count(variable.extents.size());
+    for (Extent extent : variable.extents) all += extent == Extent::step ? 's' : 'g';
+  }
+  count(schema.point_variables.size());
+  for (const PointVariable& variable : schema.point_variables) {
+    add(variable.name);
+    add(variable.units);
+    add(variable.long_name);
+    count(variable.numbers.size());
+    for (double value : variable.numbers) number(value);
+    count(variable.texts.size());
+    for (const std::string& text : variable.texts) add(text);
+  }
+  return sha256_hex(all);
+}
+
+}  // namespace lockstep

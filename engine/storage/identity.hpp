@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/run/result.hpp"
+
+namespace lockstep {
+
+/// Version of the file's layout. A reader takes any minor of its own major: a minor adds
+/// attributes and variables, a major changes or removes some. Policy: FORMAT.md.
+inline constexpr int schema_major = 1;
+inline constexpr int schema_minor = 0;
+std::string schema_version();
+
+/// Which part of a study one task computes, as the command line gave it.
+struct Shard {
+  std::int64_t index = 0;
+  std::int64_t count = 1;
+};
+
+/// What must be equal before results of two runs may stand in one file.
+struct Identity {
+  std::string schema_version;
+  std::string program_version;
+  std::string git_commit;
+  std::string study_id;
+  std::string seed;
+  std::string shard;  ///< "0/4"; "" for a whole run
+};
+
+Identity identity_of(const ResultSchema& schema, const std::optional<Shard>& shard);
+
+/// What differs first, as "its seed is 8, here it is 7"; "" when nothing does.
+std::string difference(const Identity& theirs, const Identity& ours);
+
+/// Where a block stands in the plan, and how many trials it has; its values are left empty.
+BlockResult place_of(const ResultSchema& schema, std::int64_t block);
+
+/// Doubles that one block holds of all variables together.
+std::int64_t values_per_block(const ResultSchema& schema);
+
+/// SHA-256 of everything that shapes the file and of every value it holds before the first trial:
+/// axes, coordinates, variables with their attributes, point variables, resolved parameters. It
+/// stands in the file, so that damage to any of them is seen; fixed for a major version.
+std::string layout_digest(const ResultSchema& schema);
+
+}  // namespace lockstep

@@ -1,0 +1,254 @@
+#include "engine/storage/result_reader.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <numeric>
+#include <utility>
+
+#include "engine/base/error.hpp"
+#include "engine/storage/hdf5.hpp"
+#include "engine/storage/result_layout.hpp"
+#include "engine/storage/schema_reader.hpp"
+
+namespace lockstep {
+
+struct ResultFile::Content {
+  std::filesystem::path path;
+  h5::Handle file;
+  ResultSchema schema;
+  Identity identity;
+  std::string layout;
+  std::optional<Shard> shard;
+  std::vector<std::int64_t> held;
+  std::vector<h5::Handle> variables;
+  std::vector<std::int64_t> chunks;  ///< trials in a chunk, per variable
+};
+
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse(const fs::path& path, const std::string& problem) {
+  throw InputError(fmt::format("{} {}", path.string(), problem));
+}
+
+[[noreturn]] void refuse_damaged(const fs::path& path, const std::string& reason) {
+  refuse(path, fmt::format("is damaged ({}) restore it, or compute it again", reason));
+}
+
+/// Tells missing, folder, unreadable, empty and foreign files apart before HDF5 sees them.
+void check_is_hdf5(const fs::path& path) {
+  std::error_code failure;
+  const fs::file_status status = fs::status(path, failure);
+  if (status.type() == fs::file_type::not_found)
+    refuse(path, "does not exist (no such file) check the name");
+  if (status.type() == fs::file_type::directory)
+    refuse(path, "is a folder (a result file is needed) name a file in it");
+  std::ifstream file(path, std::ios::binary);
+  if (!file) refuse(path, "cannot be opened (permission denied) check its rights");
+  constexpr std::string_view signature = "\x89HDF\r\n\x1a\n";
+  std::string start(signature.size(), '\0');
+  file.read(start.data(), static_cast<std::streamsize>(start.size()));
+  start.resize(static_cast<std::size_t>(file.gcount()));
+  if (start.empty()) refuse(path, "is empty (0 bytes) compute it again");
+  if (start != signature)
+    refuse(path, "is not a result file (it is not HDF5) name a file that lockstep run wrote");
+}
+
+h5::Handle open_file(const fs::path& path) {
+  check_is_hdf5(path);
+  try {
+    return h5::open_file(path);
+  } catch (const h5::Failure& failure) {
+    if (failure.reason().find("truncated") != std::string::npos)
+      refuse(path, "is truncated (its end is missing) copy it again, or compute it again");
+    refuse_damaged(path, failure.reason());
+  }
+}
+
+std::string check_kind_and_version(const h5::Handle& file, const fs::path& path) {
+  const bool ours = h5::has_attribute(file, "lockstep_file") &&
+                    h5::has_attribute(file, "lockstep_schema_version");
+  if (!ours)
+    refuse(path,
+           "is not a result file (an HDF5 file of another program) name a file that lockstep run "
+           "wrote");
+  const std::string kind = h5::read_text(file, "lockstep_file");
+  const std::string version = h5::read_text(file, "lockstep_schema_version");
+  int major = 0;
+  const char* const version_end = version.data() + version.size();
+  const auto [end, failure] = std::from_chars(version.data(), version_end, major);
+  if (failure != std::errc() || end == version_end || *end != '.')
+    refuse_damaged(path, fmt::format("its schema version reads \"{}\"", version));
+  if (major != schema_major)
+    refuse(path, fmt::format("has schema version {} (this program reads {}.x) use {} program",
+                             version, schema_major, major > schema_major ? "a newer" : "an older"));
+  if (kind != "results" && kind != "shard")
+    refuse(path, fmt::format("is a lockstep file of kind \"{}\" (results or shard is needed) name "
+                             "the file that run or merge wrote",
+                             kind));
+  return version;
+}
+
+std::vector<std::int64_t> read_block_list(const h5::Handle& file, const std::string& name) {
+  return h5::has_dataset(file, name) ? h5::read_integers(h5::open_dataset(file, name))
+                                     : std::vector<std::int64_t>();
+}
+
+/// Held blocks, checked against the count that stands in an attribute.
+std::vector<std::int64_t> read_held(const h5::Handle& file, const ResultSchema& schema,
+                                    bool shard) {
+  const std::vector<std::int64_t> list = read_block_list(file, shard ? "block" : "missing_block");
+  const std::int64_t count = h5::read_integer(file, shard ? "blocks_held" : "blocks_missing");
+  if (static_cast<std::int64_t>(list.size()) != count ||
+      h5::read_integer(file, "blocks") != schema.blocks() ||
+      !std::is_sorted(list.begin(), list.end()) ||
+      (count > 0 && (list.front() < 0 || list.back() >= schema.blocks())))
+    throw h5::Failure("cannot read the list of blocks", "its list of blocks does not fit its size");
+  if (shard) return list;
+  std::vector<std::int64_t> all(static_cast<std::size_t>(schema.blocks())), held;
+  std::iota(all.begin(), all.end(), 0);
+  std::set_difference(all.begin(), all.end(), list.begin(), list.end(), std::back_inserter(held));
+  return held;
+}
+
+/// Where a design point's trial begins in a variable of this rank.
+h5::Extents position(const ResultSchema& schema, std::int64_t point, std::int64_t trial,
+                     std::size_t rank) {
+  h5::Extents start(rank, 0);
+  for (std::size_t axis = schema.axes.size(); axis-- > 0;) {
+    const auto size = static_cast<std::int64_t>(schema.axes[axis].labels.size());
+    start[axis] = static_cast<hsize_t>(point % size);
+    point /= size;
+  }
+  start[schema.axes.size()] = static_cast<hsize_t>(trial);
+  return start;
+}
+
+h5::Handle open_variable(const h5::Handle& file, const ResultSchema& schema,
+                         const Variable& variable) {
+  h5::Handle dataset = h5::open_dataset(file, variable.name);
+  h5::Extents expected;
+  for (const Axis& axis : schema.axes) expected.push_back(axis.labels.size());
+  expected.push_back(static_cast<hsize_t>(schema.trials));
+  for (Extent extent : variable.extents)
+    expected.push_back(extent == Extent::step ? static_cast<hsize_t>(schema.steps)
+                                              : schema.generations.size());
+  if (h5::type_of(dataset) != h5::Type::float64 || h5::extents_of(dataset) != expected)
+    throw h5::Failure("cannot read " + variable.name, "its shape does not fit its dimensions");
+  return dataset;
+}
+
+}  // namespace
+
+ResultFile::ResultFile(fs::path path) : content_(std::make_unique<Content>()) {
+  h5::be_quiet();
+  Content& content = *content_;
+  content.path = std::move(path);
+  content.file = open_file(content.path);
+  try {
+    const std::string version = check_kind_and_version(content.file, content.path);
+    const bool shard = h5::read_text(content.file, "lockstep_file") == "shard";
+    content.schema = read_schema(content.file);
+    if (shard)
+      content.shard = Shard{h5::read_integer(content.file, "shard_index"),
+                            h5::read_integer(content.file, "shard_count")};
+    content.identity = identity_of(content.schema, content.shard);
+    content.identity.schema_version = version;
+    content.layout = h5::read_text(content.file, "layout_sha256");
+    if (layout_digest(content.schema) != content.layout)
+      refuse_damaged(content.path, "its coordinates or parameters do not match layout_sha256");
+    content.held = read_held(content.file, content.schema, shard);
+    for (const Variable& variable : content.schema.variables) {
+      content.variables.push_back(open_variable(content.file, content.schema, variable));
+      content.chunks.push_back(chunk_trials(content.schema, variable, shard));
+    }
+  } catch (const h5::Failure& failure) {
+    refuse_damaged(content.path, failure.reason());
+  }
+}
+
+ResultFile::ResultFile(ResultFile&&) noexcept = default;
+ResultFile& ResultFile::operator=(ResultFile&&) noexcept = default;
+ResultFile::~ResultFile() = default;
+
+const fs::path& ResultFile::path() const { return content_->path; }
+const ResultSchema& ResultFile::schema() const { return content_->schema; }
+const Identity& ResultFile::identity() const { return content_->identity; }
+const std::string& ResultFile::layout_sha256() const { return content_->layout; }
+const std::optional<Shard>& ResultFile::shard() const { return content_->shard; }
+const std::vector<std::int64_t>& ResultFile::held_blocks() const { return content_->held; }
+
+RuntimeInfo ResultFile::runtime() const {
+  h5::be_quiet();
+  try {
+    return read_runtime(content_->file);
+  } catch (const h5::Failure& failure) {
+    refuse_damaged(content_->path, failure.reason());
+  }
+}
+
+std::vector<double> ResultFile::read(std::size_t variable, std::int64_t point) const {
+  h5::be_quiet();
+  const ResultSchema& schema = content_->schema;
+  try {
+    const h5::Handle& dataset = content_->variables.at(variable);
+    h5::Extents count = h5::extents_of(dataset);
+    std::fill_n(count.begin(), schema.axes.size(), 1);
+    std::vector<double> values(static_cast<std::size_t>(
+        schema.trials * schema.values_per_trial(schema.variables[variable])));
+    h5::read_box(dataset, position(schema, point, 0, count.size()), count, values);
+    return values;
+  } catch (const h5::Failure& failure) {
+    refuse_damaged(content_->path, failure.reason());
+  }
+}
+
+std::vector<double> ResultFile::read(const std::string& variable, std::int64_t point) const {
+  const std::vector<Variable>& variables = content_->schema.variables;
+  std::vector<std::string> names;
+  for (std::size_t v = 0; v < variables.size(); ++v) {
+    if (variables[v].name == variable) return read(v, point);
+    names.push_back(variables[v].name);
+  }
+  refuse(content_->path,
+         fmt::format("has no variable \"{}\" (it has {}) choose one of these", variable,
+                     fmt::join(names, ", ")));
+}
+
+void ResultFile::read_block(std::int64_t number, BlockResult& block) const {
+  h5::be_quiet();
+  const ResultSchema& schema = content_->schema;
+  const BlockResult place = place_of(schema, number);
+  block.block = number;
+  block.point = place.point;
+  block.first_trial = place.first_trial;
+  block.trials = place.trials;
+  block.values.resize(schema.variables.size());
+  std::vector<double> chunk;
+  try {
+    for (std::size_t v = 0; v < schema.variables.size(); ++v) {
+      const Variable& variable = schema.variables[v];
+      const std::int64_t per_trial = schema.values_per_trial(variable);
+      const std::int64_t chunk_trials = content_->chunks[v];
+      const std::size_t rank = schema.axes.size() + 1 + variable.extents.size();
+      block.values[v].resize(static_cast<std::size_t>(place.trials * per_trial));
+      chunk.resize(static_cast<std::size_t>(chunk_trials * per_trial));
+      for (std::int64_t at = 0; at < place.trials; at += chunk_trials) {
+        h5::read_chunk(content_->variables[v],
+                       position(schema, place.point, place.first_trial + at, rank), chunk);
+        // The last chunk of a design point is stored whole, beyond the last trial too.
+        std::copy_n(chunk.begin(), std::min(chunk_trials, place.trials - at) * per_trial,
+                    block.values[v].begin() + at * per_trial);
+      }
+    }
+  } catch (const h5::Failure& failure) {
+    refuse_damaged(content_->path, fmt::format("block {}: {}", number, failure.reason()));
+  }
+}
+
+}  // namespace lockstep

@@ -1,0 +1,147 @@
+#include "engine/storage/result_writer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <stdexcept>
+#include <utility>
+
+#include "engine/base/error.hpp"
+#include "engine/storage/durable_file.hpp"
+#include "engine/storage/part_folder.hpp"
+#include "engine/storage/result_layout.hpp"
+#include "engine/storage/result_reader.hpp"
+
+namespace lockstep {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Far longer than a batch, and a run that is killed at this rate loses a thousandth of its work.
+constexpr double batch_share_of_run = 1e-3;
+
+std::vector<std::int64_t> blocks_of(const ResultSchema& schema, const WriterOptions& options) {
+  std::vector<std::int64_t> blocks;
+  if (options.blocks) {
+    blocks = *options.blocks;
+    std::sort(blocks.begin(), blocks.end());
+  } else {
+    blocks.resize(static_cast<std::size_t>(schema.blocks()));
+    std::iota(blocks.begin(), blocks.end(), 0);
+  }
+  return blocks;
+}
+
+fs::path part_folder(const fs::path& path) { return path.string() + ".part"; }
+fs::path temporary(const fs::path& path) { return path.string() + ".tmp"; }
+
+bool holds_parts(const fs::path& folder) {
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored))
+    if (entry.path().extension() == ".h5") return true;
+  return false;
+}
+
+}  // namespace
+
+ResultWriter::ResultWriter(ResultSchema schema, WriterOptions options)
+    : schema_(std::move(schema)), options_(std::move(options)),
+      blocks_(blocks_of(schema_, options_)) {
+  const std::string name = options_.path.string();
+  std::error_code ignored;
+  if (fs::is_directory(options_.path, ignored))
+    throw InputError(fmt::format("cannot write {} (it is a folder) choose another -o", name));
+  if (!fs::is_directory(folder_of(options_.path), ignored))
+    throw InputError(fmt::format("cannot write {} (there is no folder {}) make it or choose another -o",
+                                 name, folder_of(options_.path).string()));
+  const bool exists = fs::exists(options_.path, ignored);
+  if (exists && !options_.resume)
+    throw InputError(fmt::format(
+        "{} exists (a run does not overwrite results) use --resume or another -o", name));
+  if (!options_.resume && holds_parts(part_folder(options_.path)))
+    throw InputError(fmt::format(
+        "{}.part exists (it holds an interrupted run) use --resume or another -o", name));
+  if (exists) complete_ = accept_complete_file();
+  if (complete_ && !fs::exists(part_folder(options_.path), ignored)) return;
+  parts_ = std::make_unique<PartFolder>(part_folder(options_.path), schema_,
+                                        identity_of(schema_, options_.shard));
+  fs::remove(temporary(options_.path), ignored);
+  if (complete_) {
+    parts_->remove();
+    return;
+  }
+  for (std::int64_t block : parts_->blocks())
+    if (!std::binary_search(blocks_.begin(), blocks_.end(), block))
+      throw InputError(fmt::format(
+          "{}.part holds block {} (it is not among the blocks to compute) choose another -o", name,
+          block));
+}
+
+ResultWriter::~ResultWriter() = default;
+
+bool ResultWriter::accept_complete_file() const {
+  ResultFile file(options_.path);
+  const std::string text =
+      difference(file.identity(), identity_of(schema_, options_.shard));
+  if (!text.empty())
+    throw InputError(fmt::format("{} holds another run ({}) choose another -o",
+                                 options_.path.string(), text));
+  if (file.held_blocks() != blocks_)
+    throw InputError(fmt::format("{} holds other blocks (merged with some missing) choose another -o",
+                                 options_.path.string()));
+  return true;
+}
+
+std::vector<std::int64_t> ResultWriter::finished_blocks() const {
+  return complete_ ? blocks_ : parts_->blocks();
+}
+
+std::int64_t ResultWriter::saved_blocks() const {
+  return complete_ ? blocks_to_hold() : parts_->count();
+}
+
+bool ResultWriter::batch_is_due() const {
+  if (batch_size_ >= options_.batch_bytes) return true;
+  const Clock::time_point now = Clock::now();
+  const auto seconds = [&](Clock::time_point since) {
+    return std::chrono::duration<double>(now - since).count();
+  };
+  return seconds(last_saved_) >=
+         std::max(options_.batch_seconds, batch_share_of_run * seconds(started_));
+}
+
+void ResultWriter::write(const BlockResult& block) {
+  batch_.push_back(block);
+  for (const std::vector<double>& values : block.values)
+    batch_size_ += values.size() * sizeof(double);
+  if (batch_is_due()) flush();
+}
+
+void ResultWriter::flush() {
+  if (batch_.empty()) return;
+  const std::vector<BlockResult> batch = std::exchange(batch_, {});
+  batch_size_ = 0;
+  last_saved_ = Clock::now();
+  parts_->append(batch);
+}
+
+void ResultWriter::finish(const RuntimeInfo& runtime) {
+  if (complete_) return;
+  flush();
+  if (parts_->blocks() != blocks_)
+    throw std::logic_error("finish() before every block was written");
+  const fs::path temporary_path = temporary(options_.path);
+  try {
+    write_result_file(temporary_path, schema_, {options_.shard, blocks_, runtime, 0}, *parts_);
+    publish(temporary_path, options_.path);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(temporary_path, ignored);
+    throw;
+  }
+  complete_ = true;
+  parts_->remove();
+}
+
+}  // namespace lockstep

@@ -1,0 +1,128 @@
+#include "engine/storage/schema_reader.hpp"
+
+#include <charconv>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lockstep {
+namespace {
+
+/// The inverse of joining lines by '\n'; no text, no line.
+std::vector<std::string> split_lines(const std::string& text) {
+  std::vector<std::string> lines;
+  if (text.empty()) return lines;
+  for (std::size_t begin = 0;;) {
+    const std::size_t end = text.find('\n', begin);
+    lines.push_back(text.substr(begin, end - begin));
+    if (end == std::string::npos) return lines;
+    begin = end + 1;
+  }
+}
+
+std::string text_or_empty(const h5::Handle& object, const char* name) {
+  return h5::has_attribute(object, name) ? h5::read_text(object, name) : "";
+}
+
+Axis read_axis(const h5::Handle& scale, const std::string& key) {
+  Axis axis;
+  axis.key = key;
+  if (h5::type_of(scale) == h5::Type::text) {
+    axis.labels = h5::read_texts(scale);
+  } else {
+    axis.numbers = h5::read_doubles(scale);
+    axis.units = text_or_empty(scale, "units");
+    axis.labels = split_lines(h5::read_text(scale, "labels"));
+  }
+  return axis;
+}
+
+PointVariable read_point_variable(const h5::Handle& dataset, const std::string& name) {
+  PointVariable variable;
+  variable.name = name;
+  variable.units = text_or_empty(dataset, "units");
+  variable.long_name = text_or_empty(dataset, "long_name");
+  if (h5::type_of(dataset) == h5::Type::text)
+    variable.texts = h5::read_texts(dataset);
+  else
+    variable.numbers = h5::read_doubles(dataset);
+  return variable;
+}
+
+Variable read_variable(const h5::Handle& dataset, const std::string& name, std::size_t axes,
+                       std::size_t rank) {
+  Variable variable;
+  variable.name = name;
+  variable.units = text_or_empty(dataset, "units");
+  variable.long_name = text_or_empty(dataset, "long_name");
+  for (std::size_t d = axes + 1; d < rank; ++d) {
+    const std::string dimension = h5::scale_name(dataset, static_cast<unsigned>(d));
+    if (dimension == "step")
+      variable.extents.push_back(Extent::step);
+    else if (dimension == "chip_generation")
+      variable.extents.push_back(Extent::chip_generation);
+    else
+      throw h5::Failure("cannot read " + name, "its dimension \"" + dimension + "\" is unknown");
+  }
+  return variable;
+}
+
+void read_attributes(const h5::Handle& file, ResultSchema& schema) {
+  schema.title = h5::read_text(file, "title");
+  schema.study_text = h5::read_text(file, "study");
+  schema.overrides = split_lines(h5::read_text(file, "overrides"));
+  schema.resolved_parameters = h5::read_text(file, "resolved_parameters");
+  schema.study_id = h5::read_text(file, "study_id");
+  schema.program_version = h5::read_text(file, "program_version");
+  schema.git_commit = h5::read_text(file, "git_commit");
+  schema.block_trials = h5::read_integer(file, "block_trials");
+  const std::string seed = h5::read_text(file, "seed_text");
+  const auto [end, failure] = std::from_chars(seed.data(), seed.data() + seed.size(), schema.seed);
+  if (failure != std::errc() || end != seed.data() + seed.size() || schema.block_trials < 1)
+    throw h5::Failure("cannot read the attributes", "seed_text or block_trials is no such number");
+}
+
+}  // namespace
+
+ResultSchema read_schema(const h5::Handle& file) {
+  ResultSchema schema;
+  read_attributes(file, schema);
+  // Dimensions precede what they shape, so one pass in creation order is enough.
+  for (const std::string& name : h5::dataset_names(file)) {
+    const h5::Handle dataset = h5::open_dataset(file, name);
+    const h5::Extents extents = h5::extents_of(dataset);
+    if (name == "trial") {
+      schema.trials = static_cast<std::int64_t>(extents.at(0));
+    } else if (name == "step") {
+      schema.steps = static_cast<std::int64_t>(extents.at(0));
+    } else if (name == "chip_generation") {
+      schema.generations = h5::read_texts(dataset);
+    } else if (name == "block" || name == "missing_block") {
+      continue;
+    } else if (h5::is_scale(dataset)) {
+      schema.axes.push_back(read_axis(dataset, name));
+    } else if (extents.size() == schema.axes.size()) {
+      schema.point_variables.push_back(read_point_variable(dataset, name));
+    } else {
+      schema.variables.push_back(read_variable(dataset, name, schema.axes.size(), extents.size()));
+    }
+  }
+  if (schema.trials < 1) throw h5::Failure("cannot read the dimensions", "there is no trial");
+  return schema;
+}
+
+RuntimeInfo read_runtime(const h5::Handle& file) {
+  const h5::Handle group = h5::open_group(file, "runtime");
+  RuntimeInfo runtime;
+  runtime.started_utc = h5::read_text(group, "started_utc");
+  runtime.finished_utc = h5::read_text(group, "finished_utc");
+  runtime.host = h5::read_text(group, "host");
+  runtime.simd_level = h5::read_text(group, "simd_level");
+  runtime.command_line = h5::read_text(group, "command_line");
+  runtime.threads = static_cast<int>(h5::read_integer(group, "threads"));
+  runtime.elapsed_s = h5::read_number(group, "elapsed_s");
+  runtime.cpu_s = h5::read_number(group, "cpu_s");
+  return runtime;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/program_options.hpp>
+
+namespace lockstep {
+
+/// What the program ends with.
+enum ExitCode : int { done = 0, failed = 1, bad_input = 2, interrupted = 75 };
+
+/// One command: a row of the table that main, help and tests read.
+struct Command {
+  std::string_view name;
+  std::string_view usage;  ///< "STUDY.ini [-o FILE.h5] ..."
+  std::string_view summary;
+  /// Runs it with its own arguments; throws InputError, IoError, Interrupted.
+  int (*run)(const std::vector<std::string>& arguments);
+};
+
+std::span<const Command* const> commands();
+
+extern const Command run_command, describe_command, summary_command, merge_command, list_command;
+
+/// Options of a command line. `visible` are shown by --help, which is always there; `positional`
+/// names the option that takes the bare arguments, `most` how many (-1: any).
+/// Returns an empty map after printing help. Throws InputError on what cannot be parsed.
+boost::program_options::variables_map parse_arguments(
+    const Command& command, const std::vector<std::string>& arguments,
+    const boost::program_options::options_description& visible, const char* positional, int most);
+
+}  // namespace lockstep

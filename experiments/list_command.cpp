@@ -1,0 +1,115 @@
+#include <fmt/format.h>
+
+#include "engine/base/distribution.hpp"
+#include "engine/base/error.hpp"
+#include "engine/base/nearest.hpp"
+#include "engine/model/chip.hpp"
+#include "engine/run/metrics.hpp"
+#include "experiments/command.hpp"
+#include "experiments/study_options.hpp"
+#include "experiments/table.hpp"
+#include "topologies/table.hpp"
+
+namespace lockstep {
+namespace {
+
+namespace po = boost::program_options;
+
+void list_parameters() {
+  for (const Parameter& row : all_parameters()) {
+    fmt::print("{} = {}\n    {}\n    allowed: {}\n", row.key,
+               row.default_text.empty() ? "(none)" : row.default_text, row.summary,
+               allowed_text(row));
+    if (row.type == ValueType::law) fmt::print("    a law, sampled per event\n");
+    fmt::print("    source: {}\n", row.source);
+  }
+}
+
+void list_topologies() {
+  for (const TopologyKind* kind : topology_kinds()) {
+    fmt::print("{}\n    {}\n    source: {}\n", kind->name, kind->summary, kind->source);
+    for (const Parameter& row : kind->parameters)
+      fmt::print("    {} = {}: {}\n", row.key, row.default_text, row.summary);
+  }
+}
+
+void list_chips() {
+  std::vector<std::vector<std::string>> rows{{"generation", "BF16 TFLOP/s", "HBM GB", "HBM TB/s",
+                                              "TDP W", "scale-up GB/s", "domain", "node",
+                                              "injection GB/s"}};
+  for (const Chip& c : chip_catalogue())
+    rows.push_back({c.name, fmt::format("{:.5g}", c.peak / 1e12),
+                    fmt::format("{:.4g}", c.hbm / 1e9),
+                    fmt::format("{:.4g}", c.hbm_bandwidth / 1e12), fmt::format("{:.4g}", c.tdp),
+                    fmt::format("{:.4g}", c.scale_up_bandwidth / 1e9),
+                    fmt::format("{:.0f}", c.scale_up_domain), fmt::format("{:.0f}", c.node),
+                    fmt::format("{:.4g}", c.injection_bandwidth / 1e9)});
+  fmt::print("{}Bandwidths are per chip and direction. Sources:\n", format_table(rows));
+  for (const Chip& c : chip_catalogue()) fmt::print("  {}: {}\n", c.name, c.source);
+}
+
+void list_distributions() {
+  for (const DistributionKind& kind : distribution_kinds()) {
+    fmt::print("{}\n    {}\n", kind.name, kind.summary);
+    for (const auto& signature : kind.signatures) {
+      std::string arguments;
+      for (const DistributionArgument& argument : signature)
+        arguments += fmt::format("{}{}", arguments.empty() ? "" : ", ", argument.name);
+      fmt::print("    {}({})\n", kind.name, arguments);
+    }
+    fmt::print("    source: {}\n", kind.source);
+  }
+}
+
+void list_metrics() {
+  std::vector<std::vector<std::string>> rows{{"variable", "unit", "meaning"}};
+  for (const Metric& metric : metrics())
+    rows.push_back({metric.variable.name, metric.variable.units, metric.variable.long_name});
+  fmt::print("{}", format_table(rows));
+}
+
+/// What can be listed.
+struct Listing {
+  std::string_view name, summary;
+  void (*print)();
+};
+constexpr Listing listings[] = {
+    {"parameters", "every key of a study file: default, range, source", list_parameters},
+    {"topologies", "what topology.kind can be", list_topologies},
+    {"chips", "the catalogue of generations", list_chips},
+    {"distributions", "laws for noise and uncertain inputs", list_distributions},
+    {"metrics", "variables of a result file", list_metrics},
+};
+
+int run(const std::vector<std::string>& arguments) {
+  const po::options_description options;
+  std::vector<std::string> given = arguments;
+  if (given.empty()) {
+    fmt::print("lockstep list WHAT, where WHAT is\n");
+    for (const Listing& listing : listings)
+      fmt::print("  {:<14} {}\n", listing.name, listing.summary);
+    return done;
+  }
+  const auto map = parse_arguments(list_command, given, options, "what", 1);
+  if (map.empty()) return done;
+  const std::string what = map["what"].as<std::vector<std::string>>().front();
+  std::vector<std::string_view> names;
+  for (const Listing& listing : listings) {
+    names.push_back(listing.name);
+    if (listing.name == what) {
+      listing.print();
+      return done;
+    }
+  }
+  const std::string nearest = nearest_name(what, names);
+  throw InputError(fmt::format("nothing called {} can be listed (known: {}){}", what,
+                               fmt::join(names, ", "),
+                               nearest.empty() ? "" : " did you mean " + nearest + "?"));
+}
+
+}  // namespace
+
+const Command list_command{"list", "[parameters|topologies|chips|distributions|metrics]",
+                           "Lists what a study can say, with defaults, ranges and sources.", run};
+
+}  // namespace lockstep

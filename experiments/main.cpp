@@ -1,0 +1,69 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+
+#include "engine/base/error.hpp"
+#include "engine/base/nearest.hpp"
+#include "engine/run/version.hpp"
+#include "experiments/command.hpp"
+
+namespace lockstep {
+namespace {
+
+void print_help() {
+  fmt::print(
+      "Lockstep {}: Monte Carlo studies of synchronous training on large fleets\n\n"
+      "lockstep COMMAND [arguments]\n\n",
+      program_version());
+  for (const Command* command : commands())
+    fmt::print("  {:<10} {}\n  {:<10}   {}\n", command->name, command->usage, "", command->summary);
+  fmt::print(
+      "\nlockstep COMMAND --help tells more. Start with\n"
+      "  lockstep run experiments/studies/quickstart.ini\n");
+}
+
+int run_program(const std::vector<std::string>& arguments) {
+  if (arguments.empty()) {
+    print_help();
+    return bad_input;
+  }
+  const std::string& name = arguments.front();
+  if (name == "--help" || name == "-h" || name == "help") {
+    print_help();
+    return done;
+  }
+  if (name == "--version") {
+    fmt::print("lockstep {} ({})\n", program_version(), git_commit());
+    return done;
+  }
+  std::vector<std::string_view> names;
+  for (const Command* command : commands()) {
+    if (command->name == name) return command->run({arguments.begin() + 1, arguments.end()});
+    names.push_back(command->name);
+  }
+  const std::string nearest = nearest_name(name, names);
+  throw InputError(
+      fmt::format("no command {} (known: {}) {}", name, fmt::join(names, ", "),
+                  nearest.empty() ? "see lockstep --help" : "did you mean " + nearest + "?"));
+}
+
+}  // namespace
+}  // namespace lockstep
+
+int main(int count, char** values) {
+  using namespace lockstep;
+  try {
+    return run_program({values + 1, values + count});
+  } catch (const InputError& error) {
+    for (const std::string& message : error.messages())
+      fmt::print(stderr, "lockstep: {}\n", message);
+    return bad_input;
+  } catch (const Interrupted& error) {
+    fmt::print(stderr, "lockstep: {}\n", error.what());
+    return interrupted;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "lockstep: {}\n", error.what());
+    return failed;
+  }
+}

@@ -1,0 +1,40 @@
+#include <fmt/format.h>
+
+#include "engine/base/error.hpp"
+#include "engine/storage/merge.hpp"
+#include "experiments/command.hpp"
+
+namespace lockstep {
+namespace {
+
+namespace po = boost::program_options;
+
+int run(const std::vector<std::string>& arguments) {
+  po::options_description options("Merging");
+  options.add_options()("output,o", po::value<std::string>()->value_name("FILE"),
+                        "file to write (required)")(
+      "allow-missing", po::bool_switch(),
+      "write what is there: missing trials are NaN, and the file says which");
+  const auto map = parse_arguments(merge_command, arguments, options, "shards", -1);
+  if (map.empty()) return done;
+  if (!map.count("output"))
+    throw InputError("no output given (merge writes a new file) add -o FILE.h5");
+  std::vector<std::filesystem::path> shards;
+  for (const std::string& name : map["shards"].as<std::vector<std::string>>())
+    shards.emplace_back(name);
+  const std::string output = map["output"].as<std::string>();
+  const MergeReport report = merge_shards(shards, output, map["allow-missing"].as<bool>());
+  fmt::print("{}: {} of {} blocks from {} shard{}.\n", output,
+             report.blocks - report.blocks_missing, report.blocks, report.shards,
+             report.shards == 1 ? "" : "s");
+  return done;
+}
+
+}  // namespace
+
+const Command merge_command{"merge", "SHARD.h5 ... -o FILE.h5 [--allow-missing]",
+                            "Makes of all shards of a run the file that one process would have "
+                            "written, bit for bit.",
+                            run};
+
+}  // namespace lockstep

@@ -1,0 +1,125 @@
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <ctime>
+#include <filesystem>
+#include <set>
+
+#include "engine/base/error.hpp"
+#include "engine/base/simd.hpp"
+#include "engine/run/progress.hpp"
+#include "engine/run/scheduler.hpp"
+#include "engine/storage/result_reader.hpp"
+#include "engine/storage/result_writer.hpp"
+#include "experiments/command.hpp"
+#include "experiments/study_options.hpp"
+#include "experiments/summary_table.hpp"
+
+namespace lockstep {
+namespace {
+
+namespace po = boost::program_options;
+using Clock = std::chrono::steady_clock;
+
+std::string utc_now() {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+}
+
+double cpu_seconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+std::string host_name() {
+  char name[256] = {};
+  gethostname(name, sizeof name - 1);
+  return name;
+}
+
+int run(const std::vector<std::string>& arguments) {
+  po::options_description options = study_options();
+  po::options_description running("The run");
+  running.add_options()("output,o", po::value<std::string>()->value_name("FILE"),
+                        "result file (default: STUDY.h5 in this folder)")(
+      "threads", po::value<int>()->value_name("T"),
+      "threads (default: what Slurm gives, or the processors at hand)")(
+      "resume", po::bool_switch(), "go on with an interrupted run of the same study")(
+      "quiet,q", po::bool_switch(), "no progress, no summary");
+  options.add(running);
+  const po::variables_map map = parse_arguments(run_command, arguments, options, "study", 1);
+  if (map.empty()) return done;
+  const int threads = map.count("threads") ? map["threads"].as<int>() : default_threads();
+  if (threads < 1 || threads > 1024)
+    throw InputError(
+        fmt::format("--threads {} (1 to 1024 is due) leave it out to use all "
+                    "processors",
+                    threads));
+  simd_level();  // an unusable LOCKSTEP_SIMD is said before anything is written
+  const bool quiet = map["quiet"].as<bool>();
+
+  const Plan plan = load_plan(map);
+  const std::filesystem::path study = map["study"].as<std::vector<std::string>>().front();
+  const std::filesystem::path output =
+      map.count("output") ? map["output"].as<std::string>() : study.stem().string() + ".h5";
+  RuntimeInfo runtime;
+  runtime.started_utc = utc_now();
+  runtime.host = host_name();
+  runtime.threads = threads;
+  runtime.simd_level = simd_level_name(simd_level());
+  runtime.command_line = "lockstep run";
+  for (const std::string& argument : arguments) runtime.command_line += " " + argument;
+  const auto started = Clock::now();
+
+  const Cancellation cancellation;
+  WriterOptions to_file;
+  to_file.path = output;
+  to_file.resume = map["resume"].as<bool>();
+  ResultWriter writer(plan.schema, to_file);
+  if (!writer.already_complete()) {
+    const std::vector<std::int64_t> finished = writer.finished_blocks();
+    const std::set<std::int64_t> skip(finished.begin(), finished.end());
+    std::vector<std::int64_t> blocks;
+    for (std::int64_t block = 0; block < plan.schema.blocks(); ++block)
+      if (!skip.contains(block)) blocks.push_back(block);
+    std::int64_t before = 0;
+    const std::int64_t trials = plan.schema.points() * plan.schema.trials;
+    for (std::int64_t block : finished) before += place_of(plan.schema, block).trials;
+    {
+      Progress progress(trials, before);
+      run_blocks(plan, blocks, threads, writer, cancellation, [&](const BlockResult& block) {
+        if (!quiet) progress.advance(block.trials);
+      });
+    }
+    if (cancellation.asked()) {
+      writer.flush();
+      throw Interrupted(
+          fmt::format("stopped by {}: {} of {} blocks are saved; continue with "
+                      "lockstep run {} -o {} --resume",
+                      cancellation.signal_name(), writer.saved_blocks(), writer.blocks_to_hold(),
+                      study.string(), output.string()));
+    }
+    runtime.finished_utc = utc_now();
+    runtime.elapsed_s = std::chrono::duration<double>(Clock::now() - started).count();
+    runtime.cpu_s = cpu_seconds();
+    writer.finish(runtime);
+  }
+  if (!quiet) {
+    fmt::print("{}", summary_table(ResultFile(output)));
+    fmt::print("Every trial is in {}.\n", output.string());
+  }
+  return done;
+}
+
+}  // namespace
+
+const Command run_command{"run", "STUDY.ini [-o FILE.h5] [options]",
+                          "Runs a study in parallel and writes every trial to an HDF5 file.", run};
+
+}  // namespace lockstep

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+#include "engine/run/study.hpp"
+
+namespace lockstep {
+
+/// Reads a study file: lines `key = value` in the sections of an INI file, with `title = TEXT`
+/// allowed before the first section; a '#' starts a comment wherever it stands. Keys and values
+/// are not understood here, so an unknown key passes and a repeated one comes out twice.
+/// An entry's origin is "PATH:LINE", with the path as given.
+/// Throws InputError when the path is missing, a directory or unreadable, when the file is larger
+/// than 1 MiB or not text (UTF-8), and with a line for each problem that `parse_study` finds.
+StudyText read_study(const std::string& path);
+
+/// The same of a text already read; `path` serves the messages and the origins.
+/// Throws InputError, as `first_problems` does, for a line that is neither comment, section nor
+/// `key = value`, a section header that is not closed or holds more than a name, a key before the
+/// first section other than title, a '#' inside double quotes, and a text without any key.
+StudyText parse_study(const std::string& path, const std::string& text);
+
+}  // namespace lockstep

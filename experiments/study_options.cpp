@@ -1,0 +1,58 @@
+#include "experiments/study_options.hpp"
+
+#include <fmt/format.h>
+
+#include "engine/base/error.hpp"
+#include "engine/model/scenario.hpp"
+#include "experiments/study_file.hpp"
+#include "topologies/table.hpp"
+
+namespace lockstep {
+
+namespace po = boost::program_options;
+
+std::span<const Parameter> all_parameters() {
+  static const std::vector<Parameter> rows = [] {
+    std::vector<Parameter> all = engine_parameters();
+    all.insert(all.end(), topology_parameters().begin(), topology_parameters().end());
+    return all;
+  }();
+  return rows;
+}
+
+po::options_description study_options() {
+  po::options_description options("The study");
+  options.add_options()("set",
+                        po::value<std::vector<std::string>>()->composing()->value_name("K=V"),
+                        "set a key of the study, e.g. --set job.tensor=8; may be repeated")(
+      "trials", po::value<std::string>()->value_name("N"), "trials of each design point")(
+      "seed", po::value<std::string>()->value_name("S"), "64-bit seed");
+  return options;
+}
+
+Plan load_plan(const po::variables_map& options) {
+  std::vector<StudyEntry> overrides;
+  if (options.count("set"))
+    for (const std::string& text : options["set"].as<std::vector<std::string>>()) {
+      const auto equals = text.find('=');
+      if (equals == std::string::npos || equals == 0)
+        throw InputError(
+            fmt::format("--set {} (KEY=VALUE is due) write for example --set "
+                        "job.tensor=8",
+                        text));
+      overrides.push_back({text.substr(0, equals), text.substr(equals + 1), "--set"});
+    }
+  for (const char* name : {"trials", "seed"})
+    if (options.count(name))
+      overrides.push_back({fmt::format("sampling.{}", name), options[name].as<std::string>(),
+                           fmt::format("--{}", name)});
+  const StudyText file = read_study(options["study"].as<std::vector<std::string>>().front());
+  Study study = resolve_study(file, overrides, all_parameters());
+  try {
+    return make_plan(std::move(study), all_parameters(), topology_kinds());
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("{}: {}", file.path, error.what()));
+  }
+}
+
+}  // namespace lockstep

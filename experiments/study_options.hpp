@@ -1,0 +1,21 @@
+#pragma once
+
+#include <boost/program_options.hpp>
+#include <span>
+#include <vector>
+
+#include "engine/base/parameter.hpp"
+#include "engine/run/plan.hpp"
+
+namespace lockstep {
+
+/// Every parameter of engine and topologies, in the order of help.
+std::span<const Parameter> all_parameters();
+
+/// The options that change a study: --set, --trials, --seed.
+boost::program_options::options_description study_options();
+
+/// Reads, resolves and plans the study named by `options`. Throws InputError with all problems.
+Plan load_plan(const boost::program_options::variables_map& options);
+
+}  // namespace lockstep

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+
+#include "engine/storage/result_reader.hpp"
+
+namespace lockstep {
+
+/// A line per design point: mean, p50, p95, p99 of step time, MFU, waiting share.
+std::string summary_table(const ResultFile& file);
+
+}  // namespace lockstep

@@ -1,0 +1,47 @@
+#include "engine/base/nearest.hpp"
+
+#include <gtest/gtest.h>
+
+#include "engine/base/text.hpp"
+
+namespace lockstep {
+namespace {
+
+constexpr std::string_view known[] = {
+    "ring", "tree", "hierarchical_ring", "torus", "mean", "ocs_torus", "median", "kB", "MB", "B"};
+
+TEST(NearestName, FindsWhatWasMeant) {
+  EXPECT_EQ(nearest_name("ring", known), "ring");
+  EXPECT_EQ(nearest_name("rnig", known), "ring") << "a swap is one edit";
+  EXPECT_EQ(nearest_name("rin", known), "ring");
+  EXPECT_EQ(nearest_name("rings", known), "ring");
+  EXPECT_EQ(nearest_name("tere", known), "tree");
+  EXPECT_EQ(nearest_name("hierachical_rng", known), "hierarchical_ring");
+  EXPECT_EQ(nearest_name("ocs-torus", known), "ocs_torus");
+  EXPECT_EQ(nearest_name("meann", known), "mean");
+  EXPECT_EQ(nearest_name("KB", known), "kB") << "case is half an edit";
+}
+
+TEST(NearestName, IsSilentWhenNothingIsNear) {
+  EXPECT_EQ(nearest_name("", known), "");
+  EXPECT_EQ(nearest_name("x", known), "") << "all letters would change";
+  EXPECT_EQ(nearest_name("butterfly", known), "");
+  EXPECT_EQ(nearest_name("ring", {}), "");
+}
+
+TEST(NearestName, TakesTheEarlierOfEquals) {
+  constexpr std::string_view pair[] = {"bone", "cone"};
+  EXPECT_EQ(nearest_name("done", pair), "bone");
+}
+
+TEST(Text, SplitsOutsideParentheses) {
+  using Pieces = std::vector<std::string_view>;
+  EXPECT_EQ(split_outside_parentheses("a, f(b, c) ,d", ','), (Pieces{"a", "f(b, c)", "d"}));
+  EXPECT_EQ(split_outside_parentheses("a,,b", ','), (Pieces{"a", "", "b"}));
+  EXPECT_EQ(split_outside_parentheses(" ", ','), Pieces{});
+  EXPECT_EQ(trimmed("\t a b \r"), "a b");
+  EXPECT_EQ(trimmed(" \n"), "");
+}
+
+}  // namespace
+}  // namespace lockstep

@@ -1,0 +1,112 @@
+#include <hdf5.h>
+
+#include "engine/storage/hdf5.hpp"
+#include "tests/unit/storage_fixture.hpp"
+
+namespace lockstep {
+namespace {
+
+using testing::HasSubstr;
+
+class StorageReader : public StorageTest {
+ protected:
+  std::string refusal(const std::string& name) const {
+    return input_error([&] { ResultFile{path(name)}; });
+  }
+  /// Replaces a text attribute of the root group.
+  void set_attribute(const std::string& name, const std::string& key, const std::string& text) const {
+    const h5::Handle file(H5Fopen(path(name).c_str(), H5F_ACC_RDWR, H5P_DEFAULT), H5Fclose, "open");
+    H5Adelete(file.get(), key.c_str());
+    h5::write_attribute(file, key, text);
+  }
+};
+
+TEST_F(StorageReader, RoundTrip) {
+  const ResultFile file(write_results("a.h5"));
+  const ResultSchema& read = file.schema();
+  EXPECT_EQ(read.title, schema_.title);
+  EXPECT_EQ(read.study_text, schema_.study_text);
+  EXPECT_EQ(read.overrides, schema_.overrides);
+  EXPECT_EQ(read.resolved_parameters, schema_.resolved_parameters);
+  EXPECT_EQ(read.study_id, schema_.study_id);
+  EXPECT_EQ(read.seed, schema_.seed);
+  EXPECT_EQ(read.axes[1].labels, schema_.axes[1].labels);
+  EXPECT_EQ(read.axes[1].numbers, schema_.axes[1].numbers);
+  EXPECT_EQ(read.point_variables[1].texts, schema_.point_variables[1].texts);
+  const RuntimeInfo runtime = file.runtime(), written = sample::make_runtime();
+  EXPECT_EQ(runtime.started_utc, written.started_utc);
+  EXPECT_EQ(runtime.finished_utc, written.finished_utc);
+  EXPECT_EQ(runtime.host, written.host);
+  EXPECT_EQ(runtime.simd_level, written.simd_level);
+  EXPECT_EQ(runtime.command_line, written.command_line);
+  EXPECT_EQ(runtime.threads, written.threads);
+  EXPECT_EQ(runtime.elapsed_s, written.elapsed_s);
+  EXPECT_EQ(runtime.cpu_s, written.cpu_s);
+  EXPECT_EQ(file.read("step_time", 3), file.read(0, 3));
+}
+
+TEST_F(StorageReader, AShardIsReadableByItself) {
+  const ResultFile file(write_shard("s.h5", 1, 4));
+  ASSERT_TRUE(file.shard());
+  EXPECT_EQ(file.shard()->index, 1);
+  EXPECT_EQ(file.shard()->count, 4);
+  EXPECT_EQ(file.held_blocks(), sample::blocks_of_shard(schema_, {1, 4}));
+  expect_known_values(file);
+}
+
+TEST_F(StorageReader, AShardMayHoldNothing) {
+  EXPECT_TRUE(ResultFile(write_shard("s.h5", 18, 19)).held_blocks().empty());
+}
+
+TEST_F(StorageReader, OneLineForEachBadFile) {
+  const std::string whole = bytes(write_results("a.h5"));
+  set_bytes(path("empty.h5"), "");
+  set_bytes(path("text.h5"), "[fleet]\nchips = H100:512\n");
+  set_bytes(path("short.h5"), "\x89H");
+  set_bytes(path("cut.h5"), whole.substr(0, whole.size() / 2));
+  set_bytes(path("last.h5"), whole.substr(0, whole.size() - 1));
+  for (const char* name : {"newer.h5", "older.h5", "minor.h5", "kind.h5", "odd.h5"})
+    set_bytes(path(name), whole);
+  set_attribute("newer.h5", "lockstep_schema_version", "2.0");
+  set_attribute("older.h5", "lockstep_schema_version", "0.9");
+  set_attribute("minor.h5", "lockstep_schema_version", "1.7");
+  set_attribute("odd.h5", "lockstep_schema_version", "one");
+  set_attribute("kind.h5", "lockstep_file", "part");
+  h5::create_file(path("other.h5")).close("close");
+
+  EXPECT_THAT(refusal("none.h5"), HasSubstr("does not exist"));
+  EXPECT_THAT(refusal("."), HasSubstr("is a folder"));
+  EXPECT_THAT(refusal("empty.h5"), HasSubstr("is empty"));
+  EXPECT_THAT(refusal("text.h5"), HasSubstr("it is not HDF5"));
+  EXPECT_THAT(refusal("short.h5"), HasSubstr("it is not HDF5"));
+  EXPECT_THAT(refusal("cut.h5"), HasSubstr("is truncated"));
+  EXPECT_THAT(refusal("last.h5"), HasSubstr("is truncated"));
+  EXPECT_THAT(refusal("other.h5"), HasSubstr("an HDF5 file of another program"));
+  EXPECT_THAT(refusal("newer.h5"),
+              HasSubstr("has schema version 2.0 (this program reads 1.x) use a newer program"));
+  EXPECT_THAT(refusal("older.h5"), HasSubstr("use an older program"));
+  EXPECT_THAT(refusal("odd.h5"), HasSubstr("its schema version reads \"one\""));
+  EXPECT_THAT(refusal("kind.h5"), HasSubstr("of kind \"part\""));
+  expect_known_values(ResultFile(path("minor.h5")));
+}
+
+TEST_F(StorageReader, UnknownVariable) {
+  const ResultFile file(write_results("a.h5"));
+  EXPECT_THAT(input_error([&] { file.read("step_tim", 0); }),
+              HasSubstr("no variable \"step_tim\" (it has step_time, "));
+}
+
+TEST_F(StorageReader, FlippedDataIsNotHandedOut) {
+  std::string damaged = bytes(write_results("a.h5"));
+  const double marker = sample::value(0, 2, 20, 3);
+  const auto at = damaged.find(std::string(reinterpret_cast<const char*>(&marker), sizeof marker));
+  ASSERT_NE(at, std::string::npos);
+  damaged[at + 3] = static_cast<char>(damaged[at + 3] ^ 4);
+  set_bytes(path("a.h5"), damaged);
+  const ResultFile file(path("a.h5"));
+  EXPECT_THAT(input_error([&] { file.read(0, 2); }), HasSubstr("is damaged"));
+  EXPECT_EQ(file.read(0, 1).size(), 200u);
+}
+
+}  // namespace
+}  // namespace lockstep

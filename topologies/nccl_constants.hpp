@@ -1,0 +1,29 @@
+#pragma once
+
+#include <array>
+#include <string_view>
+
+namespace lockstep {
+
+/// One NCCL protocol: start-up and per-hop latencies [s], and the share of a link's bandwidth it
+/// delivers. Source: NCCL 2.30, src/graph/tuning.cc (baseLat, hwLat, bandwidth factors).
+struct NcclProtocol {
+  std::string_view name;
+  double tree_base, ring_base;
+  double tree_scale_up, ring_scale_up;  ///< per hop over NVLink
+  double tree_network, ring_network;    ///< per hop over the network
+  double ring_bandwidth_factor;
+  double tree_bandwidth_factor() const { return 0.92 * ring_bandwidth_factor; }
+};
+
+inline constexpr std::array<NcclProtocol, 3> nccl_protocols{{
+    {"LL", 6.8e-6, 6.6e-6, 0.6e-6, 0.6e-6, 5.0e-6, 2.7e-6, 0.5},
+    {"LL128", 14.0e-6, 14.0e-6, 1.25e-6, 1.9e-6, 8.5e-6, 4.0e-6, 0.92},
+    {"Simple", 8.4e-6, 8.4e-6, 4.0e-6, 3.4e-6, 14.0e-6, 14.0e-6, 1.0},
+}};
+
+/// Rings of several nodes under Simple pay 1.4 of the latency once each message holds 64 B.
+inline constexpr double nccl_ring_plateau_factor = 1.4;
+inline constexpr double nccl_ring_plateau_bytes = 64;
+
+}  // namespace lockstep

@@ -1,0 +1,11 @@
+#pragma once
+
+#include "engine/model/collective.hpp"
+
+namespace lockstep {
+
+/// 3-D torus of 4x4x4 cubes joined by optical circuit switches. Source: Jouppi et al., TPU v4
+/// (ISCA'23, arXiv 2304.01433). The all-reduce is TorusAllReduce.
+extern const TopologyKind ocs_torus_topology;
+
+}  // namespace lockstep

@@ -1,0 +1,272 @@
+#include "topologies/ring.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "topologies/nccl_constants.hpp"
+#include "topologies/ring_kernels.hpp"
+#include "topologies/switched_fabric.hpp"
+
+namespace lockstep {
+namespace {
+
+/// Hops of all channels of all groups, (groups, channels, ranks) in ring order.
+struct RingHops {
+  std::vector<double> latency, gap;
+};
+
+class Ring final : public Collective {
+ public:
+  explicit Ring(const CollectiveRequest& request)
+      : ranks_(request.layout.replicas),
+        groups_(request.layout.groups()),
+        channels_(resolve_channels(request)),
+        scalar_time_(scalar_tree_time(request)) {
+    message_bytes_ = request.bytes / static_cast<double>(channels_ * ranks_);
+    lay_out_channels(request.layout);
+    std::vector<Flow> flows;
+    flows.reserve(order_.size());
+    for (std::int64_t group = 0; group < groups_; ++group)
+      for (std::int64_t channel = 0; channel < channels_; ++channel)
+        for (std::int64_t i = 0; i < ranks_; ++i)
+          flows.push_back(
+              {chip(group, channel, (i + ranks_ - 1) % ranks_), chip(group, channel, i)});
+    choose_protocol(request, flows);
+  }
+
+  int links_per_chip() const override { return 1; }
+  std::int64_t groups_per_call() const override { return 1; }
+  std::int64_t rows() const { return 2 * (ranks_ - 1); }
+  std::int64_t messages_per_group() const override { return channels_ * rows() * ranks_; }
+  double scalar_all_reduce_time() const override { return scalar_time_; }
+  bool extrapolated() const override { return false; }
+  std::string choice() const override {
+    return fmt::format("{}, {} channel{}", protocol_, channels_, channels_ == 1 ? "" : "s");
+  }
+
+  /// Hops under a trial's slow links: a slow NIC slows the network hops into and out of it.
+  RingHops hops(std::span<const double> link_factor) const {
+    RingHops hops{latency_, gap_};
+    for (std::int64_t group = 0; group < groups_; ++group)
+      for (std::int64_t channel = 0; channel < channels_; ++channel)
+        for (std::int64_t i = 0; i < ranks_; ++i) {
+          const auto at = static_cast<std::size_t>(index(group, channel, i));
+          if (!link_factor.empty() && network_[at])
+            hops.gap[at] *=
+                std::max(link_factor[static_cast<std::size_t>(
+                             chip(group, channel, (i + ranks_ - 1) % ranks_))],
+                         link_factor[static_cast<std::size_t>(chip(group, channel, i))]);
+          hops.latency[at] += hops.gap[at];
+        }
+    return hops;
+  }
+
+  std::unique_ptr<CollectiveTrial> begin_trial(std::span<const double> link_factor) const override;
+
+  MessageGraph graph(std::int64_t group, std::span<const double> link_factor) const override {
+    const RingHops costs = hops(link_factor);
+    MessageGraph graph{ranks_, base_latency_, {}};
+    for (std::int64_t channel = 0; channel < channels_; ++channel)
+      for (std::int64_t k = 1; k <= rows(); ++k)
+        for (std::int64_t i = 0; i < ranks_; ++i) {
+          const auto at = static_cast<std::size_t>(index(group, channel, i));
+          const std::int64_t before = (i + ranks_ - 1) % ranks_;
+          Message m;
+          m.source = rank(group, channel, before);
+          m.destination = rank(group, channel, i);
+          m.serialization = costs.gap[at];
+          m.latency = costs.latency[at] - costs.gap[at];
+          m.bytes = message_bytes_;
+          m.number = (channel * rows() + k - 1) * ranks_ + i;
+          m.receiver_ready = k == 1;
+          if (k > 1) {
+            const auto row = static_cast<std::int32_t>((channel * rows() + k - 2) * ranks_);
+            m.inputs = {row + static_cast<std::int32_t>(before)};
+            m.after_send = {row + static_cast<std::int32_t>(i)};
+            m.after_receive = {row + static_cast<std::int32_t>(i)};
+          }
+          graph.messages.push_back(std::move(m));
+        }
+    return graph;
+  }
+
+ private:
+  friend class RingTrial;
+
+  std::int64_t index(std::int64_t group, std::int64_t channel, std::int64_t position) const {
+    return (group * channels_ + channel) * ranks_ + position;
+  }
+  std::int32_t rank(std::int64_t group, std::int64_t channel, std::int64_t position) const {
+    return order_[static_cast<std::size_t>(index(group, channel, position))];
+  }
+  std::int32_t chip(std::int64_t group, std::int64_t channel, std::int64_t position) const {
+    return static_cast<std::int32_t>(group * ranks_) + rank(group, channel, position);
+  }
+
+  /// Channel c visits each scale-up domain from its c-th rank on, so that every NIC carries one.
+  void lay_out_channels(const Layout& layout) {
+    order_.reserve(static_cast<std::size_t>(groups_ * channels_ * ranks_));
+    for (std::int64_t group = 0; group < groups_; ++group) {
+      const auto begins = domain_clusters(layout, group);
+      for (std::int64_t channel = 0; channel < channels_; ++channel)
+        for (std::size_t c = 0; c + 1 < begins.size(); ++c) {
+          const std::int32_t size = begins[c + 1] - begins[c];
+          for (std::int32_t j = 0; j < size; ++j)
+            order_.push_back(begins[c] + (j + static_cast<std::int32_t>(channel)) % size);
+        }
+    }
+  }
+
+  void choose_protocol(const CollectiveRequest& request, const std::vector<Flow>& flows) {
+    double best = 1e300;
+    for (const NcclProtocol& protocol : nccl_protocols) {
+      const bool uniform = request.fabric.uniform();
+      if (!uniform && request.fabric.protocol != "auto" && request.fabric.protocol != protocol.name)
+        continue;
+      PortUse use{protocol.ring_scale_up, protocol.ring_network, protocol.ring_bandwidth_factor,
+                  static_cast<double>(channels_), uniform ? static_cast<double>(channels_) : 1.0};
+      if (protocol.name == "Simple" && message_bytes_ >= nccl_ring_plateau_bytes) {
+        use.scale_up_latency *= nccl_ring_plateau_factor;
+        use.network_latency *= nccl_ring_plateau_factor;
+      }
+      const std::vector<Hop> hops = route(request, use, flows);
+      const double base = uniform || ranks_ == 1 ? 0.0 : protocol.ring_base;
+      const double estimate = base + noise_free_estimate(hops);
+      if (estimate >= best) continue;
+      best = estimate;
+      base_latency_ = base;
+      protocol_ = uniform ? "uniform hops" : std::string(protocol.name);
+      latency_.clear();
+      gap_.clear();
+      network_.clear();
+      for (const Hop& hop : hops) {
+        latency_.push_back(hop.latency);
+        gap_.push_back(message_bytes_ / hop.bandwidth);
+        network_.push_back(hop.network);
+      }
+    }
+  }
+
+  /// A message circles at the mean hop, or waits at the slowest gap, whichever is longer.
+  double noise_free_estimate(const std::vector<Hop>& hops) const {
+    double slowest = 0;
+    for (std::int64_t ring = 0; ring < groups_ * channels_; ++ring) {
+      double sum = 0, gap = 0;
+      for (std::int64_t i = 0; i < ranks_; ++i) {
+        const Hop& hop = hops[static_cast<std::size_t>(ring * ranks_ + i)];
+        sum += hop.latency + message_bytes_ / hop.bandwidth;
+        gap = std::max(gap, message_bytes_ / hop.bandwidth);
+      }
+      slowest = std::max(slowest, std::max(sum / static_cast<double>(ranks_), gap));
+    }
+    return slowest * static_cast<double>(rows());
+  }
+
+  std::int64_t ranks_, groups_, channels_;
+  double scalar_time_, message_bytes_ = 0, base_latency_ = 0;
+  std::string protocol_;
+  std::vector<std::int32_t> order_;    // (groups, channels, ranks): position -> rank
+  std::vector<double> latency_, gap_;  // of the hop into each position, without slow links
+  std::vector<std::uint8_t> network_;
+};
+
+class RingTrial final : public CollectiveTrial {
+ public:
+  RingTrial(const Ring& ring, std::span<const double> link_factor)
+      : ring_(ring), hops_(ring.hops(link_factor)) {
+    for (std::int64_t r = 0; r < ring.groups_ * ring.channels_; ++r) {
+      const auto begin = static_cast<std::size_t>(r * ring.ranks_);
+      const auto count = static_cast<std::size_t>(ring.ranks_);
+      const auto same = [&](const std::vector<double>& v) {
+        return std::all_of(v.begin() + static_cast<std::ptrdiff_t>(begin),
+                           v.begin() + static_cast<std::ptrdiff_t>(begin + count),
+                           [&](double x) { return x == v[begin]; });
+      };
+      uniform_.push_back(same(hops_.latency) && same(hops_.gap));
+    }
+  }
+
+  void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
+                  const double* ready, double* finish) const override {
+    const auto ranks = static_cast<std::size_t>(ring_.ranks_);
+    std::vector<double> first(ranks + 1), second(ranks + 1);
+    for (std::int64_t group = first_group; group < last_group; ++group) {
+      const double* from = ready + group * ring_.ranks_;
+      double* to = finish + group * ring_.ranks_;
+      for (std::size_t i = 0; i < ranks; ++i) to[i] = from[i];
+      SpikeSequence spikes(noise, group, ring_.messages_per_group());
+      for (std::int64_t channel = 0; channel < ring_.channels_; ++channel) {
+        double* state = first.data() + 1;
+        for (std::int64_t i = 0; i < ring_.ranks_; ++i)
+          state[i] = from[ring_.rank(group, channel, i)] + ring_.base_latency_;
+        state = run_channel(noise, spikes, group, channel, state, second.data() + 1);
+        for (std::int64_t i = 0; i < ring_.ranks_; ++i) {
+          double& done = to[ring_.rank(group, channel, i)];
+          done = std::max(done, state[i]);
+        }
+      }
+    }
+  }
+
+ private:
+  double* run_channel(const MessageNoise& noise, SpikeSequence& spikes, std::int64_t group,
+                      std::int64_t channel, double* state, double* spare) const {
+    const std::int64_t first_row = channel * ring_.rows(), last_row = first_row + ring_.rows();
+    std::int64_t row = first_row;
+    while (row < last_row) {
+      std::int64_t stop = last_row;  // rows up to and including the next that has noise
+      if (noise.hop_jitter)
+        stop = row + 1;
+      else if (!spikes.done())
+        stop = std::min(stop, spikes.message() / ring_.ranks_ + 1);
+      double* result = advance(group, channel, state, spare, stop - row);
+      if (result == spare) std::swap(state, spare);
+      row = stop;
+      const std::int64_t number = (row - 1) * ring_.ranks_;
+      if (noise.hop_jitter)
+        for (std::int64_t i = 0; i < ring_.ranks_; ++i) state[i] += noise.dense(group, number + i);
+      for (; !spikes.done() && spikes.message() < number + ring_.ranks_; spikes.next())
+        state[spikes.message() - number] += spikes.delay();
+    }
+    return state;
+  }
+
+  double* advance(std::int64_t group, std::int64_t channel, double* state, double* spare,
+                  std::int64_t rows) const {
+    const auto at = static_cast<std::size_t>(ring_.index(group, channel, 0));
+    if (uniform_[static_cast<std::size_t>(group * ring_.channels_ + channel)])
+      return ring_kernels().advance_uniform(state, spare, hops_.latency[at], hops_.gap[at],
+                                            ring_.ranks_, rows);
+    return ring_kernels().advance(state, spare, hops_.latency.data() + at, hops_.gap.data() + at,
+                                  ring_.ranks_, rows);
+  }
+
+  const Ring& ring_;
+  RingHops hops_;
+  std::vector<std::uint8_t> uniform_;  // (groups, channels)
+};
+
+std::unique_ptr<CollectiveTrial> Ring::begin_trial(std::span<const double> link_factor) const {
+  return std::make_unique<RingTrial>(*this, link_factor);
+}
+
+std::span<const Parameter> ring_parameters() {
+  static const std::vector<Parameter> rows{channels_parameter()};
+  return rows;
+}
+
+}  // namespace
+
+const TopologyKind ring_topology{
+    .name = "ring",
+    .summary = "flat ring over all ranks of a data-parallel group, on a switched fabric",
+    .source = "Patarasu and Yuan (2009); NCCL 2.30 latencies",
+    .parameters = ring_parameters(),
+    .usable_replicas = [](const Values&, std::int64_t replicas, std::int64_t) { return replicas; },
+    .make = [](const CollectiveRequest& request) -> std::unique_ptr<Collective> {
+      return std::make_unique<Ring>(request);
+    },
+};
+
+}  // namespace lockstep

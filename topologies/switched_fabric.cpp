@@ -1,0 +1,148 @@
+#include "topologies/switched_fabric.hpp"
+
+#include <algorithm>
+
+#include "topologies/nccl_constants.hpp"
+
+namespace lockstep {
+namespace {
+
+/// Flows that leave and enter each switch of one layer.
+class UplinkLoad {
+ public:
+  UplinkLoad(double chips_per_switch, std::int32_t last_slot)
+      : chips_(chips_per_switch), up_(switch_of(last_slot) + 1), down_(up_.size()) {}
+  std::size_t switch_of(std::int32_t slot) const {
+    return static_cast<std::size_t>(static_cast<double>(slot) / chips_);
+  }
+  bool crosses(std::int32_t a, std::int32_t b) const { return switch_of(a) != switch_of(b); }
+  void add(std::int32_t source, std::int32_t destination) {
+    ++up_[switch_of(source)];
+    ++down_[switch_of(destination)];
+  }
+  /// Bandwidth each flow gets where both its ends' uplinks are shared evenly.
+  double share(std::int32_t source, std::int32_t destination, double injection,
+               double oversubscription) const {
+    const auto busiest = std::max(up_[switch_of(source)], down_[switch_of(destination)]);
+    return chips_ * injection / oversubscription / static_cast<double>(busiest);
+  }
+
+ private:
+  double chips_;
+  std::vector<std::int64_t> up_, down_;
+};
+
+}  // namespace
+
+std::vector<Hop> route(const CollectiveRequest& request, const PortUse& use,
+                       std::span<const Flow> flows) {
+  const Layout& layout = request.layout;
+  const Fabric& fabric = request.fabric;
+  std::vector<Hop> hops;
+  hops.reserve(flows.size());
+  if (fabric.uniform()) {
+    hops.assign(flows.size(),
+                Hop{*fabric.hop_latency, *fabric.hop_bandwidth / use.network_flows, true});
+    return hops;
+  }
+
+  const auto slot = [&](std::int32_t chip) { return layout.slot[static_cast<std::size_t>(chip)]; };
+  const auto domain = [&](std::int32_t c) { return layout.domain[static_cast<std::size_t>(c)]; };
+  const auto chip_of = [&](std::int32_t c) -> const Chip& {
+    return request.fleet.generations[layout.generation[static_cast<std::size_t>(c)]].chip;
+  };
+  const std::int32_t last_slot = *std::max_element(layout.slot.begin(), layout.slot.end());
+  UplinkLoad leaf(fabric.leaf_chips, last_slot), pod(fabric.pod_chips, last_slot);
+  for (const Flow& flow : flows) {
+    if (domain(flow.source) == domain(flow.destination)) continue;
+    const auto a = slot(flow.source), b = slot(flow.destination);
+    if (leaf.crosses(a, b)) leaf.add(a, b);
+    if (pod.crosses(a, b)) pod.add(a, b);
+  }
+  for (const Flow& flow : flows) {
+    const Chip& source = chip_of(flow.source);
+    const Chip& destination = chip_of(flow.destination);
+    if (domain(flow.source) == domain(flow.destination)) {
+      const double port = std::min(source.scale_up_bandwidth, destination.scale_up_bandwidth);
+      hops.push_back(
+          {use.scale_up_latency, use.bandwidth_factor * port / use.scale_up_flows, false});
+      continue;
+    }
+    const auto a = slot(flow.source), b = slot(flow.destination);
+    const double nic = std::min(source.injection_bandwidth, destination.injection_bandwidth);
+    double latency = use.network_latency;
+    double bandwidth = nic / use.network_flows;
+    if (leaf.crosses(a, b))
+      bandwidth = std::min(bandwidth, leaf.share(a, b, nic, fabric.spine_oversubscription));
+    if (pod.crosses(a, b)) {
+      bandwidth = std::min(bandwidth, pod.share(a, b, nic, fabric.core_oversubscription));
+      latency += fabric.core_latency;
+    } else if (leaf.crosses(a, b)) {
+      latency += fabric.spine_latency;
+    }
+    hops.push_back({latency, use.bandwidth_factor * bandwidth, true});
+  }
+  return hops;
+}
+
+std::vector<std::int32_t> domain_clusters(const Layout& layout, std::int64_t group) {
+  std::vector<std::int32_t> begins;
+  for (std::int64_t r = 0; r < layout.replicas; ++r) {
+    const auto i = static_cast<std::size_t>(layout.at(group, r));
+    if (r == 0 || layout.domain[i] != layout.domain[i - 1])
+      begins.push_back(static_cast<std::int32_t>(r));
+  }
+  begins.push_back(static_cast<std::int32_t>(layout.replicas));
+  return begins;
+}
+
+std::int64_t resolve_channels(const CollectiveRequest& request) {
+  if (const auto given = request.values.optional_count("topology.channels")) return *given;
+  if (request.fabric.uniform()) return 1;
+  std::int64_t channels = request.layout.replicas;
+  for (const auto& generation : request.fleet.generations)
+    channels = std::min(channels, static_cast<std::int64_t>(generation.chip.node));
+  for (std::int64_t group = 0; group < request.layout.groups(); ++group) {
+    const auto begins = domain_clusters(request.layout, group);
+    for (std::size_t c = 0; c + 1 < begins.size(); ++c)
+      channels = std::min<std::int64_t>(channels, begins[c + 1] - begins[c]);
+  }
+  return channels;
+}
+
+double scalar_tree_time(const CollectiveRequest& request) {
+  double node = 1;
+  for (const auto& generation : request.fleet.generations)
+    node = std::max(node, generation.chip.node);
+  const auto chips = static_cast<double>(request.layout.chips());
+  node = std::min(node, chips);
+  double levels = 0;
+  for (double reached = node; reached < chips; reached *= 2) ++levels;
+  if (request.fabric.uniform()) {
+    constexpr double bytes = 4;
+    const double hop = *request.fabric.hop_latency + bytes / *request.fabric.hop_bandwidth;
+    return 2 * (node - 1 + levels) * hop;
+  }
+  const NcclProtocol& protocol = nccl_protocols.front();
+  return (chips > 1 ? protocol.tree_base : 0) +
+         2 * ((node - 1) * protocol.tree_scale_up + levels * protocol.tree_network);
+}
+
+const Parameter& channels_parameter() {
+  static const Parameter row{
+      .key = "topology.channels",
+      .number = 81,
+      .type = ValueType::count,
+      .default_text = "auto",
+      .minimum = 1,
+      .maximum = 64,
+      .words = {"auto"},
+      .shapes_arrays = true,
+      .summary =
+          "rotated rings or double trees, each with bytes / channels; auto: one a NIC of "
+          "the node, at most a group's ranks in a scale-up domain",
+      .source = "NCCL builds one channel a NIC at least (NCCL 2.30, src/graph)"};
+  return row;
+}
+
+}  // namespace lockstep

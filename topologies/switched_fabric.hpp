@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/model/collective.hpp"
+
+namespace lockstep {
+
+/// A flow that all groups of a job keep up at once; ends are chip indices of the layout.
+struct Flow {
+  std::int32_t source = 0, destination = 0;
+};
+
+/// What one hop costs.
+struct Hop {
+  double latency = 0;    ///< [s]
+  double bandwidth = 1;  ///< [B/s]
+  bool network = true;   ///< false over NVLink: slow links and NICs do not matter
+};
+
+/// How an algorithm uses the ports: latencies per hop class, share of a link it gets to use.
+struct PortUse {
+  double scale_up_latency = 0, network_latency = 0;  ///< [s]
+  double bandwidth_factor = 1;                       ///< of the protocol
+  double scale_up_flows = 1;  ///< equal flows that share a chip's NVLink port, per direction
+  double network_flows = 1;   ///< and its NIC
+};
+
+/// Costs of hops on the switched fabric (leaf switches, pods, core) when all `flows` are on at
+/// once: bandwidth = min(NIC share, capacity of the uplink / flows that cross it). Under one
+/// scale-up domain a hop takes NVLink. With a uniform fabric every hop is that hop, shared by
+/// network_flows.
+std::vector<Hop> route(const CollectiveRequest& request, const PortUse& use,
+                       std::span<const Flow> flows);
+
+/// Runs of consecutive ranks of one group in the same scale-up domain: begin of each, then `ranks`.
+std::vector<std::int32_t> domain_clusters(const Layout& layout, std::int64_t group);
+
+/// topology.channels, or one a NIC of the node and at most the ranks of a group in a domain (the
+/// least over groups and domains); 1 on a uniform fabric, where channels share the port evenly.
+std::int64_t resolve_channels(const CollectiveRequest& request);
+
+/// A few bytes over all chips by a tree: chain inside the node, binary tree over nodes, there and
+/// back, at LL latency. Source: NCCL 2.30, src/graph/tuning.cc (tree latency).
+double scalar_tree_time(const CollectiveRequest& request);
+
+/// The parameter that ring and tree share.
+const Parameter& channels_parameter();
+
+}  // namespace lockstep

@@ -1,0 +1,143 @@
+#include "topologies/tree_plan.hpp"
+
+#include "topologies/nccl_constants.hpp"
+#include "topologies/switched_fabric.hpp"
+#include "topologies/tree_kernels.hpp"
+
+namespace lockstep {
+namespace {
+
+constexpr double hops_per_port = 2;  // tree hops that share a port in each phase
+
+// Finer pipelining gains less than 4 % on the catalogue's fabrics at any size.
+constexpr std::int64_t most_chunks = 256;
+
+void make_runs(TreePlan& plan, const Layout& layout) {
+  for (std::int64_t first = 0; first < plan.groups; first += plan.lanes) {
+    std::vector<std::vector<std::int32_t>> shapes;
+    const std::size_t begin = plan.runs.size();
+    for (std::int64_t g = first; g < std::min(first + plan.lanes, plan.groups); ++g) {
+      const auto clusters = domain_clusters(layout, g);
+      const auto same = std::find(shapes.begin(), shapes.end(), clusters);
+      const auto shape = static_cast<std::size_t>(same - shapes.begin());
+      if (same == shapes.end()) {
+        shapes.push_back(clusters);
+        LaneRun& run = plan.runs.emplace_back();
+        for (std::int64_t channel = 0; channel < plan.channels; ++channel)
+          for (bool second : {false, true})
+            run.trees.push_back(make_tree(clusters, channel, second));
+      }
+      plan.runs[begin + shape].groups.push_back(g);
+    }
+  }
+  for (LaneRun& run : plan.runs) {
+    run.used = static_cast<std::int64_t>(run.groups.size());
+    run.groups.resize(static_cast<std::size_t>(plan.lanes), run.groups.back());
+    for (const Tree& tree : run.trees) plan.depth = std::max(plan.depth, tree.depth);
+  }
+}
+
+/// Hops of all trees, child to parent, in the order of runs, trees, Tree::order, lanes.
+std::vector<Flow> flows_of(const TreePlan& plan) {
+  std::vector<Flow> flows;
+  for (const LaneRun& run : plan.runs)
+    for (const Tree& tree : run.trees)
+      for (std::int32_t rank : tree.order)
+        for (std::int64_t group : run.groups)
+          flows.push_back({static_cast<std::int32_t>(plan.chip(group, rank)),
+                           static_cast<std::int32_t>(
+                               plan.chip(group, tree.parent[static_cast<std::size_t>(rank)]))});
+  return flows;
+}
+
+/// The closed form of equal hops, at the slowest.
+double noise_free_estimate(const TreePlan& plan, const std::vector<Hop>& hops,
+                           std::int64_t chunks) {
+  double latency = 0, gap = 0;
+  for (const Hop& hop : hops) {
+    latency = std::max(latency, hop.latency);
+    gap = std::max(gap, plan.chunk_bytes(chunks) / hop.bandwidth);
+  }
+  const double hop = latency + gap, k = static_cast<double>(chunks);
+  return 2 * std::max(0.0, plan.depth - 1.0) * hop + std::max(2 * hop, k * gap) + (k - 1) * gap;
+}
+
+void keep_hops(TreePlan& plan, const std::vector<Hop>& hops) {
+  std::size_t at = 0;
+  for (const LaneRun& run : plan.runs)
+    for (const Tree& tree : run.trees) {
+      TreeHops& kept = plan.hops.emplace_back();
+      kept.latency.resize(static_cast<std::size_t>(plan.ranks * plan.lanes));
+      kept.gap.resize(kept.latency.size());
+      kept.network.resize(static_cast<std::size_t>(plan.ranks));
+      for (std::int32_t rank : tree.order)
+        for (std::int64_t lane = 0; lane < plan.lanes; ++lane, ++at) {
+          kept.latency[plan.cell(rank, lane)] = hops[at].latency;
+          kept.gap[plan.cell(rank, lane)] = plan.chunk_bytes(plan.chunks) / hops[at].bandwidth;
+          kept.network[static_cast<std::size_t>(rank)] = hops[at].network;
+        }
+    }
+}
+
+}  // namespace
+
+std::vector<TreeHops> TreePlan::slowed_hops(std::span<const double> link_factor) const {
+  std::vector<TreeHops> slowed = hops;
+  std::size_t t = 0;
+  for (const LaneRun& run : runs)
+    for (const Tree& tree : run.trees) {
+      TreeHops& tree_hops = slowed[t++];
+      for (std::int32_t rank : tree.order)
+        for (std::int64_t lane = 0; lane < lanes; ++lane) {
+          const std::size_t i = cell(rank, lane);
+          const std::int64_t group = run.groups[static_cast<std::size_t>(lane)];
+          if (!link_factor.empty() && tree_hops.network[static_cast<std::size_t>(rank)])
+            tree_hops.gap[i] *=
+                std::max(link_factor[chip(group, rank)],
+                         link_factor[chip(group, tree.parent[static_cast<std::size_t>(rank)])]);
+          tree_hops.latency[i] += tree_hops.gap[i];
+        }
+    }
+  return slowed;
+}
+
+TreePlan make_tree_plan(const CollectiveRequest& request) {
+  TreePlan plan;
+  plan.ranks = request.layout.replicas;
+  plan.groups = request.layout.groups();
+  plan.lanes = plan.groups >= tree_lanes ? tree_lanes : 1;
+  plan.channels = resolve_channels(request);
+  plan.bytes = request.bytes;
+  plan.scalar_time = scalar_tree_time(request);
+  make_runs(plan, request.layout);
+
+  const std::vector<Flow> flows = flows_of(plan);
+  const auto given = request.values.optional_count("topology.chunks");
+  const bool uniform = request.fabric.uniform();
+  const auto channels = static_cast<double>(plan.channels);
+  double best = 1e300;
+  std::vector<Hop> best_hops;
+  for (const NcclProtocol& protocol : nccl_protocols) {
+    if (!uniform && request.fabric.protocol != "auto" && request.fabric.protocol != protocol.name)
+      continue;
+    const PortUse use{protocol.tree_scale_up, protocol.tree_network,
+                      protocol.tree_bandwidth_factor(), hops_per_port * channels,
+                      uniform ? hops_per_port * channels : hops_per_port};
+    const std::vector<Hop> hops = route(request, use, flows);
+    const double base = uniform || plan.ranks == 1 ? 0.0 : protocol.tree_base;
+    for (std::int64_t chunks = given.value_or(1); chunks <= given.value_or(most_chunks);
+         chunks *= 2) {
+      const double estimate = base + noise_free_estimate(plan, hops, chunks);
+      if (estimate >= best) continue;
+      best = estimate;
+      best_hops = hops;
+      plan.chunks = chunks;
+      plan.base_latency = base;
+      plan.protocol = uniform ? "uniform hops" : std::string(protocol.name);
+    }
+  }
+  keep_hops(plan, best_hops);
+  return plan;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <memory>
+
+#include "topologies/tree_plan.hpp"
+
+namespace lockstep {
+
+/// The double tree on one trial's links; `plan` must outlive it.
+std::unique_ptr<CollectiveTrial> make_tree_trial(const TreePlan& plan,
+                                                 std::span<const double> link_factor);
+
+}  // namespace lockstep
