@@ -64,7 +64,7 @@ po::variables_map parse_arguments(const Command& command, const std::vector<std:
   if (map.count("help")) {
     std::cout << fmt::format("lockstep {} {}\n\n{}\n", command.name, command.usage,
                              command.summary);
-    std::cout << visible;
+    if (!visible.options().empty()) std::cout << '\n' << visible;
     return {};
   }
   if (!map.count(positional) && most != 0)

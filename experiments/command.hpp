@@ -12,6 +12,9 @@ namespace lockstep {
 /// What the program ends with.
 enum ExitCode : int { done = 0, failed = 1, bad_input = 2, interrupted = 75 };
 
+/// Columns of a help text.
+inline constexpr unsigned help_width = 100;
+
 /// One command: a row of the table that main, help and tests read.
 struct Command {
   std::string_view name;

@@ -19,7 +19,7 @@ void list_parameters() {
   for (const Parameter& row : all_parameters()) {
     fmt::print("{} = {}\n    {}\n    allowed: {}\n", row.key,
                row.default_text.empty() ? "(none)" : row.default_text, row.summary,
-               allowed_text(row));
+               allowed_text(row).empty() ? "text, as the summary says" : allowed_text(row));
     if (row.type == ValueType::law) fmt::print("    a law, sampled per event\n");
     fmt::print("    source: {}\n", row.source);
   }
@@ -104,7 +104,7 @@ int run(const std::vector<std::string>& arguments) {
   const std::string nearest = nearest_name(what, names);
   throw InputError(fmt::format("nothing called {} can be listed (known: {}){}", what,
                                fmt::join(names, ", "),
-                               nearest.empty() ? "" : " did you mean " + nearest + "?"));
+                               nearest.empty() ? " see lockstep list" : " did you mean " + nearest + "?"));
 }
 
 }  // namespace

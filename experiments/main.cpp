@@ -54,7 +54,9 @@ int run_program(const std::vector<std::string>& arguments) {
 int main(int count, char** values) {
   using namespace lockstep;
   try {
-    return run_program({values + 1, values + count});
+    const int code = run_program({values + 1, values + count});
+    if (std::fflush(stdout) != 0) throw IoError("cannot print (standard output takes no more)");
+    return code;
   } catch (const InputError& error) {
     for (const std::string& message : error.messages())
       fmt::print(stderr, "lockstep: {}\n", message);

@@ -10,7 +10,7 @@ namespace {
 namespace po = boost::program_options;
 
 int run(const std::vector<std::string>& arguments) {
-  po::options_description options("Merging");
+  po::options_description options("Merging", help_width);
   options.add_options()("output,o", po::value<std::string>()->value_name("FILE"),
                         "file to write (required)")(
       "allow-missing", po::bool_switch(),

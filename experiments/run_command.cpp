@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <chrono>
 #include <ctime>
 #include <filesystem>
@@ -24,6 +25,8 @@ namespace {
 namespace po = boost::program_options;
 using Clock = std::chrono::steady_clock;
 
+constexpr int most_threads = 1024;
+
 std::string utc_now() {
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
 }
@@ -43,27 +46,53 @@ std::string host_name() {
   return name;
 }
 
+int read_threads(const po::variables_map& map) {
+  if (!map.count("threads")) return default_threads();
+  const std::string text = map["threads"].as<std::string>();
+  int threads = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), threads);
+  if (error != std::errc{} || end != text.data() + text.size() || threads < 1 ||
+      threads > most_threads)
+    throw InputError(
+        fmt::format("--threads {} (a whole number from 1 to {} is due) leave it out to use all "
+                    "processors",
+                    text, most_threads));
+  return threads;
+}
+
+/// `argument` as a shell takes it for one word.
+std::string shell_word(const std::string& argument) {
+  constexpr std::string_view plain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=,+%@";
+  if (!argument.empty() && argument.find_first_not_of(plain) == std::string::npos) return argument;
+  std::string word = "'";
+  for (char c : argument) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return word + "'";
+}
+
+std::string command_line(const std::vector<std::string>& arguments) {
+  std::string line = "lockstep run";
+  for (const std::string& argument : arguments) line += " " + shell_word(argument);
+  return line;
+}
+
 int run(const std::vector<std::string>& arguments) {
   po::options_description options = study_options();
-  po::options_description running("The run");
+  po::options_description running("The run", help_width);
   running.add_options()("output,o", po::value<std::string>()->value_name("FILE"),
                         "result file (default: STUDY.h5 in this folder)")(
-      "threads", po::value<int>()->value_name("T"),
+      "threads", po::value<std::string>()->value_name("T"),
       "threads (default: what Slurm gives, or the processors at hand)")(
       "resume", po::bool_switch(), "go on with an interrupted run of the same study")(
       "quiet,q", po::bool_switch(), "no progress, no summary");
   options.add(running);
   const po::variables_map map = parse_arguments(run_command, arguments, options, "study", 1);
   if (map.empty()) return done;
-  const int threads = map.count("threads") ? map["threads"].as<int>() : default_threads();
-  if (threads < 1 || threads > 1024)
-    throw InputError(
-        fmt::format("--threads {} (1 to 1024 is due) leave it out to use all "
-                    "processors",
-                    threads));
-  simd_level();  // an unusable LOCKSTEP_SIMD is said before anything is written
+  const int threads = read_threads(map);
   const bool quiet = map["quiet"].as<bool>();
+  const bool resume = map["resume"].as<bool>();
 
+  const Cancellation cancellation;
   const Plan plan = load_plan(map);
   const std::filesystem::path study = map["study"].as<std::vector<std::string>>().front();
   const std::filesystem::path output =
@@ -73,14 +102,12 @@ int run(const std::vector<std::string>& arguments) {
   runtime.host = host_name();
   runtime.threads = threads;
   runtime.simd_level = simd_level_name(simd_level());
-  runtime.command_line = "lockstep run";
-  for (const std::string& argument : arguments) runtime.command_line += " " + argument;
+  runtime.command_line = command_line(arguments);
   const auto started = Clock::now();
 
-  const Cancellation cancellation;
   WriterOptions to_file;
   to_file.path = output;
-  to_file.resume = map["resume"].as<bool>();
+  to_file.resume = resume;
   ResultWriter writer(plan.schema, to_file);
   if (!writer.already_complete()) {
     const std::vector<std::int64_t> finished = writer.finished_blocks();
@@ -97,14 +124,13 @@ int run(const std::vector<std::string>& arguments) {
         if (!quiet) progress.advance(block.trials);
       });
     }
-    if (cancellation.asked()) {
-      writer.flush();
-      throw Interrupted(
-          fmt::format("stopped by {}: {} of {} blocks are saved; continue with "
-                      "lockstep run {} -o {} --resume",
-                      cancellation.signal_name(), writer.saved_blocks(), writer.blocks_to_hold(),
-                      study.string(), output.string()));
-    }
+    if (cancellation.asked()) writer.flush();
+    const std::int64_t missing = writer.blocks_to_hold() - writer.saved_blocks();
+    if (cancellation.asked() && missing > 0)
+      throw Interrupted(fmt::format("stopped by {} ({} of {} blocks are saved) continue with {}{}",
+                                    cancellation.signal_name(), writer.saved_blocks(),
+                                    writer.blocks_to_hold(), command_line(arguments),
+                                    resume ? "" : " --resume"));
     runtime.finished_utc = utc_now();
     runtime.elapsed_s = std::chrono::duration<double>(Clock::now() - started).count();
     runtime.cpu_s = cpu_seconds();

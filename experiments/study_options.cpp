@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include "engine/base/error.hpp"
+#include "engine/base/simd.hpp"
+#include "engine/base/text.hpp"
 #include "engine/model/scenario.hpp"
+#include "experiments/command.hpp"
 #include "experiments/study_file.hpp"
 #include "topologies/table.hpp"
 
@@ -21,7 +24,7 @@ std::span<const Parameter> all_parameters() {
 }
 
 po::options_description study_options() {
-  po::options_description options("The study");
+  po::options_description options("The study", help_width);
   options.add_options()("set",
                         po::value<std::vector<std::string>>()->composing()->value_name("K=V"),
                         "set a key of the study, e.g. --set job.tensor=8; may be repeated")(
@@ -31,6 +34,7 @@ po::options_description study_options() {
 }
 
 Plan load_plan(const po::variables_map& options) {
+  simd_level();  // an unusable LOCKSTEP_SIMD is no fault of the study
   std::vector<StudyEntry> overrides;
   if (options.count("set"))
     for (const std::string& text : options["set"].as<std::vector<std::string>>()) {
@@ -40,19 +44,16 @@ Plan load_plan(const po::variables_map& options) {
             fmt::format("--set {} (KEY=VALUE is due) write for example --set "
                         "job.tensor=8",
                         text));
-      overrides.push_back({text.substr(0, equals), text.substr(equals + 1), "--set"});
+      overrides.push_back({std::string(trimmed(text.substr(0, equals))),
+                           std::string(trimmed(text.substr(equals + 1))), "--set"});
     }
   for (const char* name : {"trials", "seed"})
     if (options.count(name))
       overrides.push_back({fmt::format("sampling.{}", name), options[name].as<std::string>(),
                            fmt::format("--{}", name)});
   const StudyText file = read_study(options["study"].as<std::vector<std::string>>().front());
-  Study study = resolve_study(file, overrides, all_parameters());
-  try {
-    return make_plan(std::move(study), all_parameters(), topology_kinds());
-  } catch (const InputError& error) {
-    throw InputError(fmt::format("{}: {}", file.path, error.what()));
-  }
+  return make_plan(resolve_study(file, overrides, all_parameters()), all_parameters(),
+                   topology_kinds());
 }
 
 }  // namespace lockstep

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "engine/statistics/quantile.hpp"
 #include "experiments/table.hpp"
@@ -18,16 +17,6 @@ std::vector<double> trial_means(const std::vector<double>& values, std::int64_t 
   for (std::size_t begin = 0; begin < values.size(); begin += static_cast<std::size_t>(steps))
     means.push_back(mean(std::span(values).subspan(begin, static_cast<std::size_t>(steps))));
   return means;
-}
-
-std::string number(double value, double scale = 1) {
-  return std::isnan(value) ? "-" : fmt::format("{:.4g}", value * scale);
-}
-
-std::string with_interval(const std::vector<double>& trials, double scale) {
-  const double half = mean_half_width(trials);
-  return std::isnan(half) ? number(mean(trials), scale)
-                          : fmt::format("{} ± {:.1g}", number(mean(trials), scale), half * scale);
 }
 
 bool has(const ResultSchema& schema, std::string_view name) {
@@ -46,23 +35,20 @@ std::string summary_table(const ResultFile& file) {
   std::vector<std::vector<std::string>> rows{head};
   constexpr std::array<double, 3> shares{0.5, 0.95, 0.99};
   for (std::int64_t point = 0; point < schema.points(); ++point) {
-    std::vector<std::string> row;
-    std::int64_t rest = point;
-    for (auto axis = schema.axes.rbegin(); axis != schema.axes.rend(); ++axis) {
-      const auto size = static_cast<std::int64_t>(axis->labels.size());
-      row.insert(row.begin(), axis->labels[static_cast<std::size_t>(rest % size)]);
-      rest /= size;
-    }
+    std::vector<std::string> row = labels_of(schema.axes, point);
     const std::vector<double> step_time = file.read("step_time", point);
-    row.push_back(with_interval(trial_means(step_time, schema.steps), 1));
-    for (double q : quantiles(step_time, shares)) row.push_back(number(q));
-    row.push_back(has(schema, "mfu") ? number(mean(file.read("mfu", point)), 100) : "-");
-    row.push_back(number(mean(file.read("wait_fraction", point)), 100));
+    const std::vector<double> trials = trial_means(step_time, schema.steps);
+    row.push_back(format_interval(mean(trials), mean_half_width(trials)));
+    for (double q : quantiles(step_time, shares)) row.push_back(format_value(q));
+    row.push_back(has(schema, "mfu") ? format_percent(mean(file.read("mfu", point))) : "-");
+    row.push_back(format_percent(mean(file.read("wait_fraction", point))));
     rows.push_back(std::move(row));
   }
-  return fmt::format("{}{}Mean of {} trials ± 95 % interval; quantiles over their {} steps each.\n",
-                     schema.title.empty() ? "" : schema.title + "\n\n", format_table(rows),
-                     schema.trials, schema.steps);
+  const std::string title = schema.title.empty() ? "" : schema.title + "\n\n";
+  const std::string spread = schema.trials > 1 ? " ± 95 % interval" : "";
+  return fmt::format("{}{}\nMean of {} trial{}{}; quantiles over the {} step{} of each.\n", title,
+                     format_table(rows), schema.trials, schema.trials == 1 ? "" : "s", spread,
+                     schema.steps, schema.steps == 1 ? "" : "s");
 }
 
 }  // namespace lockstep

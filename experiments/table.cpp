@@ -3,9 +3,35 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
+#include <cmath>
 
 namespace lockstep {
+namespace {
+
+/// Columns a UTF-8 text takes on a terminal, for characters of one column each.
+std::size_t columns_of(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+bool is_number(const std::string& cell) {
+  const bool has_digit = std::any_of(cell.begin(), cell.end(),
+                                     [](char c) { return c >= '0' && c <= '9'; });
+  return cell == "-" || (has_digit && cell.find_first_not_of("0123456789+-.e± ") == std::string::npos);
+}
+
+/// Decimals that show `value` to `significant` digits.
+int decimals_for(double value, int significant) {
+  if (value == 0) return 0;
+  return std::max(0, significant - 1 - static_cast<int>(std::floor(std::log10(std::fabs(value)))));
+}
+
+/// Whether fixed notation is short enough.
+bool is_handy(double value) {
+  return value == 0 || (std::fabs(value) >= 1e-4 && std::fabs(value) < 1e7);
+}
+
+}  // namespace
 
 std::string format_table(const std::vector<std::vector<std::string>>& rows) {
   const std::size_t columns = rows.front().size();
@@ -13,21 +39,49 @@ std::string format_table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<bool> numeric(columns, true);
   for (std::size_t r = 0; r < rows.size(); ++r)
     for (std::size_t c = 0; c < columns; ++c) {
-      const std::string& cell = rows[r][c];
-      width[c] = std::max(width[c], cell.size());
-      if (r > 0 && !cell.empty() && !std::isdigit(static_cast<unsigned char>(cell[0])) &&
-          cell[0] != '-' && cell[0] != '<' && cell[0] != '>')
-        numeric[c] = false;
+      width[c] = std::max(width[c], columns_of(rows[r][c]));
+      if (r > 0 && !is_number(rows[r][c])) numeric[c] = false;
     }
   std::string text;
   for (const auto& row : rows) {
     std::string line;
-    for (std::size_t c = 0; c < columns; ++c)
-      line += fmt::format(fmt::runtime(numeric[c] ? "{:>{}}  " : "{:<{}}  "), row[c], width[c]);
+    for (std::size_t c = 0; c < columns; ++c) {
+      const std::string space(width[c] - columns_of(row[c]), ' ');
+      line += numeric[c] ? space + row[c] + "  " : row[c] + space + "  ";
+    }
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + "\n";
   }
   return text;
+}
+
+std::string format_value(double value) {
+  if (std::isnan(value)) return "-";
+  if (!is_handy(value)) return fmt::format("{:.3e}", value);
+  return fmt::format("{:.{}f}", value, decimals_for(value, 4));
+}
+
+std::string format_percent(double share) {
+  return std::isnan(share) ? "-" : fmt::format("{:.2f}", 100 * share);
+}
+
+std::string format_interval(double value, double half_width) {
+  if (std::isnan(value) || std::isnan(half_width)) return format_value(value);
+  if (!is_handy(value)) return fmt::format("{:.3e} ± {:.1e}", value, half_width);
+  const int decimals = half_width > 0 ? decimals_for(half_width, 2) : decimals_for(value, 4);
+  const int most = decimals_for(value, 7);
+  if (decimals > most) return fmt::format("{:.{}f} ± {:.0e}", value, most, half_width);
+  return fmt::format("{:.{}f} ± {:.{}f}", value, decimals, half_width, decimals);
+}
+
+std::vector<std::string> labels_of(const std::vector<Axis>& axes, std::int64_t point) {
+  std::vector<std::string> labels(axes.size());
+  for (std::size_t a = axes.size(); a-- > 0;) {
+    const auto size = static_cast<std::int64_t>(axes[a].labels.size());
+    labels[a] = axes[a].labels[static_cast<std::size_t>(point % size)];
+    point /= size;
+  }
+  return labels;
 }
 
 }  // namespace lockstep

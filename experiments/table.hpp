@@ -1,12 +1,28 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
+
+#include "engine/run/result.hpp"
 
 namespace lockstep {
 
 /// Rows of cells as text, columns two spaces apart; the first row is the head. Columns whose every
-/// cell below the head begins like a number are set right.
+/// cell below the head is a number (with an interval, "-" where there is none) are set right.
 std::string format_table(const std::vector<std::vector<std::string>>& rows);
+
+/// Four significant digits: "0.9786", "1024", "3.200e-08"; "-" for NaN.
+std::string format_value(double value);
+
+/// A share as a percentage of two decimals, without the sign: "37.34"; "-" for NaN.
+std::string format_percent(double share);
+
+/// "0.9786 ± 0.0067": two significant digits of the half width, the value to the same place.
+/// A NaN half width leaves the value alone.
+std::string format_interval(double value, double half_width);
+
+/// The labels of a design point, one per axis.
+std::vector<std::string> labels_of(const std::vector<Axis>& axes, std::int64_t point);
 
 }  // namespace lockstep

@@ -8,7 +8,8 @@ namespace lockstep {
 /// Parents (-1 for the root) of the two binary trees over `nodes` nodes. In the first, a node's
 /// parent follows from its lowest set bit: odd nodes are leaves, node 0 is the root. The second is
 /// the mirror image (even count) or a shift by one (odd count), so that leaves of one are inner
-/// nodes of the other and no node has more than two children's worth of traffic in both.
+/// nodes of the other and no node has more than two children in both together. (Over an odd count
+/// node 0, the first root, has one child in each.)
 /// Source: Sanders, Speck, Traeff, "Two-tree algorithms for full bandwidth broadcast, reduction and
 /// scan" (Parallel Computing 35, 2009); NCCL 2.30, src/graph/trees.cc.
 ///

@@ -39,6 +39,8 @@ class Ring final : public Collective {
   std::int64_t groups_per_call() const override { return 1; }
   std::int64_t rows() const { return 2 * (ranks_ - 1); }
   std::int64_t messages_per_group() const override { return channels_ * rows() * ranks_; }
+  // 9e9 messages/s on one AVX-512 core.
+  std::int64_t cost_per_step() const override { return groups_ * messages_per_group(); }
   double scalar_all_reduce_time() const override { return scalar_time_; }
   bool extrapolated() const override { return false; }
   std::string choice() const override {
@@ -108,25 +110,26 @@ class Ring final : public Collective {
   void lay_out_channels(const Layout& layout) {
     order_.reserve(static_cast<std::size_t>(groups_ * channels_ * ranks_));
     for (std::int64_t group = 0; group < groups_; ++group) {
-      const auto begins = domain_clusters(layout, group);
+      const DomainClusters clusters = domain_clusters(layout, group);
       for (std::int64_t channel = 0; channel < channels_; ++channel)
-        for (std::size_t c = 0; c + 1 < begins.size(); ++c) {
-          const std::int32_t size = begins[c + 1] - begins[c];
-          for (std::int32_t j = 0; j < size; ++j)
-            order_.push_back(begins[c] + (j + static_cast<std::int32_t>(channel)) % size);
-        }
+        for (std::int32_t c = 0; c < clusters.count(); ++c)
+          for (std::int32_t place = 0; place < clusters.size(c); ++place)
+            order_.push_back(clusters.member(c, place + channel));
     }
   }
 
   void choose_protocol(const CollectiveRequest& request, const std::vector<Flow>& flows) {
+    const std::vector<std::int32_t>& domain = request.layout.domain;
+    const bool several_nodes =
+        std::any_of(domain.begin(), domain.end(), [&](std::int32_t d) { return d != domain[0]; });
     double best = 1e300;
     for (const NcclProtocol& protocol : nccl_protocols) {
       const bool uniform = request.fabric.uniform();
       if (!uniform && request.fabric.protocol != "auto" && request.fabric.protocol != protocol.name)
         continue;
       PortUse use{protocol.ring_scale_up, protocol.ring_network, protocol.ring_bandwidth_factor,
-                  static_cast<double>(channels_), uniform ? static_cast<double>(channels_) : 1.0};
-      if (protocol.name == "Simple" && message_bytes_ >= nccl_ring_plateau_bytes) {
+                  static_cast<double>(channels_), channels_per_nic(request, channels_)};
+      if (protocol.name == "Simple" && several_nodes && message_bytes_ >= nccl_ring_plateau_bytes) {
         use.scale_up_latency *= nccl_ring_plateau_factor;
         use.network_latency *= nccl_ring_plateau_factor;
       }
@@ -189,20 +192,19 @@ class RingTrial final : public CollectiveTrial {
 
   void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
                   const double* ready, double* finish) const override {
-    const auto ranks = static_cast<std::size_t>(ring_.ranks_);
-    std::vector<double> first(ranks + 1), second(ranks + 1);
+    std::vector<double> state(static_cast<std::size_t>(ring_.ranks_));
     for (std::int64_t group = first_group; group < last_group; ++group) {
       const double* from = ready + group * ring_.ranks_;
       double* to = finish + group * ring_.ranks_;
-      for (std::size_t i = 0; i < ranks; ++i) to[i] = from[i];
+      std::copy(from, from + ring_.ranks_, to);
       SpikeSequence spikes(noise, group, ring_.messages_per_group());
       for (std::int64_t channel = 0; channel < ring_.channels_; ++channel) {
-        double* state = first.data() + 1;
-        for (std::int64_t i = 0; i < ring_.ranks_; ++i)
-          state[i] = from[ring_.rank(group, channel, i)] + ring_.base_latency_;
-        state = run_channel(noise, spikes, group, channel, state, second.data() + 1);
-        for (std::int64_t i = 0; i < ring_.ranks_; ++i) {
-          double& done = to[ring_.rank(group, channel, i)];
+        for (std::size_t i = 0; i < state.size(); ++i)
+          state[i] =
+              from[ring_.rank(group, channel, static_cast<std::int64_t>(i))] + ring_.base_latency_;
+        run_channel(noise, spikes, group, channel, state);
+        for (std::size_t i = 0; i < state.size(); ++i) {
+          double& done = to[ring_.rank(group, channel, static_cast<std::int64_t>(i))];
           done = std::max(done, state[i]);
         }
       }
@@ -210,36 +212,29 @@ class RingTrial final : public CollectiveTrial {
   }
 
  private:
-  double* run_channel(const MessageNoise& noise, SpikeSequence& spikes, std::int64_t group,
-                      std::int64_t channel, double* state, double* spare) const {
-    const std::int64_t first_row = channel * ring_.rows(), last_row = first_row + ring_.rows();
-    std::int64_t row = first_row;
+  void run_channel(const MessageNoise& noise, SpikeSequence& spikes, std::int64_t group,
+                   std::int64_t channel, std::vector<double>& state) const {
+    const std::int64_t last_row = (channel + 1) * ring_.rows();
+    std::int64_t row = channel * ring_.rows();
     while (row < last_row) {
       std::int64_t stop = last_row;  // rows up to and including the next that has noise
       if (noise.hop_jitter)
         stop = row + 1;
       else if (!spikes.done())
         stop = std::min(stop, spikes.message() / ring_.ranks_ + 1);
-      double* result = advance(group, channel, state, spare, stop - row);
-      if (result == spare) std::swap(state, spare);
+      advance(group, channel, state.data(), stop - row);
       row = stop;
-      const std::int64_t number = (row - 1) * ring_.ranks_;
-      if (noise.hop_jitter)
-        for (std::int64_t i = 0; i < ring_.ranks_; ++i) state[i] += noise.dense(group, number + i);
-      for (; !spikes.done() && spikes.message() < number + ring_.ranks_; spikes.next())
-        state[spikes.message() - number] += spikes.delay();
+      add_row_noise(noise, spikes, group, (row - 1) * ring_.ranks_, state);
     }
-    return state;
   }
 
-  double* advance(std::int64_t group, std::int64_t channel, double* state, double* spare,
-                  std::int64_t rows) const {
+  void advance(std::int64_t group, std::int64_t channel, double* state, std::int64_t rows) const {
     const auto at = static_cast<std::size_t>(ring_.index(group, channel, 0));
     if (uniform_[static_cast<std::size_t>(group * ring_.channels_ + channel)])
-      return ring_kernels().advance_uniform(state, spare, hops_.latency[at], hops_.gap[at],
-                                            ring_.ranks_, rows);
-    return ring_kernels().advance(state, spare, hops_.latency.data() + at, hops_.gap.data() + at,
-                                  ring_.ranks_, rows);
+      ring_kernels().advance_uniform(state, hops_.latency[at], hops_.gap[at], ring_.ranks_, rows);
+    else
+      ring_kernels().advance(state, hops_.latency.data() + at, hops_.gap.data() + at, ring_.ranks_,
+                             rows);
   }
 
   const Ring& ring_;

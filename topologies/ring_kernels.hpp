@@ -4,16 +4,16 @@
 
 namespace lockstep {
 
-/// Inner loops of the ring recursion, compiled once per instruction set.
-/// State arrays are (ranks) with one element before the first for the wrap-around.
+/// Inner loops of the ring recursion, compiled once per instruction set. In place, several rows in
+/// one pass over memory, so that they are bound by arithmetic at any ring size.
 struct RingKernels {
-  /// `rows` rows of T(i) <- max(T(i) + gap[i], T(i-1) + latency[i]), rank -1 being the last.
-  /// Returns whichever of `state` and `spare` holds the result. [s]
-  double* (*advance)(double* state, double* spare, const double* latency, const double* gap,
-                     std::int64_t ranks, std::int64_t rows);
+  /// `rows` rows of state(i) <- max(state(i) + gap(i), state(i-1) + latency(i)), rank -1 being the
+  /// last. Arrays are (ranks) [s].
+  void (*advance)(double* state, const double* latency, const double* gap, std::int64_t ranks,
+                  std::int64_t rows);
   /// The same where every hop costs the same.
-  double* (*advance_uniform)(double* state, double* spare, double latency, double gap,
-                             std::int64_t ranks, std::int64_t rows);
+  void (*advance_uniform)(double* state, double latency, double gap, std::int64_t ranks,
+                          std::int64_t rows);
 };
 
 const RingKernels& ring_kernels();

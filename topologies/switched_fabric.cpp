@@ -32,6 +32,17 @@ class UplinkLoad {
   std::vector<std::int64_t> up_, down_;
 };
 
+/// The fewest ranks that a group has in a domain.
+std::int64_t smallest_cluster(const Layout& layout) {
+  std::int64_t smallest = layout.replicas;
+  for (std::int64_t group = 0; group < layout.groups(); ++group) {
+    const DomainClusters clusters = domain_clusters(layout, group);
+    for (std::int32_t c = 0; c < clusters.count(); ++c)
+      smallest = std::min<std::int64_t>(smallest, clusters.size(c));
+  }
+  return smallest;
+}
+
 }  // namespace
 
 std::vector<Hop> route(const CollectiveRequest& request, const PortUse& use,
@@ -85,43 +96,61 @@ std::vector<Hop> route(const CollectiveRequest& request, const PortUse& use,
   return hops;
 }
 
-std::vector<std::int32_t> domain_clusters(const Layout& layout, std::int64_t group) {
-  std::vector<std::int32_t> begins;
-  for (std::int64_t r = 0; r < layout.replicas; ++r) {
-    const auto i = static_cast<std::size_t>(layout.at(group, r));
-    if (r == 0 || layout.domain[i] != layout.domain[i - 1])
-      begins.push_back(static_cast<std::int32_t>(r));
+DomainClusters domain_clusters(const Layout& layout, std::int64_t group) {
+  const std::span<const std::int32_t> domains(
+      layout.domain.data() + static_cast<std::size_t>(layout.at(group, 0)),
+      static_cast<std::size_t>(layout.replicas));
+  std::vector<std::int32_t> cluster_of(
+      static_cast<std::size_t>(*std::max_element(domains.begin(), domains.end())) + 1, -1);
+  std::vector<std::int32_t> sizes;
+  for (std::int32_t domain : domains) {
+    std::int32_t& cluster = cluster_of[static_cast<std::size_t>(domain)];
+    if (cluster < 0) {
+      cluster = static_cast<std::int32_t>(sizes.size());
+      sizes.push_back(0);
+    }
+    ++sizes[static_cast<std::size_t>(cluster)];
   }
-  begins.push_back(static_cast<std::int32_t>(layout.replicas));
-  return begins;
+  DomainClusters clusters;
+  clusters.begins.assign(1, 0);
+  for (std::int32_t size : sizes) clusters.begins.push_back(clusters.begins.back() + size);
+  clusters.members.resize(domains.size());
+  std::vector<std::int32_t> next = clusters.begins;
+  for (std::size_t rank = 0; rank < domains.size(); ++rank) {
+    const auto cluster =
+        static_cast<std::size_t>(cluster_of[static_cast<std::size_t>(domains[rank])]);
+    clusters.members[static_cast<std::size_t>(next[cluster]++)] = static_cast<std::int32_t>(rank);
+  }
+  return clusters;
 }
 
 std::int64_t resolve_channels(const CollectiveRequest& request) {
   if (const auto given = request.values.optional_count("topology.channels")) return *given;
   if (request.fabric.uniform()) return 1;
-  std::int64_t channels = request.layout.replicas;
+  std::int64_t channels = smallest_cluster(request.layout);
   for (const auto& generation : request.fleet.generations)
     channels = std::min(channels, static_cast<std::int64_t>(generation.chip.node));
-  for (std::int64_t group = 0; group < request.layout.groups(); ++group) {
-    const auto begins = domain_clusters(request.layout, group);
-    for (std::size_t c = 0; c + 1 < begins.size(); ++c)
-      channels = std::min<std::int64_t>(channels, begins[c + 1] - begins[c]);
-  }
   return channels;
 }
 
+double channels_per_nic(const CollectiveRequest& request, std::int64_t channels) {
+  if (request.fabric.uniform()) return static_cast<double>(channels);
+  const std::int64_t nics = smallest_cluster(request.layout);
+  return static_cast<double>((channels + nics - 1) / nics);
+}
+
 double scalar_tree_time(const CollectiveRequest& request) {
-  double node = 1;
-  for (const auto& generation : request.fleet.generations)
-    node = std::max(node, generation.chip.node);
+  const Fabric& fabric = request.fabric;
   const auto chips = static_cast<double>(request.layout.chips());
-  node = std::min(node, chips);
+  double node = 1;  // a uniform fabric knows no nodes: its tree is over chips
+  if (!fabric.uniform())
+    for (const auto& generation : request.fleet.generations)
+      node = std::max(node, std::min(generation.chip.node, chips));
   double levels = 0;
   for (double reached = node; reached < chips; reached *= 2) ++levels;
-  if (request.fabric.uniform()) {
+  if (fabric.uniform()) {
     constexpr double bytes = 4;
-    const double hop = *request.fabric.hop_latency + bytes / *request.fabric.hop_bandwidth;
-    return 2 * (node - 1 + levels) * hop;
+    return 2 * levels * (*fabric.hop_latency + bytes / *fabric.hop_bandwidth);
   }
   const NcclProtocol& protocol = nccl_protocols.front();
   return (chips > 1 ? protocol.tree_base : 0) +

@@ -35,12 +35,34 @@ struct PortUse {
 std::vector<Hop> route(const CollectiveRequest& request, const PortUse& use,
                        std::span<const Flow> flows);
 
-/// Runs of consecutive ranks of one group in the same scale-up domain: begin of each, then `ranks`.
-std::vector<std::int32_t> domain_clusters(const Layout& layout, std::int64_t group);
+/// The ranks of one group by scale-up domain, domains in the order of their first ranks. Mixed
+/// fleets leave ranks of one domain apart; they meet here, for only then do trees and rings enter
+/// a domain once and leave it once.
+struct DomainClusters {
+  std::vector<std::int32_t> begins;   ///< first place of each cluster in `members`, then the ranks
+  std::vector<std::int32_t> members;  ///< (ranks)
+  std::int32_t count() const { return static_cast<std::int32_t>(begins.size()) - 1; }
+  std::int32_t size(std::int32_t cluster) const {
+    return begins[static_cast<std::size_t>(cluster) + 1] -
+           begins[static_cast<std::size_t>(cluster)];
+  }
+  /// The rank `place` places on from the first of the cluster, around it.
+  std::int32_t member(std::int32_t cluster, std::int64_t place) const {
+    return members[static_cast<std::size_t>(begins[static_cast<std::size_t>(cluster)] +
+                                            place % size(cluster))];
+  }
+  bool operator==(const DomainClusters&) const = default;
+};
+DomainClusters domain_clusters(const Layout& layout, std::int64_t group);
 
 /// topology.channels, or one a NIC of the node and at most the ranks of a group in a domain (the
 /// least over groups and domains); 1 on a uniform fabric, where channels share the port evenly.
 std::int64_t resolve_channels(const CollectiveRequest& request);
+
+/// Most channels that share a NIC: channel c enters and leaves a domain at its ranks c and c - 1
+/// modulo its size, so that channels beyond the ranks of the smallest domain double up. A uniform
+/// fabric has one port for all.
+double channels_per_nic(const CollectiveRequest& request, std::int64_t channels);
 
 /// A few bytes over all chips by a tree: chain inside the node, binary tree over nodes, there and
 /// back, at LL latency. Source: NCCL 2.30, src/graph/tuning.cc (tree latency).

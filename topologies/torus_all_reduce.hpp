@@ -29,6 +29,8 @@ class TorusAllReduce final : public Collective {
   int links_per_chip() const override { return 3; }
   std::int64_t groups_per_call() const override { return 1; }
   std::int64_t messages_per_group() const override { return rows_ * ranks_; }
+  // 3e9 messages/s on one AVX-512 core.
+  std::int64_t cost_per_step() const override { return 3 * groups_ * messages_per_group(); }
   double scalar_all_reduce_time() const override { return scalar_time_; }
   std::string choice() const override;
   bool extrapolated() const override;

@@ -63,19 +63,9 @@ class TorusTrial final : public CollectiveTrial {
       torus_kernels().advance(row);
       part.swap(state.next);
       row.own = part.data();
-      add_noise(noise, spikes, group, (phase.first_row + k) * torus_.ranks_, part);
+      add_row_noise(noise, spikes, group, (phase.first_row + k) * torus_.ranks_, part);
     }
     port = part;
-  }
-
-  static void add_noise(const MessageNoise& noise, SpikeSequence& spikes, std::int64_t group,
-                        std::int64_t first, std::vector<double>& arrival) {
-    const auto ranks = static_cast<std::int64_t>(arrival.size());
-    if (noise.hop_jitter)
-      for (std::int64_t i = 0; i < ranks; ++i)
-        arrival[static_cast<std::size_t>(i)] += noise.dense(group, first + i);
-    for (; !spikes.done() && spikes.message() < first + ranks; spikes.next())
-      arrival[static_cast<std::size_t>(spikes.message() - first)] += spikes.delay();
   }
 
   const TorusAllReduce& torus_;

@@ -117,6 +117,8 @@ class DoubleTree final : public Collective {
   int links_per_chip() const override { return 1; }
   std::int64_t groups_per_call() const override { return plan_.lanes; }
   std::int64_t messages_per_group() const override { return plan_.messages(); }
+  // 9e8 messages/s on one AVX-512 core; groups below a kernel's lanes cost a lane each.
+  std::int64_t cost_per_step() const override { return 10 * plan_.groups * plan_.messages(); }
   double scalar_all_reduce_time() const override { return plan_.scalar_time; }
   bool extrapolated() const override { return false; }
   std::string choice() const override {

@@ -1,5 +1,7 @@
 #include "topologies/tree_plan.hpp"
 
+#include <numeric>
+
 #include "topologies/nccl_constants.hpp"
 #include "topologies/switched_fabric.hpp"
 #include "topologies/tree_kernels.hpp"
@@ -12,12 +14,23 @@ constexpr double hops_per_port = 2;  // tree hops that share a port in each phas
 // Finer pipelining gains less than 4 % on the catalogue's fabrics at any size.
 constexpr std::int64_t most_chunks = 256;
 
-void make_runs(TreePlan& plan, const Layout& layout) {
+/// Ranks that a chain joins. A uniform fabric has no domains: its chains would add their traffic to
+/// the ports that the trees already fill.
+DomainClusters clusters_of(const CollectiveRequest& request, std::int64_t group) {
+  if (!request.fabric.uniform()) return domain_clusters(request.layout, group);
+  DomainClusters single;
+  single.begins.resize(static_cast<std::size_t>(request.layout.replicas) + 1);
+  std::iota(single.begins.begin(), single.begins.end(), 0);
+  single.members.assign(single.begins.begin(), single.begins.end() - 1);
+  return single;
+}
+
+void make_runs(TreePlan& plan, const CollectiveRequest& request) {
   for (std::int64_t first = 0; first < plan.groups; first += plan.lanes) {
-    std::vector<std::vector<std::int32_t>> shapes;
+    std::vector<DomainClusters> shapes;
     const std::size_t begin = plan.runs.size();
     for (std::int64_t g = first; g < std::min(first + plan.lanes, plan.groups); ++g) {
-      const auto clusters = domain_clusters(layout, g);
+      const auto clusters = clusters_of(request, g);
       const auto same = std::find(shapes.begin(), shapes.end(), clusters);
       const auto shape = static_cast<std::size_t>(same - shapes.begin());
       if (same == shapes.end()) {
@@ -37,20 +50,23 @@ void make_runs(TreePlan& plan, const Layout& layout) {
   }
 }
 
-/// Hops of all trees, child to parent, in the order of runs, trees, Tree::order, lanes.
+/// Hops of all trees, child to parent, in the order of runs, trees, Tree::order, lanes in use (the
+/// repeated group of a short run must not load the uplinks twice).
 std::vector<Flow> flows_of(const TreePlan& plan) {
   std::vector<Flow> flows;
   for (const LaneRun& run : plan.runs)
     for (const Tree& tree : run.trees)
       for (std::int32_t rank : tree.order)
-        for (std::int64_t group : run.groups)
+        for (std::int64_t lane = 0; lane < run.used; ++lane) {
+          const std::int64_t group = run.groups[static_cast<std::size_t>(lane)];
           flows.push_back({static_cast<std::int32_t>(plan.chip(group, rank)),
                            static_cast<std::int32_t>(
                                plan.chip(group, tree.parent[static_cast<std::size_t>(rank)]))});
+        }
   return flows;
 }
 
-/// The closed form of equal hops, at the slowest.
+/// The closed form of equal hops (tree.hpp, h = 0), at the slowest.
 double noise_free_estimate(const TreePlan& plan, const std::vector<Hop>& hops,
                            std::int64_t chunks) {
   double latency = 0, gap = 0;
@@ -70,12 +86,15 @@ void keep_hops(TreePlan& plan, const std::vector<Hop>& hops) {
       kept.latency.resize(static_cast<std::size_t>(plan.ranks * plan.lanes));
       kept.gap.resize(kept.latency.size());
       kept.network.resize(static_cast<std::size_t>(plan.ranks));
-      for (std::int32_t rank : tree.order)
-        for (std::int64_t lane = 0; lane < plan.lanes; ++lane, ++at) {
-          kept.latency[plan.cell(rank, lane)] = hops[at].latency;
-          kept.gap[plan.cell(rank, lane)] = plan.chunk_bytes(plan.chunks) / hops[at].bandwidth;
-          kept.network[static_cast<std::size_t>(rank)] = hops[at].network;
+      for (std::int32_t rank : tree.order) {
+        for (std::int64_t lane = 0; lane < plan.lanes; ++lane) {
+          const Hop& hop = hops[at + static_cast<std::size_t>(std::min(lane, run.used - 1))];
+          kept.latency[plan.cell(rank, lane)] = hop.latency;
+          kept.gap[plan.cell(rank, lane)] = plan.chunk_bytes(plan.chunks) / hop.bandwidth;
+          kept.network[static_cast<std::size_t>(rank)] = hop.network;
         }
+        at += static_cast<std::size_t>(run.used);
+      }
     }
 }
 
@@ -109,7 +128,7 @@ TreePlan make_tree_plan(const CollectiveRequest& request) {
   plan.channels = resolve_channels(request);
   plan.bytes = request.bytes;
   plan.scalar_time = scalar_tree_time(request);
-  make_runs(plan, request.layout);
+  make_runs(plan, request);
 
   const std::vector<Flow> flows = flows_of(plan);
   const auto given = request.values.optional_count("topology.chunks");
@@ -122,7 +141,7 @@ TreePlan make_tree_plan(const CollectiveRequest& request) {
       continue;
     const PortUse use{protocol.tree_scale_up, protocol.tree_network,
                       protocol.tree_bandwidth_factor(), hops_per_port * channels,
-                      uniform ? hops_per_port * channels : hops_per_port};
+                      hops_per_port * channels_per_nic(request, plan.channels)};
     const std::vector<Hop> hops = route(request, use, flows);
     const double base = uniform || plan.ranks == 1 ? 0.0 : protocol.tree_base;
     for (std::int64_t chunks = given.value_or(1); chunks <= given.value_or(most_chunks);

@@ -7,26 +7,22 @@
 
 namespace lockstep {
 
-Tree make_tree(const std::vector<std::int32_t>& cluster_begins, std::int64_t channel, bool second) {
-  const auto clusters = static_cast<std::int32_t>(cluster_begins.size()) - 1;
-  const auto ranks = static_cast<std::size_t>(cluster_begins.back());
-  const std::vector<std::int32_t> node_parent = binary_tree_parents(clusters, second);
+Tree make_tree(const DomainClusters& clusters, std::int64_t channel, bool second) {
+  const auto ranks = clusters.members.size();
+  const std::vector<std::int32_t> node_parent = binary_tree_parents(clusters.count(), second);
   const auto member = [&](std::int32_t cluster, std::int32_t place) {
-    const std::int32_t begin = cluster_begins[static_cast<std::size_t>(cluster)];
-    const std::int32_t size = cluster_begins[static_cast<std::size_t>(cluster) + 1] - begin;
-    return begin + (place + static_cast<std::int32_t>(channel)) % size;
+    return clusters.member(cluster, place + channel);
   };
 
   Tree tree;
   tree.parent.assign(ranks, -1);
-  for (std::int32_t cluster = 0; cluster < clusters; ++cluster) {
-    const auto at = static_cast<std::size_t>(cluster);
-    const std::int32_t size = cluster_begins[at + 1] - cluster_begins[at];
-    for (std::int32_t place = 1; place < size; ++place)
+  for (std::int32_t cluster = 0; cluster < clusters.count(); ++cluster) {
+    for (std::int32_t place = 1; place < clusters.size(cluster); ++place)
       tree.parent[static_cast<std::size_t>(member(cluster, place))] = member(cluster, place - 1);
     const std::int32_t head = member(cluster, 0);
-    if (node_parent[at] >= 0)
-      tree.parent[static_cast<std::size_t>(head)] = member(node_parent[at], 0);
+    const std::int32_t parent = node_parent[static_cast<std::size_t>(cluster)];
+    if (parent >= 0)
+      tree.parent[static_cast<std::size_t>(head)] = member(parent, 0);
     else
       tree.root = head;
   }

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "topologies/switched_fabric.hpp"
+
 namespace lockstep {
 
 /// One of the two trees of one channel over the ranks of a group.
@@ -13,9 +15,8 @@ struct Tree {
   std::int32_t depth = 0;  ///< hops from the root to the farthest rank
 };
 
-/// Trees over clusters (consecutive ranks of one scale-up domain; begins as domain_clusters gives
-/// them): in each cluster a chain that starts at its rank `channel`, whose head is the cluster's
-/// node in the double binary tree.
-Tree make_tree(const std::vector<std::int32_t>& cluster_begins, std::int64_t channel, bool second);
+/// A tree over clusters: in each a chain that starts at its place `channel`, whose head is the
+/// cluster's node in the double binary tree.
+Tree make_tree(const DomainClusters& clusters, std::int64_t channel, bool second);
 
 }  // namespace lockstep

@@ -28,6 +28,8 @@ std::string joined_words(const Parameter& row) {
 
 std::string range_text(const Parameter& row) {
   const auto value = [&](double v) {
+    // The double nearest to the largest 64-bit number is one more.
+    if (row.type == ValueType::count && v >= 0x1p64) return std::to_string(UINT64_MAX);
     return row.type == ValueType::count ? format_number(v) : format_quantity(v, row.dimension);
   };
   const bool open_end = row.maximum >= unbounded;
@@ -82,6 +84,10 @@ Value read_real(const Parameter& row, std::string_view text, const std::string& 
 }
 
 Value read_count(const Parameter& row, std::string_view text) {
+  if (text.find('(') != std::string_view::npos) {
+    throw InputError(in_quotes(text) +
+                     " is not a number (a count cannot be uncertain) write one value, or sweep it");
+  }
   const double value = parse_quantity(text, Dimension::none);
   if (value != std::floor(value) || std::fabs(value) > greatest_count) {
     throw InputError(

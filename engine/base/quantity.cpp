@@ -160,7 +160,12 @@ struct Number {
   std::size_t length;
 };
 
-Number read_number(std::string_view text) {
+/// A number and unit as a user may write it.
+std::string example_of(const UnitFamily& due) {
+  return "2" + std::string(due.units.size() > 1 ? due.units[1].name : due.units[0].name);
+}
+
+Number read_number(std::string_view text, const UnitFamily& due) {
   // from_chars knows no locale, but reads "inf" and "nan".
   const std::size_t digit = text.starts_with('-') ? 1 : 0;
   const bool starts =
@@ -168,7 +173,8 @@ Number read_number(std::string_view text) {
   Number number{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number.value);
   if (!starts || error == std::errc::invalid_argument) {
-    throw InputError(in_quotes(text) + " is not a number (digits are due) write for example 1.5e3");
+    throw InputError(in_quotes(text) + " is not a number (digits are due) write for example " +
+                     example_of(due));
   }
   if (error == std::errc::result_out_of_range) {
     throw InputError(in_quotes(text) +
@@ -210,7 +216,7 @@ double parse_quantity(std::string_view text, Dimension dimension) {
     throw InputError("'' is empty (" + std::string(due.what) + " is due) write for example 1" +
                      std::string(due.canonical));
   }
-  const Number number = read_number(all);
+  const Number number = read_number(all, due);
   const std::string_view unit_text = trimmed(all.substr(number.length));
   const Unit* unit = find_unit(due, unit_text);
   if (unit == nullptr) refuse_unit(all, all.substr(0, number.length), unit_text, due);

@@ -8,6 +8,7 @@
 
 #include "engine/base/error.hpp"
 #include "engine/base/random.hpp"
+#include "engine/base/text.hpp"
 
 namespace lockstep {
 namespace {
@@ -18,11 +19,7 @@ std::uint32_t identity_of(std::string_view name) {
   return (hash >> 24 ^ hash) & 0xFFFFFFu;
 }
 
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
+constexpr std::int64_t most_chips = 16777216;  // slots are 32-bit, identities too
 
 FleetGeneration read_generation(std::string_view part, const Values& values) {
   const auto colon = part.find(':');
@@ -37,10 +34,10 @@ FleetGeneration read_generation(std::string_view part, const Values& values) {
   const auto [end, error] =
       std::from_chars(count_text.data(), count_text.data() + count_text.size(), count);
   if (error != std::errc{} || end != count_text.data() + count_text.size() || !(count >= 1) ||
-      count > 16777216 || count != static_cast<double>(static_cast<std::int64_t>(count)))
+      count > most_chips || count != static_cast<double>(static_cast<std::int64_t>(count)))
     throw InputError(fmt::format(
-        "'{}' chips of {} (a whole number from 1 to 16777216 is due) write for example {}:1024",
-        count_text, name, name));
+        "'{}' chips of {} (a whole number from 1 to {} is due) write for example {}:1024",
+        count_text, name, most_chips, name));
   return {find_chip(name, values), static_cast<std::int64_t>(count), identity_of(name)};
 }
 
@@ -116,6 +113,9 @@ Fleet fleet_from(const Values& values) {
                         fleet.generations[i].chip.name));
   if (fleet.generations.size() > 255)
     throw InputError("fleet.chips has more than 255 generations (that is the limit) merge some");
+  if (fleet.chips() > most_chips)
+    throw InputError(fmt::format("fleet.chips adds up to {} chips (the limit is {}) use fewer",
+                                 fleet.chips(), most_chips));
   const std::string& order = values.text("fleet.placement");
   fleet.placement = order == "interleaved" ? PlacementOrder::interleaved
                     : order == "random"    ? PlacementOrder::random

@@ -125,4 +125,14 @@ void SpikeSequence::next() {
   delay_ = noise_->spike_delay->sample(size);
 }
 
+void add_row_noise(const MessageNoise& noise, SpikeSequence& spikes, std::int64_t group,
+                   std::int64_t first_message, std::span<double> arrival) {
+  const auto count = static_cast<std::int64_t>(arrival.size());
+  if (noise.hop_jitter)
+    for (std::int64_t i = 0; i < count; ++i)
+      arrival[static_cast<std::size_t>(i)] += noise.dense(group, first_message + i);
+  for (; !spikes.done() && spikes.message() < first_message + count; spikes.next())
+    arrival[static_cast<std::size_t>(spikes.message() - first_message)] += spikes.delay();
+}
+
 }  // namespace lockstep

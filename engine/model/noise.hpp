@@ -62,4 +62,9 @@ class SpikeSequence {
   std::uint32_t draw_ = 0;
 };
 
+/// Adds the noise of one row of messages, numbers first_message on, to their arrivals. `spikes`
+/// stands at or after the row's first message and is left after its last.
+void add_row_noise(const MessageNoise& noise, SpikeSequence& spikes, std::int64_t group,
+                   std::int64_t first_message, std::span<double> arrival);
+
 }  // namespace lockstep

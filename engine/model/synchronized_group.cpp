@@ -12,18 +12,18 @@ SynchronizationCost synchronization_cost(std::int64_t chips, double sigma,
   constexpr int intervals = 4000;
   constexpr double low = -10, high = 12, width = (high - low) / intervals;
   constexpr double inverse_sqrt_two_pi = 0.39894228040143267794;
-  double factor = 0, first = 0, second = 0;
+  double first = 0, second = 0;  // moments of the largest factor, less 1
   for (int i = 0; i <= intervals; ++i) {
     const double z = low + width * i;
     const double weight = (i == 0 || i == intervals ? 1.0 : i % 2 == 1 ? 4.0 : 2.0) * width / 3;
     const double density = n * inverse_sqrt_two_pi * elementary::exp(-0.5 * z * z) *
                            elementary::pow(elementary::normal_cdf(z), n - 1) * weight;
-    factor += density * elementary::exp(sigma * z - 0.5 * sigma * sigma);
-    first += density * z;
-    second += density * z * z;
+    const double excess = elementary::expm1(sigma * z - 0.5 * sigma * sigma);
+    first += density * excess;
+    second += density * excess * excess;
   }
-  const double spread = second - first * first - 1 / n;
-  return {factor - 1, sigma * elementary::sqrt((spread > 0 ? spread : 0) / synchronizations)};
+  const double left = second - first * first - elementary::expm1(sigma * sigma) / n;
+  return {first, elementary::sqrt((left > 0 ? left : 0) / synchronizations)};
 }
 
 }  // namespace lockstep

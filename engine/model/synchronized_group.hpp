@@ -11,10 +11,11 @@ struct SynchronizationCost {
   double residual = 0;     ///< sd of the step's average of (max - mean), from its synchronizations
 };
 
-/// Operation factors are independent lognormals of mean 1 and `sigma`. The expected maximum is
-/// integrated over the quantile function; the residual uses that for normals max - mean is
-/// independent of the mean (Basu), so that given the chips' own step factors only
-/// Var(max) - 1 / chips is left, over `synchronizations`. Cost: 4,000 evaluations.
+/// Operation factors are independent lognormals of mean 1 and `sigma`. Moments of the largest are
+/// integrated over its density. The residual is what the chips' own step factors leave: for normals
+/// max - mean is independent of the mean (Basu), so that the variance of the step is that of the
+/// mean, which the step factors carry, and Var(max) - Var(one) / chips, over `synchronizations`.
+/// Cost: 4,000 evaluations.
 SynchronizationCost synchronization_cost(std::int64_t chips, double sigma, double synchronizations);
 
 }  // namespace lockstep

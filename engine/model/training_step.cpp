@@ -106,6 +106,9 @@ void TrainingSteps::communicate() {
       message_noise(point_.scenario().noise, point_.scenario().seed, trial_, step_);
   const std::int64_t together = point_.collective().groups_per_call();
   const std::int64_t calls = (layout.groups() + together - 1) / together;
+  // Every group holds a chip of every replica: no sum is complete before the last one has computed,
+  // however far the window let the collective run ahead.
+  const double last_compute = *std::max_element(compute_end_.begin(), compute_end_.end());
   parallel_for(workers_, calls, [&](std::int64_t call) {
     const std::int64_t first = call * together;
     const std::int64_t last = std::min(first + together, layout.groups());
@@ -114,11 +117,10 @@ void TrainingSteps::communicate() {
         ready_[static_cast<std::size_t>(layout.at(g, r))] =
             compute_end_[static_cast<std::size_t>(r)] - window_[static_cast<std::size_t>(r)];
     collective_->all_reduce(noise, first, last, ready_.data(), finish_.data());
-    for (std::int64_t g = first; g < last; ++g)
-      for (std::int64_t r = 0; r < layout.replicas; ++r) {
-        double& done = finish_[static_cast<std::size_t>(layout.at(g, r))];
-        done = std::max(done, compute_end_[static_cast<std::size_t>(r)]);
-      }
+    for (std::int64_t i = layout.at(first, 0); i < layout.at(last, 0); ++i) {
+      double& done = finish_[static_cast<std::size_t>(i)];
+      done = std::max(done, last_compute);
+    }
   });
 }
 

@@ -77,14 +77,20 @@ Work share_work(const Job& job, const Fleet& fleet, const Layout& layout) {
   // share[r]: work of a replica relative to the mean.
   std::vector<double> share(speed.size(), 1.0);
   if (layout.pipeline > 1) {
-    const auto total = static_cast<std::int64_t>(
-        std::floor(std::floor(work.tokens / job.sequence_length + 0.5) / job.microbatch_sequences));
+    const double count =
+        std::floor(std::floor(work.tokens / job.sequence_length + 0.5) / job.microbatch_sequences);
+    if (count > 0x1p53)
+      throw InputError(
+          fmt::format("a batch of {:.6g} tokens is {:.6g} microbatches (2^53 is the limit) lower "
+                      "job.tokens_per_batch or tokens_per_chip",
+                      work.tokens, count));
+    const auto total = static_cast<std::int64_t>(count);
     if (total < layout.replicas)
       throw InputError(fmt::format(
           "a batch of {:.6g} tokens is {} microbatches for {} replicas (with pipeline > 1 each "
-          "computes at least one of {:.0f} x {:.0f} tokens) raise job.tokens_per_batch or "
-          "tokens_per_chip, or shorten job.sequence_length",
-          work.tokens, total, layout.replicas, job.microbatch_sequences, job.sequence_length));
+          "computes at least one of {:.0f} x {:.0f} tokens) {}shorten job.sequence_length",
+          work.tokens, total, layout.replicas, job.microbatch_sequences, job.sequence_length,
+          job.compute_time ? "" : "raise job.tokens_per_batch or tokens_per_chip, or "));
     const double bubble =
         static_cast<double>(layout.pipeline - 1) / static_cast<double>(job.virtual_stages);
     work.microbatches = job.work_share == WorkShare::equal

@@ -1,5 +1,7 @@
 #include "engine/run/cancellation.hpp"
 
+#include <unistd.h>
+
 #include <csignal>
 #include <initializer_list>
 
@@ -8,11 +10,19 @@ namespace {
 
 volatile std::sig_atomic_t received = 0;
 
+/// Blocks at full size take a while to end; write() is safe in a signal handler.
+void say_stopping() {
+  static constexpr char text[] =
+      "\nstopping: the blocks under way are finished and saved (Ctrl-C again aborts)\n";
+  [[maybe_unused]] const auto written = write(STDERR_FILENO, text, sizeof text - 1);
+}
+
 extern "C" void on_signal(int number) {
   if (received == SIGINT && number == SIGINT) {
     std::signal(SIGINT, SIG_DFL);
     std::raise(SIGINT);
   }
+  if (received == 0) say_stopping();
   received = number;
 }
 

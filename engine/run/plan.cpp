@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "engine/base/error.hpp"
+#include "engine/run/impossible_points.hpp"
 #include "engine/run/version.hpp"
 
 namespace lockstep {
@@ -46,14 +46,8 @@ std::vector<std::string> union_of_generations(const std::vector<std::vector<std:
 }  // namespace
 
 std::unique_ptr<DesignPoint> Plan::build(std::int64_t point) const {
-  const auto p = static_cast<std::size_t>(point);
-  try {
-    return std::make_unique<DesignPoint>(study.points[p], topologies, study.seed);
-  } catch (const InputError& error) {
-    const std::string& name = study.point_names[p];
-    throw InputError(name.empty() ? std::string(error.what())
-                                  : fmt::format("design point {}: {}", name, error.what()));
-  }
+  return std::make_unique<DesignPoint>(study.points[static_cast<std::size_t>(point)], topologies,
+                                       study.seed);
 }
 
 BlockResult Plan::run_block(std::int64_t block, const DesignPoint& ready, int workers) const {
@@ -126,8 +120,10 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
       "topology_choice", "1", "what was chosen where the study left it open", {}, {}};
   std::vector<std::vector<std::string>> generations;
   bool any_work = false;
+  ImpossiblePoints impossible(s);
   for (std::size_t p = 0; p < s.points.size(); ++p) {
-    const auto point = plan.build(static_cast<std::int64_t>(p));
+    std::unique_ptr<DesignPoint> point;
+    if (!impossible.holds(p, [&] { point = plan.build(static_cast<std::int64_t>(p)); })) continue;
     any_work = any_work || !point->scenario().job.compute_time;
     for (std::size_t f = 0; f < point_facts().size(); ++f)
       schema.point_variables[f].numbers.push_back(point_facts()[f].number(*point));
@@ -141,6 +137,7 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
           plan.input_keys.end())
         plan.input_keys.push_back(input.key);
   }
+  impossible.throw_if_any();
   schema.point_variables.push_back(std::move(choice));
   schema.generations = union_of_generations(generations);
 

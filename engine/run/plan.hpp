@@ -30,7 +30,8 @@ struct Plan {
 };
 
 /// Builds every design point once, which finds the impossible ones and measures the noise-free
-/// collective. Throws InputError naming the point.
+/// collective. Throws InputError with a line for each problem: its place in the study, and the
+/// points that have it where not all do.
 Plan make_plan(Study study, std::span<const Parameter> rows,
                std::span<const TopologyKind* const> topologies);
 

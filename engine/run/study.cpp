@@ -179,7 +179,8 @@ void Resolution::read_parameters(Study& study, Values& base) {
       }
     }
     base.set(key, std::move(value));
-    study.parameters.push_back({row, key, std::string(without_quotes(entry.value)), entry.origin});
+    study.parameters.push_back({row, key, std::string(without_quotes(entry.value)), entry.origin,
+                                given != settings_.end() ? entry.origin : ""});
   }
 }
 
@@ -191,6 +192,7 @@ std::vector<AxisValues> Resolution::read_axes() {
     const StudyEntry& entry = *sweep.setting.entry;
     try {
       axes.push_back(read_axis(sweep.keys, rows, entry.value, file_.directory));
+      axes.back().place = entry.origin;
     } catch (const InputError& error) {
       for (const std::string& message : error.messages())
         problems_.emplace_back(sweep.setting.place, fmt::format("{}: {}", entry.origin, message));
@@ -207,6 +209,7 @@ void mark_swept(const std::vector<AxisValues>& axes, Study& study) {
           std::find_if(study.parameters.begin(), study.parameters.end(),
                        [&](const ResolvedParameter& p) { return p.key == axis.keys[k]; });
       parameter->origin = "axis";
+      parameter->place = axis.place;
       parameter->text.clear();
       for (const std::vector<std::string>& texts : axis.texts)
         parameter->text += (parameter->text.empty() ? "" : ", ") + listed(texts[k]);
@@ -223,6 +226,7 @@ Study Resolution::finish() {
 
   const auto title = settings_.find("title");
   if (title != settings_.end()) study.title = without_quotes(title->second.entry->value);
+  study.path = file_.path;
   study.text = file_.text;
   mark_swept(axes, study);
   for (const AxisValues& axis : axes) study.axes.push_back(axis.axis);

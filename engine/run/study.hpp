@@ -32,10 +32,12 @@ struct ResolvedParameter {
   std::string key;     ///< the row's key, with NAME in place of * for [chip.NAME]
   std::string text;    ///< as written (a swept key: all its values), or the default
   std::string origin;  ///< "default", "colossus1.ini:12", "--set"; "axis" where a sweep sets it
+  std::string place;   ///< where the user wrote it, an axis too; "" for a default
 };
 
 /// A study: base scenario, axes, sampling, all checked as far as rows can check.
 struct Study {
+  std::string path;  ///< of the file, as the user gave it
   std::string title;
   std::string text;                    ///< the file, verbatim
   std::vector<std::string> overrides;  ///< in order: "--set job.tensor=8", "--trials 100"

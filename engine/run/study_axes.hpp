@@ -19,6 +19,7 @@ struct AxisValues {
   std::vector<std::string> keys;
   std::vector<std::vector<std::string>> texts;  ///< as written, without quotes
   std::vector<std::vector<Value>> values;
+  std::string place = {};  ///< where it stands: "colossus1.ini:30" or "--set"
 };
 
 /// Reads `text`, the values of an axis over `keys` whose rows are `rows` (one each). Numbers and

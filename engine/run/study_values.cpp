@@ -43,6 +43,13 @@ Value read_csv(std::string_view name, const std::string& directory) {
   return {path.string(), "csv:sha256=" + sha256_hex(content)};
 }
 
+/// "problem (why) suggestion" with what is allowed among the whys.
+std::string with_allowed(std::string message, const std::string& allowed) {
+  const std::size_t end_of_why = message.rfind(") ");
+  if (end_of_why == std::string::npos) return message + "; allowed: " + allowed;
+  return message.insert(end_of_why, "; allowed: " + allowed);
+}
+
 }  // namespace
 
 std::string_view without_quotes(std::string_view text) {
@@ -102,8 +109,8 @@ Value read_value(const Parameter& row, std::string_view text, const std::string&
   } catch (const InputError& error) {
     const std::string message = error.what();
     const std::string allowed = allowed_text(row);
-    if (allowed.empty() || message.find(allowed) != std::string::npos) throw;
-    throw InputError(fmt::format("{}; allowed: {}", message, allowed));
+    if (allowed.empty() || message.find("allowed: ") != std::string::npos) throw;
+    throw InputError(with_allowed(message, allowed));
   }
 }
 

@@ -31,7 +31,9 @@ std::vector<double> quantiles(std::span<const double> sample, std::span<const do
     const auto below = static_cast<std::size_t>(place);
     const std::size_t above = std::min(below + 1, values.size() - 1);
     const double part = place - static_cast<double>(below);
-    result.push_back(values[below] + part * (values[above] - values[below]));
+    const double step = values[above] - values[below];
+    // Not part * step where either is 0: it would make NaN of infinite values.
+    result.push_back(part > 0 && step > 0 ? values[below] + part * step : values[below]);
   }
   return result;
 }
@@ -43,7 +45,7 @@ double mean(std::span<const double> sample) {
     if (std::isnan(x)) continue;
     const double y = x - lost;
     const double total = sum + y;
-    lost = (total - sum) - y;
+    lost = std::isfinite(total) ? (total - sum) - y : 0;
     sum = total;
     ++count;
   }

@@ -8,7 +8,10 @@ namespace lockstep {
 
 ChunkWriter::ChunkWriter(h5::Handle dataset, h5::Extents extents, std::size_t axes,
                          std::int64_t trials, std::int64_t chunk_trials)
-    : dataset_(std::move(dataset)), extents_(std::move(extents)), axes_(axes), trials_(trials),
+    : dataset_(std::move(dataset)),
+      extents_(std::move(extents)),
+      axes_(axes),
+      trials_(trials),
       chunk_trials_(chunk_trials) {
   for (std::size_t d = axes_ + 1; d < extents_.size(); ++d)
     per_trial_ *= static_cast<std::int64_t>(extents_[d]);

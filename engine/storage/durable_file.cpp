@@ -14,9 +14,7 @@ namespace lockstep {
 namespace {
 
 [[noreturn]] void fail(const char* action, const std::filesystem::path& path, int code) {
-  throw IoError(fmt::format(
-      "cannot {} {} ({}) what was saved stays: remove the cause and start again with --resume",
-      action, path.string(), std::strerror(code)));
+  throw IoError(fmt::format("cannot {} {} ({})", action, path.string(), std::strerror(code)));
 }
 
 /// Writes all bytes, however few the system takes at a time; 0 or the error's number.
@@ -32,7 +30,9 @@ int write_fully(int number, std::string_view bytes) {
 
 }  // namespace
 
-FileDescriptor::~FileDescriptor() { close(); }
+FileDescriptor::~FileDescriptor() {
+  close();
+}
 
 bool FileDescriptor::close() {
   if (number_ < 0) return true;
@@ -72,8 +72,7 @@ void publish(const std::filesystem::path& temporary, const std::filesystem::path
 void write_durably(const std::filesystem::path& path, std::string_view bytes) {
   const std::filesystem::path temporary = path.string() + ".tmp";
   try {
-    FileDescriptor file(
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    FileDescriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
     if (file.number() < 0) fail("create", temporary, errno);
     if (const int code = write_fully(file.number(), bytes)) fail("write", temporary, code);
     if (!file.close()) fail("write", temporary, errno);

@@ -6,6 +6,8 @@
 
 namespace lockstep {
 
+/// Messages are "problem (why)"; what to do next, the caller knows.
+
 /// Effect: a file `path` with these bytes that survives a crash of program or machine: written
 /// under `path` + ".tmp", fsync, rename, fsync of the folder. On failure nothing stands under
 /// `path`, the temporary file is gone. Throws IoError with the system's reason.

@@ -25,13 +25,11 @@ std::string reason_of_failure() {
 }
 
 /// Property list of files: no HDF5 lock (it fails on NFS and Lustre; part_folder.cpp keeps two
-/// writers apart) and the 1.8 format, whose object headers carry checksums and which every reader
-/// of the last decade opens.
+/// writers apart).
 Handle file_access() {
   be_quiet();
   Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "prepare file access");
   check(H5Pset_file_locking(access.get(), false, true), "switch file locking off");
-  check(H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V18), "choose the format");
   return access;
 }
 
@@ -47,8 +45,7 @@ Handle file_creation() {
 /// Keeps the image in memory only, growing by 1 MiB. In the oldest format: H5Fget_file_image of
 /// HDF5 1.10 clears a flag in a newer superblock, whose checksum is then wrong.
 Handle memory_access() {
-  be_quiet();
-  Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "prepare file access");
+  Handle access = file_access();
   check(H5Pset_fapl_core(access.get(), std::size_t{1} << 20, false), "prepare memory");
   return access;
 }
@@ -77,8 +74,10 @@ void check(herr_t status, const std::string& action) {
   if (status < 0) throw Failure("cannot " + action, reason_of_failure());
 }
 
-Handle create_file(const std::filesystem::path& path) {
+Handle create_file(const std::filesystem::path& path, Format format) {
   const Handle access = file_access(), creation = file_creation();
+  const H5F_libver_t version = format == Format::v18 ? H5F_LIBVER_V18 : H5F_LIBVER_V110;
+  check(H5Pset_libver_bounds(access.get(), version, version), "choose the format");
   return {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose,
           "create " + path.string()};
 }

@@ -16,7 +16,8 @@
 /// HDF5 keeps one global lock, so one thread at a time gains nothing from a second.
 namespace lockstep::h5 {
 
-/// A call failed. `what()` is one line: "cannot create dataset step_time (No space left on device)".
+/// A call failed. `what()` is one line: "cannot create dataset step_time (No space left on
+/// device)".
 class Failure : public std::runtime_error {
  public:
   Failure(const std::string& action, const std::string& reason)
@@ -63,8 +64,12 @@ void check(herr_t status, const std::string& action);
 
 // Files ------------------------------------------------------------------------------------------
 
+/// Both put checksums on object headers; v18 is read by the most programs, v110 has checksums on
+/// the index of chunks too, so that a flipped address cannot lead to other data.
+enum class Format { v18, v110 };
+
 /// A new file that tracks creation order and stores no times, so that equal content is equal bytes.
-Handle create_file(const std::filesystem::path& path);
+Handle create_file(const std::filesystem::path& path, Format format);
 /// The same in memory; `image` returns its bytes.
 Handle create_image();
 std::string image(const Handle& file);
@@ -111,7 +116,6 @@ void write(const Handle& dataset, std::span<const std::int64_t> values);
 void write(const Handle& dataset, std::span<const std::string> texts);
 std::vector<double> read_doubles(const Handle& dataset);
 std::vector<std::int64_t> read_integers(const Handle& dataset);
-std::vector<std::string> read_texts(const Handle& dataset);
 
 /// One box of a dataset: `count` elements from `start`, row-major in `values`.
 void write_box(const Handle& dataset, const Extents& start, const Extents& count,
@@ -129,7 +133,5 @@ void read_chunk(const Handle& dataset, const Extents& start, std::span<double> c
 void make_scale(const Handle& dataset, const std::string& name);
 bool is_scale(const Handle& dataset);
 void attach_scale(const Handle& dataset, const Handle& scale, unsigned dimension);
-/// Name of the dimension scale attached to `dimension`; "" without one.
-std::string scale_name(const Handle& dataset, unsigned dimension);
 
 }  // namespace lockstep::h5

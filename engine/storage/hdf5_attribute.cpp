@@ -3,7 +3,9 @@
 namespace lockstep::h5 {
 namespace {
 
-Handle scalar_space() { return {H5Screate(H5S_SCALAR), H5Sclose, "create a scalar space"}; }
+Handle scalar_space() {
+  return {H5Screate(H5S_SCALAR), H5Sclose, "create a scalar space"};
+}
 
 Handle text_type(std::size_t size) {
   Handle type(H5Tcopy(H5T_C_S1), H5Tclose, "create a text type");

@@ -37,7 +37,8 @@ void read_chunk(const Handle& dataset, const Extents& start, std::span<double> c
   hsize_t stored_size = 0;
   check(H5Dget_chunk_storage_size(dataset.get(), start.data(), &stored_size), "find a chunk");
   if (stored_size != size + sizeof stored)
-    throw Failure("cannot read a chunk", stored_size == 0 ? "it is not there" : "its size is wrong");
+    throw Failure("cannot read a chunk",
+                  stored_size == 0 ? "it is not there" : "its size is wrong");
   std::vector<unsigned char> bytes(stored_size);
   std::uint32_t filters_skipped = 0;
   check(H5Dread_chunk(dataset.get(), H5P_DEFAULT, start.data(), &filters_skipped, bytes.data()),

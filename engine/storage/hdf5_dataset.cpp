@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "engine/storage/hdf5.hpp"
 
@@ -96,15 +97,22 @@ bool has_dataset(const Handle& file, const std::string& name) {
 }
 
 std::vector<std::string> dataset_names(const Handle& file) {
-  std::vector<std::string> names;
-  const auto collect = [](hid_t group, const char* name, const H5L_info_t*, void* out) -> herr_t {
+  using Found = std::vector<std::pair<std::int64_t, std::string>>;
+  Found found;
+  const auto collect = [](hid_t group, const char* name, const H5L_info_t* link,
+                          void* out) -> herr_t {
     H5O_info_t info;
     if (H5Oget_info_by_name2(group, name, &info, H5O_INFO_BASIC, H5P_DEFAULT) < 0) return -1;
-    if (info.type == H5O_TYPE_DATASET) static_cast<std::vector<std::string>*>(out)->push_back(name);
+    if (info.type == H5O_TYPE_DATASET) static_cast<Found*>(out)->emplace_back(link->corder, name);
     return 0;
   };
-  check(H5Literate(file.get(), H5_INDEX_CRT_ORDER, H5_ITER_INC, nullptr, collect, &names),
+  // Native order and a sort of our own: for any other order HDF5 1.10 builds a table, which it
+  // frees half filled, and crashes, when a damaged file stops it.
+  check(H5Literate(file.get(), H5_INDEX_CRT_ORDER, H5_ITER_NATIVE, nullptr, collect, &found),
         "list the variables");
+  std::sort(found.begin(), found.end());
+  std::vector<std::string> names;
+  for (auto& entry : found) names.push_back(std::move(entry.second));
   return names;
 }
 
@@ -159,17 +167,6 @@ std::vector<std::int64_t> read_integers(const Handle& dataset) {
   return read_values<std::int64_t>(dataset, Type::int64, H5T_NATIVE_INT64);
 }
 
-std::vector<std::string> read_texts(const Handle& dataset) {
-  const Handle type = variable_text();
-  std::vector<char*> pointers = read_values<char*>(dataset, Type::text, type.get());
-  std::vector<std::string> texts;
-  for (char* pointer : pointers) {
-    texts.emplace_back(pointer ? pointer : "");
-    H5free_memory(pointer);
-  }
-  return texts;
-}
-
 void write_box(const Handle& dataset, const Extents& start, const Extents& count,
                std::span<const double> values) {
   check(H5Dwrite(dataset.get(), H5T_NATIVE_DOUBLE, space_of({values.size()}).get(),
@@ -188,24 +185,13 @@ void make_scale(const Handle& dataset, const std::string& name) {
   check(H5DSset_scale(dataset.get(), name.c_str()), "make the dimension " + name);
 }
 
-bool is_scale(const Handle& dataset) { return H5DSis_scale(dataset.get()) > 0; }
+bool is_scale(const Handle& dataset) {
+  return H5DSis_scale(dataset.get()) > 0;
+}
 
 void attach_scale(const Handle& dataset, const Handle& scale, unsigned dimension) {
   check(H5DSattach_scale(dataset.get(), scale.get(), dimension),
         "attach a dimension to " + name_of(dataset));
-}
-
-std::string scale_name(const Handle& dataset, unsigned dimension) {
-  std::string name;
-  const auto take = [](hid_t, unsigned, hid_t scale, void* out) -> herr_t {
-    char text[256] = "";
-    if (H5DSget_scale_name(scale, text, sizeof text) < 0) return -1;
-    *static_cast<std::string*>(out) = text;
-    return 1;
-  };
-  check(H5DSiterate_scales(dataset.get(), dimension, nullptr, take, &name),
-        "read the dimensions of " + name_of(dataset));
-  return name;
 }
 
 }  // namespace lockstep::h5

@@ -9,7 +9,9 @@
 
 namespace lockstep {
 
-std::string schema_version() { return fmt::format("{}.{}", schema_major, schema_minor); }
+std::string schema_version() {
+  return fmt::format("{}.{}", schema_major, schema_minor);
+}
 
 Identity identity_of(const ResultSchema& schema, const std::optional<Shard>& shard) {
   return {schema_version(),
@@ -23,8 +25,9 @@ Identity identity_of(const ResultSchema& schema, const std::optional<Shard>& sha
 std::string difference(const Identity& theirs, const Identity& ours) {
   const auto differs = [](const char* name, const std::string& left, const std::string& right) {
     const auto show = [](const std::string& text) { return text.empty() ? "none" : text; };
-    return left == right ? std::string()
-                         : fmt::format("its {} is {}, here it is {}", name, show(left), show(right));
+    return left == right
+               ? std::string()
+               : fmt::format("its {} is {}, here it is {}", name, show(left), show(right));
   };
   const std::pair<const char*, std::string Identity::*> fields[] = {
       {"schema version", &Identity::schema_version},
@@ -54,10 +57,18 @@ std::int64_t values_per_block(const ResultSchema& schema) {
   return values;
 }
 
+namespace {
+
+/// A text with its length, so that no two lists of texts give the same string.
+std::string measured(const std::string& text) {
+  return fmt::format("{}:{}\n", text.size(), text);
+}
+
+}  // namespace
+
 std::string layout_digest(const ResultSchema& schema) {
-  // Every text goes in with its length, so that no two schemas give the same string.
   std::string all;
-  const auto add = [&](const std::string& text) { all += fmt::format("{}:{}\n", text.size(), text); };
+  const auto add = [&](const std::string& text) { all += measured(text); };
   const auto number = [&](double value) { all += fmt::format("{:a}\n", value); };
   const auto count = [&](std::size_t n) { all += fmt::format("#{}\n", n); };
   add(schema.resolved_parameters);
@@ -91,6 +102,16 @@ std::string layout_digest(const ResultSchema& schema) {
     count(variable.texts.size());
     for (const std::string& text : variable.texts) add(text);
   }
+  return sha256_hex(all);
+}
+
+std::string header_digest(const ResultSchema& schema) {
+  std::string all = layout_digest(schema);
+  for (const std::string& text : {schema.title, schema.study_text, schema.study_id,
+                                  schema.program_version, schema.git_commit})
+    all += measured(text);
+  all += fmt::format("{}\n", schema.seed);
+  for (const std::string& text : schema.overrides) all += measured(text);
   return sha256_hex(all);
 }
 

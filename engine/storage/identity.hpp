@@ -43,8 +43,12 @@ BlockResult place_of(const ResultSchema& schema, std::int64_t block);
 std::int64_t values_per_block(const ResultSchema& schema);
 
 /// SHA-256 of everything that shapes the file and of every value it holds before the first trial:
-/// axes, coordinates, variables with their attributes, point variables, resolved parameters. It
-/// stands in the file, so that damage to any of them is seen; fixed for a major version.
+/// axes, coordinates, variables with their attributes, point variables, resolved parameters. Equal
+/// for all shards of a run.
 std::string layout_digest(const ResultSchema& schema);
+
+/// SHA-256 of the layout and of title, study text, overrides and identity. It stands in the file,
+/// so that damage to any of them is seen; fixed for a major version.
+std::string header_digest(const ResultSchema& schema);
 
 }  // namespace lockstep

@@ -29,8 +29,8 @@ struct Survey {
   Identity identity;   ///< of the first shard
   std::string layout;  ///< of the first shard
   std::int64_t shard_count = 0, lowest_index = 0;
-  std::set<std::int64_t> indices;      ///< given
-  std::vector<std::int32_t> owner;     ///< per block: position in the list of shards, -1 none
+  std::set<std::int64_t> indices;   ///< given
+  std::vector<std::int32_t> owner;  ///< per block: position in the list of shards, -1 none
   RuntimeInfo runtime;
   std::set<std::string> hosts, levels;
 };
@@ -39,7 +39,8 @@ void check_same_run(const Survey& survey, const ResultFile& file, const fs::path
   Identity theirs = file.identity(), ours = survey.identity;
   theirs.shard = ours.shard = "";
   std::string text = difference(theirs, ours);
-  if (text.empty() && file.layout_sha256() != survey.layout) text = "its layout_sha256 differs";
+  if (text.empty() && file.layout() != survey.layout)
+    text = "its axes, variables or parameters differ";
   if (text.empty() && file.shard()->count != survey.shard_count)
     text = fmt::format("it is one of {} shards, here there are {}", file.shard()->count,
                        survey.shard_count);
@@ -66,13 +67,13 @@ void add_runtime(Survey& survey, const RuntimeInfo& one) {
 void add_shard(Survey& survey, std::span<const fs::path> paths, std::size_t position) {
   const ResultFile file(paths[position]);
   if (!file.shard())
-    throw InputError(fmt::format("{} is a results file (shards are merged) leave it out",
-                                 file.path().string()));
+    throw InputError(
+        fmt::format("{} is a results file (shards are merged) leave it out", file.path().string()));
   const bool first = survey.indices.empty();
   if (first) {
     survey.schema = file.schema();
     survey.identity = file.identity();
-    survey.layout = file.layout_sha256();
+    survey.layout = file.layout();
     survey.shard_count = file.shard()->count;
     survey.lowest_index = file.shard()->index;
     survey.owner.assign(static_cast<std::size_t>(file.schema().blocks()), -1);
@@ -103,11 +104,12 @@ void add_shard(Survey& survey, std::span<const fs::path> paths, std::size_t posi
   const std::int64_t begin = survey.indices.contains(survey.shard_count) ? 1 : 0;
   for (std::int64_t i = begin; i < begin + survey.shard_count && shards.size() < most_named; ++i)
     if (!survey.indices.contains(i)) shards.push_back(fmt::format("{}/{}", i, survey.shard_count));
-  const std::string which = shards.empty() ? fmt::format("the first is block {}", missing.front())
-                                           : fmt::format("not given: shard {}", fmt::join(shards, ", "));
-  throw InputError(fmt::format(
-      "{} of {} blocks are missing ({}) compute and give them, or use --allow-missing",
-      missing.size(), survey.schema.blocks(), which));
+  const std::string which = shards.empty()
+                                ? fmt::format("the first is block {}", missing.front())
+                                : fmt::format("not given: shard {}", fmt::join(shards, ", "));
+  throw InputError(
+      fmt::format("{} of {} blocks are missing ({}) compute and give them, or use --allow-missing",
+                  missing.size(), survey.schema.blocks(), which));
 }
 
 Survey survey_shards(std::span<const fs::path> paths) {
@@ -130,6 +132,30 @@ void check_output(const fs::path& output, bool overwrite) {
                                  output.string()));
 }
 
+void write_merged(const Survey& survey, std::span<const fs::path> shards,
+                  const std::vector<std::int64_t>& held, const fs::path& output) {
+  ScratchFile scratch(folder_of(output), survey.schema);
+  BlockResult block;
+  for (const fs::path& path : shards) {
+    const ResultFile file(path);
+    for (std::int64_t number : file.held_blocks()) {
+      file.read_block(number, block);
+      scratch.write(block);
+    }
+  }
+  const fs::path temporary = output.string() + ".tmp";
+  try {
+    write_result_file(temporary, survey.schema,
+                      {{}, held, survey.runtime, static_cast<std::int64_t>(shards.size())},
+                      scratch);
+    publish(temporary, output);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(temporary, ignored);
+    throw;
+  }
+}
+
 }  // namespace
 
 MergeReport merge_shards(std::span<const fs::path> shards, const fs::path& output,
@@ -141,24 +167,11 @@ MergeReport merge_shards(std::span<const fs::path> shards, const fs::path& outpu
     (survey.owner[static_cast<std::size_t>(block)] < 0 ? missing : held).push_back(block);
   if (!missing.empty() && !allow_missing) refuse_missing(survey, missing);
 
-  ScratchFile scratch(folder_of(output), survey.schema);
-  BlockResult block;
-  for (const fs::path& path : shards) {
-    const ResultFile file(path);
-    for (std::int64_t number : file.held_blocks()) {
-      file.read_block(number, block);
-      scratch.write(block);
-    }
-  }
-  const fs::path temporary = output.string() + ".tmp";
   const auto count = static_cast<std::int64_t>(shards.size());
   try {
-    write_result_file(temporary, survey.schema, {{}, held, survey.runtime, count}, scratch);
-    publish(temporary, output);
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove(temporary, ignored);
-    throw;
+    write_merged(survey, shards, held, output);
+  } catch (const IoError& failure) {
+    throw IoError(fmt::format("{} remove the cause and merge again", failure.what()));
   }
   return {count, survey.schema.blocks(), static_cast<std::int64_t>(missing.size())};
 }

@@ -28,9 +28,9 @@ FileDescriptor lock_folder(const fs::path& folder) {
     throw InputError(fmt::format("cannot write in {} ({}) choose another -o", folder.string(),
                                  std::strerror(errno)));
   if (::flock(file.number(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-    throw InputError(fmt::format(
-        "{} is in use (another process writes it) wait for it, or choose another -o",
-        folder.string()));
+    throw InputError(
+        fmt::format("{} is in use (another process writes it) wait for it, or choose another -o",
+                    folder.string()));
   return file;
 }
 
@@ -54,7 +54,9 @@ std::int64_t part_number(const std::string& name) {
 }  // namespace
 
 PartFolder::PartFolder(fs::path folder, const ResultSchema& schema, Identity identity)
-    : folder_(std::move(folder)), schema_(schema), identity_(std::move(identity)),
+    : folder_(std::move(folder)),
+      schema_(schema),
+      identity_(std::move(identity)),
       lock_((make_folder(folder_), lock_folder(folder_))) {
   clean_and_load();
 }

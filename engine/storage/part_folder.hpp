@@ -50,8 +50,8 @@ class PartFolder : public BlockSource {
   const ResultSchema& schema_;
   Identity identity_;
   FileDescriptor lock_;
-  std::int64_t parts_ = 0;  ///< on disk
-  std::int64_t next_ = 0;   ///< number of the next part
+  std::int64_t parts_ = 0;                     ///< on disk
+  std::int64_t next_ = 0;                      ///< number of the next part
   std::map<std::int64_t, std::int64_t> home_;  ///< block -> number of its part
   std::list<std::pair<std::int64_t, std::map<std::int64_t, BlockResult>>> cache_;  ///< latest first
 };

@@ -14,6 +14,17 @@
 namespace lockstep {
 namespace {
 
+// HDF5 keeps variable-length texts and the references of dimension scales in heaps without
+// checksums, where one flipped bit can make the library loop or crash. So all that ResultFile reads
+// stands in attributes too (labels, extents), and what they hold is sealed by header_sha256.
+
+std::string extent_names(const Variable& variable) {
+  std::vector<std::string> names;
+  for (Extent extent : variable.extents)
+    names.push_back(extent == Extent::step ? "step" : "chip_generation");
+  return fmt::format("{}", fmt::join(names, "\n"));
+}
+
 std::string joined(const std::vector<std::string>& lines) {
   return fmt::format("{}", fmt::join(lines, "\n"));
 }
@@ -30,7 +41,7 @@ void write_root_attributes(const h5::Handle& file, const ResultSchema& schema,
   h5::write_attribute(file, "study", schema.study_text);
   h5::write_attribute(file, "overrides", joined(schema.overrides));
   h5::write_attribute(file, "resolved_parameters", schema.resolved_parameters);
-  h5::write_attribute(file, "layout_sha256", layout_digest(schema));
+  h5::write_attribute(file, "header_sha256", header_digest(schema));
   h5::write_attribute(file, "seed", schema.seed);
   h5::write_attribute(file, "seed_text", fmt::format("{}", schema.seed));
   h5::write_attribute(file, "block_trials", schema.block_trials);
@@ -79,12 +90,11 @@ Dimension write_axis(const h5::Handle& file, const Axis& axis) {
       start_scale(file, axis.key, numeric ? h5::Type::float64 : h5::Type::text, axis.labels.size(),
                   "swept parameter " + axis.key, numeric ? axis.units : ""),
       axis.labels.size()};
-  if (numeric) {
-    h5::write_attribute(dimension.scale, "labels", joined(axis.labels));
+  h5::write_attribute(dimension.scale, "labels", joined(axis.labels));
+  if (numeric)
     h5::write(dimension.scale, axis.numbers);
-  } else {
+  else
     h5::write(dimension.scale, axis.labels);
-  }
   return dimension;
 }
 
@@ -132,10 +142,10 @@ Dimensions write_dimensions(const h5::Handle& file, const ResultSchema& schema) 
   if (schema.steps > 0)
     dimensions.step = write_count(file, "step", 1, schema.steps, "training step after warm-up");
   if (!schema.generations.empty()) {
-    dimensions.generation =
-        Dimension{start_scale(file, "chip_generation", h5::Type::text, schema.generations.size(),
-                              "chip generation", ""),
-                  schema.generations.size()};
+    dimensions.generation = Dimension{start_scale(file, "chip_generation", h5::Type::text,
+                                                  schema.generations.size(), "chip generation", ""),
+                                      schema.generations.size()};
+    h5::write_attribute(dimensions.generation->scale, "labels", joined(schema.generations));
     h5::write(dimensions.generation->scale, schema.generations);
   }
   return dimensions;
@@ -167,6 +177,7 @@ void write_point_variable(const h5::Handle& file, const PointVariable& variable,
     h5::write_fill_attribute(dataset, std::numeric_limits<double>::quiet_NaN());
     h5::write(dataset, variable.numbers);
   } else {
+    h5::write_attribute(dataset, "labels", joined(variable.texts));
     h5::write(dataset, variable.texts);
   }
   attach(dataset, along);
@@ -189,9 +200,9 @@ ChunkWriter create_variable(const h5::Handle& file, const ResultSchema& schema,
         extent == Extent::step ? dimensions.step.value() : dimensions.generation.value();
     add(dimension, dimension.size);
   }
-  h5::Handle dataset =
-      h5::create_dataset(file, variable.name, h5::Type::float64, extents, chunk);
+  h5::Handle dataset = h5::create_dataset(file, variable.name, h5::Type::float64, extents, chunk);
   describe(dataset, variable.units, variable.long_name);
+  h5::write_attribute(dataset, "extents", extent_names(variable));
   h5::write_fill_attribute(dataset, std::numeric_limits<double>::quiet_NaN());
   attach(dataset, along);
   return ChunkWriter(std::move(dataset), extents, schema.axes.size(), schema.trials, trials);
@@ -216,7 +227,8 @@ void write_result_file(const std::filesystem::path& path, const ResultSchema& sc
                        const FileContent& content, BlockSource& source) {
   h5::be_quiet();
   try {
-    h5::Handle file = h5::create_file(path);
+    // Results are for every reader there is; a shard travels, and merge must find any damage.
+    h5::Handle file = h5::create_file(path, content.shard ? h5::Format::v110 : h5::Format::v18);
     write_root_attributes(file, schema, content);
     {
       const Dimensions dimensions = write_dimensions(file, schema);
@@ -241,8 +253,7 @@ void write_result_file(const std::filesystem::path& path, const ResultSchema& sc
     write_runtime(file, content);
     file.close("write the end of the file");
   } catch (const h5::Failure& failure) {
-    throw IoError(fmt::format("cannot write {} ({}) make room and start again with --resume",
-                              path.string(), failure.reason()));
+    throw IoError(fmt::format("cannot write {} ({})", path.string(), failure.reason()));
   }
 }
 

@@ -20,10 +20,10 @@ std::int64_t chunk_trials(const ResultSchema& schema, const Variable& variable, 
 
 /// What a file holds beside its schema.
 struct FileContent {
-  std::optional<Shard> shard;          ///< a shard file, or else a results file
-  std::vector<std::int64_t> blocks;    ///< held, ascending
+  std::optional<Shard> shard;        ///< a shard file, or else a results file
+  std::vector<std::int64_t> blocks;  ///< held, ascending
   RuntimeInfo runtime;
-  std::int64_t shards_merged = 0;      ///< 0: written by one run
+  std::int64_t shards_merged = 0;  ///< 0: written by one run
 };
 
 /// Effect: writes a whole result or shard file at `path`, blocks in ascending order; it is not yet

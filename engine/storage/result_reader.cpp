@@ -159,9 +159,9 @@ ResultFile::ResultFile(fs::path path) : content_(std::make_unique<Content>()) {
                             h5::read_integer(content.file, "shard_count")};
     content.identity = identity_of(content.schema, content.shard);
     content.identity.schema_version = version;
-    content.layout = h5::read_text(content.file, "layout_sha256");
-    if (layout_digest(content.schema) != content.layout)
-      refuse_damaged(content.path, "its coordinates or parameters do not match layout_sha256");
+    content.layout = layout_digest(content.schema);
+    if (header_digest(content.schema) != h5::read_text(content.file, "header_sha256"))
+      refuse_damaged(content.path, "its attributes or coordinates do not match header_sha256");
     content.held = read_held(content.file, content.schema, shard);
     for (const Variable& variable : content.schema.variables) {
       content.variables.push_back(open_variable(content.file, content.schema, variable));
@@ -176,12 +176,24 @@ ResultFile::ResultFile(ResultFile&&) noexcept = default;
 ResultFile& ResultFile::operator=(ResultFile&&) noexcept = default;
 ResultFile::~ResultFile() = default;
 
-const fs::path& ResultFile::path() const { return content_->path; }
-const ResultSchema& ResultFile::schema() const { return content_->schema; }
-const Identity& ResultFile::identity() const { return content_->identity; }
-const std::string& ResultFile::layout_sha256() const { return content_->layout; }
-const std::optional<Shard>& ResultFile::shard() const { return content_->shard; }
-const std::vector<std::int64_t>& ResultFile::held_blocks() const { return content_->held; }
+const fs::path& ResultFile::path() const {
+  return content_->path;
+}
+const ResultSchema& ResultFile::schema() const {
+  return content_->schema;
+}
+const Identity& ResultFile::identity() const {
+  return content_->identity;
+}
+const std::string& ResultFile::layout() const {
+  return content_->layout;
+}
+const std::optional<Shard>& ResultFile::shard() const {
+  return content_->shard;
+}
+const std::vector<std::int64_t>& ResultFile::held_blocks() const {
+  return content_->held;
+}
 
 RuntimeInfo ResultFile::runtime() const {
   h5::be_quiet();
@@ -215,9 +227,8 @@ std::vector<double> ResultFile::read(const std::string& variable, std::int64_t p
     if (variables[v].name == variable) return read(v, point);
     names.push_back(variables[v].name);
   }
-  refuse(content_->path,
-         fmt::format("has no variable \"{}\" (it has {}) choose one of these", variable,
-                     fmt::join(names, ", ")));
+  refuse(content_->path, fmt::format("has no variable \"{}\" (it has {}) choose one of these",
+                                     variable, fmt::join(names, ", ")));
 }
 
 void ResultFile::read_block(std::int64_t number, BlockResult& block) const {

@@ -15,8 +15,8 @@ namespace lockstep {
 /// A results or shard file, open for reading. One thread at a time.
 class ResultFile {
  public:
-  /// Opens `path`. Throws InputError, one line: it is missing, a folder, empty, truncated, not HDF5,
-  /// another HDF5 file, of a newer or older major schema, or damaged.
+  /// Opens `path`. Throws InputError, one line: it is missing, a folder, empty, truncated, not
+  /// HDF5, another HDF5 file, of a newer or older major schema, or damaged.
   explicit ResultFile(std::filesystem::path path);
   ResultFile(ResultFile&&) noexcept;
   ResultFile& operator=(ResultFile&&) noexcept;
@@ -26,7 +26,8 @@ class ResultFile {
   const ResultSchema& schema() const;
   /// The schema version is the file's own.
   const Identity& identity() const;
-  const std::string& layout_sha256() const;
+  /// layout_digest of the schema.
+  const std::string& layout() const;
   /// Absent in a results file.
   const std::optional<Shard>& shard() const;
   /// Numbers of the blocks whose trials are in the file, ascending.

@@ -33,8 +33,23 @@ std::vector<std::int64_t> blocks_of(const ResultSchema& schema, const WriterOpti
   return blocks;
 }
 
-fs::path part_folder(const fs::path& path) { return path.string() + ".part"; }
-fs::path temporary(const fs::path& path) { return path.string() + ".tmp"; }
+fs::path part_folder(const fs::path& path) {
+  return path.string() + ".part";
+}
+fs::path temporary(const fs::path& path) {
+  return path.string() + ".tmp";
+}
+
+/// Adds to a failure of writing what the user can do.
+template <class Call>
+void save(Call call) {
+  try {
+    call();
+  } catch (const IoError& failure) {
+    throw IoError(fmt::format("{} what was saved stays: remove the cause and go on with --resume",
+                              failure.what()));
+  }
+}
 
 bool holds_parts(const fs::path& folder) {
   std::error_code ignored;
@@ -46,15 +61,17 @@ bool holds_parts(const fs::path& folder) {
 }  // namespace
 
 ResultWriter::ResultWriter(ResultSchema schema, WriterOptions options)
-    : schema_(std::move(schema)), options_(std::move(options)),
+    : schema_(std::move(schema)),
+      options_(std::move(options)),
       blocks_(blocks_of(schema_, options_)) {
   const std::string name = options_.path.string();
   std::error_code ignored;
   if (fs::is_directory(options_.path, ignored))
     throw InputError(fmt::format("cannot write {} (it is a folder) choose another -o", name));
   if (!fs::is_directory(folder_of(options_.path), ignored))
-    throw InputError(fmt::format("cannot write {} (there is no folder {}) make it or choose another -o",
-                                 name, folder_of(options_.path).string()));
+    throw InputError(
+        fmt::format("cannot write {} (there is no folder {}) make it or choose another -o", name,
+                    folder_of(options_.path).string()));
   const bool exists = fs::exists(options_.path, ignored);
   if (exists && !options_.resume)
     throw InputError(fmt::format(
@@ -82,14 +99,14 @@ ResultWriter::~ResultWriter() = default;
 
 bool ResultWriter::accept_complete_file() const {
   ResultFile file(options_.path);
-  const std::string text =
-      difference(file.identity(), identity_of(schema_, options_.shard));
+  const std::string text = difference(file.identity(), identity_of(schema_, options_.shard));
   if (!text.empty())
-    throw InputError(fmt::format("{} holds another run ({}) choose another -o",
-                                 options_.path.string(), text));
+    throw InputError(
+        fmt::format("{} holds another run ({}) choose another -o", options_.path.string(), text));
   if (file.held_blocks() != blocks_)
-    throw InputError(fmt::format("{} holds other blocks (merged with some missing) choose another -o",
-                                 options_.path.string()));
+    throw InputError(
+        fmt::format("{} holds other blocks (merged with some missing) choose another -o",
+                    options_.path.string()));
   return true;
 }
 
@@ -120,10 +137,10 @@ void ResultWriter::write(const BlockResult& block) {
 
 void ResultWriter::flush() {
   if (batch_.empty()) return;
-  const std::vector<BlockResult> batch = std::exchange(batch_, {});
+  save([&] { parts_->append(batch_); });
+  batch_.clear();
   batch_size_ = 0;
   last_saved_ = Clock::now();
-  parts_->append(batch);
 }
 
 void ResultWriter::finish(const RuntimeInfo& runtime) {
@@ -133,8 +150,10 @@ void ResultWriter::finish(const RuntimeInfo& runtime) {
     throw std::logic_error("finish() before every block was written");
   const fs::path temporary_path = temporary(options_.path);
   try {
-    write_result_file(temporary_path, schema_, {options_.shard, blocks_, runtime, 0}, *parts_);
-    publish(temporary_path, options_.path);
+    save([&] {
+      write_result_file(temporary_path, schema_, {options_.shard, blocks_, runtime, 0}, *parts_);
+      publish(temporary_path, options_.path);
+    });
   } catch (...) {
     std::error_code ignored;
     fs::remove(temporary_path, ignored);

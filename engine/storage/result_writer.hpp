@@ -46,7 +46,7 @@ class ResultWriter : public ResultSink {
 
   /// Takes one block; a batch is saved when it reaches its size or age (a thousandth of the run so
   /// far once that is longer, so that a day's run leaves thousands of parts, not a hundred
-  /// thousand). Throws IoError when the batch cannot be kept: that batch is lost, no other.
+  /// thousand). Throws IoError when the batch cannot be saved; it stays pending.
   void write(const BlockResult& block) override;
   /// Effect: saves the pending batch now, as before an exit on a signal. Throws IoError.
   void flush();

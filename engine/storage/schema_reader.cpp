@@ -8,7 +8,8 @@
 namespace lockstep {
 namespace {
 
-/// The inverse of joining lines by '\n'; no text, no line.
+/// The inverse of joining lines by '\n'; no text, no line. Texts are read from attributes, never
+/// from variable-length datasets: see the note in result_layout.cpp.
 std::vector<std::string> split_lines(const std::string& text) {
   std::vector<std::string> lines;
   if (text.empty()) return lines;
@@ -27,12 +28,10 @@ std::string text_or_empty(const h5::Handle& object, const char* name) {
 Axis read_axis(const h5::Handle& scale, const std::string& key) {
   Axis axis;
   axis.key = key;
-  if (h5::type_of(scale) == h5::Type::text) {
-    axis.labels = h5::read_texts(scale);
-  } else {
+  axis.labels = split_lines(h5::read_text(scale, "labels"));
+  if (h5::type_of(scale) != h5::Type::text) {
     axis.numbers = h5::read_doubles(scale);
     axis.units = text_or_empty(scale, "units");
-    axis.labels = split_lines(h5::read_text(scale, "labels"));
   }
   return axis;
 }
@@ -43,20 +42,18 @@ PointVariable read_point_variable(const h5::Handle& dataset, const std::string& 
   variable.units = text_or_empty(dataset, "units");
   variable.long_name = text_or_empty(dataset, "long_name");
   if (h5::type_of(dataset) == h5::Type::text)
-    variable.texts = h5::read_texts(dataset);
+    variable.texts = split_lines(h5::read_text(dataset, "labels"));
   else
     variable.numbers = h5::read_doubles(dataset);
   return variable;
 }
 
-Variable read_variable(const h5::Handle& dataset, const std::string& name, std::size_t axes,
-                       std::size_t rank) {
+Variable read_variable(const h5::Handle& dataset, const std::string& name) {
   Variable variable;
   variable.name = name;
   variable.units = text_or_empty(dataset, "units");
   variable.long_name = text_or_empty(dataset, "long_name");
-  for (std::size_t d = axes + 1; d < rank; ++d) {
-    const std::string dimension = h5::scale_name(dataset, static_cast<unsigned>(d));
+  for (const std::string& dimension : split_lines(h5::read_text(dataset, "extents"))) {
     if (dimension == "step")
       variable.extents.push_back(Extent::step);
     else if (dimension == "chip_generation")
@@ -96,7 +93,7 @@ ResultSchema read_schema(const h5::Handle& file) {
     } else if (name == "step") {
       schema.steps = static_cast<std::int64_t>(extents.at(0));
     } else if (name == "chip_generation") {
-      schema.generations = h5::read_texts(dataset);
+      schema.generations = split_lines(h5::read_text(dataset, "labels"));
     } else if (name == "block" || name == "missing_block") {
       continue;
     } else if (h5::is_scale(dataset)) {
@@ -104,7 +101,7 @@ ResultSchema read_schema(const h5::Handle& file) {
     } else if (extents.size() == schema.axes.size()) {
       schema.point_variables.push_back(read_point_variable(dataset, name));
     } else {
-      schema.variables.push_back(read_variable(dataset, name, schema.axes.size(), extents.size()));
+      schema.variables.push_back(read_variable(dataset, name));
     }
   }
   if (schema.trials < 1) throw h5::Failure("cannot read the dimensions", "there is no trial");

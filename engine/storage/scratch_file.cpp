@@ -31,7 +31,7 @@ void transfer(Call call, int file, Byte* bytes, std::size_t size, std::int64_t o
     const ssize_t moved = call(file, bytes, size, offset);
     if (moved < 0 && errno == EINTR) continue;
     if (moved <= 0)
-      throw IoError(fmt::format("cannot keep the shards beside the output ({}) make room there",
+      throw IoError(fmt::format("cannot keep the shards beside the output ({})",
                                 moved < 0 ? std::strerror(errno) : "the file ends early"));
     bytes += moved;
     size -= static_cast<std::size_t>(moved);

@@ -25,9 +25,9 @@ const Parameter* find_row(std::string_view key) {
 
 Values make_values(const Settings& settings) {
   Values values;
-  for (std::span<const Parameter> table : {fleet_parameters(), fabric_parameters(),
-                                           noise_parameters(),
-                                           std::span<const Parameter>(topology_parameters())})
+  for (std::span<const Parameter> table :
+       {fleet_parameters(), fabric_parameters(), noise_parameters(),
+        std::span<const Parameter>(topology_parameters())})
     for (const Parameter& row : table)
       values.set(std::string(row.key),
                  row.default_text.empty() ? Value{} : parse_value(row, row.default_text, "."));

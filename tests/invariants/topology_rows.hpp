@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include "tests/invariants/topology_case.hpp"
 #include "topologies/double_binary_tree.hpp"
 #include "topologies/table.hpp"
+#include "topologies/torus_shape.hpp"
 
 namespace lockstep::test {
 
@@ -31,7 +33,7 @@ struct Variant {
   std::int64_t chunks = 1;
 };
 
-/// Who shares what: a message takes `share` of the capacity of a port while it passes.
+/// What messages share, one way.
 struct Port {
   std::int64_t key;
   double capacity;  ///< [B/s]
@@ -88,29 +90,31 @@ inline ExpectedTime ring_time(std::int64_t ranks, std::int64_t, const UniformHop
   return {time, time};
 }
 
-inline std::int64_t tree_depth(std::int64_t ranks) {
-  std::int64_t depth = 0;
-  for (bool second : {false, true}) {
-    const auto parents = binary_tree_parents(static_cast<std::int32_t>(ranks), second);
-    for (std::int32_t node = 0; node < ranks; ++node) {
-      std::int64_t level = 0;
-      for (std::int32_t at = node; parents[static_cast<std::size_t>(at)] >= 0; ++level)
-        at = parents[static_cast<std::size_t>(at)];
-      depth = std::max(depth, level);
-    }
+/// Hops from the farthest rank below `top` (all ranks: the root) up to it.
+inline double tree_height(std::int64_t ranks, bool second, std::int32_t top) {
+  const auto parents = binary_tree_parents(static_cast<std::int32_t>(ranks), second);
+  double height = 0;
+  for (std::int32_t node = 0; node < ranks; ++node) {
+    double level = 0;
+    std::int32_t at = node;
+    for (; at != top && parents[static_cast<std::size_t>(at)] >= 0; ++level)
+      at = parents[static_cast<std::size_t>(at)];
+    if (at == top) height = std::max(height, level);
   }
-  return depth;
+  return height;
 }
 
-/// Two trees, each with half of the buffer in chunks over hops of half the bandwidth. With two
-/// ranks each root also sends the other tree's reduction, whose K chunks leave its port first.
+/// Two trees, each with half of the buffer in K chunks over hops of half the bandwidth. Broadcast
+/// waits at a port for the K chunks of the reductions that leave by it: at a root's child on the
+/// longest path, and at the first root for what it sends up the second tree, where it is a leaf
+/// of an even count and an inner node of an odd one.
 inline ExpectedTime tree_time(std::int64_t ranks, std::int64_t chunks, const UniformHops& hops) {
   if (ranks == 1) return {0, 0};
   const auto k = static_cast<double>(chunks);
   const double g = hops.bytes / (2 * k) / (hops.bandwidth / 2), hop = hops.latency + g;
-  const auto depth = static_cast<double>(tree_depth(ranks));
-  const double time = ranks == 2 ? std::max(hop, k * g) + hop + (k - 1) * g
-                                 : (2 * depth - 2) * hop + std::max(2 * hop, k * g) + (k - 1) * g;
+  const double depth = tree_height(ranks, false, 0), below = tree_height(ranks, true, 0);
+  const double held = std::max(2 * depth - 2, depth + below) * hop + k * g;
+  const double time = std::max(2 * depth * hop, held) + (k - 1) * g;
   return {time, time};
 }
 
@@ -129,8 +133,8 @@ inline ExpectedTime torus_time(std::int64_t ranks, std::int64_t, const UniformHo
     for (std::size_t order = 0; order < orders; ++order) {
       double part = hops.bytes / (2 * static_cast<double>(orders));
       for (std::size_t i = 0; i <= depth; ++i) part /= sides[(order + i) % orders];
-      slowest = std::max(slowest, (sides[(order + depth) % orders] - 1) *
-                                      (hops.latency + part / hops.bandwidth));
+      slowest = std::max(
+          slowest, (sides[(order + depth) % orders] - 1) * (hops.latency + part / hops.bandwidth));
     }
     phases += 2 * slowest;
   }
@@ -151,23 +155,30 @@ inline std::array<Port, 2> switched_ports(const TopologyCase& c, std::int64_t gr
   const auto key = [&](std::int32_t rank, int way) {
     return (static_cast<std::int64_t>(rank) * 2 + (network ? 1 : 0)) * 2 + way;
   };
-  return {{{key(m.source, 0), capacity(m.source)}, {key(m.destination, 1), capacity(m.destination)}}};
+  return {
+      {{key(m.source, 0), capacity(m.source)}, {key(m.destination, 1), capacity(m.destination)}}};
 }
 
-/// Every link is a port of its own; between neighbours on a ring of two there are two links.
+/// Every link is a port of its own, and a hop over a box has its group's even share of each link;
+/// between neighbours on a ring of two there are two links.
 inline std::array<Port, 2> torus_ports(const TopologyCase& c, std::int64_t group,
                                        const Message& m) {
-  const auto sides = sides_of(c.ranks());
+  const TorusShape shape =
+      torus_shape(c.values.text("topology.shape"), c.layout.chips(), c.groups());
+  const auto sides = shape.groups();
   const std::array<std::int64_t, 3> stride{sides[1] * sides[2], sides[2], 1};
   std::size_t dimension = 0;
   for (std::size_t d = 0; d < 3; ++d)
     if (m.source / stride[d] % sides[d] != m.destination / stride[d] % sides[d]) dimension = d;
-  double capacity =
-      c.fabric.uniform()
-          ? *c.fabric.hop_bandwidth
-          : c.fabric.link_bandwidth.value_or(std::min(c.chip(group, m.source).injection_bandwidth,
-                                                      c.chip(group, m.destination).injection_bandwidth) /
-                                             6);
+  double capacity = 0;
+  if (c.fabric.uniform()) {
+    capacity = *c.fabric.hop_bandwidth;
+  } else {
+    const double injection = std::min(c.chip(group, m.source).injection_bandwidth,
+                                      c.chip(group, m.destination).injection_bandwidth);
+    capacity =
+        c.fabric.link_bandwidth.value_or(injection / 6) / static_cast<double>(shape.box[dimension]);
+  }
   if (sides[dimension] == 2) capacity *= 2;
   const std::int64_t key = static_cast<std::int64_t>(m.source) * c.ranks() + m.destination;
   return {{{2 * key, capacity}, {2 * key + 1, capacity}}};
@@ -198,8 +209,8 @@ inline const std::vector<TopologyRow>& topology_rows() {
        .settings =
            [](std::int64_t groups, std::int64_t ranks) {
              const auto sides = sides_of(ranks);
-             return Settings{{"topology.shape", fmt::format("{}x{}x{}", sides[0] * groups, sides[1],
-                                                            sides[2])}};
+             return Settings{{"topology.shape",
+                              fmt::format("{}x{}x{}", sides[0] * groups, sides[1], sides[2])}};
            },
        .variants = {{{}, 1}},
        .ranks_send_equally = true,

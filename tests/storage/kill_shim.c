@@ -31,7 +31,9 @@ __attribute__((destructor)) static void end(void) {
   fclose(file);
 }
 
-static void die(void) { kill(getpid(), SIGKILL); }
+static void die(void) {
+  kill(getpid(), SIGKILL);
+}
 
 /* Counts a call; 1 when it is to fail as on a full disk. */
 static int step(int stores_bytes) {
@@ -40,14 +42,14 @@ static int step(int stores_bytes) {
   return full_at && calls >= full_at && stores_bytes;
 }
 
-#define REAL(name) \
+#define REAL(name)               \
   static __typeof__(&name) real; \
   if (!real) real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
 
-#define FAIL_FULL \
-  do { \
+#define FAIL_FULL   \
+  do {              \
     errno = ENOSPC; \
-    return -1; \
+    return -1;      \
   } while (0)
 
 ssize_t write(int file, const void* bytes, size_t size) {

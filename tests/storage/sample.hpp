@@ -20,7 +20,8 @@ struct Shape {
   std::int64_t many_points = 0;  ///< a third axis of this length
 };
 
-/// A result whose values are known: value() of variable, design point, trial and place in the trial.
+/// A result whose values are known: value() of variable, design point, trial and place in the
+/// trial.
 inline ResultSchema make_schema(const Shape& shape) {
   ResultSchema schema;
   schema.title = "Synthetic study, 7 µs";
@@ -46,13 +47,12 @@ inline ResultSchema make_schema(const Shape& shape) {
   schema.trials = shape.trials;
   schema.steps = shape.steps;
   schema.generations = {"H100", "GB200"};
-  schema.variables = {
-      {"step_time", {Extent::step}, "s", "time from one step's end to the next"},
-      {"compute_time_by_generation",
-       {Extent::step, Extent::chip_generation},
-       "s",
-       "compute time of a step"},
-      {"goodput", {}, "1", "useful step time over wall time"}};
+  schema.variables = {{"step_time", {Extent::step}, "s", "time from one step's end to the next"},
+                      {"compute_time_by_generation",
+                       {Extent::step, Extent::chip_generation},
+                       "s",
+                       "compute time of a step"},
+                      {"goodput", {}, "1", "useful step time over wall time"}};
   PointVariable replicas{"replicas", "1", "copies of the model", {}, {}};
   PointVariable choice{"fleet_shape", "1", "fleet as placed", {}, {}};
   for (std::int64_t point = 0; point < schema.points(); ++point) {
@@ -86,7 +86,8 @@ inline BlockResult make_block(const ResultSchema& schema, std::int64_t number) {
 }
 
 inline RuntimeInfo make_runtime() {
-  return {"2026-01-01T00:00:00Z", "2026-01-01T00:00:10Z", "host", "avx2", "lockstep run", 2, 10, 19};
+  return {
+      "2026-01-01T00:00:00Z", "2026-01-01T00:00:10Z", "host", "avx2", "lockstep run", 2, 10, 19};
 }
 
 /// Blocks of shard `index` of `count`, dealt in turn.

@@ -44,21 +44,33 @@ Options parse(int argc, char** argv) {
       if (++i >= argc) throw InputError(word + " needs a value");
       return std::string(argv[i]);
     };
-    if (word == "--resume") options.resume = true;
-    else if (word == "--allow-missing") options.allow_missing = true;
-    else if (word == "--size-batches") options.batch_per_size = true;
-    else if (word == "--no-axes") options.shape.axes = false;
-    else if (word == "--trials") options.shape.trials = std::stoll(next());
-    else if (word == "--steps") options.shape.steps = std::stoll(next());
-    else if (word == "--points") options.shape.many_points = std::stoll(next());
-    else if (word == "--seed") options.shape.seed = std::stoull(next());
-    else if (word == "--study-id") options.shape.study_id = next();
-    else if (word == "--stop-after") options.stop_after = std::stoll(next());
-    else if (word == "--batch-blocks") options.batch_blocks = std::stoll(next());
+    if (word == "--resume")
+      options.resume = true;
+    else if (word == "--allow-missing")
+      options.allow_missing = true;
+    else if (word == "--size-batches")
+      options.batch_per_size = true;
+    else if (word == "--no-axes")
+      options.shape.axes = false;
+    else if (word == "--trials")
+      options.shape.trials = std::stoll(next());
+    else if (word == "--steps")
+      options.shape.steps = std::stoll(next());
+    else if (word == "--points")
+      options.shape.many_points = std::stoll(next());
+    else if (word == "--seed")
+      options.shape.seed = std::stoull(next());
+    else if (word == "--study-id")
+      options.shape.study_id = next();
+    else if (word == "--stop-after")
+      options.stop_after = std::stoll(next());
+    else if (word == "--batch-blocks")
+      options.batch_blocks = std::stoll(next());
     else if (word == "--shard") {
       const std::string text = next();
       options.shard = Shard{std::stoll(text), std::stoll(text.substr(text.find('/') + 1))};
-    } else options.inputs.emplace_back(word);
+    } else
+      options.inputs.emplace_back(word);
   }
   return options;
 }
@@ -77,7 +89,8 @@ int run(const Options& options) {
   writing.shard = options.shard;
   if (options.shard) writing.blocks = sample::blocks_of_shard(schema, *options.shard);
   if (!options.batch_per_size) {
-    writing.batch_bytes = static_cast<std::size_t>(options.batch_blocks * values_per_block(schema) * 8);
+    writing.batch_bytes =
+        static_cast<std::size_t>(options.batch_blocks * values_per_block(schema) * 8);
     writing.batch_seconds = 1e9;
   }
   ResultWriter writer(schema, writing);
@@ -150,7 +163,8 @@ int main(int argc, char** argv) {
     if (options.command == "check") return check(options);
     throw InputError("unknown command " + options.command);
   } catch (const InputError& error) {
-    for (const std::string& message : error.messages()) std::fprintf(stderr, "%s\n", message.c_str());
+    for (const std::string& message : error.messages())
+      std::fprintf(stderr, "%s\n", message.c_str());
     return 2;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -35,8 +36,7 @@ class StorageTest : public testing::Test {
     WriterOptions writing;
     writing.path = path(name);
     writing.resume = resume;
-    writing.batch_bytes =
-        static_cast<std::size_t>(batch_blocks * values_per_block(schema_) * 8);
+    writing.batch_bytes = static_cast<std::size_t>(batch_blocks * values_per_block(schema_) * 8);
     writing.batch_seconds = 1e9;
     return writing;
   }
@@ -110,9 +110,9 @@ inline void expect_known_values(const ResultFile& file) {
       for (std::int64_t i = 0; i < schema.trials * per_trial; ++i) {
         const std::int64_t trial = i / per_trial;
         const std::int64_t block = point * schema.blocks_per_point() + trial / schema.block_trials;
-        const bool held = std::binary_search(file.held_blocks().begin(), file.held_blocks().end(), block);
-        const double expected =
-            held ? sample::value(v, point, trial, i % per_trial) : std::nan("");
+        const bool held =
+            std::binary_search(file.held_blocks().begin(), file.held_blocks().end(), block);
+        const double expected = held ? sample::value(v, point, trial, i % per_trial) : std::nan("");
         const double got = values[static_cast<std::size_t>(i)];
         if (std::isnan(expected))
           ASSERT_TRUE(std::isnan(got)) << v << ' ' << point << ' ' << i;

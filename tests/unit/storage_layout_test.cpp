@@ -14,19 +14,20 @@ TEST(StorageLayout, ChunksHoldWholeBlocksUpToOneMebibyte) {
     std::int64_t trials, steps, block, results, shard;
   };
   const Case cases[] = {
-      {40, 5, 16, 40, 16},              // all trials fit
-      {1 << 20, 1, 16, 131072, 16},     // exactly 1 MiB
-      {100000, 3, 16, 43680, 16},       // 2730 blocks of 384 B
-      {1000, 8192, 16, 16, 16},         // one block is exactly 1 MiB
-      {1000, 8193, 16, 8, 8},           // half a block
-      {1000, 30000, 15, 3, 3},          // 4 trials fit, 3 divide the block
-      {1000, 30000, 7, 1, 1},           // a prime block: single trials
-      {1000, 1 << 20, 16, 1, 1},        // one trial is larger than a chunk
-      {10, 8193, 16, 8, 8},             // fewer trials than a block
+      {40, 5, 16, 40, 16},           // all trials fit
+      {1 << 20, 1, 16, 131072, 16},  // exactly 1 MiB
+      {100000, 3, 16, 43680, 16},    // 2730 blocks of 384 B
+      {1000, 8192, 16, 16, 16},      // one block is exactly 1 MiB
+      {1000, 8193, 16, 8, 8},        // half a block
+      {1000, 30000, 15, 3, 3},       // 4 trials fit, 3 divide the block
+      {1000, 30000, 7, 1, 1},        // a prime block: single trials
+      {1000, 1 << 20, 16, 1, 1},     // one trial is larger than a chunk
+      {10, 8193, 16, 8, 8},          // fewer trials than a block
       {3, 5, 16, 3, 3},
   };
   for (const Case& c : cases) {
-    ResultSchema schema = sample::make_schema({.axes = false, .trials = c.trials, .steps = c.steps});
+    ResultSchema schema =
+        sample::make_schema({.axes = false, .trials = c.trials, .steps = c.steps});
     schema.block_trials = c.block;
     EXPECT_EQ(chunk_trials(schema, schema.variables[0], false), c.results) << c.steps;
     EXPECT_EQ(chunk_trials(schema, schema.variables[0], true), c.shard) << c.steps;

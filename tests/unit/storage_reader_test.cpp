@@ -14,7 +14,8 @@ class StorageReader : public StorageTest {
     return input_error([&] { ResultFile{path(name)}; });
   }
   /// Replaces a text attribute of the root group.
-  void set_attribute(const std::string& name, const std::string& key, const std::string& text) const {
+  void set_attribute(const std::string& name, const std::string& key,
+                     const std::string& text) const {
     const h5::Handle file(H5Fopen(path(name).c_str(), H5F_ACC_RDWR, H5P_DEFAULT), H5Fclose, "open");
     H5Adelete(file.get(), key.c_str());
     h5::write_attribute(file, key, text);
@@ -72,7 +73,7 @@ TEST_F(StorageReader, OneLineForEachBadFile) {
   set_attribute("minor.h5", "lockstep_schema_version", "1.7");
   set_attribute("odd.h5", "lockstep_schema_version", "one");
   set_attribute("kind.h5", "lockstep_file", "part");
-  h5::create_file(path("other.h5")).close("close");
+  h5::create_file(path("other.h5"), h5::Format::v18).close("close");
 
   EXPECT_THAT(refusal("none.h5"), HasSubstr("does not exist"));
   EXPECT_THAT(refusal("."), HasSubstr("is a folder"));

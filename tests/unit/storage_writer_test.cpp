@@ -51,7 +51,7 @@ TEST_F(StorageWriter, BlocksLargerThanAChunk) {
 TEST_F(StorageWriter, ResumesAfterEveryBlock) {
   const std::string whole = bytes(write_results("a.h5"));
   for (std::int64_t stop = 0; stop < schema_.blocks(); ++stop) {
-    const std::string name = "r" + std::to_string(stop) + ".h5";
+    const std::string name = fmt::format("r{}.h5", stop);
     run(options(name), stop);
     EXPECT_FALSE(fs::exists(path(name)));
     if (stop > 0) {
@@ -137,12 +137,14 @@ TEST_F(StorageWriter, SaysWhichPartOfTheIdentityDiffers) {
     }
     schema_ = original;
   };
-  expect_refusal("its seed is 18446744073709551615, here it is 7", [&](auto&) { schema_.seed = 7; });
+  expect_refusal("its seed is 18446744073709551615, here it is 7",
+                 [&](auto&) { schema_.seed = 7; });
   expect_refusal("its study_id is 5a, here it is 5b", [&](auto&) { schema_.study_id = "5b"; });
   expect_refusal("its program version is 0.1.0", [&](auto&) { schema_.program_version = "0.2.0"; });
   expect_refusal("its git commit is 0123abc", [&](auto&) { schema_.git_commit = "f00"; });
-  expect_refusal("its shard is none, here it is 0/2",
-                 [&](WriterOptions& writing) { writing.shard = Shard{0, 2}; });
+  expect_refusal("its shard is none, here it is 0/2", [&](WriterOptions& writing) {
+    writing.shard = Shard{0, 2};
+  });
   ResultWriter(original, options("half.h5", true));
 }
 
@@ -202,9 +204,10 @@ class FileSizeLimit {
 TEST_F(StorageWriter, AFailedFinishCanBeRepeatedByTheSameProcess) {
   const std::string whole = bytes(write_results("a.h5"));
   for (rlim_t limit = 100; limit < whole.size(); limit += 5000) {
-    const std::string name = "b" + std::to_string(limit) + ".h5";
+    const std::string name = fmt::format("b{}.h5", limit);
     ResultWriter writer(schema_, options(name));
-    for (std::int64_t b = 0; b < schema_.blocks(); ++b) writer.write(sample::make_block(schema_, b));
+    for (std::int64_t b = 0; b < schema_.blocks(); ++b)
+      writer.write(sample::make_block(schema_, b));
     {
       const FileSizeLimit full(limit);
       EXPECT_THROW(writer.finish(sample::make_runtime()), IoError);
@@ -223,7 +226,7 @@ TEST_F(StorageWriter, AFailedBatchLosesNoOther) {
     writer.write(sample::make_block(schema_, 1));
     const FileSizeLimit full(100);
     writer.write(sample::make_block(schema_, 2));
-    EXPECT_THROW(writer.write(sample::make_block(schema_, 3)), IoError);
+    EXPECT_THROW(writer.flush(), IoError);
     EXPECT_EQ(writer.saved_blocks(), 2);
   }
   EXPECT_EQ(ResultWriter(schema_, options("a.h5", true)).saved_blocks(), 2);

@@ -1,0 +1,141 @@
+"""What every command prints, and how it ends."""
+
+import re
+
+import pytest
+
+from conftest import mixed_study
+
+COMMANDS = ["run", "describe", "summary", "merge", "list"]
+LISTINGS = ["parameters", "topologies", "chips", "distributions", "metrics"]
+
+
+def test_help_has_every_command_of_the_table(lockstep, repository):
+    table = (repository / "experiments" / "command.hpp").read_text()
+    rows = re.search(r"extern const Command ([^;]+);", table).group(1)
+    names = [name.strip().removesuffix("_command").replace("_", "-") for name in rows.split(",")]
+    assert sorted(names) == sorted(COMMANDS)
+    text = lockstep.done("--help").stdout
+    shown = re.findall(r"^  (\S+) +\S", text, re.M)
+    assert set(COMMANDS) <= set(shown)
+    assert lockstep.done("-h").stdout == lockstep.done("help").stdout == text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_of_a_command(lockstep, command, flag):
+    ended = lockstep.done(command, flag)
+    lines = ended.stdout.splitlines()
+    assert lines[0].startswith(f"lockstep {command} ")
+    assert lines[1] == "" and lines[2].endswith(".")
+    assert ended.stderr == "" and max(map(len, lines)) <= 100
+
+
+def test_help_of_run_has_every_promised_option(lockstep):
+    text = lockstep.done("run", "--help").stdout
+    for option in ["--output", "--trials", "--seed", "--threads", "--resume", "--set", "--quiet"]:
+        assert option in text
+
+
+def test_version(lockstep, repository):
+    version = re.search(r"VERSION ([\d.]+) LANG", (repository / "CMakeLists.txt").read_text())
+    text = lockstep.done("--version").stdout
+    assert re.fullmatch(rf"lockstep {re.escape(version.group(1))} \(\w+\S*\)\n", text)
+
+
+def test_no_arguments_show_the_help_and_fail(lockstep):
+    ended = lockstep()
+    assert ended.returncode == 2
+    assert ended.stdout == lockstep.done("--help").stdout
+
+
+@pytest.mark.parametrize("arguments, nearest", [
+    (["rnu"], "did you mean run?"),
+    (["sumary", "x.h5"], "did you mean summary?"),
+    (["frobnicate"], "see lockstep --help"),
+    (["run", "x.ini", "--trails", "3"], "did you mean --trials?"),
+    (["describe", "x.ini", "--sed", "3"], "did you mean --se"),
+    (["run", "x.ini", "--frobnicate"], "see lockstep run --help"),
+    (["list", "paramters"], "did you mean parameters?"),
+    (["list", "frobnicate"], "see lockstep list"),
+])
+def test_unknown_names_get_the_nearest(lockstep, arguments, nearest):
+    assert nearest in lockstep.refused(*arguments)
+
+
+@pytest.mark.parametrize("arguments", [
+    ["run"], ["describe"], ["summary"], ["merge"], ["run", "a.ini", "b.ini"],
+    ["summary", "a.h5", "b.h5"], ["list", "chips", "metrics"], ["merge", "a.h5"],
+    ["run", "a.ini", "--threads"], ["run", "a.ini", "--set"], ["merge", "a.h5", "-o", "b.h5"],
+    ["run", "a.ini", "--set", "job.tensor"], ["run", "a.ini", "--set", "=4"],
+])
+def test_wrong_number_of_arguments(lockstep, arguments):
+    lockstep.refused(*arguments)
+
+
+def test_list_names_what_it_lists(lockstep):
+    text = lockstep.done("list").stdout
+    assert re.findall(r"^  (\w+) ", text, re.M) == LISTINGS
+
+
+@pytest.mark.parametrize("what, names", [
+    ("topologies", ["ring", "tree", "ocs_torus"]),
+    ("chips", ["A100", "H100", "H200", "B200", "GB200", "TPUv4", "TPUv5p"]),
+    ("metrics", ["step_time", "compute_time", "communication_time", "mfu", "mfu_used",
+                 "wait_fraction", "wait_fraction_by_generation"]),
+    ("distributions", ["constant", "uniform", "exponential", "normal", "lognormal", "gamma",
+                       "weibull", "pareto", "mixture", "empirical"]),
+    ("parameters", ["sampling.trials", "fleet.chips", "job.work_share", "topology.kind",
+                    "noise.spike_probability", "fabric.hop_latency", "chip.*.peak"]),
+])
+def test_listings_hold(lockstep, what, names):
+    text = lockstep.done("list", what).stdout
+    first_words = re.findall(r"^(\S+)", text, re.M)
+    assert set(names) <= set(first_words)
+    if what == "parameters":
+        assert len(re.findall(r"^    allowed: \S", text, re.M)) == len(first_words) > 40
+        assert len(re.findall(r"^    source: \S", text, re.M)) == len(first_words)
+
+
+def test_describe_shows_every_parameter_with_value_and_origin(lockstep):
+    study = lockstep.write("s.ini", mixed_study())
+    ended = lockstep.done("describe", study, "--set", "job.overlap = 0.5", "--seed", 7)
+    table = ended.stdout.split("topology.kind  job.work_share")[0]
+    rows = dict(re.findall(r"^(\w+\.\w+)  +(.+)$", table, re.M))
+    listed = re.findall(r"^(\S+) = ", lockstep.done("list", "parameters").stdout, re.M)
+    expected = [key for key in listed if "*" not in key]
+    assert len(expected) > 40 and set(expected) <= set(rows)
+    assert re.fullmatch(r"line 4 +2", rows["sampling.trials"])
+    assert re.fullmatch(r"line 8 +H100:192, GB200:64", rows["fleet.chips"])
+    assert re.fullmatch(r"--set +0.5", rows["job.overlap"])
+    assert re.fullmatch(r"--seed +7", rows["sampling.seed"])
+    assert re.fullmatch(r"default +1.45us", rows["fabric.spine_latency"])
+    assert re.fullmatch(r"default +\(none\)", rows["job.tokens_per_batch"])
+    assert re.fullmatch(r"axis, line 23 +ring, tree, ocs_torus", rows["topology.kind"])
+    assert "6 design points x 2 trials x 2 steps in 6 blocks" in ended.stdout
+    assert re.search(r"^study_id [0-9a-f]{64}$", ended.stdout, re.M)
+    assert lockstep.names() == ["s.ini"]
+
+
+def test_describe_warns(lockstep):
+    study = lockstep.write("s.ini", "[fleet]\nchips = H100:64\n[sweep]\njob.tensor = 1, 32\n")
+    text = lockstep.done("describe", study).stdout
+    assert "Warning: only independent noise is on" in text
+    assert re.search(r"Warning: \S+ GB of .* do not fit H100's 80 GB.*\(job.tensor=1\)", text)
+    assert text.count("do not fit") == 2  # each tensor has its own need
+    assert "is expected about 1.4 % below the mean" in text
+
+
+@pytest.mark.parametrize("study", ["quickstart.ini", "colossus1.ini"])
+def test_shipped_studies_resolve(lockstep, repository, study):
+    path = repository / "experiments" / "studies" / study
+    text = lockstep.done("describe", path, "--set", "fleet.chips=H100:1536, GB200:256").stdout
+    assert "6 design points" in text
+
+
+def test_printing_to_a_full_device_is_a_failure(lockstep):
+    with open("/dev/full", "w") as full:
+        import subprocess
+        ended = subprocess.run([lockstep.path, "list", "metrics"], stdout=full, text=True,
+                               stderr=subprocess.PIPE, check=False)
+    assert ended.returncode == 1 and "cannot print" in ended.stderr

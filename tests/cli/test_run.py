@@ -1,0 +1,165 @@
+"""A whole run: what users see, and what readers of the file get."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import h5py
+import numpy
+import pytest
+import xarray
+
+from conftest import mixed_study
+
+AXES = {"topology.kind": ["ring", "tree", "ocs_torus"],
+        "job.work_share": ["equal", "proportional"]}
+TRIALS, STEPS = 3, 2
+
+
+@pytest.fixture(scope="module")
+def run(binary, tmp_path_factory):
+    """One run that all tests of this page read."""
+    from conftest import Program
+    program = Program(binary, tmp_path_factory.mktemp("run"))
+    study = program.write("small.ini", mixed_study(trials=TRIALS, steps=STEPS))
+    program.ended = program.done("run", study)
+    return program
+
+
+def test_progress_on_stderr_summary_on_stdout(run):
+    assert run.names() == ["small.h5", "small.ini"]
+    last = run.ended.stderr.splitlines()[-1]
+    assert re.fullmatch(r"100 %  18 of 18 trials  \S+ trials/s  [\d.]+ \w+", last)
+    assert run.ended.stdout.endswith("Every trial is in small.h5.\n")
+
+
+def test_summary_is_what_run_printed(run):
+    text = run.done("summary", "small.h5").stdout
+    assert run.ended.stdout.startswith(text)
+    lines = text.splitlines()
+    assert lines[0] == "Mixed fleet of 256 chips"
+    head, rows = lines[2], lines[3:9]
+    assert re.split("  +", head) == [*AXES, "step time s", "p50", "p95", "p99", "MFU %",
+                                     "waiting %"]
+    shown = [tuple(row.split()[:2]) for row in rows]
+    assert shown == [(t, w) for t in AXES["topology.kind"] for w in AXES["job.work_share"]]
+    assert len({len(row) for row in [head, *rows]}) == 1, "columns do not line up"
+    assert all(re.search(r"\d ± \d", row) for row in rows)
+    assert lines[-1] == "Mean of 3 trials ± 95 % interval; quantiles over the 2 steps of each."
+
+
+def test_quiet_prints_nothing(run):
+    ended = run.done("run", "small.ini", "-q", "-o", "quiet.h5")
+    assert ended.stdout == ended.stderr == ""
+    (run.folder / "quiet.h5").unlink()
+
+
+def test_resume_of_a_complete_file_does_nothing(run):
+    before = (run.folder / "small.h5").read_bytes()
+    run.done("run", "small.ini", "--resume")
+    assert (run.folder / "small.h5").read_bytes() == before
+
+
+def test_h5py_reads_it(run):
+    with h5py.File(run.folder / "small.h5") as file:
+        shape = (3, 2, TRIALS, STEPS)
+        for name in ["step_time", "compute_time", "communication_time"]:
+            assert file[name].shape == shape and file[name].dtype == "<f8"
+            assert file[name].attrs["units"] in ("s", b"s")
+            labels = [dimension.label or dimension[0].name for dimension in file[name].dims]
+            assert [label.lstrip("/") for label in labels] == [*AXES, "trial", "step"]
+        assert file["wait_fraction_by_generation"].shape == (3, 2, TRIALS, 2)
+        assert [t.decode() for t in file["chip_generation"][()]] == ["H100", "GB200"]
+        text = (run.folder / "small.ini").read_text()
+        stored = file.attrs["study"]
+        assert (stored.decode() if isinstance(stored, bytes) else stored) == text
+        assert int(file.attrs["seed"]) == 1
+        assert file["runtime"].attrs["threads"] >= 1
+
+
+@pytest.mark.parametrize("engine", ["netcdf4", "h5netcdf"])
+def test_xarray_shows_axes_as_dimensions(run, engine):
+    with xarray.open_dataset(run.folder / "small.h5", engine=engine) as data:
+        assert data.step_time.dims == (*AXES, "trial", "step")
+        assert data.mfu.dims == (*AXES, "trial")
+        assert data.wait_fraction_by_generation.dims == (*AXES, "trial", "chip_generation")
+        for key, labels in AXES.items():
+            assert [str(v) for v in data[key].values] == labels
+        assert list(data.trial.values) == list(range(TRIALS))
+        assert list(data.step.values) == list(range(1, STEPS + 1))
+        assert [str(v) for v in data.chip_generation.values] == ["H100", "GB200"]
+        one = data.step_time.sel({"topology.kind": "tree", "job.work_share": "equal"})
+        assert one.shape == (TRIALS, STEPS)
+
+
+def test_values_are_sane(run):
+    with xarray.open_dataset(run.folder / "small.h5") as data:
+        numbers = [name for name in data.data_vars if data[name].dtype.kind == "f"]
+        assert len(numbers) >= 12
+        for name in numbers:
+            assert bool(numpy.isfinite(data[name]).all()), name
+        assert bool((data.step_time > 0).all())
+        parts = data.compute_time + data.communication_time
+        assert float(abs(data.step_time / parts - 1).max()) < 1e-12
+        for name in ["mfu", "mfu_used", "wait_fraction", "wait_fraction_by_generation"]:
+            assert bool(((data[name] >= 0) & (data[name] < 1)).all()), name
+        assert bool((data.mfu > 0.01).all()) and bool((data.mfu <= data.mfu_used).all())
+        # What balancing the work of an unequal fleet is for.
+        mfu = data.mfu.mean("trial")
+        gain = mfu.sel({"job.work_share": "proportional"}) / mfu.sel({"job.work_share": "equal"})
+        assert bool((gain > 1).all())
+        assert len(numpy.unique(data.compute_time)) > 1, "trials do not differ"
+
+
+def test_ncdump_reads_it(run):
+    if not shutil.which("ncdump"):
+        pytest.skip("ncdump is missing (netcdf-bin)")
+    ended = subprocess.run(["ncdump", "-h", "small.h5"], cwd=run.folder, text=True,
+                           capture_output=True, check=True)
+    assert "double step_time(topology.kind, job.work_share, trial, step) ;" in ended.stdout
+    assert 'step_time:units = "s" ;' in ended.stdout
+
+
+R_SCRIPT = """
+library(ncdf4)
+file <- nc_open("small.h5")
+v <- ncvar_get(file, "step_time")
+cat("[", paste(dim(v), collapse = ","), "]\\n", sep = "")
+cat(sprintf("%.17g", v[1, 1, 1, 1]), "\\n")
+cat(sapply(file$var$step_time$dim, function(d) d$name), "\\n")
+"""
+
+
+def test_r_reads_it(run):
+    if not shutil.which("Rscript") or subprocess.run(
+            ["Rscript", "-e", "library(ncdf4)"], capture_output=True, check=False).returncode:
+        pytest.skip("R with ncdf4 is missing (r-cran-ncdf4): the file was not read in R")
+    ended = subprocess.run(["Rscript", "-e", R_SCRIPT], cwd=run.folder, text=True,
+                           capture_output=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    shape, first, names = ended.stdout.splitlines()
+    assert json.loads(shape) == [STEPS, TRIALS, 2, 3]  # R's order is the reverse
+    with h5py.File(run.folder / "small.h5") as file:
+        assert float(first) == file["step_time"][0, 0, 0, 0]
+    assert names.split() == ["step", "trial", "job.work_share", "topology.kind"]
+
+
+def test_compute_time_leaves_mfu_out(lockstep):
+    study = lockstep.write("s.ini", "[fleet]\nchips = H100:64\n[job]\ncompute_time = 1s\n")
+    ended = lockstep.done("run", study, "--trials", 2, "--set", "sampling.steps=1")
+    with h5py.File(lockstep.folder / "s.h5") as file:
+        assert "mfu" not in file and "mfu_used" not in file
+        assert numpy.isfinite(file["step_time"][()]).all()
+    assert re.search(r"\d  +-  +\d", ended.stdout)
+
+
+def test_uncertain_inputs_stand_in_the_file(lockstep):
+    study = lockstep.write("s.ini", "[fleet]\nchips = H100:64\n[job]\n"
+                           "kernel_efficiency = uniform(low=0.4, high=0.6)\n")
+    lockstep.done("run", study, "--trials", 20, "--set", "sampling.steps=1", "-q")
+    with xarray.open_dataset(lockstep.folder / "s.h5") as data:
+        drawn = data["input.job.kernel_efficiency"]
+        assert drawn.dims == ("trial",) and len(numpy.unique(drawn)) == 20
+        assert float(drawn.min()) > 0.4 and float(drawn.max()) < 0.6
+        assert float(numpy.corrcoef(drawn, data.mfu)[0, 1]) > 0.9

@@ -1,0 +1,129 @@
+"""Ctrl-C, TERM and USR1 during a run: exit code 75, and --resume ends in the same datasets."""
+
+import shlex
+import signal
+import time
+
+import pytest
+
+from conftest import Program
+from result_files import differences
+
+# A few seconds on one core, so that a part is saved (after one second) long before the end.
+STUDY = """\
+[sampling]
+trials = 480
+steps = 4
+[fleet]
+chips = H100:192, GB200:64
+[job]
+model_parameters = 8e9
+[noise]
+straggler_fraction = 0.01
+spike_probability = 1e-4
+[sweep]
+topology.kind = ring, tree, ocs_torus
+"""
+OPTIONS = ["--set", "noise.spike_delay=exponential(mean=2ms)", "--seed", "5"]
+
+
+@pytest.fixture(scope="module")
+def reference(binary, tmp_path_factory):
+    program = Program(binary, tmp_path_factory.mktemp("reference"))
+    program.write("a study.ini", STUDY)
+    program.done("run", "a study.ini", "-q", "-o", "x.h5", *OPTIONS)
+    return program.folder / "x.h5"
+
+
+def wait_until(condition, process, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, f"ended too early: {process.communicate()}"
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.01)
+
+
+def start_and_wait_for_a_part(program):
+    program.write("a study.ini", STUDY)
+    process = program.start("run", "a study.ini", "-o", "x.h5", "--threads", 1, *OPTIONS)
+    wait_until(lambda: list(program.folder.glob("x.h5.part/*.h5")), process)
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1],
+                         ids=lambda number: number.name)
+def test_stop_and_resume(lockstep, reference, number):
+    process = start_and_wait_for_a_part(lockstep)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 75, err
+    assert out == "" and lockstep.names() == ["a study.ini", "x.h5.part"]
+    assert "stopping: the blocks under way are finished and saved" in err
+    message = err.splitlines()[-1]
+    assert message.startswith(f"lockstep: stopped by {number.name} (")
+    saved, total = map(int, message.split("(")[1].split(" blocks")[0].split(" of "))
+    assert 0 < saved < total == 90
+
+    # The message's own words, as a shell takes them.
+    words = shlex.split(message.split("continue with ")[1])
+    assert words[:2] == ["lockstep", "run"] and words[-1] == "--resume"
+    lockstep.refused(*words[1:-1])  # without --resume nothing is thrown away
+    ended = lockstep.done(*words[1:])
+    assert ended.stderr.splitlines()[-1].startswith("100 %  1440 of 1440 trials")
+    assert lockstep.names() == ["a study.ini", "x.h5"]
+    assert differences(reference, lockstep.folder / "x.h5") == []
+
+
+def test_stopped_twice(lockstep, reference):
+    first = start_and_wait_for_a_part(lockstep)
+    first.send_signal(signal.SIGTERM)
+    assert "--resume" in first.communicate(timeout=120)[1]
+    parts = len(list(lockstep.folder.glob("x.h5.part/*.h5")))
+    again = lockstep.start("run", "a study.ini", "-o", "x.h5", "--threads", 1, "--resume", *OPTIONS)
+    wait_until(lambda: len(list(lockstep.folder.glob("x.h5.part/*.h5"))) > parts, again)
+    again.send_signal(signal.SIGUSR1)
+    _, err = again.communicate(timeout=120)
+    assert again.returncode == 75 and err.count("--resume") == 1, err
+    lockstep.done("run", "a study.ini", "-q", "-o", "x.h5", "--resume", *OPTIONS)
+    assert differences(reference, lockstep.folder / "x.h5") == []
+
+
+def test_continuation_signal_is_ignored(lockstep, reference):
+    process = start_and_wait_for_a_part(lockstep)
+    process.send_signal(signal.SIGCONT)
+    _, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    assert differences(reference, lockstep.folder / "x.h5") == []
+
+
+# Slurm announces a stop with CONT, then TERM.
+def test_continuation_before_termination(lockstep):
+    process = start_and_wait_for_a_part(lockstep)
+    process.send_signal(signal.SIGCONT)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 75 and "stopped by SIGTERM" in err
+
+
+def test_second_interrupt_aborts(lockstep):
+    # One block of many seconds, so that the first Ctrl-C cannot end the run.
+    lockstep.write("s.ini", STUDY)
+    process = lockstep.start("run", "s.ini", "--threads", 1, "--set", "sampling.block=65536",
+                             "--trials", 30000)
+    wait_until(lambda: (lockstep.folder / "s.h5.part" / "lock").exists(), process)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == -signal.SIGINT, err
+    assert "Ctrl-C again aborts" in err and "s.h5" not in lockstep.names()
+
+
+def test_second_run_on_one_output_is_refused(lockstep):
+    process = start_and_wait_for_a_part(lockstep)
+    second = lockstep("run", "a study.ini", "-o", "x.h5", "--resume", *OPTIONS)
+    assert second.returncode == 2 and "is in use" in second.stderr
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=120)
+    assert process.returncode == 75

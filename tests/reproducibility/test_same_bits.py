@@ -1,0 +1,134 @@
+"""The promise: the same study and seed give the same bits, whatever computes them."""
+
+import itertools
+
+import h5py
+import pytest
+
+from conftest import Program
+from result_files import differences
+
+# Every cause of noise, every topology, both work shares, skew carried from step to step, and an
+# input that is drawn for each trial. 3 x 2 x 2 points of 3 blocks each.
+STUDY = """\
+[sampling]
+trials = 20
+steps = 3
+warmup_steps = 1
+block = 8
+
+[fleet]
+chips = H100:120, GB200:56
+placement = interleaved
+
+[job]
+model_parameters = 8e9
+layers = 32
+hidden = 4096
+tensor = 2
+tokens_per_chip = 4096
+kernel_efficiency = uniform(low=0.4, high=0.6)
+
+[noise]
+imbalance = 0.1
+spike_probability = 1e-3
+spike_delay = pareto(minimum=1ms, shape=1.5)
+straggler_fraction = 0.02
+straggler_slowdown = lognormal(median=1.1, sigma=0.1)
+slow_link_fraction = 0.02
+slow_link_factor = uniform(low=1.5, high=4)
+
+[sweep]
+topology.kind = ring, tree, ocs_torus
+job.work_share = equal, proportional
+job.gradient_clipping = on, off
+"""
+LEVELS = ["sse2", "avx2", "avx512"]
+
+
+class Runs:
+    """Runs of the study, each kept under the name of its settings."""
+
+    def __init__(self, program):
+        self.program = program
+        program.write("s.ini", STUDY)
+        self.files = {}
+
+    def __call__(self, *options, **variables):
+        name = "_".join([*map(str, options), *variables.values()]).replace("/", "-") + ".h5"
+        if name not in self.files:
+            self.program.done("run", "s.ini", "-q", "-o", name, *options, **variables)
+            self.files[name] = self.program.folder / name
+        return self.files[name]
+
+
+@pytest.fixture(scope="module")
+def run(binary, tmp_path_factory):
+    return Runs(Program(binary, tmp_path_factory.mktemp("bits")))
+
+
+def usable_levels(run):
+    usable = []
+    for level in LEVELS:
+        ended = run.program("describe", "s.ini", LOCKSTEP_SIMD=level)
+        if ended.returncode == 0:
+            usable.append(level)
+        else:
+            assert "this processor offers" in ended.stderr
+    return usable
+
+
+@pytest.mark.parametrize("threads", [2, 7])
+def test_threads(run, threads):
+    assert differences(run("--threads", 1), run("--threads", threads)) == []
+
+
+@pytest.mark.parametrize("level", LEVELS[1:])
+def test_instruction_sets(run, level):
+    usable = usable_levels(run)
+    assert "sse2" in usable
+    if level not in usable:
+        pytest.skip(f"this processor has no {level}: its kernels were not compared")
+    for threads in (1, 7):
+        one = run("--threads", threads, LOCKSTEP_SIMD="sse2")
+        assert differences(one, run("--threads", threads, LOCKSTEP_SIMD=level)) == []
+
+
+# Fewer blocks than threads: the workers share one trial instead.
+@pytest.mark.parametrize("threads", [2, 7])
+def test_threads_inside_a_trial(run, threads):
+    few = ["--set", "topology.kind=ring", "--set", "job.work_share=proportional",
+           "--set", "sampling.block=64"]
+    assert differences(run(*few, "--threads", 1), run(*few, "--threads", threads)) == []
+
+
+def test_dense_jitter(run):
+    dense = ["--set", "noise.hop_jitter=exponential(mean=2us)", "--trials", 4]
+    files = [run(*dense, "--threads", threads, LOCKSTEP_SIMD=level)
+             for threads in (1, 7) for level in usable_levels(run)]
+    assert len(files) >= 2
+    for one, other in itertools.combinations(files, 2):
+        assert differences(one, other) == []
+
+
+def test_equal_trials_of_a_longer_run(run):
+    """A trial does not depend on how many there are."""
+    with h5py.File(run("--trials", 9)) as a, h5py.File(run("--threads", 1)) as b:
+        assert a["step_time"].shape[3] == 9 and b["step_time"].shape[3] == 20
+        assert (a["step_time"][()] == b["step_time"][:, :, :, :9]).all()
+
+
+# Where the comparison must find something, or equality means nothing.
+def test_another_seed_differs(run):
+    names = differences(run("--threads", 1), run("--seed", 2))
+    for name in ["step_time", "compute_time", "communication_time", "mfu", "wait_fraction",
+                 "input.job.kernel_efficiency"]:
+        assert name in names
+    assert "trial" not in names and "@study" not in names
+
+
+@pytest.mark.parametrize("cause", ["noise.imbalance=0", "noise.spike_probability=0",
+                                   "noise.straggler_fraction=0", "noise.slow_link_fraction=0",
+                                   "job.kernel_efficiency=0.5", "sampling.warmup_steps=0"])
+def test_every_cause_of_the_study_acts(run, cause):
+    assert "step_time" in differences(run("--threads", 1), run("--set", cause))

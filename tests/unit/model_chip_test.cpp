@@ -1,0 +1,219 @@
+#include "engine/model/chip.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "engine/base/error.hpp"
+#include "engine/model/uncertain.hpp"
+#include "tests/unit/scenario_values.hpp"
+
+namespace lockstep {
+namespace {
+
+using test::join;
+using test::scenario_values;
+using testing::AllOf;
+using testing::HasSubstr;
+
+/// A row of published figures as they are written: TFLOP/s, GB, TB/s, W, GB/s both ways, chips,
+/// chips, Gbit/s.
+struct Published {
+  const char* name;
+  double peak, hbm, hbm_bandwidth, tdp, scale_up, domain, node, nic;
+};
+constexpr double gib_in_gb = 1.073741824;
+const Published published[] = {
+    {"A100", 312, 80, 2.039, 400, 600, 8, 8, 200},
+    {"H100", 989.4, 80, 3.35, 700, 900, 8, 8, 400},
+    {"H200", 989.4, 141, 4.8, 700, 900, 8, 8, 400},
+    {"B200", 2250, 180, 7.7, 1000, 1800, 8, 8, 400},
+    {"GB200", 2500, 186, 8.0, 1200, 1800, 72, 4, 400},
+    // TPUs: six links of 50 and 100 GB/s each way are both scale-up and injection.
+    {"TPUv4", 275, 32 * gib_in_gb, 1.2, 192, 600, 64, 4, 2400},
+    {"TPUv5p", 459, 95 * gib_in_gb, 2.765, 500, 1200, 64, 4, 4800},
+};
+
+TEST(ChipCatalogue, EqualsThePublishedFigures) {
+  ASSERT_EQ(chip_catalogue().size(), std::size(published));
+  for (std::size_t i = 0; i < std::size(published); ++i) {
+    const Published& row = published[i];
+    const Chip& chip = chip_catalogue()[i];
+    SCOPED_TRACE(row.name);
+    EXPECT_EQ(chip.name, row.name);
+    EXPECT_DOUBLE_EQ(chip.peak, row.peak * 1e12);
+    EXPECT_DOUBLE_EQ(chip.hbm, row.hbm * 1e9);
+    EXPECT_DOUBLE_EQ(chip.hbm_bandwidth, row.hbm_bandwidth * 1e12);
+    EXPECT_DOUBLE_EQ(chip.tdp, row.tdp);
+    EXPECT_DOUBLE_EQ(chip.scale_up_bandwidth, row.scale_up * 1e9 / 2);
+    EXPECT_EQ(chip.scale_up_domain, row.domain);
+    EXPECT_EQ(chip.node, row.node);
+    EXPECT_DOUBLE_EQ(chip.injection_bandwidth, row.nic * 1e9 / 8);
+    EXPECT_EQ(chip.stack, 1);
+  }
+}
+
+TEST(ChipCatalogue, EveryRowHasASourceAndIsConsistent) {
+  std::set<std::string> names;
+  for (const Chip& chip : chip_catalogue()) {
+    SCOPED_TRACE(chip.name);
+    EXPECT_TRUE(names.insert(chip.name).second) << "named twice";
+    EXPECT_GT(chip.source.size(), 20u);
+    EXPECT_GT(chip.idle_power, 0);
+    EXPECT_LT(chip.idle_power, chip.tdp);
+    EXPECT_GE(chip.scale_up_bandwidth, chip.injection_bandwidth);
+    EXPECT_GE(chip.scale_up_domain, chip.node);
+  }
+  EXPECT_GE(names.size(), 7u);
+}
+
+TEST(EngineParameters, EveryRowIsComplete) {
+  std::set<std::string_view> keys;
+  std::set<int> numbers;
+  for (const Parameter& row : test::all_rows()) {
+    SCOPED_TRACE(row.key);
+    EXPECT_TRUE(keys.insert(row.key).second) << "key twice";
+    EXPECT_TRUE(numbers.insert(row.number).second) << "number twice";
+    EXPECT_GT(row.number, 0);
+    EXPECT_FALSE(row.summary.empty());
+    EXPECT_FALSE(row.source.empty());
+    if (!row.default_text.empty()) {
+      EXPECT_NO_THROW(parse_value(row, row.default_text, "."));
+    }
+  }
+  EXPECT_GT(keys.size(), 60u);
+}
+
+TEST(FindChip, SectionOverridesTheCatalogue) {
+  const Values values = scenario_values(R"(
+    chip.H100.peak=500e12
+    chip.H100.hbm=94GB
+    chip.H100.hbm_bandwidth=4TB/s
+    chip.H100.tdp=350W
+    chip.H100.idle_power=40W
+    chip.H100.scale_up_bandwidth=300GB/s
+    chip.H100.scale_up_domain=4
+    chip.H100.node=2
+    chip.H100.injection_bandwidth=200Gbit/s
+    chip.H100.stack=0.75)");
+  const Chip chip = find_chip("H100", values);
+  EXPECT_EQ(chip.peak, 500e12);
+  EXPECT_EQ(chip.hbm, 94e9);
+  EXPECT_EQ(chip.hbm_bandwidth, 4e12);
+  EXPECT_EQ(chip.tdp, 350);
+  EXPECT_EQ(chip.idle_power, 40);
+  EXPECT_EQ(chip.scale_up_bandwidth, 300e9);
+  EXPECT_EQ(chip.scale_up_domain, 4);
+  EXPECT_EQ(chip.node, 2);
+  EXPECT_EQ(chip.injection_bandwidth, 25e9);
+  EXPECT_EQ(chip.stack, 0.75);
+  // The others keep theirs, H100's namesakes too.
+  EXPECT_EQ(find_chip("H200", values).peak, 989.4e12);
+  EXPECT_EQ(find_chip("H100", scenario_values("chip.H1000.peak=1")).peak, 989.4e12);
+}
+
+TEST(FindChip, ANewGenerationNeedsItsPeak) {
+  const Chip chip = find_chip("Rubin", scenario_values("chip.Rubin.peak=8e15\nchip.Rubin.node=4"));
+  EXPECT_EQ(chip.name, "Rubin");
+  EXPECT_EQ(chip.peak, 8e15);
+  EXPECT_EQ(chip.node, 4);
+  EXPECT_EQ(chip.hbm, 80e9);  // the rest is H100's
+  EXPECT_THROW(find_chip("Rubin", scenario_values("chip.Rubin.node=4")), InputError);
+}
+
+TEST(FindChip, SuggestsTheNearestName) {
+  const auto message = [](std::string_view name) -> std::string {
+    try {
+      find_chip(name, scenario_values(""));
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  EXPECT_THAT(message("h100"), HasSubstr("did you mean H100?"));
+  EXPECT_THAT(message("GB20"), HasSubstr("did you mean GB200?"));
+  EXPECT_THAT(message("TPU4"), HasSubstr("did you mean TPUv4?"));
+  EXPECT_THAT(message("Gaudi"), AllOf(HasSubstr("[chip.Gaudi]"), HasSubstr("TPUv5p")));
+}
+
+// ---- uncertain inputs
+
+const std::string uncertain_lines = R"(
+  job.kernel_efficiency=uniform(low=0.4, high=0.6)
+  chip.H100.stack=lognormal(median=0.9, sigma=0.05)
+  chip.H200.stack=lognormal(median=0.9, sigma=0.05)
+  noise.spike_delay=exponential(mean=2ms))";
+
+double drawn(const Values& values, const char* key, std::uint32_t trial, std::uint64_t seed = 5) {
+  return draw_inputs(values, uncertain_inputs(values, test::all_rows()), seed, trial).real(key);
+}
+
+TEST(UncertainInputs, AreTheLawsOfRealParametersOnly) {
+  std::vector<std::string> keys;
+  for (const auto& input : uncertain_inputs(scenario_values(uncertain_lines), test::all_rows()))
+    keys.push_back(input.key);
+  EXPECT_THAT(keys, testing::UnorderedElementsAre("job.kernel_efficiency", "chip.H100.stack",
+                                                  "chip.H200.stack"));
+  EXPECT_TRUE(uncertain_inputs(scenario_values(""), test::all_rows()).empty());
+}
+
+TEST(UncertainInputs, AreQuantilesAtOneUniform) {
+  const Values values = scenario_values(uncertain_lines);
+  const auto inputs = uncertain_inputs(values, test::all_rows());
+  ASSERT_EQ(inputs.size(), 3u);
+  for (const auto& input : inputs)
+    for (std::uint32_t trial = 0; trial < 20; ++trial) {
+      const double u = Stream{5, Purpose::uncertain_input, trial}.uniform(input.identity, 0);
+      const auto& law = std::get<Distribution>(values.all().at(input.key).data);
+      EXPECT_EQ(drawn(values, input.key.c_str(), trial), law.quantile(u));
+    }
+  // What is no uncertain input stays; a law of events stays a law.
+  const Values after = draw_inputs(values, inputs, 5, 0);
+  EXPECT_EQ(after.law("noise.spike_delay").text(), values.law("noise.spike_delay").text());
+  EXPECT_EQ(after.all().size(), values.all().size());
+}
+
+TEST(UncertainInputs, ArePairedOverDesignPoints) {
+  const Values one = scenario_values(uncertain_lines);
+  const Values other = scenario_values(
+      join(uncertain_lines,
+           "topology.kind=ring\njob.overlap=uniform(low=0, high=1)\nfleet.chips=B200:8"));
+  int different = 0;
+  for (std::uint32_t trial = 0; trial < 100; ++trial) {
+    for (const char* key : {"job.kernel_efficiency", "chip.H100.stack", "chip.H200.stack"})
+      EXPECT_EQ(drawn(one, key, trial), drawn(other, key, trial));
+    // Trials, seeds, parameters and sections draw for themselves.
+    different += drawn(one, "chip.H100.stack", trial) != drawn(one, "chip.H200.stack", trial);
+    different += drawn(one, "chip.H100.stack", trial) != drawn(one, "chip.H100.stack", trial, 6);
+    different += drawn(one, "chip.H100.stack", trial) != drawn(one, "chip.H100.stack", trial + 1);
+  }
+  EXPECT_EQ(different, 300);
+}
+
+// Greatest distance to the law's distribution function over 4,000 trials: above 2.69 / sqrt(4,000)
+// with chance 1e-6 (Kolmogorov). Shifted by a twentieth it must be.
+TEST(UncertainInputs, FollowTheirLaw) {
+  const Values values = scenario_values(uncertain_lines);
+  const auto& law = std::get<Distribution>(values.all().at("chip.H100.stack").data);
+  constexpr int trials = 4000;
+  std::vector<double> sample;
+  for (std::uint32_t trial = 0; trial < trials; ++trial)
+    sample.push_back(drawn(values, "chip.H100.stack", trial));
+  std::sort(sample.begin(), sample.end());
+  const auto distance = [&](double scale) {
+    double most = 0;
+    for (std::size_t i = 0; i < sample.size(); ++i) {
+      const double p = law.cdf(scale * sample[i]), n = trials;
+      most = std::max({most, p - static_cast<double>(i) / n, static_cast<double>(i + 1) / n - p});
+    }
+    return most * std::sqrt(static_cast<double>(trials));
+  };
+  EXPECT_LT(distance(1), 2.69);
+  EXPECT_GT(distance(1.05), 2.69);
+}
+
+}  // namespace
+}  // namespace lockstep

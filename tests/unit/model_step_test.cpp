@@ -1,0 +1,287 @@
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+
+#include "engine/model/training_step.hpp"
+#include "engine/model/trial_chips.hpp"
+#include "tests/unit/scenario_values.hpp"
+
+namespace lockstep {
+namespace {
+
+using test::free_network;
+using test::join;
+using test::make_point;
+using test::quiet;
+using test::run_one;
+
+double sum(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0);
+}
+
+TEST(Pipeline, BubbleIsThePublishedFormula) {
+  // Narayanan et al. (arXiv 2104.04473), section 2.2: (p - 1) / (v m).
+  for (const auto& [pipeline, stages, microbatches] :
+       {std::array{2, 1, 1}, {4, 2, 8}, {8, 4, 3}, {1, 4, 5}}) {
+    SCOPED_TRACE(fmt::format("{} {} {}", pipeline, stages, microbatches));
+    const std::string lines =
+        join(quiet, free_network,
+             fmt::format("fleet.chips=H100:{}\njob.pipeline={}\njob.virtual_stages={}\n"
+                         "job.sequence_length=1000\njob.tokens_per_batch={}",
+                         2 * pipeline, pipeline, stages, 2000 * microbatches));
+    const auto point = make_point(lines);
+    const double bubble = (pipeline - 1.0) / (stages * microbatches);
+    EXPECT_DOUBLE_EQ(point->bubble(1), bubble);
+    const TrialResult result = run_trial(*point, 0, 1);
+    const double compute = point->work().chip_time[0];
+    EXPECT_NEAR(result.compute_time[0], compute * (1 + bubble), 1e-12 * compute);
+    // The bubble is waiting.
+    EXPECT_NEAR(result.wait_fraction, bubble / (1 + bubble), 1e-9);
+    EXPECT_NEAR(result.mfu, 0.55 / (1 + bubble), 1e-9);
+  }
+}
+
+TEST(Pipeline, TheRemainderIsWaitedFor) {
+  // 3 microbatches on the first replica, 2 on the second: the second is done a third earlier.
+  const TrialResult result = run_one(join(quiet, free_network, R"(
+    fleet.chips=H100:4
+    job.pipeline=2
+    job.virtual_stages=1
+    job.sequence_length=1000
+    job.tokens_per_batch=5000)"));
+  EXPECT_NEAR(result.wait_fraction, 1 - (3.0 + 2.0) / 2 / (3 + 1), 1e-9);
+}
+
+TEST(Pipeline, TheSlowestStageSetsThePace) {
+  // A replica across two generations: the stage on H100 keeps the one on GB200 waiting.
+  const TrialResult result = run_one(join(quiet, free_network, R"(
+    fleet.chips=H100:1, GB200:1
+    job.pipeline=2
+    job.virtual_stages=1
+    job.sequence_length=1000
+    job.tokens_per_batch=1000000)"));
+  const double stretched = 1 + 1.0 / 1000;
+  EXPECT_NEAR(result.wait_fraction_by_generation[0], 1 - 1 / stretched, 1e-9);
+  EXPECT_NEAR(result.wait_fraction_by_generation[1], 1 - 989.4 / 2500 / stretched, 1e-9);
+}
+
+// Two replicas, one microbatch of 3 s a chip: the backward pass of 2 s hides overlap of it.
+struct OverlapCase {
+  const char* kind;
+  double overlap, bytes;
+};
+class Overlap : public testing::TestWithParam<OverlapCase> {};
+
+TEST_P(Overlap, HidesItsWindowAndNoMore) {
+  const auto& [kind, overlap, bytes] = GetParam();
+  const auto point = make_point(join(quiet, fmt::format(R"(
+    fleet.chips=H100:64
+    topology.kind={}
+    job.compute_time=3s
+    job.overlap={}
+    job.gradient_bytes={}B
+    fabric.hop_latency=5us
+    fabric.hop_bandwidth=1GB/s)",
+                                                        kind, overlap, bytes)));
+  const TrialResult result = run_trial(*point, 0, 1);
+  const double collective = point->noise_free_collective_time(), window = overlap * 2;
+  ASSERT_GT(collective, 0);
+  ASSERT_GT(point->clipping_time(), 0);
+  const double expected = std::max(0.0, collective - window) + point->clipping_time();
+  for (double time : result.communication_time) EXPECT_NEAR(time, expected, 1e-12);
+  for (double time : result.step_time) EXPECT_NEAR(time, 3 + expected, 1e-12);
+  EXPECT_NEAR(result.wait_fraction, 0, 1e-12);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    WindowAndSize, Overlap,
+    testing::Values(OverlapCase{"ring", 0, 1e9}, OverlapCase{"ring", 0.5, 1e6},
+                    OverlapCase{"ring", 0.5, 1e9}, OverlapCase{"ring", 1, 1e9},
+                    OverlapCase{"tree", 0.5, 1e6}, OverlapCase{"tree", 0.25, 1e9},
+                    OverlapCase{"ocs_torus", 0.5, 1e6}, OverlapCase{"ocs_torus", 0.1, 5e9}),
+    [](const auto& instance) { return fmt::format("{}_{}", instance.param.kind, instance.index); });
+
+TEST(OverlapWindow, IsOfTheLastMicrobatchOnly) {
+  for (int microbatches : {1, 2, 4}) {
+    const auto point = make_point(join(quiet, fmt::format(R"(
+      fleet.chips=H100:8
+      topology.kind=ring
+      job.pipeline=2
+      job.sequence_length=1000
+      job.tokens_per_batch={}
+      job.overlap=1
+      job.gradient_clipping=off
+      fabric.hop_latency=0s
+      fabric.hop_bandwidth=1e11B/s)",
+                                                          4000 * microbatches)));
+    const TrialResult result = run_trial(*point, 0, 1);
+    // 2 (3/4) of the buffer of half the model.
+    EXPECT_NEAR(point->noise_free_collective_time(), 1.5 * 405e9 * 4 / 2 / 1e11, 1e-9);
+    // One microbatch on one chip, of which two thirds hide.
+    const double one = 1000 * point->scenario().job.flops_per_token() / 2 / (0.55 * 989.4e12);
+    const double exposed = point->noise_free_collective_time() - one * 2 / 3;
+    ASSERT_GT(exposed, 0);
+    EXPECT_NEAR(result.communication_time[0], exposed, 1e-9) << microbatches;
+  }
+}
+
+TEST(Clipping, OffEqualsOnWithoutScalarTimeWhereNothingIsSkewed) {
+  for (const char* kind : {"ring", "ocs_torus"}) {
+    SCOPED_TRACE(kind);
+    const std::string with_kind = join(quiet, fmt::format("topology.kind={}", kind), R"(
+      fleet.chips=H100:64
+      job.gradient_bytes=1GB
+      fabric.hop_latency=0s
+      fabric.hop_bandwidth=1GB/s)");
+    const TrialResult on = run_one(with_kind);
+    const TrialResult off = run_one(with_kind + "\njob.gradient_clipping=off");
+    ASSERT_EQ(on.step_time.size(), 10u);
+    for (std::size_t s = 0; s < on.step_time.size(); ++s) {
+      EXPECT_NEAR(off.step_time[s], on.step_time[s], 1e-7);  // a few bytes take some ns
+      EXPECT_NEAR(off.communication_time[s], on.communication_time[s], 1e-7);
+    }
+    EXPECT_NEAR(off.wait_fraction, on.wait_fraction, 1e-7);
+    EXPECT_NEAR(off.mfu, on.mfu, 1e-7);
+  }
+}
+
+/// Absolute finish of every chip after each step, written out without the model's bookkeeping.
+std::vector<double> latest_finishes(const DesignPoint& point, std::uint32_t trial, int steps) {
+  const Layout& layout = point.layout();
+  const Job& job = point.scenario().job;
+  const TrialChips chips = draw_chips(point, trial);
+  const auto collective = point.collective().begin_trial(chips.link_factor);
+  std::vector<double> start(static_cast<std::size_t>(layout.chips()), 0.0);
+  std::vector<double> latest;
+  for (int step = 0; step < steps; ++step) {
+    std::vector<double> ready(start.size()), finish(start.size()), end(start.size());
+    for (std::int64_t r = 0; r < layout.replicas; ++r) {
+      double begin = -1e300, compute = 0;
+      for (std::int64_t g = 0; g < layout.groups(); ++g) {
+        const auto i = static_cast<std::size_t>(layout.at(g, r));
+        begin = std::max(begin, start[i]);
+        compute = std::max(compute, chips.compute[i]);
+      }
+      for (std::int64_t g = 0; g < layout.groups(); ++g) {
+        const auto i = static_cast<std::size_t>(layout.at(g, r));
+        end[i] = begin + compute * (1 + point.bubble(r));
+        ready[i] = end[i] - job.overlap * 2 / 3 * compute /
+                                point.work().microbatches[static_cast<std::size_t>(r)];
+      }
+    }
+    collective->all_reduce(message_noise(point.scenario().noise, point.scenario().seed, trial,
+                                         static_cast<std::uint32_t>(step)),
+                           0, layout.groups(), ready.data(), finish.data());
+    // Gradients are summed over all replicas: nobody has them before the last has computed.
+    const double computed = *std::max_element(end.begin(), end.end());
+    for (std::size_t i = 0; i < start.size(); ++i) start[i] = std::max(finish[i], computed);
+    latest.push_back(*std::max_element(start.begin(), start.end()));
+  }
+  return latest;
+}
+
+const std::string skewed = R"(
+  fleet.chip_spread=0.05
+  noise.step_jitter=0
+  noise.operation_jitter=0
+  noise.spike_probability=0.01
+  noise.spike_delay=exponential(mean=1s)
+  noise.slow_link_fraction=0.1
+  job.gradient_clipping=off
+  job.tokens_per_chip=4096
+  job.tensor=2
+  job.pipeline=2
+  fleet.chips=H100:64, GB200:32
+  sampling.steps=20)";
+
+TEST(Clipping, OffCarriesSkewAndTelescopes) {
+  for (const char* kind : {"topology.kind=ring", "topology.kind=tree", "topology.kind=ocs_torus"}) {
+    SCOPED_TRACE(kind);
+    const auto point = make_point(join(skewed, kind));
+    const TrialResult result = run_trial(*point, 3, 1);
+    const std::vector<double> latest = latest_finishes(*point, 3, 20);
+    double total = 0;
+    for (std::size_t s = 0; s < 20; ++s) {
+      total += result.step_time[s];
+      EXPECT_NEAR(total, latest[s], 1e-9 * latest[s]) << "step " << s;
+    }
+    // There is something to carry: aligned, the same steps take another time.
+    const TrialResult aligned = run_one(join(skewed, kind, "job.gradient_clipping=on"), 1, 3);
+    EXPECT_GT(std::fabs(sum(aligned.step_time) - total), 1e-6 * total);
+  }
+}
+
+// However much of the backward pass hides gradients, a step waits for its slowest chip: on a
+// network that costs nothing, clipping makes no difference.
+TEST(Clipping, OffDoesNotLetFastChipsRunAhead) {
+  const std::string lines = join(free_network, R"(
+    fleet.chips=H100:256, GB200:72
+    noise.step_jitter=0.05
+    job.overlap=1)");
+  const TrialResult on = run_one(lines);
+  const TrialResult off = run_one(lines + "\njob.gradient_clipping=off");
+  for (std::size_t s = 0; s < on.step_time.size(); ++s)
+    EXPECT_NEAR(off.step_time[s], on.step_time[s], 1e-9);
+  EXPECT_NEAR(off.wait_fraction, on.wait_fraction, 1e-9);
+  EXPECT_GT(on.wait_fraction, 0.1);
+}
+
+TEST(Clipping, OnStartsEveryStepTogether) {
+  // Steps differ in nothing once spikes are off, and step 1 is like the others.
+  const TrialResult result =
+      run_one(join(skewed, "job.gradient_clipping=on\nnoise.spike_probability=0"));
+  for (double time : result.step_time) EXPECT_EQ(time, result.step_time[0]);
+}
+
+TEST(Warmup, StepsAreRunAndDiscarded) {
+  const std::string lines = join(skewed, "noise.step_jitter=0.01\ntopology.kind=tree");
+  const TrialResult all = run_one(join(lines, "sampling.steps=12"));
+  const TrialResult late = run_one(join(lines, "sampling.steps=7\nsampling.warmup_steps=5"));
+  ASSERT_EQ(late.step_time.size(), 7u);
+  for (std::size_t s = 0; s < 7; ++s) {
+    EXPECT_EQ(late.step_time[s], all.step_time[s + 5]);
+    EXPECT_EQ(late.compute_time[s], all.compute_time[s + 5]);
+    EXPECT_EQ(late.communication_time[s], all.communication_time[s + 5]);
+  }
+  // Shares count the recorded steps alone.
+  const double flops = make_point(lines)->work().flops;
+  const double peak = (64 * 989.4 + 32 * 2500) * 1e12;
+  EXPECT_NEAR(late.mfu, flops * 7 / (peak * sum(late.step_time)), 1e-12);
+  // What did not wait adds up: the first five steps and the seven after them are the twelve.
+  const auto used = [&](std::string_view counts) {
+    const TrialResult r = run_one(join(lines, "job.gradient_clipping=on", counts));
+    return (1 - r.wait_fraction) * sum(r.step_time);
+  };
+  const double twelve = used("sampling.steps=12");
+  EXPECT_NEAR(used("sampling.steps=5") + used("sampling.steps=7\nsampling.warmup_steps=5"), twelve,
+              1e-9 * twelve);
+}
+
+TEST(Shares, CountIdleChipsInMfuOnly) {
+  // 10 chips, replicas of 4: two idle.
+  const TrialResult result = run_one(
+      join(quiet, free_network, "fleet.chips=H100:10\njob.tensor=4\njob.kernel_efficiency=0.5"));
+  EXPECT_NEAR(result.mfu_used, 0.5, 1e-9);
+  EXPECT_NEAR(result.mfu, 0.4, 1e-9);
+}
+
+TEST(Shares, AreAbsentWithComputeTime) {
+  const TrialResult result = run_one(join(quiet, "fleet.chips=H100:8\njob.compute_time=1s"));
+  EXPECT_TRUE(std::isnan(result.mfu));
+  EXPECT_TRUE(std::isnan(result.mfu_used));
+  EXPECT_NEAR(result.compute_time[0], 1, 1e-12);
+}
+
+TEST(Shares, AGenerationWithoutWorkHasNoWait) {
+  const TrialResult result = run_one(join(quiet, "fleet.chips=H100:16, GB200:3\njob.tensor=8"));
+  ASSERT_EQ(result.wait_fraction_by_generation.size(), 2u);
+  EXPECT_FALSE(std::isnan(result.wait_fraction_by_generation[0]));
+  EXPECT_TRUE(std::isnan(result.wait_fraction_by_generation[1]));
+}
+
+}  // namespace
+}  // namespace lockstep

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/text.hpp"
+#include "engine/model/design_point.hpp"
+#include "engine/model/trial.hpp"
+#include "topologies/table.hpp"
+
+namespace lockstep::test {
+
+/// Every row that a study can name.
+inline const std::vector<Parameter>& all_rows() {
+  static const std::vector<Parameter> rows = [] {
+    std::vector<Parameter> all = engine_parameters();
+    all.insert(all.end(), topology_parameters().begin(), topology_parameters().end());
+    return all;
+  }();
+  return rows;
+}
+
+/// The row of a key, [chip.NAME] keys included. Throws std::logic_error on an unknown one.
+inline const Parameter& row_of(std::string_view key) {
+  std::string wanted(key);
+  if (wanted.starts_with("chip.")) wanted = "chip.*" + wanted.substr(wanted.rfind('.'));
+  for (const Parameter& row : all_rows())
+    if (row.key == wanted) return row;
+  throw std::logic_error("no parameter " + wanted);
+}
+
+/// Defaults of all rows, then the "key=value" lines in order.
+inline Values scenario_values(std::string_view lines) {
+  Values values;
+  for (const Parameter& row : all_rows())
+    if (row.key.find('*') == std::string_view::npos)
+      values.set(std::string(row.key),
+                 row.default_text.empty() ? Value{} : parse_value(row, row.default_text, "."));
+  while (!lines.empty()) {
+    const auto end = lines.find('\n');
+    const std::string_view line = trimmed(lines.substr(0, end));
+    lines.remove_prefix(end == std::string_view::npos ? lines.size() : end + 1);
+    if (line.empty()) continue;
+    const auto equals = line.find('=');
+    if (equals == std::string_view::npos) throw std::logic_error("no '=' in " + std::string(line));
+    const std::string_view key = trimmed(line.substr(0, equals));
+    values.set(std::string(key), parse_value(row_of(key), trimmed(line.substr(equals + 1)), "."));
+  }
+  return values;
+}
+
+inline std::unique_ptr<DesignPoint> make_point(std::string_view lines, std::uint64_t seed = 1) {
+  return std::make_unique<DesignPoint>(scenario_values(lines), topology_kinds(), seed);
+}
+
+inline TrialResult run_one(std::string_view lines, std::uint64_t seed = 1,
+                           std::uint32_t trial = 0) {
+  return run_trial(*make_point(lines, seed), trial, 1);
+}
+
+/// Everything random off.
+inline constexpr std::string_view quiet = R"(
+  fleet.chip_spread=0
+  noise.step_jitter=0
+  noise.operation_jitter=0
+)";
+
+/// A network that costs nothing, so that steps are compute alone.
+inline constexpr std::string_view free_network = R"(
+  fabric.hop_latency=0s
+  fabric.hop_bandwidth=1e15B/s
+  job.gradient_bytes=0B
+)";
+
+/// One list of lines.
+template <class... Lines>
+std::string join(const Lines&... lines) {
+  std::string all;
+  ((all += lines, all += '\n'), ...);
+  return all;
+}
+
+}  // namespace lockstep::test
