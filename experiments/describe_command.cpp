@@ -56,9 +56,9 @@ void print_points(const Plan& plan) {
     for (const char* name : {"replicas", "chips_idle"})
       rows.back().push_back(fmt::format("{:.0f}", fact(schema, name, p)));
     rows.back().push_back(format_value(fact(schema, "noise_free_communication_time", p)));
-    rows.back().push_back(schema.point_variables.back().texts[p] +
-                          (fact(schema, "extrapolated", p) > 0 ? " (larger than any published)"
-                                                               : ""));
+    rows.back().push_back(
+        schema.point_variables.back().texts[p] +
+        (fact(schema, "extrapolated", p) > 0 ? " (larger than any published)" : ""));
   }
   fmt::print("{}\n", format_table(rows));
 }
@@ -118,8 +118,7 @@ void print_size(const Plan& plan) {
   double values = 0, chips = 0;
   for (const Variable& variable : schema.variables)
     values += static_cast<double>(schema.values_per_trial(variable));
-  for (std::size_t p = 0; p < plan.study.points.size(); ++p)
-    chips += fact(schema, "chips_used", p);
+  for (std::size_t p = 0; p < plan.study.points.size(); ++p) chips += fact(schema, "chips_used", p);
   const std::int64_t steps = plan.study.warmup_steps + schema.steps;
   fmt::print(
       "{} design points x {} trials x {} steps in {} blocks: {:.3g} chip-steps, result file about "

@@ -102,9 +102,9 @@ int run(const std::vector<std::string>& arguments) {
     }
   }
   const std::string nearest = nearest_name(what, names);
-  throw InputError(fmt::format("nothing called {} can be listed (known: {}){}", what,
-                               fmt::join(names, ", "),
-                               nearest.empty() ? " see lockstep list" : " did you mean " + nearest + "?"));
+  throw InputError(
+      fmt::format("nothing called {} can be listed (known: {}){}", what, fmt::join(names, ", "),
+                  nearest.empty() ? " see lockstep list" : " did you mean " + nearest + "?"));
 }
 
 }  // namespace

@@ -10,14 +10,16 @@ namespace {
 
 /// Columns a UTF-8 text takes on a terminal, for characters of one column each.
 std::size_t columns_of(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
 }
 
 bool is_number(const std::string& cell) {
-  const bool has_digit = std::any_of(cell.begin(), cell.end(),
-                                     [](char c) { return c >= '0' && c <= '9'; });
-  return cell == "-" || (has_digit && cell.find_first_not_of("0123456789+-.e± ") == std::string::npos);
+  const bool has_digit =
+      std::any_of(cell.begin(), cell.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return cell == "-" ||
+         (has_digit && cell.find_first_not_of("0123456789+-.e± ") == std::string::npos);
 }
 
 /// Decimals that show `value` to `significant` digits.

@@ -106,6 +106,7 @@ std::vector<TreeHops> TreePlan::slowed_hops(std::span<const double> link_factor)
   for (const LaneRun& run : runs)
     for (const Tree& tree : run.trees) {
       TreeHops& tree_hops = slowed[t++];
+      tree_hops.pipeline_gap.resize(tree_hops.gap.size());
       for (std::int32_t rank : tree.order)
         for (std::int64_t lane = 0; lane < lanes; ++lane) {
           const std::size_t i = cell(rank, lane);
@@ -115,6 +116,7 @@ std::vector<TreeHops> TreePlan::slowed_hops(std::span<const double> link_factor)
                 std::max(link_factor[chip(group, rank)],
                          link_factor[chip(group, tree.parent[static_cast<std::size_t>(rank)])]);
           tree_hops.latency[i] += tree_hops.gap[i];
+          tree_hops.pipeline_gap[i] = tree_hops.gap[i] * static_cast<double>(chunks - 1);
         }
     }
   return slowed;

@@ -21,6 +21,7 @@ struct LaneRun {
 /// Hop costs of one tree of one run: the hop between a rank and its parent.
 struct TreeHops {
   std::vector<double> latency, gap;   ///< (ranks, lanes) [s]
+  std::vector<double> pipeline_gap;   ///< gap times (chunks - 1): from a first chunk to the last
   std::vector<std::uint8_t> network;  ///< (ranks) not NVLink
 };
 
@@ -47,7 +48,7 @@ struct TreePlan {
   std::size_t cell(std::int32_t rank, std::int64_t lane) const {
     return static_cast<std::size_t>(rank * lanes + lane);
   }
-  /// Hops under a trial's slow links; latency now includes serialization.
+  /// Hops under a trial's slow links; latency now includes serialization, and pipeline_gap is set.
   std::vector<TreeHops> slowed_hops(std::span<const double> link_factor) const;
 };
 

@@ -1,5 +1,6 @@
 #include "topologies/tree_trial.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "topologies/tree_kernels.hpp"
@@ -19,6 +20,12 @@ class RowNoise {
         delay_(static_cast<std::size_t>(plan.ranks * plan.lanes)) {
     for (std::int64_t lane = 0; lane < run.used; ++lane)
       spikes_.emplace_back(noise, group(lane), plan.messages());
+  }
+
+  /// No message of the run has any.
+  bool quiet() const {
+    return !noise_.hop_jitter && std::all_of(spikes_.begin(), spikes_.end(),
+                                             [](const SpikeSequence& s) { return s.done(); });
   }
 
   /// Delays of a row, or null where none of its messages has any. Rows must rise.
@@ -54,6 +61,26 @@ class RowNoise {
   std::vector<std::size_t> touched_;
 };
 
+/// The chunks that a pass goes through. Without noise it is enough to follow the first and the
+/// last: what comes out of a hop, max over j <= c of in(j) + (c - j) gap, is convex in the chunk
+/// where what goes in is, so that its maximum lies at j = 0 or j = c; so all streams are, as ready
+/// times are constant. With noise all chunks count.
+class ChunkWalk {
+ public:
+  ChunkWalk(std::int64_t chunks, bool quiet) : chunks_(chunks), ends_only_(quiet && chunks > 2) {}
+  std::int64_t stops() const { return ends_only_ ? 2 : chunks_; }
+  std::int64_t chunk(std::int64_t stop) const {
+    return ends_only_ && stop == 1 ? chunks_ - 1 : stop;
+  }
+  const double* gap(std::int64_t stop, const TreeHops& hops) const {
+    return (ends_only_ && stop == 1 ? hops.pipeline_gap : hops.gap).data();
+  }
+
+ private:
+  std::int64_t chunks_;
+  bool ends_only_;
+};
+
 /// State of one channel's two trees for the lanes of a run; arrays are (ranks, lanes) [s].
 struct ChannelState {
   ChannelState(std::size_t cells, std::size_t chunk_cells)
@@ -82,17 +109,18 @@ class DoubleTreeTrial final : public CollectiveTrial {
       if (run.groups.front() < first_group || run.groups.front() >= last_group) continue;
       load_ready(run, ready, finish, state);
       RowNoise row_noise(noise, plan_, run);
+      const ChunkWalk walk(plan_.chunks, row_noise.quiet());
       for (std::int64_t channel = 0; channel < plan_.channels; ++channel) {
         const auto first = static_cast<std::size_t>(2 * channel);
         const Tree* trees = run.trees.data() + first;
         const TreeHops* hops = hops_.data() + r * run.trees.size() + first;
         for (std::size_t t : {0u, 1u})
-          up(trees[t], hops[t], row_noise, plan_.first_row(channel, 0, t), state, t);
+          up(trees[t], hops[t], walk, row_noise, plan_.first_row(channel, 0, t), state, t);
         note_received(trees, hops, state);
         for (std::size_t t : {0u, 1u}) {
           hold_ports(trees, hops, state, t);
-          down(trees[t], hops[t], row_noise, plan_.first_row(channel, 1, t), state, t);
-          collect(run, trees[t], state, t, finish);
+          down(trees[t], hops[t], walk, row_noise, plan_.first_row(channel, 1, t), state, t);
+          collect(run, trees[t], walk, state, t, finish);
         }
       }
     }
@@ -123,18 +151,19 @@ class DoubleTreeTrial final : public CollectiveTrial {
     return plan_.lanes == 1 ? tree_kernels_single() : tree_kernels();
   }
 
-  void up(const Tree& tree, const TreeHops& hops, RowNoise& noise, std::int64_t first_row,
-          ChannelState& s, std::size_t t) const {
+  void up(const Tree& tree, const TreeHops& hops, const ChunkWalk& walk, RowNoise& noise,
+          std::int64_t first_row, ChannelState& s, std::size_t t) const {
     std::fill(s.start[t].begin(), s.start[t].end(), never);
     std::fill(s.arrival[t].begin(), s.arrival[t].end(), never);
     TreeChunk chunk = chunk_of(tree, hops, s, t);
-    for (std::int64_t c = 0; c < plan_.chunks; ++c) {
+    for (std::int64_t stop = 0; stop < walk.stops(); ++stop) {
       s.have = s.ready;
       chunk.have = s.have.data();
-      chunk.delay = noise.load(first_row + c);
+      chunk.gap = walk.gap(stop, hops);
+      chunk.delay = noise.load(first_row + walk.chunk(stop));
       kernels().up(chunk);
       std::copy_n(s.have.data() + plan_.cell(tree.root, 0), plan_.lanes,
-                  s.root_have[t].data() + c * plan_.lanes);
+                  s.root_have[t].data() + stop * plan_.lanes);
     }
   }
 
@@ -169,22 +198,23 @@ class DoubleTreeTrial final : public CollectiveTrial {
     }
   }
 
-  void down(const Tree& tree, const TreeHops& hops, RowNoise& noise, std::int64_t first_row,
-            ChannelState& s, std::size_t t) const {
+  void down(const Tree& tree, const TreeHops& hops, const ChunkWalk& walk, RowNoise& noise,
+            std::int64_t first_row, ChannelState& s, std::size_t t) const {
     TreeChunk chunk = chunk_of(tree, hops, s, t);
     chunk.send_free = s.send_free.data();
-    for (std::int64_t c = 0; c < plan_.chunks; ++c) {
-      std::copy_n(s.root_have[t].data() + c * plan_.lanes, plan_.lanes,
+    for (std::int64_t stop = 0; stop < walk.stops(); ++stop) {
+      std::copy_n(s.root_have[t].data() + stop * plan_.lanes, plan_.lanes,
                   s.have.data() + plan_.cell(tree.root, 0));
-      chunk.delay = noise.load(first_row + c);
+      chunk.gap = walk.gap(stop, hops);
+      chunk.delay = noise.load(first_row + walk.chunk(stop));
       kernels().down(chunk);
       chunk.send_free = nullptr;
     }
   }
 
-  void collect(const LaneRun& run, const Tree& tree, const ChannelState& s, std::size_t t,
-               double* finish) const {
-    const double* last_root = s.root_have[t].data() + (plan_.chunks - 1) * plan_.lanes;
+  void collect(const LaneRun& run, const Tree& tree, const ChunkWalk& walk, const ChannelState& s,
+               std::size_t t, double* finish) const {
+    const double* last_root = s.root_have[t].data() + (walk.stops() - 1) * plan_.lanes;
     for (std::int64_t lane = 0; lane < run.used; ++lane) {
       double* row = finish + run.groups[static_cast<std::size_t>(lane)] * plan_.ranks;
       for (std::int32_t v : tree.order)

@@ -24,6 +24,9 @@ struct CollectiveRequest {
   double bytes = 0;      ///< buffer of each rank [B]
 };
 
+/// Cost of a message with hop_jitter in units of 0.1 ns: a draw and a quantile.
+inline constexpr double jittered_message_cost = 300;
+
 /// The collective on the links of one trial.
 class CollectiveTrial {
  public:
@@ -45,9 +48,9 @@ class Collective {
   virtual std::int64_t groups_per_call() const = 0;
   /// Message numbers of one group run from 0 to this less one.
   virtual std::int64_t messages_per_group() const = 0;
-  /// Estimated cost of one all-reduce of all groups, in units of about 0.1 ns on one core: from
-  /// ranks and method alone, for splitting work the same way on every machine.
-  virtual std::int64_t cost_per_step() const = 0;
+  /// Estimated cost of one all-reduce of all groups under `noise`, in units of about 0.1 ns on one
+  /// core: from ranks and method alone, for splitting work the same way on every machine.
+  virtual double cost_per_step(const Noise& noise) const = 0;
   /// A few bytes reduced over all chips of the job and sent back to all, without noise [s].
   virtual double scalar_all_reduce_time() const = 0;
   /// What was chosen where the study left it open: "Simple, 1 channel".

@@ -31,9 +31,12 @@ ShardChoice parse_shard(std::string_view text) {
 }
 
 std::int64_t trial_cost(const DesignPoint& point) {
-  constexpr std::int64_t per_chip = 200;  // draws, sums and maxima of one chip-step
-  const std::int64_t steps = point.scenario().steps + point.scenario().warmup_steps;
-  return steps * (per_chip * point.layout().chips() + point.collective().cost_per_step()) + 1;
+  constexpr double per_chip = 200;  // draws, sums and maxima of one chip-step
+  const Scenario& scenario = point.scenario();
+  const double step = per_chip * static_cast<double>(point.layout().chips()) +
+                      point.collective().cost_per_step(scenario.noise);
+  return 1 + static_cast<std::int64_t>(step *
+                                       static_cast<double>(scenario.steps + scenario.warmup_steps));
 }
 
 std::vector<std::int64_t> shard_blocks(std::span<const std::int64_t> cost, ShardChoice choice) {
