@@ -83,6 +83,8 @@ int run(const std::vector<std::string>& arguments) {
                         "result file (default: STUDY.h5 in this folder)")(
       "threads", po::value<std::string>()->value_name("T"),
       "threads (default: what Slurm gives, or the processors at hand)")(
+      "shard", po::value<std::string>()->value_name("I/N"),
+      "run part I (from 0) of N and write it to a file of its own (default: STUDY.I-of-N.h5)")(
       "resume", po::bool_switch(), "go on with an interrupted run of the same study")(
       "quiet,q", po::bool_switch(), "no progress, no summary");
   options.add(running);
@@ -95,8 +97,16 @@ int run(const std::vector<std::string>& arguments) {
   const Cancellation cancellation;
   const Plan plan = load_plan(map);
   const std::filesystem::path study = map["study"].as<std::vector<std::string>>().front();
-  const std::filesystem::path output =
-      map.count("output") ? map["output"].as<std::string>() : study.stem().string() + ".h5";
+  std::string default_output = study.stem().string() + ".h5";
+  WriterOptions to_file;
+  if (map.count("shard")) {
+    const ShardChoice shard = parse_shard(map["shard"].as<std::string>());
+    to_file.shard = Shard{shard.index, shard.count};
+    to_file.blocks = plan.blocks_of(shard);
+    default_output = fmt::format("{}.{}-of-{}.h5", study.stem().string(), shard.index, shard.count);
+  }
+  to_file.path = map.count("output") ? map["output"].as<std::string>() : default_output;
+  to_file.resume = resume;
   RuntimeInfo runtime;
   runtime.started_utc = utc_now();
   runtime.host = host_name();
@@ -105,19 +115,19 @@ int run(const std::vector<std::string>& arguments) {
   runtime.command_line = command_line(arguments);
   const auto started = Clock::now();
 
-  WriterOptions to_file;
-  to_file.path = output;
-  to_file.resume = resume;
   ResultWriter writer(plan.schema, to_file);
   if (!writer.already_complete()) {
     const std::vector<std::int64_t> finished = writer.finished_blocks();
     const std::set<std::int64_t> skip(finished.begin(), finished.end());
     std::vector<std::int64_t> blocks;
-    for (std::int64_t block = 0; block < plan.schema.blocks(); ++block)
-      if (!skip.contains(block)) blocks.push_back(block);
-    std::int64_t before = 0;
-    const std::int64_t trials = plan.schema.points() * plan.schema.trials;
-    for (std::int64_t block : finished) before += place_of(plan.schema, block).trials;
+    std::int64_t before = 0, trials = 0;
+    for (std::int64_t block : to_file.blocks.value_or(plan.blocks_of({}))) {
+      trials += place_of(plan.schema, block).trials;
+      if (skip.contains(block))
+        before += place_of(plan.schema, block).trials;
+      else
+        blocks.push_back(block);
+    }
     {
       Progress progress(trials, before);
       run_blocks(plan, blocks, threads, writer, cancellation, [&](const BlockResult& block) {
@@ -136,9 +146,15 @@ int run(const std::vector<std::string>& arguments) {
     runtime.cpu_s = cpu_seconds();
     writer.finish(runtime);
   }
-  if (!quiet) {
-    fmt::print("{}", summary_table(ResultFile(output)));
-    fmt::print("Every trial is in {}.\n", output.string());
+  if (quiet) return done;
+  const std::string file = to_file.path.string();
+  if (to_file.shard) {
+    fmt::print("Shard {} of {} is in {}: {} of {} blocks. lockstep merge makes one file of all.\n",
+               to_file.shard->index, to_file.shard->count, file, to_file.blocks->size(),
+               plan.schema.blocks());
+  } else {
+    fmt::print("{}", summary_table(ResultFile(file)));
+    fmt::print("Every trial is in {}.\n", file);
   }
   return done;
 }

@@ -50,6 +50,17 @@ std::unique_ptr<DesignPoint> Plan::build(std::int64_t point) const {
                                        study.seed);
 }
 
+std::vector<std::int64_t> Plan::blocks_of(ShardChoice shard) const {
+  std::vector<std::int64_t> costs;
+  for (std::int64_t block = 0; block < schema.blocks(); ++block) {
+    const std::int64_t first = block % schema.blocks_per_point() * schema.block_trials;
+    const std::int64_t trials = std::min(schema.block_trials, schema.trials - first);
+    costs.push_back(trials *
+                    trial_costs[static_cast<std::size_t>(block / schema.blocks_per_point())]);
+  }
+  return shard_blocks(costs, shard);
+}
+
 BlockResult Plan::run_block(std::int64_t block, const DesignPoint& ready, int workers) const {
   BlockResult result;
   result.block = block;
@@ -131,6 +142,7 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
     auto& names = generations.emplace_back();
     for (const auto& generation : point->scenario().fleet.generations)
       names.push_back(generation.chip.name);
+    plan.trial_costs.push_back(trial_cost(*point));
     plan.inputs.push_back(uncertain_inputs(s.points[p], rows));
     for (const UncertainInput& input : plan.inputs.back())
       if (std::find(plan.input_keys.begin(), plan.input_keys.end(), input.key) ==

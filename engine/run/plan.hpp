@@ -8,6 +8,7 @@
 #include "engine/model/uncertain.hpp"
 #include "engine/run/metrics.hpp"
 #include "engine/run/result.hpp"
+#include "engine/run/shards.hpp"
 #include "engine/run/study.hpp"
 
 namespace lockstep {
@@ -22,6 +23,10 @@ struct Plan {
   std::vector<std::vector<UncertainInput>> inputs;  ///< of each design point
   std::vector<std::string>
       input_keys;  ///< behind the schema's last variables, one "input.KEY" each
+  std::vector<std::int64_t> trial_costs;  ///< of each design point, see shards.hpp
+
+  /// Blocks of one shard, ascending; all blocks for shard 0/1.
+  std::vector<std::int64_t> blocks_of(ShardChoice shard) const;
 
   /// Builds a design point; with uncertain inputs at their means.
   std::unique_ptr<DesignPoint> build(std::int64_t point) const;

@@ -74,10 +74,9 @@ void check(herr_t status, const std::string& action) {
   if (status < 0) throw Failure("cannot " + action, reason_of_failure());
 }
 
-Handle create_file(const std::filesystem::path& path, Format format) {
+Handle create_file(const std::filesystem::path& path) {
   const Handle access = file_access(), creation = file_creation();
-  const H5F_libver_t version = format == Format::v18 ? H5F_LIBVER_V18 : H5F_LIBVER_V110;
-  check(H5Pset_libver_bounds(access.get(), version, version), "choose the format");
+  check(H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V18), "choose the format");
   return {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose,
           "create " + path.string()};
 }

@@ -64,12 +64,9 @@ void check(herr_t status, const std::string& action);
 
 // Files ------------------------------------------------------------------------------------------
 
-/// Both put checksums on object headers; v18 is read by the most programs, v110 has checksums on
-/// the index of chunks too, so that a flipped address cannot lead to other data.
-enum class Format { v18, v110 };
-
-/// A new file that tracks creation order and stores no times, so that equal content is equal bytes.
-Handle create_file(const std::filesystem::path& path, Format format);
+/// A new file that tracks creation order and stores no times, so that equal content is equal bytes,
+/// in the 1.8 format: object headers carry checksums, and every reader of the last decade opens it.
+Handle create_file(const std::filesystem::path& path);
 /// The same in memory; `image` returns its bytes.
 Handle create_image();
 std::string image(const Handle& file);

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "engine/base/error.hpp"
+#include "engine/storage/block_checksum.hpp"
 #include "engine/storage/chunk_writer.hpp"
 #include "engine/storage/hdf5.hpp"
 
@@ -109,16 +110,28 @@ Dimension write_count(const h5::Handle& file, const std::string& name, std::int6
 }
 
 /// The blocks a file holds (shard) or lacks (merged with gaps), as a coordinate of its own.
-void write_block_list(const h5::Handle& file, const std::string& name,
-                      const std::vector<std::int64_t>& blocks, const std::string& long_name) {
-  // netCDF has no fixed dimension of length 0; the count stands in an attribute anyway.
-  if (blocks.empty()) return;
-  const h5::Handle scale =
+/// netCDF has no fixed dimension of length 0; the count stands in an attribute anyway.
+std::optional<Dimension> write_block_list(const h5::Handle& file, const std::string& name,
+                                          const std::vector<std::int64_t>& blocks,
+                                          const std::string& long_name) {
+  if (blocks.empty()) return {};
+  h5::Handle scale =
       h5::create_dataset(file, name, h5::Type::int64, {blocks.size()}, {blocks.size()});
   h5::make_scale(scale, name);
   h5::write_attribute(scale, "long_name", long_name);
   h5::write_attribute(scale, "units", "1");
   h5::write(scale, blocks);
+  return Dimension{std::move(scale), blocks.size()};
+}
+
+/// The checksums of a shard's blocks; their values are written when all blocks have passed.
+h5::Handle create_checksums(const h5::Handle& file, const Dimension& blocks) {
+  h5::Handle dataset =
+      h5::create_dataset(file, "block_checksum", h5::Type::int64, {blocks.size}, {blocks.size});
+  h5::write_attribute(dataset, "units", "1");
+  h5::write_attribute(dataset, "long_name", "first 64 bits of the SHA-256 of a block's values");
+  h5::attach_scale(dataset, blocks.scale, 0);
+  return dataset;
 }
 
 std::vector<std::int64_t> missing_blocks(const ResultSchema& schema,
@@ -227,28 +240,32 @@ void write_result_file(const std::filesystem::path& path, const ResultSchema& sc
                        const FileContent& content, BlockSource& source) {
   h5::be_quiet();
   try {
-    // Results are for every reader there is; a shard travels, and merge must find any damage.
-    h5::Handle file = h5::create_file(path, content.shard ? h5::Format::v110 : h5::Format::v18);
+    h5::Handle file = h5::create_file(path);
     write_root_attributes(file, schema, content);
     {
       const Dimensions dimensions = write_dimensions(file, schema);
-      if (content.shard)
-        write_block_list(file, "block", content.blocks, "block of trials this shard holds");
-      else
+      h5::Handle checksum_dataset;
+      if (!content.shard)
         write_block_list(file, "missing_block", missing_blocks(schema, content.blocks),
                          "block of trials that no merged shard held");
+      else if (const auto held = write_block_list(file, "block", content.blocks,
+                                                  "block of trials this shard holds"))
+        checksum_dataset = create_checksums(file, *held);
       for (const PointVariable& variable : schema.point_variables)
         write_point_variable(file, variable, dimensions);
       std::vector<ChunkWriter> writers;
       for (const Variable& variable : schema.variables)
         writers.push_back(
             create_variable(file, schema, variable, dimensions, content.shard.has_value()));
+      std::vector<std::int64_t> checksums;
       for (std::int64_t number : content.blocks) {
         const BlockResult& block = source.read(number);
+        if (checksum_dataset) checksums.push_back(block_checksum(block));
         for (std::size_t v = 0; v < writers.size(); ++v)
           writers[v].write(block.point, block.first_trial, block.trials, block.values[v]);
       }
       for (ChunkWriter& writer : writers) writer.finish();
+      if (checksum_dataset) h5::write(checksum_dataset, checksums);
     }
     write_runtime(file, content);
     file.close("write the end of the file");

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "engine/base/error.hpp"
+#include "engine/storage/block_checksum.hpp"
 #include "engine/storage/hdf5.hpp"
 #include "engine/storage/result_layout.hpp"
 #include "engine/storage/schema_reader.hpp"
@@ -24,6 +25,7 @@ struct ResultFile::Content {
   std::string layout;
   std::optional<Shard> shard;
   std::vector<std::int64_t> held;
+  std::vector<std::int64_t> checksums;  ///< of a shard's held blocks
   std::vector<h5::Handle> variables;
   std::vector<std::int64_t> chunks;  ///< trials in a chunk, per variable
 };
@@ -94,7 +96,7 @@ std::string check_kind_and_version(const h5::Handle& file, const fs::path& path)
   return version;
 }
 
-std::vector<std::int64_t> read_block_list(const h5::Handle& file, const std::string& name) {
+std::vector<std::int64_t> read_list(const h5::Handle& file, const std::string& name) {
   return h5::has_dataset(file, name) ? h5::read_integers(h5::open_dataset(file, name))
                                      : std::vector<std::int64_t>();
 }
@@ -102,7 +104,7 @@ std::vector<std::int64_t> read_block_list(const h5::Handle& file, const std::str
 /// Held blocks, checked against the count that stands in an attribute.
 std::vector<std::int64_t> read_held(const h5::Handle& file, const ResultSchema& schema,
                                     bool shard) {
-  const std::vector<std::int64_t> list = read_block_list(file, shard ? "block" : "missing_block");
+  const std::vector<std::int64_t> list = read_list(file, shard ? "block" : "missing_block");
   const std::int64_t count = h5::read_integer(file, shard ? "blocks_held" : "blocks_missing");
   if (static_cast<std::int64_t>(list.size()) != count ||
       h5::read_integer(file, "blocks") != schema.blocks() ||
@@ -163,6 +165,9 @@ ResultFile::ResultFile(fs::path path) : content_(std::make_unique<Content>()) {
     if (header_digest(content.schema) != h5::read_text(content.file, "header_sha256"))
       refuse_damaged(content.path, "its attributes or coordinates do not match header_sha256");
     content.held = read_held(content.file, content.schema, shard);
+    if (shard) content.checksums = read_list(content.file, "block_checksum");
+    if (content.checksums.size() != (shard ? content.held.size() : 0))
+      refuse_damaged(content.path, "its checksums do not fit its list of blocks");
     for (const Variable& variable : content.schema.variables) {
       content.variables.push_back(open_variable(content.file, content.schema, variable));
       content.chunks.push_back(chunk_trials(content.schema, variable, shard));
@@ -257,6 +262,10 @@ void ResultFile::read_block(std::int64_t number, BlockResult& block) const {
                     block.values[v].begin() + at * per_trial);
       }
     }
+    const std::vector<std::int64_t>& held = content_->held;
+    const auto at = std::lower_bound(held.begin(), held.end(), number) - held.begin();
+    if (block_checksum(block) != content_->checksums.at(static_cast<std::size_t>(at)))
+      refuse_damaged(content_->path, fmt::format("block {}: its checksum does not match", number));
   } catch (const h5::Failure& failure) {
     refuse_damaged(content_->path, fmt::format("block {}: {}", number, failure.reason()));
   }

@@ -40,7 +40,7 @@ class ResultFile {
   /// The same by name. Throws InputError when there is no such variable.
   std::vector<double> read(const std::string& variable, std::int64_t point) const;
 
-  /// One held block of a shard, every chunk of it present and its checksum right; into `block`,
+  /// One held block of a shard, every chunk of it present, all checksums right; into `block`,
   /// whose memory is used again. Throws InputError on damage.
   void read_block(std::int64_t number, BlockResult& block) const;
 

@@ -94,7 +94,7 @@ ResultSchema read_schema(const h5::Handle& file) {
       schema.steps = static_cast<std::int64_t>(extents.at(0));
     } else if (name == "chip_generation") {
       schema.generations = split_lines(h5::read_text(dataset, "labels"));
-    } else if (name == "block" || name == "missing_block") {
+    } else if (name == "block" || name == "block_checksum" || name == "missing_block") {
       continue;
     } else if (h5::is_scale(dataset)) {
       schema.axes.push_back(read_axis(dataset, name));

@@ -73,7 +73,7 @@ TEST_F(StorageReader, OneLineForEachBadFile) {
   set_attribute("minor.h5", "lockstep_schema_version", "1.7");
   set_attribute("odd.h5", "lockstep_schema_version", "one");
   set_attribute("kind.h5", "lockstep_file", "part");
-  h5::create_file(path("other.h5"), h5::Format::v18).close("close");
+  h5::create_file(path("other.h5")).close("close");
 
   EXPECT_THAT(refusal("none.h5"), HasSubstr("does not exist"));
   EXPECT_THAT(refusal("."), HasSubstr("is a folder"));
