@@ -96,13 +96,22 @@ std::vector<std::string> notes_on(const DesignPoint& point) {
 /// Each note once, with the first design point it holds for where it does not hold for all.
 void print_notes(const Plan& plan) {
   std::vector<std::pair<std::string, std::vector<std::size_t>>> notes;
-  for (std::size_t p = 0; p < plan.study.points.size(); ++p)
-    for (std::string& text : notes_on(*plan.build(static_cast<std::int64_t>(p)))) {
-      auto known = std::find_if(notes.begin(), notes.end(),
-                                [&](const auto& note) { return note.first == text; });
-      if (known == notes.end()) known = notes.insert(known, {std::move(text), {}});
-      known->second.push_back(p);
-    }
+  const auto keep = [&](std::string text, std::size_t point) {
+    auto known = std::find_if(notes.begin(), notes.end(),
+                              [&](const auto& note) { return note.first == text; });
+    if (known == notes.end()) known = notes.insert(known, {std::move(text), {}});
+    if (known->second.empty() || known->second.back() != point) known->second.push_back(point);
+  };
+  for (std::size_t p = 0; p < plan.study.points.size(); ++p) {
+    const auto point = plan.build(static_cast<std::int64_t>(p));
+    for (const auto& job : point->all())
+      for (std::string& text : notes_on(*job)) keep(std::move(text), p);
+    if (point->all().size() > 1)
+      keep(
+          "Isolated jobs are models trained side by side, one a generation: their FLOP rates add "
+          "up, but no one model is trained faster.",
+          p);
+  }
   for (const auto& [text, points] : notes) {
     const std::size_t more = points.size() - 1;
     if (points.size() == plan.study.points.size())

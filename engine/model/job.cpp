@@ -109,9 +109,10 @@ std::span<const Parameter> job_parameters() {
        .number = 42,
        .type = ValueType::choice,
        .default_text = "equal",
-       .words = {"equal", "proportional"},
+       .words = {"equal", "proportional", "isolated"},
        .shapes_arrays = true,
-       .summary = "equal work for every replica, or shares that equalize finish times",
+       .summary = "equal work for every replica, shares that equalize finish times, or isolated: one "
+                  "job per generation, each with its own batch and collective",
        .source = "equal: what today's frameworks do"},
       {.key = "job.gradient_precision",
        .number = 43,

@@ -41,6 +41,7 @@ TrialResult run_trial(const DesignPoint& point, std::uint32_t trial, int workers
     const bool works = point.chips_by_generation()[g] > 0;
     result.wait_fraction_by_generation.push_back(
         works ? waiting(steps.busy()[g], noise_free, steps.elapsed()[g]) : not_there);
+    result.step_time_by_generation.push_back(works ? total_time / recorded : not_there);
     used_peak += point.chips_by_generation()[g] * scenario.fleet.generations[g].chip.peak;
     busy += steps.busy()[g];
     communication += noise_free;

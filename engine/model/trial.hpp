@@ -13,6 +13,7 @@ struct TrialResult {
   double mfu = 0, mfu_used = 0;  ///< NaN where the study gives compute_time in place of work
   double wait_fraction = 0;
   std::vector<double> wait_fraction_by_generation;  ///< (fleet's generations); NaN where none works
+  std::vector<double> step_time_by_generation;  ///< (fleet's generations) mean of its job's steps
 };
 
 /// Runs trial number `trial` of a design point: draws the chips' lasting speeds, stragglers and

@@ -33,6 +33,12 @@ std::span<const Metric> metrics() {
        [](const TrialResult& t) -> std::span<const double> {
          return t.wait_fraction_by_generation;
        }},
+      {{"step_time_by_generation",
+        {Extent::chip_generation},
+        "s",
+        "mean step time of the job that each generation's chips are in"},
+       false,
+       [](const TrialResult& t) -> std::span<const double> { return t.step_time_by_generation; }},
   };
   return rows;
 }

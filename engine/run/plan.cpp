@@ -11,25 +11,36 @@
 namespace lockstep {
 namespace {
 
-/// What is known of a design point before any trial: a row a variable.
+enum class Over { sum, largest };
+
+/// What is known of a design point before any trial: a row a variable, over its jobs.
 struct PointFact {
   std::string_view name, units, long_name;
+  Over jobs;
   double (*number)(const DesignPoint&);
+
+  double of(const Jobs& point) const {
+    double total = 0;
+    for (const auto& job : point.all())
+      total = jobs == Over::sum ? total + number(*job) : std::max(total, number(*job));
+    return total;
+  }
 };
 
 std::span<const PointFact> point_facts() {
   static const std::vector<PointFact> rows{
-      {"replicas", "1", "model-parallel groups in the job",
+      {"replicas", "1", "model-parallel groups in the job", Over::sum,
        [](const DesignPoint& p) { return static_cast<double>(p.layout().replicas); }},
-      {"chips_used", "1", "chips in the job",
+      {"chips_used", "1", "chips in the job", Over::sum,
        [](const DesignPoint& p) { return static_cast<double>(p.layout().chips()); }},
-      {"chips_idle", "1", "chips of the fleet that fit in no group or torus",
+      {"chips_idle", "1", "chips of the fleet that fit in no group or torus", Over::sum,
        [](const DesignPoint& p) { return static_cast<double>(p.layout().idle_chips); }},
-      {"tokens_per_step", "1", "tokens of the batch as computed",
+      {"tokens_per_step", "1", "tokens of the batch as computed", Over::sum,
        [](const DesignPoint& p) { return p.work().tokens; }},
       {"noise_free_communication_time", "s", "the gradient all-reduce alone, all ready at once",
-       [](const DesignPoint& p) { return p.noise_free_collective_time(); }},
+       Over::largest, [](const DesignPoint& p) { return p.noise_free_collective_time(); }},
       {"extrapolated", "1", "1 where the machine is larger than any published of its kind",
+       Over::largest,
        [](const DesignPoint& p) { return p.collective().extrapolated() ? 1.0 : 0.0; }},
   };
   return rows;
@@ -45,9 +56,9 @@ std::vector<std::string> union_of_generations(const std::vector<std::vector<std:
 
 }  // namespace
 
-std::unique_ptr<DesignPoint> Plan::build(std::int64_t point) const {
-  return std::make_unique<DesignPoint>(study.points[static_cast<std::size_t>(point)], topologies,
-                                       study.seed);
+std::unique_ptr<Jobs> Plan::build(std::int64_t point) const {
+  return std::make_unique<Jobs>(study.points[static_cast<std::size_t>(point)], topologies,
+                                study.seed);
 }
 
 std::vector<std::int64_t> Plan::blocks_of(ShardChoice shard) const {
@@ -61,7 +72,7 @@ std::vector<std::int64_t> Plan::blocks_of(ShardChoice shard) const {
   return shard_blocks(costs, shard);
 }
 
-BlockResult Plan::run_block(std::int64_t block, const DesignPoint& ready, int workers) const {
+BlockResult Plan::run_block(std::int64_t block, const Jobs& ready, int workers) const {
   BlockResult result;
   result.block = block;
   result.point = block / schema.blocks_per_point();
@@ -74,7 +85,7 @@ BlockResult Plan::run_block(std::int64_t block, const DesignPoint& ready, int wo
 
   const auto p = static_cast<std::size_t>(result.point);
   std::vector<std::size_t> place;  // of the fleet's generations in the file
-  for (const auto& generation : ready.scenario().fleet.generations)
+  for (const auto& generation : ready.fleet().generations)
     place.push_back(static_cast<std::size_t>(
         std::find(schema.generations.begin(), schema.generations.end(), generation.chip.name) -
         schema.generations.begin()));
@@ -82,10 +93,10 @@ BlockResult Plan::run_block(std::int64_t block, const DesignPoint& ready, int wo
     const auto trial = static_cast<std::uint32_t>(result.first_trial + t);
     TrialResult values;
     if (inputs[p].empty()) {
-      values = run_trial(ready, trial, workers);
+      values = ready.run_trial(trial, workers);
     } else {
       const Values drawn = draw_inputs(study.points[p], inputs[p], study.seed, trial);
-      values = run_trial(DesignPoint(drawn, topologies, study.seed), trial, workers);
+      values = Jobs(drawn, topologies, study.seed).run_trial(trial, workers);
       for (const UncertainInput& input : inputs[p]) {
         const auto at = static_cast<std::size_t>(
             std::find(input_keys.begin(), input_keys.end(), input.key) - input_keys.begin());
@@ -133,15 +144,14 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
   bool any_work = false;
   ImpossiblePoints impossible(s);
   for (std::size_t p = 0; p < s.points.size(); ++p) {
-    std::unique_ptr<DesignPoint> point;
+    std::unique_ptr<Jobs> point;
     if (!impossible.holds(p, [&] { point = plan.build(static_cast<std::int64_t>(p)); })) continue;
-    any_work = any_work || !point->scenario().job.compute_time;
+    any_work = any_work || !point->all().front()->scenario().job.compute_time;
     for (std::size_t f = 0; f < point_facts().size(); ++f)
-      schema.point_variables[f].numbers.push_back(point_facts()[f].number(*point));
-    choice.texts.push_back(point->collective().choice());
+      schema.point_variables[f].numbers.push_back(point_facts()[f].of(*point));
+    choice.texts.push_back(point->choice());
     auto& names = generations.emplace_back();
-    for (const auto& generation : point->scenario().fleet.generations)
-      names.push_back(generation.chip.name);
+    for (const auto& generation : point->fleet().generations) names.push_back(generation.chip.name);
     plan.trial_costs.push_back(trial_cost(*point));
     plan.inputs.push_back(uncertain_inputs(s.points[p], rows));
     for (const UncertainInput& input : plan.inputs.back())

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/model/design_point.hpp"
+#include "engine/model/jobs.hpp"
 #include "engine/model/uncertain.hpp"
 #include "engine/run/metrics.hpp"
 #include "engine/run/result.hpp"
@@ -29,9 +29,9 @@ struct Plan {
   std::vector<std::int64_t> blocks_of(ShardChoice shard) const;
 
   /// Builds a design point; with uncertain inputs at their means.
-  std::unique_ptr<DesignPoint> build(std::int64_t point) const;
+  std::unique_ptr<Jobs> build(std::int64_t point) const;
   /// Runs one block. `ready` is build(point of the block). Cost: that of its trials.
-  BlockResult run_block(std::int64_t block, const DesignPoint& ready, int workers) const;
+  BlockResult run_block(std::int64_t block, const Jobs& ready, int workers) const;
 };
 
 /// Builds every design point once, which finds the impossible ones and measures the noise-free

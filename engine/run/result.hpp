@@ -41,17 +41,17 @@ struct Axis {
 /// numbered point-major: block = point * blocks_per_point() + (trial / block_trials).
 struct ResultSchema {
   std::string title;
-  std::string study_text;           ///< the study file, verbatim
+  std::string study_text;              ///< the study file, verbatim
   std::vector<std::string> overrides;  ///< "--set key=value", "--trials 100", in order
-  std::string resolved_parameters;  ///< one "key = value" line per parameter, canonical
-  std::string study_id;             ///< SHA-256, see DESIGN of the file in FORMAT.md
+  std::string resolved_parameters;     ///< one "key = value" line per parameter, canonical
+  std::string study_id;                ///< SHA-256, see DESIGN of the file in FORMAT.md
   std::uint64_t seed = 0;
   std::string program_version;
   std::string git_commit;
   std::vector<Axis> axes;
-  std::int64_t trials = 0;        ///< per design point
+  std::int64_t trials = 0;  ///< per design point
   std::int64_t block_trials = 16;
-  std::int64_t steps = 0;         ///< recorded, after warm-up
+  std::int64_t steps = 0;                ///< recorded, after warm-up
   std::vector<std::string> generations;  ///< coordinate of chip_generation
   std::vector<Variable> variables;
   std::vector<PointVariable> point_variables;

@@ -22,11 +22,11 @@ class PointCache {
     for (std::int64_t block : blocks) ++entries_[point_of(block)].blocks_left;
   }
 
-  std::shared_ptr<const DesignPoint> acquire(std::int64_t block) {
+  std::shared_ptr<const Jobs> acquire(std::int64_t block) {
     Entry& entry = entries_.at(point_of(block));
     const std::lock_guard lock(entry.mutex);
     if (!entry.point) entry.point = plan_.build(point_of(block));
-    std::shared_ptr<const DesignPoint> point = entry.point;
+    std::shared_ptr<const Jobs> point = entry.point;
     if (--entry.blocks_left == 0) entry.point.reset();
     return point;
   }
@@ -35,7 +35,7 @@ class PointCache {
   struct Entry {
     std::mutex mutex;
     std::int64_t blocks_left = 0;
-    std::shared_ptr<const DesignPoint> point;
+    std::shared_ptr<const Jobs> point;
   };
   std::int64_t point_of(std::int64_t block) const {
     return block / plan_.schema.blocks_per_point();

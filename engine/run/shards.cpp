@@ -30,13 +30,16 @@ ShardChoice parse_shard(std::string_view text) {
   return choice;
 }
 
-std::int64_t trial_cost(const DesignPoint& point) {
+std::int64_t trial_cost(const Jobs& point) {
   constexpr double per_chip = 200;  // draws, sums and maxima of one chip-step
-  const Scenario& scenario = point.scenario();
-  const double step = per_chip * static_cast<double>(point.layout().chips()) +
-                      point.collective().cost_per_step(scenario.noise);
-  return 1 + static_cast<std::int64_t>(step *
-                                       static_cast<double>(scenario.steps + scenario.warmup_steps));
+  double cost = 1;
+  for (const auto& job : point.all()) {
+    const Scenario& scenario = job->scenario();
+    const double step = per_chip * static_cast<double>(job->layout().chips()) +
+                        job->collective().cost_per_step(scenario.noise);
+    cost += step * static_cast<double>(scenario.steps + scenario.warmup_steps);
+  }
+  return static_cast<std::int64_t>(cost);
 }
 
 std::vector<std::int64_t> shard_blocks(std::span<const std::int64_t> cost, ShardChoice choice) {

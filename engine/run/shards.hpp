@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/model/design_point.hpp"
+#include "engine/model/jobs.hpp"
 
 namespace lockstep {
 
@@ -20,7 +20,7 @@ ShardChoice parse_shard(std::string_view text);
 
 /// Cost of one trial of a design point, in units of about 0.1 ns on one core: a pure function of
 /// ranks, steps and method, never timed, so that every machine computes the same split.
-std::int64_t trial_cost(const DesignPoint& point);
+std::int64_t trial_cost(const Jobs& point);
 
 /// Blocks of shard `choice`, ascending. Longest first to the least loaded shard, ties to the lower
 /// block and the lower shard (Graham's LPT rule: no shard costs more than 4/3 of the best split).

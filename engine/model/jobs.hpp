@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/model/design_point.hpp"
+#include "engine/model/trial.hpp"
+
+namespace lockstep {
+
+/// The jobs that a design point's fleet runs side by side, ready for trials: one over all chips, or
+/// with job.work_share = isolated one per generation, each with its own batch, replicas and
+/// collective. Immutable; shared by threads.
+class Jobs {
+ public:
+  /// Throws InputError when a job is impossible.
+  Jobs(const Values& values, std::span<const TopologyKind* const> topologies, std::uint64_t seed);
+
+  std::span<const std::unique_ptr<DesignPoint>> all() const { return jobs_; }
+  const Fleet& fleet() const { return fleet_; }
+  /// What each job's topology chose, as one text.
+  std::string choice() const;
+
+  /// One trial of all jobs. Step times and their parts are the largest over the jobs, mfu is the
+  /// sum of their FLOP rates over the sum of the peaks (models trained side by side, not one
+  /// trained faster), waiting is weighted by chips, *_by_generation are each job's own.
+  TrialResult run_trial(std::uint32_t trial, int workers) const;
+
+ private:
+  Fleet fleet_;
+  std::vector<std::unique_ptr<DesignPoint>> jobs_;
+};
+
+}  // namespace lockstep
