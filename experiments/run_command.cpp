@@ -100,8 +100,8 @@ int run(const std::vector<std::string>& arguments) {
   std::string default_output = study.stem().string() + ".h5";
   WriterOptions to_file;
   if (map.count("shard")) {
-    const ShardChoice shard = parse_shard(map["shard"].as<std::string>());
-    to_file.shard = Shard{shard.index, shard.count};
+    const Shard shard = parse_shard(map["shard"].as<std::string>());
+    to_file.shard = shard;
     to_file.blocks = plan.blocks_of(shard);
     default_output = fmt::format("{}.{}-of-{}.h5", study.stem().string(), shard.index, shard.count);
   }

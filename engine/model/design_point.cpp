@@ -20,7 +20,7 @@ DesignPoint::DesignPoint(const Values& values, std::span<const TopologyKind* con
   const double microbatches =
       *std::max_element(work_.microbatches.begin(), work_.microbatches.end());
   const double layers_per_stage = job.layers / static_cast<double>(job.pipeline);
-  synchronization_ = synchronization_cost(
+  synchronization_ = SynchronizationCost(
       job.tensor, scenario_.noise.operation_jitter,
       job.synchronizations.value_or(std::max(1.0, 4 * layers_per_stage * microbatches)));
   clipping_time_ = job.gradient_clipping ? collective_->scalar_all_reduce_time() : 0;

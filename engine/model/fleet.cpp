@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <optional>
 #include <tuple>
 
 #include "engine/base/error.hpp"
@@ -21,24 +23,37 @@ std::uint32_t identity_of(std::string_view name) {
 
 constexpr std::int64_t most_chips = 16777216;  // slots are 32-bit, identities too
 
+/// Nothing where `text` is no number.
+std::optional<double> number_in(std::string_view text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return {};
+  return number;
+}
+
 FleetGeneration read_generation(std::string_view part, const Values& values) {
   const auto colon = part.find(':');
-  if (colon == std::string_view::npos)
+  const bool has_colon = colon != std::string_view::npos;
+  const std::string_view name = trimmed(part.substr(0, colon));
+  const std::string_view count_text = has_colon ? trimmed(part.substr(colon + 1)) : name;
+  const std::optional<double> count = number_in(count_text);
+  const bool counts_chips =
+      count && *count >= 1 && *count <= most_chips && *count == std::floor(*count);
+  if (has_colon ? name.empty() : count.has_value())
+    throw InputError(fmt::format(
+        "'{}' names no generation (a generation's name, a colon and a whole number of chips are "
+        "due) write for example H100:{:.0f}",
+        part, counts_chips ? *count : 1024.0));
+  if (!has_colon)
     throw InputError(
         fmt::format("'{}' has no count (a generation and its chips are due) write for "
                     "example {}:1024",
                     part, part.empty() ? "H100" : part));
-  const std::string_view name = trimmed(part.substr(0, colon));
-  const std::string_view count_text = trimmed(part.substr(colon + 1));
-  double count = 0;
-  const auto [end, error] =
-      std::from_chars(count_text.data(), count_text.data() + count_text.size(), count);
-  if (error != std::errc{} || end != count_text.data() + count_text.size() || !(count >= 1) ||
-      count > most_chips || count != static_cast<double>(static_cast<std::int64_t>(count)))
+  if (!counts_chips)
     throw InputError(fmt::format(
         "'{}' chips of {} (a whole number from 1 to {} is due) write for example {}:1024",
         count_text, name, most_chips, name));
-  return {find_chip(name, values), static_cast<std::int64_t>(count), identity_of(name)};
+  return {find_chip(name, values), static_cast<std::int64_t>(*count), identity_of(name)};
 }
 
 /// Chips of one scale-up domain (the last of a generation may be smaller).

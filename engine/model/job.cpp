@@ -49,12 +49,14 @@ std::span<const Parameter> job_parameters() {
       {.key = "job.tokens_per_chip",
        .number = 34,
        .minimum_is_legal = false,
+       .shapes_arrays = true,
        .summary = "tokens a step for every chip in the job (the batch grows with the fleet); 1024 "
                   "where neither it, nor tokens_per_batch, nor compute_time is given",
        .source = "16.8 M tokens over 16,384 chips: Llama 3 405B (arXiv 2407.21783), Table 4"},
       {.key = "job.tokens_per_batch",
        .number = 35,
        .minimum_is_legal = false,
+       .shapes_arrays = true,
        .summary = "tokens a step in all (a fixed batch), in place of tokens_per_chip",
        .source = "no default"},
       {.key = "job.tensor",
@@ -78,11 +80,13 @@ std::span<const Parameter> job_parameters() {
       {.key = "job.virtual_stages",
        .number = 38,
        .type = ValueType::count,
-       .default_text = "4",
+       .default_text = "8",
        .minimum = 1,
        .summary = "interleaved virtual stages a pipeline stage; bubble = (pipeline - 1) / "
                   "(virtual_stages x microbatches)",
-       .source = "4-8 fits both rows of Llama 3 405B's Table 4 (derived)"},
+       .source = "Llama 3 405B: 126 layers + embedding and head in 16 stages leave at most 8 "
+                 "virtual stages of one layer; 8 takes its Table 4 from 430 to 398 TFLOP/s a chip "
+                 "where 400 was published, 4 to 381 (derived)"},
       {.key = "job.microbatch_sequences",
        .number = 39,
        .type = ValueType::count,
@@ -92,12 +96,12 @@ std::span<const Parameter> job_parameters() {
        .source = llama},
       {.key = "job.kernel_efficiency",
        .number = 40,
-       .default_text = "0.55",
+       .default_text = "0.49",
        .maximum = 1,
        .minimum_is_legal = false,
        .summary = "share of the peak that the kernels reach, before bubble, waiting, communication",
-       .source = "assumption, range 0.4-0.73: 0.73 is the best large BF16 matmul measured on H100; "
-                 "about 0.5-0.55 gives the MFU of Llama 3 405B's Table 4"},
+       .source = "calibrated on Llama 3 405B at 8,192 H100, 430 TFLOP/s a chip (arXiv 2407.21783, "
+                 "Table 4); range 0.4-0.73: 0.73 is the best large BF16 matmul measured on H100"},
       {.key = "job.overlap",
        .number = 41,
        .default_text = "0.8",
@@ -111,8 +115,9 @@ std::span<const Parameter> job_parameters() {
        .default_text = "equal",
        .words = {"equal", "proportional", "isolated"},
        .shapes_arrays = true,
-       .summary = "equal work for every replica, shares that equalize finish times, or isolated: one "
-                  "job per generation, each with its own batch and collective",
+       .summary =
+           "equal work for every replica, shares that equalize finish times, or isolated: one "
+           "job per generation, each with its own batch and collective",
        .source = "equal: what today's frameworks do"},
       {.key = "job.gradient_precision",
        .number = 43,
@@ -135,7 +140,10 @@ std::span<const Parameter> job_parameters() {
        .number = 45,
        .dimension = Dimension::time,
        .summary = "a step's compute on the first generation listed, before bubble and noise, in "
-                  "place of tokens; others scale by nominal speed; mfu is then absent",
+                  "place of tokens; others scale by nominal speed; mfu is then absent; with "
+                  "pipeline > 1 a replica has max(1, round(1024 x tensor x pipeline / "
+                  "sequence_length / microbatch_sequences)) microbatches (on average, where "
+                  "work_share is proportional)",
        .source = "no default"},
       {.key = "job.gradient_bytes",
        .number = 46,

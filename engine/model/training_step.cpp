@@ -43,7 +43,7 @@ void TrainingSteps::compute() {
   const Noise& noise = point_.scenario().noise;
   const std::uint64_t seed = point_.scenario().seed;
   const std::int64_t replicas = layout.replicas, tensor = layout.tensor;
-  const SynchronizationCost& sync = point_.synchronization();
+  const bool synchronizes = !chips_.excess.empty();
   const Stream jitter{seed, Purpose::step_jitter, trial_};
   std::vector<double> stage_time(static_cast<std::size_t>(layout.pipeline * replicas));
 
@@ -58,7 +58,7 @@ void TrainingSteps::compute() {
                           replicas};
       if (noise.step_jitter > 0)
         step_kernels().lognormal_factors(jitter, chips, step_, noise.step_jitter, factor.data());
-      if (t == 0 && sync.residual > 0)
+      if (t == 0 && synchronizes)
         step_kernels().second_normals(jitter, chips, step_, residual.data());
       double* own = stage_busy_.data() + row;
       const double* alone = chips_.compute.data() + row;
@@ -68,9 +68,15 @@ void TrainingSteps::compute() {
       }
     }
     const auto n = static_cast<double>(tensor);
-    for (std::int64_t r = 0; r < replicas; ++r)
-      time[r] = slowest[r] * (time[r] / n + sync.mean_excess +
-                              sync.residual * residual[static_cast<std::size_t>(r)]);
+    if (synchronizes) {
+      const double* excess = chips_.excess.data() + stage * replicas;
+      const double* deviation = chips_.residual.data() + stage * replicas;
+      for (std::int64_t r = 0; r < replicas; ++r)
+        time[r] = slowest[r] *
+                  (time[r] / n + excess[r] + deviation[r] * residual[static_cast<std::size_t>(r)]);
+    } else {
+      for (std::int64_t r = 0; r < replicas; ++r) time[r] = slowest[r] * (time[r] / n);
+    }
   });
 
   std::vector<double> imbalance(static_cast<std::size_t>(replicas), 1.0);

@@ -19,10 +19,10 @@ struct StepResult {
 /// The steps of one trial, one after another: compute, gradient all-reduce, clipping.
 ///
 /// A stage of tensor group j takes  slowest(j) (mean of its chips' step factors + expected excess
-/// of the slowest operation + residual); a replica takes its slowest stage times 1 + bubble. All
-/// its chips enter the all-reduce `window` before its end, the part of the last microbatch's
-/// backward pass that hides gradients; they finish when the collective and the compute of every
-/// replica are done.
+/// of the slowest operation over its slowest chip + residual); a replica takes its slowest stage
+/// times 1 + bubble. All its chips enter the all-reduce `window` before its end, the part of the
+/// last microbatch's backward pass that hides gradients; they finish when the collective and the
+/// compute of every replica are done.
 class TrainingSteps {
  public:
   TrainingSteps(const DesignPoint& point, std::uint32_t trial, int workers);

@@ -11,6 +11,9 @@ namespace lockstep {
 struct TrialChips {
   std::vector<double> compute;  ///< (groups, replicas) a step's compute of each chip alone [s]
   std::vector<double> slowest;  ///< (pipeline, replicas) the slowest chip of each tensor group [s]
+  /// (pipeline, replicas) what its group waits beyond it, as factors of it: the expected part and
+  /// the sd of a step's. Empty where SynchronizationCost is nothing.
+  std::vector<double> excess, residual;
   std::vector<double> link_factor;  ///< (links, groups, replicas), empty when no link is slow
 };
 

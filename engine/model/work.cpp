@@ -65,6 +65,32 @@ std::vector<double> proportional_microbatches(std::int64_t total, const std::vec
   return share;
 }
 
+/// Whole microbatches of a step. With compute_time, which sets what a step costs, their number only
+/// sizes the bubble and the last one's window: that of 1,024 tokens a chip, at least one a replica.
+std::int64_t whole_microbatches(const Job& job, const Layout& layout, double tokens) {
+  if (job.compute_time) {
+    const double each = std::floor(1024 * static_cast<double>(layout.tensor * layout.pipeline) /
+                                       job.sequence_length / job.microbatch_sequences +
+                                   0.5);
+    return static_cast<std::int64_t>(std::max(1.0, each)) * layout.replicas;
+  }
+  const double count =
+      std::floor(std::floor(tokens / job.sequence_length + 0.5) / job.microbatch_sequences);
+  if (count > 0x1p53)
+    throw InputError(
+        fmt::format("a batch of {:.6g} tokens is {:.6g} microbatches (2^53 is the limit) lower "
+                    "job.tokens_per_batch or tokens_per_chip",
+                    tokens, count));
+  const auto total = static_cast<std::int64_t>(count);
+  if (total < layout.replicas)
+    throw InputError(fmt::format(
+        "a batch of {:.6g} tokens is {} microbatches for {} replicas (with pipeline > 1 each "
+        "computes at least one of {:.0f} x {:.0f} tokens) raise job.tokens_per_batch or "
+        "tokens_per_chip, or shorten job.sequence_length",
+        tokens, total, layout.replicas, job.microbatch_sequences, job.sequence_length));
+  return total;
+}
+
 }  // namespace
 
 Work share_work(const Job& job, const Fleet& fleet, const Layout& layout) {
@@ -77,20 +103,7 @@ Work share_work(const Job& job, const Fleet& fleet, const Layout& layout) {
   // share[r]: work of a replica relative to the mean.
   std::vector<double> share(speed.size(), 1.0);
   if (layout.pipeline > 1) {
-    const double count =
-        std::floor(std::floor(work.tokens / job.sequence_length + 0.5) / job.microbatch_sequences);
-    if (count > 0x1p53)
-      throw InputError(
-          fmt::format("a batch of {:.6g} tokens is {:.6g} microbatches (2^53 is the limit) lower "
-                      "job.tokens_per_batch or tokens_per_chip",
-                      work.tokens, count));
-    const auto total = static_cast<std::int64_t>(count);
-    if (total < layout.replicas)
-      throw InputError(fmt::format(
-          "a batch of {:.6g} tokens is {} microbatches for {} replicas (with pipeline > 1 each "
-          "computes at least one of {:.0f} x {:.0f} tokens) {}shorten job.sequence_length",
-          work.tokens, total, layout.replicas, job.microbatch_sequences, job.sequence_length,
-          job.compute_time ? "" : "raise job.tokens_per_batch or tokens_per_chip, or "));
+    const std::int64_t total = whole_microbatches(job, layout, work.tokens);
     const double bubble =
         static_cast<double>(layout.pipeline - 1) / static_cast<double>(job.virtual_stages);
     work.microbatches = job.work_share == WorkShare::equal

@@ -21,7 +21,8 @@ struct Work {
 /// replicas. Proportional: shares that equalize the replicas' nominal finish times, bubble
 /// included; in whole microbatches where pipeline > 1 (the exact minimizer of the latest finish),
 /// real-valued otherwise.
-/// Throws InputError when the batch has fewer microbatches than the job has replicas.
+/// With job.compute_time the microbatches of a replica follow from 1,024 tokens a chip, at least
+/// one. Throws InputError when the batch has fewer microbatches than the job has replicas.
 Work share_work(const Job& job, const Fleet& fleet, const Layout& layout);
 
 }  // namespace lockstep

@@ -61,7 +61,7 @@ std::unique_ptr<Jobs> Plan::build(std::int64_t point) const {
                                 study.seed);
 }
 
-std::vector<std::int64_t> Plan::blocks_of(ShardChoice shard) const {
+std::vector<std::int64_t> Plan::blocks_of(Shard shard) const {
   std::vector<std::int64_t> costs;
   for (std::int64_t block = 0; block < schema.blocks(); ++block) {
     const std::int64_t first = block % schema.blocks_per_point() * schema.block_trials;

@@ -26,7 +26,7 @@ struct Plan {
   std::vector<std::int64_t> trial_costs;  ///< of each design point, see shards.hpp
 
   /// Blocks of one shard, ascending; all blocks for shard 0/1.
-  std::vector<std::int64_t> blocks_of(ShardChoice shard) const;
+  std::vector<std::int64_t> blocks_of(Shard shard) const;
 
   /// Builds a design point; with uncertain inputs at their means.
   std::unique_ptr<Jobs> build(std::int64_t point) const;

@@ -82,6 +82,12 @@ struct BlockResult {
   std::vector<std::vector<double>> values;
 };
 
+/// Which part of a study a task runs: shard `index`, from 0, of `count`.
+struct Shard {
+  std::int64_t index = 0;
+  std::int64_t count = 1;
+};
+
 /// Where finished blocks go. One thread calls it, in plan order (skipping blocks not asked for).
 class ResultSink {
  public:

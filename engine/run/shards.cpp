@@ -13,8 +13,8 @@
 
 namespace lockstep {
 
-ShardChoice parse_shard(std::string_view text) {
-  ShardChoice choice;
+Shard parse_shard(std::string_view text) {
+  Shard choice;
   const auto slash = text.find('/');
   const auto whole = [](std::string_view part, std::int64_t& value) {
     const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
@@ -42,7 +42,7 @@ std::int64_t trial_cost(const Jobs& point) {
   return static_cast<std::int64_t>(cost);
 }
 
-std::vector<std::int64_t> shard_blocks(std::span<const std::int64_t> cost, ShardChoice choice) {
+std::vector<std::int64_t> shard_blocks(std::span<const std::int64_t> cost, Shard choice) {
   std::vector<std::int64_t> order(cost.size());
   std::iota(order.begin(), order.end(), std::int64_t{0});
   const auto cost_of = [&](std::int64_t block) { return cost[static_cast<std::size_t>(block)]; };

@@ -6,17 +6,12 @@
 #include <vector>
 
 #include "engine/model/jobs.hpp"
+#include "engine/run/result.hpp"
 
 namespace lockstep {
 
-/// Which part of a study a task runs: shard `index` of `count`.
-struct ShardChoice {
-  std::int64_t index = 0;
-  std::int64_t count = 1;
-};
-
 /// Reads "I/N" with 0 <= I < N. Throws InputError.
-ShardChoice parse_shard(std::string_view text);
+Shard parse_shard(std::string_view text);
 
 /// Cost of one trial of a design point, in units of about 0.1 ns on one core: a pure function of
 /// ranks, steps and method, never timed, so that every machine computes the same split.
@@ -25,6 +20,6 @@ std::int64_t trial_cost(const Jobs& point);
 /// Blocks of shard `choice`, ascending. Longest first to the least loaded shard, ties to the lower
 /// block and the lower shard (Graham's LPT rule: no shard costs more than 4/3 of the best split).
 /// cost: (blocks). Cost O(blocks log shards).
-std::vector<std::int64_t> shard_blocks(std::span<const std::int64_t> cost, ShardChoice choice);
+std::vector<std::int64_t> shard_blocks(std::span<const std::int64_t> cost, Shard choice);
 
 }  // namespace lockstep

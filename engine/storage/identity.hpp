@@ -15,12 +15,6 @@ inline constexpr int schema_major = 1;
 inline constexpr int schema_minor = 0;
 std::string schema_version();
 
-/// Which part of a study one task computes, as the command line gave it.
-struct Shard {
-  std::int64_t index = 0;
-  std::int64_t count = 1;
-};
-
 /// What must be equal before results of two runs may stand in one file.
 struct Identity {
   std::string schema_version;

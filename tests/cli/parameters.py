@@ -55,7 +55,7 @@ def bad_values(row):
     if row.key == "fleet.chips":
         return [("H100", "no count"), ("H100:0", "whole number"), ("H100:-5", "whole number"),
                 ("H100:1.5", "whole number"), ("H1000:8", "did you mean H100?"),
-                ("H100:8, H100:8", "twice"), (":8", "generation"), ("nan", "no count")]
+                ("H100:8, H100:8", "twice"), (":8", "generation"), ("nan", "names no generation")]
     if row.key == "sampling.seed":
         return [("-1", "not a seed"), ("18446744073709551616", "not a seed"), ("1s", "not a seed"),
                 ("nan", "not a seed"), ("x", "not a seed")]

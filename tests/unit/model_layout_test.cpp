@@ -240,12 +240,26 @@ TEST(FleetFrom, ReadsCounts) {
 
 TEST(FleetFrom, RefusesWhatIsNoFleet) {
   const std::pair<const char*, const char*> cases[] = {
-      {"H100:0", "'0' chips of H100"},   {"H100:1.5", "'1.5' chips of H100"},
-      {"H100:-3", "'-3' chips of H100"}, {"H100:nan", "'nan' chips of H100"},
-      {"H100:1e9", "16777216"},          {"H100:16777216, H200:1", "adds up to 16777217"},
-      {"H100:8x", "'8x' chips of H100"}, {"H100", "'H100' has no count"},
-      {"H100:8,", "'' has no count"},    {"H100:8, H100:8", "H100 twice"},
-      {"H1O0:8", "did you mean H100?"},  {"Frontier:8", "[chip.Frontier]"},
+      {"H100:0", "'0' chips of H100"},
+      {"H100:1.5", "'1.5' chips of H100"},
+      {"H100:-3", "'-3' chips of H100"},
+      {"H100:nan", "'nan' chips of H100"},
+      {"H100:1e9", "16777216"},
+      {"H100:16777216, H200:1", "adds up to 16777217"},
+      {"H100:8x", "'8x' chips of H100"},
+      {"H100", "'H100' has no count"},
+      {":8",
+       "':8' names no generation (a generation's name, a colon and a whole number of chips are "
+       "due) write for example H100:8"},
+      {":x", "write for example H100:1024"},
+      {"nan", "'nan' names no generation"},
+      {"8", "'8' names no generation"},
+      {"1e6", "H100:1000000"},
+      {":", "names no generation"},
+      {"H100:8,", "'' has no count"},
+      {"H100:8, H100:8", "H100 twice"},
+      {"H1O0:8", "did you mean H100?"},
+      {"Frontier:8", "[chip.Frontier]"},
   };
   for (const auto& [chips, fragment] : cases) {
     SCOPED_TRACE(chips);

@@ -41,7 +41,7 @@ TEST(Pipeline, BubbleIsThePublishedFormula) {
     EXPECT_NEAR(result.compute_time[0], compute * (1 + bubble), 1e-12 * compute);
     // The bubble is waiting.
     EXPECT_NEAR(result.wait_fraction, bubble / (1 + bubble), 1e-9);
-    EXPECT_NEAR(result.mfu, 0.55 / (1 + bubble), 1e-9);
+    EXPECT_NEAR(result.mfu, test::default_efficiency() / (1 + bubble), 1e-9);
   }
 }
 
@@ -122,7 +122,8 @@ TEST(OverlapWindow, IsOfTheLastMicrobatchOnly) {
     // 2 (3/4) of the buffer of half the model.
     EXPECT_NEAR(point->noise_free_collective_time(), 1.5 * 405e9 * 4 / 2 / 1e11, 1e-9);
     // One microbatch on one chip, of which two thirds hide.
-    const double one = 1000 * point->scenario().job.flops_per_token() / 2 / (0.55 * 989.4e12);
+    const double one = 1000 * point->scenario().job.flops_per_token() / 2 /
+                       (test::default_efficiency() * 989.4e12);
     const double exposed = point->noise_free_collective_time() - one * 2 / 3;
     ASSERT_GT(exposed, 0);
     EXPECT_NEAR(result.communication_time[0], exposed, 1e-9) << microbatches;

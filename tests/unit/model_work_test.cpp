@@ -18,7 +18,6 @@ using test::scenario_values;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::Not;
 
 struct Shared {
   Fleet fleet;
@@ -115,7 +114,7 @@ TEST(ShareWork, EqualSharesGiveTheRemainderToTheFirst) {
   EXPECT_THAT(s.work.microbatches, ElementsAre(3, 3, 2, 2));
   EXPECT_EQ(s.work.tokens, 1000);
   // One chip computes its share of the layers for its replica's microbatches.
-  const double speed = 989.4e12 * 0.55;
+  const double speed = 989.4e12 * test::default_efficiency();
   for (std::int64_t g = 0; g < 2; ++g)
     for (std::int64_t r = 0; r < 4; ++r)
       EXPECT_NEAR(s.work.chip_time[static_cast<std::size_t>(s.layout.at(g, r))],
@@ -145,15 +144,37 @@ TEST(ShareWork, MoreMicrobatchesThanCanBeCountedAreRefused) {
   EXPECT_THROW(share("fleet.chips=H100:8\njob.pipeline=2\njob.tokens_per_batch=1e40"), InputError);
 }
 
-// There tokens may not be given, so that raising them is no advice.
-TEST(ShareWork, RefusalWithComputeTimeDoesNotAskForTokens) {
-  try {
-    share("fleet.chips=H100:8\njob.pipeline=2\njob.compute_time=1s");
-    ADD_FAILURE() << "accepted";
-  } catch (const InputError& error) {
-    EXPECT_THAT(error.what(),
-                AllOf(HasSubstr("job.sequence_length"), Not(HasSubstr("raise job.tokens"))));
+// There tokens may not be given, so that their number cannot be what makes a study impossible.
+TEST(ShareWork, ComputeTimeCountsMicrobatchesOfTheDefaultBatch) {
+  const auto of = [](std::string_view lines) {
+    return share(join("fleet.chips=H100:256\njob.compute_time=2s", lines)).work;
+  };
+  struct Case {
+    const char* lines;
+    double microbatches;
+  };
+  for (const auto& [lines, expected] :
+       {Case{"job.pipeline=2", 1},
+        {"job.pipeline=2\njob.sequence_length=1e9", 1},
+        {"job.tensor=8\njob.pipeline=4", 4},
+        {"job.tensor=8\njob.pipeline=16", 16},
+        {"job.pipeline=11", 1},
+        {"job.pipeline=12", 2},  // 1.375 and 1.5
+        {"job.tensor=8\njob.pipeline=4\njob.microbatch_sequences=2", 2}}) {
+    SCOPED_TRACE(lines);
+    for (const char* sharing : {"equal", "proportional"}) {
+      const Work work = of(join(lines, fmt::format("job.work_share={}", sharing)));
+      EXPECT_THAT(work.microbatches, testing::Each(expected));
+      EXPECT_THAT(work.chip_time, testing::Each(2.0));
+      EXPECT_EQ(work.flops, 0);
+    }
   }
+  EXPECT_THAT(of("job.tensor=8").microbatches, testing::Each(1.0));
+  // Shares that equalize finish times move microbatches, none is added.
+  const Shared mixed = share(
+      "fleet.chips=H100:128, GB200:128\njob.compute_time=2s\njob.tensor=8\njob.pipeline=4\n"
+      "job.work_share=proportional");
+  EXPECT_THAT(mixed.work.microbatches, ElementsAre(2, 2, 2, 2, 6, 6, 6, 6));
 }
 
 TEST(ShareWork, CountsTokensAndFlops) {
@@ -186,8 +207,8 @@ TEST(ShareWork, ChipTimesAddUpToTheFlops) {
     double flops = 0;
     for (std::int64_t i = 0; i < s.layout.chips(); ++i) {
       const auto chip = static_cast<std::size_t>(i);
-      flops +=
-          s.work.chip_time[chip] * 0.55 * s.fleet.generations[s.layout.generation[chip]].chip.peak;
+      flops += s.work.chip_time[chip] * test::default_efficiency() *
+               s.fleet.generations[s.layout.generation[chip]].chip.peak;
     }
     EXPECT_NEAR(flops, s.work.flops, 1e-12 * s.work.flops);
   }
@@ -207,7 +228,7 @@ TEST(ShareWork, ComputeTimeIsOfTheFirstGeneration) {
 TEST(ShareWork, RealSharesEqualizeFinishTimesWithoutPipeline) {
   const Shared s = share("fleet.chips=H100:3, GB200:2\njob.work_share=proportional");
   for (double time : s.work.chip_time) EXPECT_NEAR(time, s.work.chip_time[0], 1e-15);
-  const double tokens_time = s.work.flops / (0.55 * s.fleet.peak());
+  const double tokens_time = s.work.flops / (test::default_efficiency() * s.fleet.peak());
   EXPECT_NEAR(s.work.chip_time[0], tokens_time, 1e-12 * tokens_time);
 }
 
@@ -227,6 +248,22 @@ TEST(JobFrom, RefusesContradictions) {
   EXPECT_THAT(message("job.compute_time=1s\njob.tokens_per_batch=1024"),
               HasSubstr("job.compute_time"));
   EXPECT_EQ(message("job.compute_time=1s"), "accepted");
+}
+
+// The number of microbatches depends on them: one drawn per trial could become impossible mid-run.
+TEST(JobFrom, TokensMayNotBeUncertain) {
+  for (const char* key : {"job.tokens_per_chip", "job.tokens_per_batch"}) {
+    SCOPED_TRACE(key);
+    try {
+      scenario_values(fmt::format("{}=uniform(low=1000, high=2000)", key));
+      ADD_FAILURE() << "accepted";
+    } catch (const InputError& error) {
+      EXPECT_THAT(error.what(),
+                  AllOf(HasSubstr("'uniform(low=1000, high=2000)'"),
+                        HasSubstr("cannot be uncertain"), HasSubstr("write one value")));
+    }
+    EXPECT_NO_THROW(scenario_values(fmt::format("{}=1500", key)));
+  }
 }
 
 TEST(JobFrom, DividesTheGradientsOverTheModelParallelGroup) {

@@ -61,6 +61,11 @@ inline TrialResult run_one(std::string_view lines, std::uint64_t seed = 1,
   return run_trial(*make_point(lines, seed), trial, 1);
 }
 
+/// Share of the peak that the kernels reach where a study does not say.
+inline double default_efficiency() {
+  return scenario_values("").real("job.kernel_efficiency");
+}
+
 /// Everything random off.
 inline constexpr std::string_view quiet = R"(
   fleet.chip_spread=0

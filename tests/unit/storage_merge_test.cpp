@@ -144,7 +144,7 @@ TEST_F(StorageMerge, AFlippedBitAnywhereIsFoundOrHarmless) {
   const std::string good = bytes(path("good.h5"));
   const std::string whole = bytes(shards[0]);
   std::int64_t found = 0, harmless = 0;
-  for (std::size_t at = 0; at < whole.size(); at += 13) {
+  for (std::size_t at = 0; at < whole.size(); at += 37) {
     std::string damaged = whole;
     damaged[at] = static_cast<char>(damaged[at] ^ (1 << at % 8));
     set_bytes(shards[0], damaged);
@@ -158,7 +158,7 @@ TEST_F(StorageMerge, AFlippedBitAnywhereIsFoundOrHarmless) {
     }
     fs::remove(path("out.h5"));
   }
-  EXPECT_GT(found, 500);
+  EXPECT_GT(found, 200);
   RecordProperty("found", std::to_string(found));
   RecordProperty("harmless", std::to_string(harmless));
 }
