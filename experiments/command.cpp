@@ -13,8 +13,8 @@ namespace lockstep {
 namespace po = boost::program_options;
 
 std::span<const Command* const> commands() {
-  static const std::array<const Command*, 5> rows{&run_command, &describe_command, &summary_command,
-                                                  &merge_command, &list_command};
+  static const std::array rows{&run_command,   &describe_command, &summary_command,
+                               &merge_command, &list_command,     &all_reduce_command};
   return rows;
 }
 

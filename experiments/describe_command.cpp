@@ -63,10 +63,35 @@ void print_points(const Plan& plan) {
   fmt::print("{}\n", format_table(rows));
 }
 
+/// What a measured fleet holds, generation by generation.
+void note_inventory(const Fleet& fleet, std::vector<std::string>& notes) {
+  for (std::size_t g = 0; g < fleet.generations.size(); ++g) {
+    std::int64_t nodes = 0;
+    double slowest = HUGE_VAL, fastest = 0;
+    for (const FleetNode& node : fleet.nodes) {
+      if (node.generation != g) continue;
+      ++nodes;
+      slowest = std::min(slowest, node.speed);
+      fastest = std::max(fastest, node.speed);
+    }
+    if (nodes > 0)
+      notes.push_back(fmt::format(
+          "The inventory holds {} chips of {} on {} lines, relative speeds {:.4g} to {:.4g}.",
+          fleet.generations[g].chips, fleet.generations[g].chip.name, nodes, slowest, fastest));
+  }
+}
+
 /// What a reader should know of a design point before running.
 std::vector<std::string> notes_on(const DesignPoint& point) {
   std::vector<std::string> notes;
   const Scenario& scenario = point.scenario();
+  note_inventory(scenario.fleet, notes);
+  if (scenario.steps % scenario.job.sync_every != 0)
+    notes.push_back(
+        fmt::format("Warning: {} recorded steps are no multiple of job.sync_every {}, so that they "
+                    "hold more or "
+                    "less than their share of synchronizations; change sampling.steps.",
+                    scenario.steps, scenario.job.sync_every));
   const double spread = scenario.fleet.chip_spread;
   if (spread > 0) {
     // The largest of n standard normals is about sqrt(2 ln n): Gumbel (1958), section 4.2.
@@ -85,11 +110,11 @@ std::vector<std::string> notes_on(const DesignPoint& point) {
           "{:.4g} GB; raise job.tensor or job.pipeline.",
           need / 1e9, generation.chip.name, generation.chip.hbm / 1e9));
   const Noise& noise = scenario.noise;
-  if (noise.straggler_fraction == 0 && noise.slow_link_fraction == 0)
+  if (noise.only_independent())
     notes.push_back(
         "Warning: only independent noise is on; it averages out over many chips, so that "
-        "distributions come out narrow. Consider noise.straggler_fraction and "
-        "noise.slow_link_fraction.");
+        "distributions come out narrow. Consider noise.straggler_fraction, "
+        "noise.slow_link_fraction and noise.tenancy.");
   return notes;
 }
 

@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <set>
+
 #include "engine/base/error.hpp"
 #include "engine/storage/merge.hpp"
 #include "experiments/command.hpp"
@@ -20,13 +23,22 @@ int run(const std::vector<std::string>& arguments) {
   if (!map.count("output"))
     throw InputError("no output given (merge writes a new file) add -o FILE.h5");
   std::vector<std::filesystem::path> shards;
-  for (const std::string& name : map["shards"].as<std::vector<std::string>>())
+  std::set<std::filesystem::path> given;
+  for (const std::string& name : map["shards"].as<std::vector<std::string>>()) {
+    std::error_code ignored;
+    if (!given.insert(std::filesystem::weakly_canonical(name, ignored)).second)
+      throw InputError(
+          fmt::format("{} is given twice (each shard counts once) leave one out", name));
     shards.emplace_back(name);
+  }
   const std::string output = map["output"].as<std::string>();
   const MergeReport report = merge_shards(shards, output, map["allow-missing"].as<bool>());
   fmt::print("{}: {} of {} blocks from {} shard{}.\n", output,
              report.blocks - report.blocks_missing, report.blocks, report.shards,
              report.shards == 1 ? "" : "s");
+  if (report.blocks_missing > 0)
+    fmt::print("{} block{} missing: NaN in the file, which lists them in missing_block.\n",
+               report.blocks_missing, report.blocks_missing == 1 ? " is" : "s are");
   return done;
 }
 

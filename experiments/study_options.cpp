@@ -33,8 +33,7 @@ po::options_description study_options() {
   return options;
 }
 
-Plan load_plan(const po::variables_map& options) {
-  simd_level();  // an unusable LOCKSTEP_SIMD is no fault of the study
+std::vector<StudyEntry> read_overrides(const po::variables_map& options) {
   std::vector<StudyEntry> overrides;
   if (options.count("set"))
     for (const std::string& text : options["set"].as<std::vector<std::string>>()) {
@@ -51,6 +50,12 @@ Plan load_plan(const po::variables_map& options) {
     if (options.count(name))
       overrides.push_back({fmt::format("sampling.{}", name), options[name].as<std::string>(),
                            fmt::format("--{}", name)});
+  return overrides;
+}
+
+Plan load_plan(const po::variables_map& options) {
+  simd_level();  // an unusable LOCKSTEP_SIMD is no fault of the study
+  const std::vector<StudyEntry> overrides = read_overrides(options);
   const StudyText file = read_study(options["study"].as<std::vector<std::string>>().front());
   return make_plan(resolve_study(file, overrides, all_parameters()), all_parameters(),
                    topology_kinds());

@@ -15,6 +15,10 @@ std::span<const Parameter> all_parameters();
 /// The options that change a study: --set, --trials, --seed.
 boost::program_options::options_description study_options();
 
+/// What --set, --trials and --seed say, in that order. Throws InputError on a --set without key or
+/// equals sign.
+std::vector<StudyEntry> read_overrides(const boost::program_options::variables_map& options);
+
 /// Reads, resolves and plans the study named by `options`. Throws InputError with all problems.
 Plan load_plan(const boost::program_options::variables_map& options);
 

@@ -1,57 +1,138 @@
 #!/usr/bin/env bash
 # Runs a study as shards in local processes and merges them: the same file as one process writes.
 #
-#   slurm/local.sh STUDY.ini [--tasks N] [-o FILE.h5] [options of lockstep run]
+#   slurm/local.sh STUDY.ini [--tasks N] [-o FILE.h5] [--set KEY=VALUE] [--trials N] [--seed S]
+#                  [--threads T]
 #
-# Interrupted, it goes on where it was when called again. LOCKSTEP names the program (default: the
-# one on the PATH, or build/lockstep beside this folder).
+#   --tasks N     processes, one shard each (default: 4)
+#   --threads T   threads of each process (default: the processors shared among the tasks)
+#   -o FILE.h5    file to write (default: STUDY.h5 in this folder)
+#   --set, --trials, --seed   as lockstep run has them
+#
+# Stopped (Ctrl-C, TERM, USR1) or killed, it goes on where it was when the same command is given
+# again. Until the end the shards stand beside FILE.h5. LOCKSTEP names the program (default: the one
+# on the PATH, or build/lockstep beside this folder).
+#
+# Exit codes: 0 done, 75 stopped, 2 bad input, 1 anything else.
 set -euo pipefail
 
-usage() { sed -n '2,8s/^# \{0,1\}//p' "$0"; }
-fail() { echo "local.sh: $*" >&2; exit 2; }
+usage() { sed -n '2,/^set /s/^# \{0,1\}//p' "$0"; }
+say() { echo "local.sh: $*" >&2; }
+fail() {
+  say "$*"
+  exit 2
+}
 
-study="" tasks=4 output="" options=()
+study="" tasks=4 output="" threads="" options=()
 while [ $# -gt 0 ]; do
   case $1 in
+    --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;; # --tasks=4 is --tasks 4
+  esac
+  case $1 in
     -h | --help) usage; exit 0 ;;
-    --tasks) tasks=${2:?--tasks needs a number}; shift 2 ;;
-    -o | --output) output=${2:?-o needs a file}; shift 2 ;;
-    *) if [ -z "$study" ]; then study=$1; else options+=("$1"); fi; shift ;;
+    --tasks | -o | --output | --threads | --set | --trials | --seed)
+      [ $# -ge 2 ] || fail "$1 has no value (one is due) see --help"
+      case $1 in
+        --tasks) tasks=$2 ;;
+        -o | --output) output=$2 ;;
+        --threads) threads=$2 ;;
+        *) options+=("$1" "$2") ;;
+      esac
+      shift 2 ;;
+    --resume | -q | --quiet) shift ;; # both go without saying
+    -*) fail "no option $1 (it is not among those of local.sh) see --help" ;;
+    *)
+      [ -z "$study" ] || fail "too many arguments ($study and $1) give one study"
+      study=$1
+      shift ;;
   esac
 done
 [ -n "$study" ] || fail "no study given (usage: slurm/local.sh STUDY.ini [--tasks N]) see --help"
-case $tasks in '' | *[!0-9]* | 0) fail "--tasks $tasks (a number from 1 on is due)" ;; esac
+[[ $tasks =~ ^[1-9][0-9]{0,3}$ ]] || fail "--tasks $tasks (a whole number from 1 to 9999 is due)" \
+  "leave it out for 4"
 [ -n "$output" ] || output=$(basename "${study%.*}").h5
-[ ! -e "$output" ] || fail "$output exists (it would be overwritten) move it or choose another -o"
+base=${output%.h5}
 
 here=$(cd "$(dirname "$0")/.." && pwd)
 program=${LOCKSTEP:-$(command -v lockstep || echo "$here/build/lockstep")}
-[ -x "$program" ] || fail "no program at $program (build it first, or set LOCKSTEP)"
-threads=$(($(nproc) / tasks))
-[ "$threads" -ge 1 ] || threads=1
+[ -x "$(command -v "$program" || true)" ] || fail "no program at $program (LOCKSTEP, the PATH and" \
+  "build/ were tried) build it, or set LOCKSTEP"
+if [ -z "$threads" ]; then
+  threads=$(($(nproc) / tasks))
+  [ "$threads" -ge 1 ] || threads=1
+fi
 
 # Said here once, not by every shard.
 "$program" describe "$study" ${options[@]+"${options[@]}"} > /dev/null
 
-shards=() pids=()
-stop() { kill -TERM "${pids[@]}" 2> /dev/null || true; }
-trap stop INT TERM
+shards=()
+for ((i = 0; i < tasks; i++)); do shards+=("$base.$i-of-$tasks.h5"); done
+# The shards of a call that was stopped with another number of tasks would be of no use.
+for leftover in "$base".*-of-*.h5 "$base".*-of-*.h5.part; do
+  count=${leftover##*-of-} count=${count%%.*}
+  if [ -e "$leftover" ] && [[ $count =~ ^[0-9]+$ ]] && [ "$count" != "$tasks" ]; then
+    fail "$leftover exists (of a call with --tasks $count) go on with --tasks $count, or remove it"
+  fi
+done
+if [ -e "$output" ]; then
+  # Accepts the complete file of this very study, and refuses any other by name.
+  "$program" run "$study" ${options[@]+"${options[@]}"} --resume --quiet -o "$output"
+  rm -f "${shards[@]}"
+  say "$output is complete: nothing to do"
+  exit 0
+fi
+
+messages=$(mktemp -d)
+pids=() stopped=""
+trap 'rm -rf "$messages"' EXIT
+# TERM to every shard; they save and end. A second Ctrl-C does not wait for that.
+stop() {
+  local signal=TERM
+  [ "$stopped$1" != INTINT ] || signal=KILL
+  stopped=$1
+  kill -"$signal" ${pids[@]+"${pids[@]}"} 2> /dev/null || true
+}
+for signal in INT TERM USR1 HUP; do
+  # shellcheck disable=SC2064 # the name is meant now
+  trap "stop $signal" "$signal"
+done
 for ((i = 0; i < tasks; i++)); do
-  shard="${output%.h5}.$i-of-$tasks.h5"
-  shards+=("$shard")
-  "$program" run "$study" --shard "$i/$tasks" --resume --quiet --threads "$threads" -o "$shard" \
-    ${options[@]+"${options[@]}"} &
+  [ -z "$stopped" ] || break
+  "$program" run "$study" ${options[@]+"${options[@]}"} --shard "$i/$tasks" --resume --quiet \
+    --threads "$threads" -o "${shards[i]}" 2> "$messages/$i" &
   pids+=($!)
 done
-status=0
-for pid in "${pids[@]}"; do
+
+# A signal ends a wait before the process ends: then it is waited for again.
+finish() {
   code=0
-  wait "$pid" || code=$?
-  [ "$code" -le "$status" ] || status=$code
+  wait "$1" || code=$?
+  while [ "$code" -gt 128 ] && kill -0 "$1" 2> /dev/null; do
+    code=0
+    wait "$1" || code=$?
+  done
+}
+complete=0 status=0
+for i in "${!pids[@]}"; do
+  finish "${pids[i]}"
+  case $code in
+    0) complete=$((complete + 1)) ;;
+    75) [ "$status" != 0 ] || status=75 ;;
+    *)
+      [ "$code" = 2 ] || code=1
+      # One message: what one shard meets the others mostly meet too.
+      if [ "$status" = 0 ] || [ "$status" = 75 ]; then
+        grep -v '^$' "$messages/$i" >&2 || say "shard $i was killed"
+        status=$code
+      fi ;;
+  esac
 done
+if [ "$status" = 0 ] && [ "$complete" -lt "$tasks" ]; then status=75; fi
 if [ "$status" != 0 ]; then
-  echo "local.sh: a shard ended with exit code $status; call again to go on" >&2
+  say "$complete of $tasks shards are complete, and what was saved of the others stays; the same" \
+    "command goes on"
   exit "$status"
 fi
 "$program" merge "${shards[@]}" -o "$output"
 rm -f "${shards[@]}"
+"$program" summary "$output"

@@ -14,6 +14,11 @@ struct NcclProtocol {
   double tree_network, ring_network;    ///< per hop over the network
   double ring_bandwidth_factor;
   double tree_bandwidth_factor() const { return 0.92 * ring_bandwidth_factor; }
+  /// Factor on a ring's latencies: rings of several nodes under Simple pay 1.4 once each message
+  /// holds 64 B.
+  double ring_plateau(bool several_nodes, double message_bytes) const {
+    return name == "Simple" && several_nodes && message_bytes >= 64 ? 1.4 : 1.0;
+  }
 };
 
 inline constexpr std::array<NcclProtocol, 3> nccl_protocols{{
@@ -21,9 +26,5 @@ inline constexpr std::array<NcclProtocol, 3> nccl_protocols{{
     {"LL128", 14.0e-6, 14.0e-6, 1.25e-6, 1.9e-6, 8.5e-6, 4.0e-6, 0.92},
     {"Simple", 8.4e-6, 8.4e-6, 4.0e-6, 3.4e-6, 14.0e-6, 14.0e-6, 1.0},
 }};
-
-/// Rings of several nodes under Simple pay 1.4 of the latency once each message holds 64 B.
-inline constexpr double nccl_ring_plateau_factor = 1.4;
-inline constexpr double nccl_ring_plateau_bytes = 64;
 
 }  // namespace lockstep

@@ -10,16 +10,7 @@ TorusShape shape_of(const Values& values, std::int64_t replicas, std::int64_t mo
 }
 
 std::span<const Parameter> parameters() {
-  static const std::vector<Parameter> rows{
-      {.key = "topology.shape",
-       .number = 82,
-       .type = ValueType::text,
-       .default_text = "auto",
-       .shapes_arrays = true,
-       .summary = "sides of the torus in chips, e.g. 16x16x16; auto: the torus of 4x4x4 cubes, no "
-                  "side above twice another, that leaves the fewest chips idle",
-       .source = "cubes of 4x4x4: TPU v4 (arXiv 2304.01433)"},
-  };
+  static const std::vector<Parameter> rows{torus_shape_parameter()};
   return rows;
 }
 
@@ -36,8 +27,9 @@ const TopologyKind ocs_torus_topology{
         },
     .make = [](const CollectiveRequest& request) -> std::unique_ptr<Collective> {
       const Layout& layout = request.layout;
+      constexpr std::int64_t largest_published = 8960;  // TPU v5p pod (Google Cloud documentation)
       return std::make_unique<TorusAllReduce>(
-          request, shape_of(request.values, layout.replicas, layout.groups()));
+          request, shape_of(request.values, layout.replicas, layout.groups()), largest_published);
     },
 };
 

@@ -4,8 +4,9 @@
 
 #include <algorithm>
 
+#include "topologies/kind.hpp"
 #include "topologies/nccl_constants.hpp"
-#include "topologies/ring_kernels.hpp"
+#include "topologies/ring_rows.hpp"
 #include "topologies/switched_fabric.hpp"
 
 namespace lockstep {
@@ -130,12 +131,10 @@ class Ring final : public Collective {
       const bool uniform = request.fabric.uniform();
       if (!uniform && request.fabric.protocol != "auto" && request.fabric.protocol != protocol.name)
         continue;
-      PortUse use{protocol.ring_scale_up, protocol.ring_network, protocol.ring_bandwidth_factor,
-                  static_cast<double>(channels_), channels_per_nic(request, channels_)};
-      if (protocol.name == "Simple" && several_nodes && message_bytes_ >= nccl_ring_plateau_bytes) {
-        use.scale_up_latency *= nccl_ring_plateau_factor;
-        use.network_latency *= nccl_ring_plateau_factor;
-      }
+      const double plateau = protocol.ring_plateau(several_nodes, message_bytes_);
+      const PortUse use{protocol.ring_scale_up * plateau, protocol.ring_network * plateau,
+                        protocol.ring_bandwidth_factor, static_cast<double>(channels_),
+                        channels_per_nic(request, channels_)};
       const std::vector<Hop> hops = route(request, use, flows);
       const double base = uniform || ranks_ == 1 ? 0.0 : protocol.ring_base;
       const double estimate = base + noise_free_estimate(hops);
@@ -181,16 +180,9 @@ class RingTrial final : public CollectiveTrial {
  public:
   RingTrial(const Ring& ring, std::span<const double> link_factor)
       : ring_(ring), hops_(ring.hops(link_factor)) {
-    for (std::int64_t r = 0; r < ring.groups_ * ring.channels_; ++r) {
-      const auto begin = static_cast<std::size_t>(r * ring.ranks_);
-      const auto count = static_cast<std::size_t>(ring.ranks_);
-      const auto same = [&](const std::vector<double>& v) {
-        return std::all_of(v.begin() + static_cast<std::ptrdiff_t>(begin),
-                           v.begin() + static_cast<std::ptrdiff_t>(begin + count),
-                           [&](double x) { return x == v[begin]; });
-      };
-      uniform_.push_back(same(hops_.latency) && same(hops_.gap));
-    }
+    for (std::int64_t r = 0; r < ring.groups_ * ring.channels_; ++r)
+      rings_.emplace_back(hops_.latency.data() + r * ring.ranks_,
+                          hops_.gap.data() + r * ring.ranks_, ring.ranks_);
   }
 
   void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
@@ -205,7 +197,8 @@ class RingTrial final : public CollectiveTrial {
         for (std::size_t i = 0; i < state.size(); ++i)
           state[i] =
               from[ring_.rank(group, channel, static_cast<std::int64_t>(i))] + ring_.base_latency_;
-        run_channel(noise, spikes, group, channel, state);
+        rings_[static_cast<std::size_t>(group * ring_.channels_ + channel)].run(
+            noise, spikes, group, channel * ring_.rows() * ring_.ranks_, ring_.rows(), state);
         for (std::size_t i = 0; i < state.size(); ++i) {
           double& done = to[ring_.rank(group, channel, static_cast<std::int64_t>(i))];
           done = std::max(done, state[i]);
@@ -215,34 +208,9 @@ class RingTrial final : public CollectiveTrial {
   }
 
  private:
-  void run_channel(const MessageNoise& noise, SpikeSequence& spikes, std::int64_t group,
-                   std::int64_t channel, std::vector<double>& state) const {
-    const std::int64_t last_row = (channel + 1) * ring_.rows();
-    std::int64_t row = channel * ring_.rows();
-    while (row < last_row) {
-      std::int64_t stop = last_row;  // rows up to and including the next that has noise
-      if (noise.hop_jitter)
-        stop = row + 1;
-      else if (!spikes.done())
-        stop = std::min(stop, spikes.message() / ring_.ranks_ + 1);
-      advance(group, channel, state.data(), stop - row);
-      row = stop;
-      add_row_noise(noise, spikes, group, (row - 1) * ring_.ranks_, state);
-    }
-  }
-
-  void advance(std::int64_t group, std::int64_t channel, double* state, std::int64_t rows) const {
-    const auto at = static_cast<std::size_t>(ring_.index(group, channel, 0));
-    if (uniform_[static_cast<std::size_t>(group * ring_.channels_ + channel)])
-      ring_kernels().advance_uniform(state, hops_.latency[at], hops_.gap[at], ring_.ranks_, rows);
-    else
-      ring_kernels().advance(state, hops_.latency.data() + at, hops_.gap.data() + at, ring_.ranks_,
-                             rows);
-  }
-
   const Ring& ring_;
   RingHops hops_;
-  std::vector<std::uint8_t> uniform_;  // (groups, channels)
+  std::vector<RingRows> rings_;  // (groups, channels)
 };
 
 std::unique_ptr<CollectiveTrial> Ring::begin_trial(std::span<const double> link_factor) const {
@@ -261,10 +229,8 @@ const TopologyKind ring_topology{
     .summary = "flat ring over all ranks of a data-parallel group, on a switched fabric",
     .source = "Patarasu and Yuan (2009); NCCL 2.30 latencies",
     .parameters = ring_parameters(),
-    .usable_replicas = [](const Values&, std::int64_t replicas, std::int64_t) { return replicas; },
-    .make = [](const CollectiveRequest& request) -> std::unique_ptr<Collective> {
-      return std::make_unique<Ring>(request);
-    },
+    .usable_replicas = any_replicas,
+    .make = make_collective<Ring>,
 };
 
 }  // namespace lockstep

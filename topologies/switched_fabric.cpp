@@ -32,17 +32,6 @@ class UplinkLoad {
   std::vector<std::int64_t> up_, down_;
 };
 
-/// The fewest ranks that a group has in a domain.
-std::int64_t smallest_cluster(const Layout& layout) {
-  std::int64_t smallest = layout.replicas;
-  for (std::int64_t group = 0; group < layout.groups(); ++group) {
-    const DomainClusters clusters = domain_clusters(layout, group);
-    for (std::int32_t c = 0; c < clusters.count(); ++c)
-      smallest = std::min<std::int64_t>(smallest, clusters.size(c));
-  }
-  return smallest;
-}
-
 }  // namespace
 
 std::vector<Hop> route(const CollectiveRequest& request, const PortUse& use,
@@ -124,6 +113,16 @@ DomainClusters domain_clusters(const Layout& layout, std::int64_t group) {
   return clusters;
 }
 
+std::int64_t smallest_cluster(const Layout& layout) {
+  std::int64_t smallest = layout.replicas;
+  for (std::int64_t group = 0; group < layout.groups(); ++group) {
+    const DomainClusters clusters = domain_clusters(layout, group);
+    for (std::int32_t c = 0; c < clusters.count(); ++c)
+      smallest = std::min<std::int64_t>(smallest, clusters.size(c));
+  }
+  return smallest;
+}
+
 std::int64_t resolve_channels(const CollectiveRequest& request) {
   if (const auto given = request.values.optional_count("topology.channels")) return *given;
   if (request.fabric.uniform()) return 1;
@@ -171,6 +170,23 @@ const Parameter& channels_parameter() {
           "rotated rings or double trees, each with bytes / channels; auto: one a NIC of "
           "the node, at most a group's ranks in a scale-up domain",
       .source = "NCCL builds one channel a NIC at least (NCCL 2.30, src/graph)"};
+  return row;
+}
+
+const Parameter& chunks_parameter() {
+  static const Parameter row{
+      .key = "topology.chunks",
+      .number = 83,
+      .type = ValueType::count,
+      .default_text = "auto",
+      .minimum = 1,
+      .maximum = 65536,
+      .words = {"auto"},
+      .shapes_arrays = true,
+      .summary =
+          "pipelined chunks of the buffer (tree: of each tree's half); auto: the power of "
+          "two up to 256 of least noise-free time",
+      .source = "derived from the closed forms (Sanders, Speck, Traeff, 2009)"};
   return row;
 }
 

@@ -55,6 +55,9 @@ struct DomainClusters {
 };
 DomainClusters domain_clusters(const Layout& layout, std::int64_t group);
 
+/// The fewest ranks that a group of the job has in a domain.
+std::int64_t smallest_cluster(const Layout& layout);
+
 /// topology.channels, or one a NIC of the node and at most the ranks of a group in a domain (the
 /// least over groups and domains); 1 on a uniform fabric, where channels share the port evenly.
 std::int64_t resolve_channels(const CollectiveRequest& request);
@@ -70,5 +73,10 @@ double scalar_tree_time(const CollectiveRequest& request);
 
 /// The parameter that ring and tree share.
 const Parameter& channels_parameter();
+
+/// The parameter that tree and switch_reduce share, and the most that its "auto" takes: finer
+/// pipelining gains less than 4 % on the catalogue's fabrics at any size.
+const Parameter& chunks_parameter();
+inline constexpr std::int64_t most_auto_chunks = 256;
 
 }  // namespace lockstep

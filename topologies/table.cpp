@@ -3,15 +3,19 @@
 #include <algorithm>
 #include <array>
 
+#include "topologies/hierarchical_ring.hpp"
 #include "topologies/ocs_torus.hpp"
 #include "topologies/ring.hpp"
+#include "topologies/switch_reduce.hpp"
+#include "topologies/torus.hpp"
 #include "topologies/tree.hpp"
 
 namespace lockstep {
 
 std::span<const TopologyKind* const> topology_kinds() {
-  static const std::array<const TopologyKind*, 3> kinds{&ring_topology, &tree_topology,
-                                                        &ocs_torus_topology};
+  static const std::array kinds{&ring_topology,  &hierarchical_ring_topology,
+                                &tree_topology,  &switch_reduce_topology,
+                                &torus_topology, &ocs_torus_topology};
   return kinds;
 }
 

@@ -6,8 +6,10 @@
 
 namespace lockstep {
 
-TorusAllReduce::TorusAllReduce(const CollectiveRequest& request, const TorusShape& shape)
+TorusAllReduce::TorusAllReduce(const CollectiveRequest& request, const TorusShape& shape,
+                               std::int64_t largest_published)
     : shape_(shape),
+      largest_published_(largest_published),
       sides_(shape.groups()),
       stride_{sides_[1] * sides_[2], sides_[2], 1},
       ranks_(request.layout.replicas),
@@ -117,8 +119,7 @@ std::string TorusAllReduce::choice() const {
 }
 
 bool TorusAllReduce::extrapolated() const {
-  constexpr std::int64_t largest_published = 8960;  // TPU v5p pod (Google Cloud documentation)
-  return shape_.volume() > largest_published;
+  return shape_.volume() > largest_published_;
 }
 
 MessageGraph TorusAllReduce::graph(std::int64_t group, std::span<const double> link_factor) const {
@@ -164,6 +165,20 @@ MessageGraph TorusAllReduce::graph(std::int64_t group, std::span<const double> l
     }
   }
   return graph;
+}
+
+const Parameter& torus_shape_parameter() {
+  static const Parameter row{
+      .key = "topology.shape",
+      .number = 82,
+      .type = ValueType::text,
+      .default_text = "auto",
+      .shapes_arrays = true,
+      .summary =
+          "sides of the torus in chips, e.g. 16x16x16; auto: the torus, of 4x4x4 cubes where "
+          "it is optical, no side above twice another, that leaves the fewest chips idle",
+      .source = "cubes of 4x4x4: TPU v4 (arXiv 2304.01433)"};
+  return row;
 }
 
 }  // namespace lockstep

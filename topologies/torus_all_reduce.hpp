@@ -24,7 +24,9 @@ namespace lockstep {
 /// row numbered in the order phase, order, direction, step; message number = row n + rank.
 class TorusAllReduce final : public Collective {
  public:
-  TorusAllReduce(const CollectiveRequest& request, const TorusShape& shape);
+  /// `largest_published`: chips of the largest machine of the kind that was published.
+  TorusAllReduce(const CollectiveRequest& request, const TorusShape& shape,
+                 std::int64_t largest_published);
 
   int links_per_chip() const override { return 3; }
   std::int64_t groups_per_call() const override { return 1; }
@@ -62,6 +64,7 @@ class TorusAllReduce final : public Collective {
   void plan_phases(double bytes);
 
   TorusShape shape_;
+  std::int64_t largest_published_;
   std::array<std::int64_t, 3> sides_;   ///< of a group's sub-torus
   std::array<std::int64_t, 3> stride_;  ///< of each dimension in a group's ranks
   std::int64_t ranks_, groups_, rows_ = 0;
@@ -71,5 +74,8 @@ class TorusAllReduce final : public Collective {
   std::size_t parts_ = 0;
   std::vector<Phase> phases_;
 };
+
+/// The parameter that static and optical torus share.
+const Parameter& torus_shape_parameter();
 
 }  // namespace lockstep

@@ -13,8 +13,6 @@ namespace {
 
 using Sides = std::array<std::int64_t, 3>;
 
-constexpr std::int64_t cube_side = 4;
-
 /// The most cubic box of `model_parallel` chips that divides the sides.
 std::optional<Sides> find_box(const Sides& sides, std::int64_t model_parallel) {
   std::optional<Sides> best;
@@ -66,9 +64,10 @@ TorusShape read_shape(std::string_view given, std::int64_t chips, std::int64_t m
 
 }  // namespace
 
-TorusShape torus_shape(std::string_view given, std::int64_t chips, std::int64_t model_parallel) {
+TorusShape torus_shape(std::string_view given, std::int64_t chips, std::int64_t model_parallel,
+                       std::int64_t unit) {
   if (given != "auto") return read_shape(given, chips, model_parallel);
-  const std::int64_t unit = chips >= cube_side * cube_side * cube_side ? cube_side : 1;
+  if (chips < unit * unit * unit) unit = 1;
   for (std::int64_t ratio = 2; ratio <= 4 * chips; ratio *= 2) {
     std::optional<TorusShape> best;
     const auto rank = [](const TorusShape& s) {
@@ -92,10 +91,10 @@ TorusShape torus_shape(std::string_view given, std::int64_t chips, std::int64_t 
     if (best) return *best;
   }
   throw InputError(
-      fmt::format("no torus for tensor x pipeline = {} on {} chips (whole 4x4x4 cubes "
+      fmt::format("no torus for tensor x pipeline = {} on {} chips (whole {}x{}x{} cubes "
                   "that a box of {} chips divides) give topology.shape, or change "
                   "job.tensor, job.pipeline",
-                  model_parallel, chips, model_parallel));
+                  model_parallel, chips, unit, unit, unit, model_parallel));
 }
 
 }  // namespace lockstep

@@ -18,11 +18,15 @@ struct TorusShape {
   }
 };
 
-/// The shape for `chips` chips. `given` is "auto" or "XxYxZ". Auto: tori of whole 4x4x4 cubes
-/// (single chips below 64) whose longest side is at most twice the shortest, divided by some
-/// model-parallel box; of these the one that uses most chips, then the most cubic torus, then the
-/// most cubic box; the side ratio doubles until one fits.
+/// Side of the cubes of TPU v4 and v5p. Source: arXiv 2304.01433.
+inline constexpr std::int64_t torus_cube_side = 4;
+
+/// The shape for `chips` chips. `given` is "auto" or "XxYxZ". Auto: tori of whole cubes of side
+/// `unit` (single chips where there are fewer than one cube) whose longest side is at most twice
+/// the shortest, divided by some model-parallel box; of these the one that uses most chips, then
+/// the most cubic torus, then the most cubic box; the side ratio doubles until one fits.
 /// Throws InputError when the given shape is malformed, larger than the fleet, or no box fits.
-TorusShape torus_shape(std::string_view given, std::int64_t chips, std::int64_t model_parallel);
+TorusShape torus_shape(std::string_view given, std::int64_t chips, std::int64_t model_parallel,
+                       std::int64_t unit = torus_cube_side);
 
 }  // namespace lockstep

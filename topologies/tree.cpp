@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "topologies/kind.hpp"
 #include "topologies/switched_fabric.hpp"
 #include "topologies/tree_plan.hpp"
 #include "topologies/tree_trial.hpp"
@@ -161,17 +162,7 @@ class DoubleTree final : public Collective {
 std::span<const Parameter> tree_parameters() {
   static const std::vector<Parameter> rows{
       channels_parameter(),
-      {.key = "topology.chunks",
-       .number = 83,
-       .type = ValueType::count,
-       .default_text = "auto",
-       .minimum = 1,
-       .maximum = 65536,
-       .words = {"auto"},
-       .shapes_arrays = true,
-       .summary = "pipelined chunks of a tree's half of the buffer; auto: the power of two up to "
-                  "256 of least noise-free time",
-       .source = "derived from the closed form (Sanders, Speck, Traeff, 2009)"},
+      chunks_parameter(),
   };
   return rows;
 }
@@ -183,10 +174,8 @@ const TopologyKind tree_topology{
     .summary = "double binary tree over scale-up domains, chains inside, on a switched fabric",
     .source = "Sanders, Speck, Traeff (2009); NCCL 2.30, src/graph/trees.cc",
     .parameters = tree_parameters(),
-    .usable_replicas = [](const Values&, std::int64_t replicas, std::int64_t) { return replicas; },
-    .make = [](const CollectiveRequest& request) -> std::unique_ptr<Collective> {
-      return std::make_unique<DoubleTree>(request);
-    },
+    .usable_replicas = any_replicas,
+    .make = make_collective<DoubleTree>,
 };
 
 }  // namespace lockstep

@@ -4,82 +4,10 @@
 #include <array>
 
 #include "topologies/tree_kernels.hpp"
+#include "topologies/tree_walk.hpp"
 
 namespace lockstep {
 namespace {
-
-constexpr double never = -1e300;
-
-/// Noise of one row of messages after another, for all lanes of a run.
-class RowNoise {
- public:
-  RowNoise(const MessageNoise& noise, const TreePlan& plan, const LaneRun& run)
-      : noise_(noise),
-        plan_(plan),
-        run_(run),
-        delay_(static_cast<std::size_t>(plan.ranks * plan.lanes)) {
-    for (std::int64_t lane = 0; lane < run.used; ++lane)
-      spikes_.emplace_back(noise, group(lane), plan.messages());
-  }
-
-  /// No message of the run has any.
-  bool quiet() const {
-    return !noise_.hop_jitter && std::all_of(spikes_.begin(), spikes_.end(),
-                                             [](const SpikeSequence& s) { return s.done(); });
-  }
-
-  /// Delays of a row, or null where none of its messages has any. Rows must rise.
-  const double* load(std::int64_t row) {
-    for (std::size_t cell : touched_) delay_[cell] = 0;
-    touched_.clear();
-    const std::int64_t first = row * plan_.ranks;
-    for (std::int64_t lane = 0; lane < run_.used; ++lane) {
-      if (noise_.hop_jitter)
-        for (std::int64_t rank = 0; rank < plan_.ranks; ++rank)
-          add(rank, lane, noise_.dense(group(lane), first + rank));
-      SpikeSequence& spikes = spikes_[static_cast<std::size_t>(lane)];
-      for (; !spikes.done() && spikes.message() < first + plan_.ranks; spikes.next())
-        add(spikes.message() - first, lane, spikes.delay());
-    }
-    return touched_.empty() ? nullptr : delay_.data();
-  }
-
- private:
-  std::int64_t group(std::int64_t lane) const {
-    return run_.groups[static_cast<std::size_t>(lane)];
-  }
-  void add(std::int64_t rank, std::int64_t lane, double delay) {
-    touched_.push_back(plan_.cell(static_cast<std::int32_t>(rank), lane));
-    delay_[touched_.back()] += delay;
-  }
-
-  const MessageNoise& noise_;
-  const TreePlan& plan_;
-  const LaneRun& run_;
-  std::vector<double> delay_;
-  std::vector<SpikeSequence> spikes_;
-  std::vector<std::size_t> touched_;
-};
-
-/// The chunks that a pass goes through. Without noise it is enough to follow the first and the
-/// last: what comes out of a hop, max over j <= c of in(j) + (c - j) gap, is convex in the chunk
-/// where what goes in is, so that its maximum lies at j = 0 or j = c; so all streams are, as ready
-/// times are constant. With noise all chunks count.
-class ChunkWalk {
- public:
-  ChunkWalk(std::int64_t chunks, bool quiet) : chunks_(chunks), ends_only_(quiet && chunks > 2) {}
-  std::int64_t stops() const { return ends_only_ ? 2 : chunks_; }
-  std::int64_t chunk(std::int64_t stop) const {
-    return ends_only_ && stop == 1 ? chunks_ - 1 : stop;
-  }
-  const double* gap(std::int64_t stop, const TreeHops& hops) const {
-    return (ends_only_ && stop == 1 ? hops.pipeline_gap : hops.gap).data();
-  }
-
- private:
-  std::int64_t chunks_;
-  bool ends_only_;
-};
 
 /// State of one channel's two trees for the lanes of a run; arrays are (ranks, lanes) [s].
 struct ChannelState {
@@ -108,7 +36,7 @@ class DoubleTreeTrial final : public CollectiveTrial {
       const LaneRun& run = plan_.runs[r];
       if (run.groups.front() < first_group || run.groups.front() >= last_group) continue;
       load_ready(run, ready, finish, state);
-      RowNoise row_noise(noise, plan_, run);
+      RowNoise row_noise(noise, run, plan_.ranks, plan_.messages());
       const ChunkWalk walk(plan_.chunks, row_noise.quiet());
       for (std::int64_t channel = 0; channel < plan_.channels; ++channel) {
         const auto first = static_cast<std::size_t>(2 * channel);
@@ -159,7 +87,7 @@ class DoubleTreeTrial final : public CollectiveTrial {
     for (std::int64_t stop = 0; stop < walk.stops(); ++stop) {
       s.have = s.ready;
       chunk.have = s.have.data();
-      chunk.gap = walk.gap(stop, hops);
+      chunk.gap = walk.gap(stop, hops.gap, hops.pipeline_gap);
       chunk.delay = noise.load(first_row + walk.chunk(stop));
       kernels().up(chunk);
       std::copy_n(s.have.data() + plan_.cell(tree.root, 0), plan_.lanes,
@@ -205,7 +133,7 @@ class DoubleTreeTrial final : public CollectiveTrial {
     for (std::int64_t stop = 0; stop < walk.stops(); ++stop) {
       std::copy_n(s.root_have[t].data() + stop * plan_.lanes, plan_.lanes,
                   s.have.data() + plan_.cell(tree.root, 0));
-      chunk.gap = walk.gap(stop, hops);
+      chunk.gap = walk.gap(stop, hops.gap, hops.pipeline_gap);
       chunk.delay = noise.load(first_row + walk.chunk(stop));
       kernels().down(chunk);
       chunk.send_free = nullptr;

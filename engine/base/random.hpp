@@ -18,6 +18,8 @@ enum class Purpose : std::uint8_t {
   placement = 8,
   uncertain_input = 9,
   bootstrap = 10,
+  compute_episode = 11,
+  link_episode = 12,
 };
 
 /// Philox4x32-10 of Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3"

@@ -6,9 +6,11 @@ namespace lockstep {
 
 DesignPoint::DesignPoint(const Values& values, std::span<const TopologyKind* const> topologies,
                          std::uint64_t seed)
-    : scenario_(scenario_from(values, topologies, seed)) {
+    : DesignPoint(scenario_from(values, topologies, seed), values) {}
+
+DesignPoint::DesignPoint(Scenario scenario, const Values& values) : scenario_(std::move(scenario)) {
   const Job& job = scenario_.job;
-  const Placement placement = place(scenario_.fleet, seed);
+  const Placement placement = place(scenario_.fleet, scenario_.seed);
   const std::int64_t fitting = replicas_that_fit(scenario_.fleet, job.model_parallel());
   const std::int64_t usable =
       fitting == 0 ? 0 : scenario_.topology->usable_replicas(values, fitting, job.model_parallel());

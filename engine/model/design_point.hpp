@@ -17,6 +17,8 @@ class DesignPoint {
   /// Throws InputError when the point is impossible (replicas, microbatches, shapes).
   DesignPoint(const Values& values, std::span<const TopologyKind* const> topologies,
               std::uint64_t seed);
+  /// Of a scenario read from `values`, which the topology's own parameters still come from.
+  DesignPoint(Scenario scenario, const Values& values);
 
   const Scenario& scenario() const { return scenario_; }
   const Layout& layout() const { return layout_; }
@@ -26,11 +28,11 @@ class DesignPoint {
   /// The all-reduce of all groups without noise, everyone ready at once [s].
   double noise_free_collective_time() const { return noise_free_collective_time_; }
   /// Exposed part of it plus the clipping all-reduce, summed over a generation's chips in the job
-  /// (generations) [chip s per step]: communication that is no waiting.
+  /// (generations) [chip s per synchronizing step]: communication that is no waiting.
   const std::vector<double>& noise_free_communication() const { return noise_free_communication_; }
   /// Chips of each generation in the job (generations).
   const std::vector<double>& chips_by_generation() const { return chips_by_generation_; }
-  /// A step's scalar all-reduce, 0 with clipping off [s].
+  /// A synchronizing step's scalar all-reduce, 0 with clipping off [s].
   double clipping_time() const { return clipping_time_; }
   /// Pipeline bubble of a replica: its step is (1 + bubble) times its slowest stage's compute.
   double bubble(std::int64_t replica) const;

@@ -11,6 +11,7 @@
 #include "engine/base/error.hpp"
 #include "engine/base/random.hpp"
 #include "engine/base/text.hpp"
+#include "engine/model/inventory.hpp"
 
 namespace lockstep {
 namespace {
@@ -20,8 +21,6 @@ std::uint32_t identity_of(std::string_view name) {
   for (char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
   return (hash >> 24 ^ hash) & 0xFFFFFFu;
 }
-
-constexpr std::int64_t most_chips = 16777216;  // slots are 32-bit, identities too
 
 /// Nothing where `text` is no number.
 std::optional<double> number_in(std::string_view text) {
@@ -53,15 +52,102 @@ FleetGeneration read_generation(std::string_view part, const Values& values) {
     throw InputError(fmt::format(
         "'{}' chips of {} (a whole number from 1 to {} is due) write for example {}:1024",
         count_text, name, most_chips, name));
-  return {find_chip(name, values), static_cast<std::int64_t>(*count), identity_of(name)};
+  return make_generation(name, static_cast<std::int64_t>(*count), values);
+}
+
+std::vector<FleetGeneration> read_counts(std::string_view text, const Values& values) {
+  std::vector<FleetGeneration> generations;
+  while (true) {
+    const auto comma = text.find(',');
+    generations.push_back(read_generation(trimmed(text.substr(0, comma)), values));
+    if (comma == std::string_view::npos) break;
+    text.remove_prefix(comma + 1);
+  }
+  for (std::size_t i = 0; i < generations.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j)
+      if (generations[i].chip.name == generations[j].chip.name)
+        throw InputError(
+            fmt::format("fleet.chips names {} twice (each generation stands once) add "
+                        "the counts",
+                        generations[i].chip.name));
+  if (generations.size() > most_generations)
+    throw InputError(
+        fmt::format("fleet.chips has more than {} generations (that is the limit) merge some",
+                    most_generations));
+  return generations;
+}
+
+/// The hash that the study keeps of a CSV's content; "" where the value was not read as one.
+std::string_view content_hash(const Values& values, std::string_view key) {
+  constexpr std::string_view mark = "csv:sha256=";
+  const auto value = values.all().find(key);
+  if (value == values.all().end()) return {};
+  const std::string_view canonical = value->second.canonical;
+  return canonical.starts_with(mark) ? canonical.substr(mark.size()) : std::string_view{};
 }
 
 /// Chips of one scale-up domain (the last of a generation may be smaller).
 struct Domain {
-  double order;
+  double order;  ///< of its place in the topology
   std::size_t generation;
-  std::int64_t first, chips;
+  std::int64_t number;        ///< within the generation
+  std::int64_t first, chips;  ///< within the generation
 };
+
+std::int64_t domain_size(const FleetGeneration& generation) {
+  return static_cast<std::int64_t>(generation.chip.scale_up_domain);
+}
+
+/// Domains full of a generation's chips, generation after generation.
+std::vector<Domain> counted_domains(const Fleet& fleet) {
+  std::vector<Domain> domains;
+  for (std::size_t g = 0; g < fleet.generations.size(); ++g) {
+    const std::int64_t size = domain_size(fleet.generations[g]), chips = fleet.generations[g].chips;
+    for (std::int64_t d = 0; d * size < chips; ++d)
+      domains.push_back({0, g, d, d * size, std::min(size, chips - d * size)});
+  }
+  return domains;
+}
+
+/// Domains of a measured fleet, each where its first node stands. A node takes the places of all
+/// the chips that its generation has in one, also where some are missing.
+std::vector<Domain> measured_domains(const Fleet& fleet) {
+  struct Filled {
+    std::int64_t chips = 0, places = 0, domains = 0;
+    std::int64_t open = -1;  // which `size` places the last domain stands for
+    std::size_t last = 0;    // the last domain
+  };
+  std::vector<Filled> filled(fleet.generations.size());
+  std::vector<Domain> domains;
+  for (const FleetNode& node : fleet.nodes) {
+    const FleetGeneration& generation = fleet.generations[node.generation];
+    const std::int64_t size = domain_size(generation);
+    const auto places = static_cast<std::int64_t>(generation.chip.node);
+    Filled& so_far = filled[node.generation];
+    for (std::int64_t chip = 0; chip < node.chips; ++chip) {
+      const std::int64_t island = (so_far.places + chip) / size;
+      if (island != so_far.open) {
+        so_far.open = island;
+        so_far.last = domains.size();
+        domains.push_back({static_cast<double>(domains.size()), node.generation, so_far.domains++,
+                           so_far.chips, 0});
+      }
+      ++domains[so_far.last].chips;
+      ++so_far.chips;
+    }
+    so_far.places += (node.chips + places - 1) / places * places;
+  }
+  return domains;
+}
+
+/// (generations) relative speed of each chip by its index.
+std::vector<std::vector<double>> chip_speeds(const Fleet& fleet) {
+  std::vector<std::vector<double>> speeds(fleet.generations.size());
+  for (const FleetNode& node : fleet.nodes)
+    speeds[node.generation].insert(speeds[node.generation].end(),
+                                   static_cast<std::size_t>(node.chips), node.speed);
+  return speeds;
+}
 
 }  // namespace
 
@@ -84,7 +170,8 @@ std::span<const Parameter> fleet_parameters() {
        .number = 1,
        .type = ValueType::text,
        .shapes_arrays = true,
-       .summary = "generations and counts, e.g. H100:150000, H200:50000, GB200:20000 (required)",
+       .summary = "generations and counts, e.g. H100:150000, H200:50000, GB200:20000 (required "
+                  "where fleet.inventory is not given)",
        .source = "no default"},
       {.key = "fleet.placement",
        .number = 2,
@@ -102,35 +189,60 @@ std::span<const Parameter> fleet_parameters() {
        .summary = "sigma of the lognormal (mean 1) of chip speed within a generation; 0 is off",
        .source = "spread between healthy workers' means 0.15-0.5 % (ByteDance traces, arXiv "
                  "2505.05713, derived); 8 % best-to-worst in Sinha et al. (SC'22)"},
+      {.key = "fleet.inventory",
+       .number = 4,
+       .type = ValueType::text,
+       .shapes_arrays = true,
+       .summary =
+           "FILE.csv of a measured fleet, in place of fleet.chips: columns node, generation, "
+           "chips, relative_speed, one line a node in physical order; proportional shares "
+           "know the relative speeds",
+       .source = "no default"},
   };
   return rows;
 }
 
+FleetGeneration make_generation(std::string_view name, std::int64_t chips, const Values& values) {
+  return {find_chip(name, values), chips, identity_of(name)};
+}
+
+Fleet fleet_of_generation(const Fleet& fleet, std::size_t generation) {
+  Fleet own;
+  own.generations = {fleet.generations[generation]};
+  for (FleetNode node : fleet.nodes) {
+    if (node.generation != generation) continue;
+    node.generation = 0;
+    own.nodes.push_back(node);
+  }
+  own.placement = fleet.placement;
+  own.chip_spread = fleet.chip_spread;
+  return own;
+}
+
 Fleet fleet_from(const Values& values) {
   Fleet fleet;
-  std::string_view text = values.text("fleet.chips");
-  if (trimmed(text).empty())
+  const std::string_view counts = trimmed(values.text("fleet.chips"));
+  const std::string& inventory = values.text("fleet.inventory");
+  if (!inventory.empty() && !inventory.ends_with(".csv"))
+    throw InputError(fmt::format(
+        "fleet.inventory = {} is no CSV file (its name ends in .csv) write for example nodes.csv",
+        inventory));
+  if (!inventory.empty() && !counts.empty())
+    throw InputError(
+        "fleet.inventory and fleet.chips are both given (each says which chips there are) keep "
+        "one");
+  if (!inventory.empty())
+    read_inventory(inventory, content_hash(values, "fleet.inventory"), values, fleet);
+  else if (!counts.empty())
+    fleet.generations = read_counts(counts, values);
+  else
     throw InputError(
         "fleet.chips is missing (it has no default) write for example [fleet] chips = "
         "H100:1024");
-  while (true) {
-    const auto comma = text.find(',');
-    fleet.generations.push_back(read_generation(trimmed(text.substr(0, comma)), values));
-    if (comma == std::string_view::npos) break;
-    text.remove_prefix(comma + 1);
-  }
-  for (std::size_t i = 0; i < fleet.generations.size(); ++i)
-    for (std::size_t j = 0; j < i; ++j)
-      if (fleet.generations[i].chip.name == fleet.generations[j].chip.name)
-        throw InputError(
-            fmt::format("fleet.chips names {} twice (each generation stands once) add "
-                        "the counts",
-                        fleet.generations[i].chip.name));
-  if (fleet.generations.size() > 255)
-    throw InputError("fleet.chips has more than 255 generations (that is the limit) merge some");
   if (fleet.chips() > most_chips)
-    throw InputError(fmt::format("fleet.chips adds up to {} chips (the limit is {}) use fewer",
-                                 fleet.chips(), most_chips));
+    throw InputError(fmt::format("{} adds up to {} chips (the limit is {}) use fewer",
+                                 counts.empty() ? "fleet.inventory" : "fleet.chips", fleet.chips(),
+                                 most_chips));
   const std::string& order = values.text("fleet.placement");
   fleet.placement = order == "interleaved" ? PlacementOrder::interleaved
                     : order == "random"    ? PlacementOrder::random
@@ -141,21 +253,18 @@ Fleet fleet_from(const Values& values) {
 
 Placement place(const Fleet& fleet, std::uint64_t seed) {
   const Stream stream{seed, Purpose::placement, 0};
-  std::vector<Domain> domains;
-  for (std::size_t g = 0; g < fleet.generations.size(); ++g) {
-    const FleetGeneration& generation = fleet.generations[g];
-    const auto size = static_cast<std::int64_t>(generation.chip.scale_up_domain);
-    const std::int64_t count = (generation.chips + size - 1) / size;
-    for (std::int64_t d = 0; d < count; ++d) {
-      double order = 0;
-      if (fleet.placement == PlacementOrder::interleaved)
-        order = (static_cast<double>(d) + 0.5) / static_cast<double>(count);
-      if (fleet.placement == PlacementOrder::random)
-        order = stream.uniform(
-            (static_cast<std::uint64_t>(generation.identity) << 32) | static_cast<std::uint64_t>(d),
-            0);
-      domains.push_back({order, g, d * size, std::min(size, generation.chips - d * size)});
-    }
+  std::vector<Domain> domains =
+      fleet.nodes.empty() ? counted_domains(fleet) : measured_domains(fleet);
+  std::vector<double> count(fleet.generations.size(), 0.0);
+  for (const Domain& domain : domains) count[domain.generation] += 1;
+  for (Domain& domain : domains) {
+    const FleetGeneration& generation = fleet.generations[domain.generation];
+    if (fleet.placement == PlacementOrder::interleaved)
+      domain.order = (static_cast<double>(domain.number) + 0.5) / count[domain.generation];
+    if (fleet.placement == PlacementOrder::random)
+      domain.order = stream.uniform((static_cast<std::uint64_t>(generation.identity) << 32) |
+                                        static_cast<std::uint64_t>(domain.number),
+                                    0);
   }
   std::sort(domains.begin(), domains.end(), [](const Domain& a, const Domain& b) {
     return std::tie(a.order, a.generation, a.first) < std::tie(b.order, b.generation, b.first);
@@ -166,11 +275,15 @@ Placement place(const Fleet& fleet, std::uint64_t seed) {
   placement.generation.reserve(slots);
   placement.index.reserve(slots);
   placement.domain.reserve(slots);
+  const std::vector<std::vector<double>> speeds = chip_speeds(fleet);
   for (std::size_t d = 0; d < domains.size(); ++d)
     for (std::int64_t c = 0; c < domains[d].chips; ++c) {
       placement.generation.push_back(static_cast<std::uint8_t>(domains[d].generation));
       placement.index.push_back(static_cast<std::uint32_t>(domains[d].first + c));
       placement.domain.push_back(static_cast<std::int32_t>(d));
+      if (!fleet.nodes.empty())
+        placement.speed.push_back(
+            speeds[domains[d].generation][static_cast<std::size_t>(domains[d].first + c)]);
     }
   return placement;
 }

@@ -157,6 +157,18 @@ std::span<const Parameter> job_parameters() {
                   "microbatch",
        .source = "Shoeybi et al., Megatron-LM (arXiv 1909.08053), section 3: two all-reduces "
                  "forward, two backward"},
+      {.key = "job.sync_every",
+       .number = 48,
+       .type = ValueType::count,
+       .default_text = "1",
+       .minimum = 1,
+       .maximum = 16777216,
+       .shapes_arrays = true,
+       .summary = "steps from one data-parallel synchronization to the next, warm-up included "
+                  "(local SGD); between them replicas neither all-reduce nor wait for each other, "
+                  "and clipping is each replica's own",
+       .source = "1: every step; more: Stich, Local SGD converges fast and communicates little "
+                 "(ICLR 2019); DiLoCo (arXiv 2311.08105) takes 500"},
   };
   return rows;
 }
@@ -189,6 +201,7 @@ Job job_from(const Values& values) {
   const std::string& precision = values.text("job.gradient_precision");
   job.gradient_precision = precision == "fp32" ? 4 : precision == "bf16" ? 2 : 1;
   job.gradient_clipping = values.text("job.gradient_clipping") == "on";
+  job.sync_every = values.count("job.sync_every");
   job.work_share =
       values.text("job.work_share") == "proportional" ? WorkShare::proportional : WorkShare::equal;
   job.synchronizations = values.optional_real("job.synchronizations");

@@ -25,10 +25,13 @@ struct Job {
   double overlap = 0;
   double gradient_precision = 4;  ///< bytes per parameter
   bool gradient_clipping = true;
+  std::int64_t sync_every = 1;  ///< steps from one data-parallel synchronization to the next
   WorkShare work_share = WorkShare::equal;
   std::optional<double> synchronizations;  ///< tensor-parallel ones a step and stage
 
   std::int64_t model_parallel() const { return tensor * pipeline; }
+  /// Whether a step, counted from 0 with warm-up, ends with the replicas' all-reduce.
+  bool synchronizes(std::int64_t step) const { return (step + 1) % sync_every == 0; }
   /// Model FLOPs of one token, forward and backward: 6 P + 12 layers hidden sequence_length.
   /// Source: Chowdhery et al., PaLM (arXiv 2204.02311), appendix B.
   double flops_per_token() const;

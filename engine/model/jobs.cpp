@@ -26,17 +26,17 @@ void keep_largest(std::vector<double>& most, const std::vector<double>& values) 
 }  // namespace
 
 Jobs::Jobs(const Values& values, std::span<const TopologyKind* const> topologies,
-           std::uint64_t seed)
-    : fleet_(fleet_from(values)) {
+           std::uint64_t seed) {
+  const Scenario scenario = scenario_from(values, topologies, seed);
+  fleet_ = scenario.fleet;
   if (values.text("job.work_share") != "isolated") {
-    jobs_.push_back(std::make_unique<DesignPoint>(values, topologies, seed));
+    jobs_.push_back(std::make_unique<DesignPoint>(scenario, values));
     return;
   }
-  for (const FleetGeneration& generation : fleet_.generations) {
-    Values own = values;
-    own.set("fleet.chips", Value{fmt::format("{}:{}", generation.chip.name, generation.chips), {}});
-    own.set("job.work_share", Value{std::string("equal"), {}});
-    jobs_.push_back(std::make_unique<DesignPoint>(own, topologies, seed));
+  for (std::size_t g = 0; g < fleet_.generations.size(); ++g) {
+    Scenario own = scenario;
+    own.fleet = fleet_of_generation(fleet_, g);
+    jobs_.push_back(std::make_unique<DesignPoint>(std::move(own), values));
   }
 }
 

@@ -64,6 +64,7 @@ Layout arrange(const Fleet& fleet, const Placement& placement, std::int64_t tens
   layout.domain.resize(chips);
   layout.entity_low.resize(chips);
   layout.entity_high.resize(chips);
+  if (!placement.speed.empty()) layout.speed.resize(chips);
   for (std::int64_t r = 0; r < layout.replicas; ++r) {
     const auto& slots = replicas[static_cast<std::size_t>(r)];
     for (std::int64_t l = 0; l < model_parallel; ++l) {
@@ -74,6 +75,7 @@ Layout arrange(const Fleet& fleet, const Placement& placement, std::int64_t tens
       layout.domain[i] = placement.domain[slot];
       layout.entity_low[i] = placement.index[slot];
       layout.entity_high[i] = fleet.generations[placement.generation[slot]].identity;
+      if (!placement.speed.empty()) layout.speed[i] = placement.speed[slot];
     }
     layout.straddling += std::any_of(slots.begin(), slots.end(), [&](std::int32_t s) {
       return placement.generation[static_cast<std::size_t>(s)] !=

@@ -20,6 +20,7 @@ struct Layout {
   std::vector<std::uint8_t> generation;  ///< index into Fleet::generations
   std::vector<std::int32_t> domain;      ///< scale-up domain
   std::vector<std::uint32_t> entity_low, entity_high;  ///< random identity of the chip
+  std::vector<double> speed;  ///< relative to its generation, of a measured fleet; else empty
 
   std::int64_t groups() const { return tensor * pipeline; }
   std::int64_t chips() const { return groups() * replicas; }

@@ -1,6 +1,7 @@
 #include "engine/model/message_graph.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace lockstep {
 
@@ -8,6 +9,7 @@ std::vector<double> MessageGraph::evaluate(std::span<const double> ready,
                                            const std::function<double(std::int64_t)>& noise) const {
   std::vector<double> finish;
   for (double r : ready) finish.push_back(r + start_latency);
+  finish.resize(static_cast<std::size_t>(vertices()), -std::numeric_limits<double>::infinity());
   const std::vector<double> begin = finish;
   std::vector<double> start(messages.size()), arrival(messages.size());
   for (std::size_t m = 0; m < messages.size(); ++m) {
@@ -27,6 +29,7 @@ std::vector<double> MessageGraph::evaluate(std::span<const double> ready,
     double& done = finish[static_cast<std::size_t>(message.destination)];
     done = std::max(done, arrival[m]);
   }
+  finish.resize(static_cast<std::size_t>(ranks));
   return finish;
 }
 

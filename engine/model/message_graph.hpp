@@ -11,7 +11,7 @@ namespace lockstep {
 /// have arrived and the messages `after_send` have left; it arrives latency + serialization later,
 /// not earlier than one serialization after each of `after_receive`, plus its noise.
 struct Message {
-  std::int32_t source = 0, destination = 0;  ///< ranks
+  std::int32_t source = 0, destination = 0;  ///< ranks, or switches numbered behind them
   double latency = 0;                        ///< [s]
   double serialization = 0;                  ///< bytes / rate [s]
   double bytes = 0;
@@ -27,6 +27,9 @@ struct MessageGraph {
   std::int64_t ranks = 0;
   double start_latency = 0;  ///< before any rank's first message [s]
   std::vector<Message> messages;
+  std::int64_t switches = 0;  ///< vertices that pass messages on and have nothing of their own
+
+  std::int64_t vertices() const { return ranks + switches; }
 
   /// Finish time of each rank: when it has everything. ready (ranks) [s]; noise(number) [s].
   std::vector<double> evaluate(std::span<const double> ready,

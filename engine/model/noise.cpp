@@ -3,6 +3,15 @@
 #include "engine/base/elementary.hpp"
 
 namespace lockstep {
+namespace {
+
+// Rates at which a job of `n` chips, watched for an hour, meets an episode of mean duration d with
+// the published chance p: -log(1 - p) = n rate (1 h + d), in 1/s. FALCON (arXiv 2410.12588).
+constexpr double hour = 3600, minute = 60;
+constexpr double published_compute_rate = 0.015114 / (8 * (hour + 10 * minute));  // p = 0.015
+constexpr double published_link_rate = 0.510826 / (32 * (hour + 24 * minute));    // p = 0.40
+
+}  // namespace
 
 std::span<const Parameter> noise_parameters() {
   constexpr std::string_view traces = "ByteDance traces (OSDI'25, arXiv 2505.05713), derived";
@@ -75,6 +84,58 @@ std::span<const Parameter> noise_parameters() {
        .source =
            "assumption, range 1.1-5 (a link trained to half its rate is 2; congestion cuts up "
            "to 80 %, FALCON, arXiv 2410.12588)"},
+      {.key = "noise.tenancy",
+       .number = 130,
+       .type = ValueType::choice,
+       .default_text = "none",
+       .words = {"none", "single", "multi"},
+       .shapes_arrays = true,
+       .summary = "what the episode rates are where they are auto: none, those of a cluster of "
+                  "one's own (compute only), or those of a shared one (compute and links)",
+       .source = "FALCON (arXiv 2410.12588)"},
+      {.key = "noise.compute_episode_rate",
+       .number = 131,
+       .dimension = Dimension::rate,
+       .default_text = "auto",
+       .words = {"auto"},
+       .summary = "onsets of slow compute of one healthy chip; auto: by noise.tenancy",
+       .source = "0.039/d: 1.5 % of one-node jobs meet one, mean 10 min (FALCON, arXiv "
+                 "2410.12588), if a job is watched for 1 h (assumption, range 0.5-4 h)"},
+      {.key = "noise.compute_episode_duration",
+       .number = 132,
+       .type = ValueType::law,
+       .dimension = Dimension::time,
+       .default_text = "exponential(mean=10min)",
+       .summary = "how long an episode of slow compute lasts",
+       .source = "mean 10 min: FALCON (arXiv 2410.12588); the law is an assumption"},
+      {.key = "noise.compute_episode_slowdown",
+       .number = 133,
+       .type = ValueType::law,
+       .default_text = "1.2",
+       .summary = "factor on the compute time of a chip in an episode (below 1 counts as 1)",
+       .source = "assumption, range 1.1-2.5"},
+      {.key = "noise.link_episode_rate",
+       .number = 134,
+       .dimension = Dimension::rate,
+       .default_text = "auto",
+       .words = {"auto"},
+       .summary = "onsets of slowness of one healthy link; auto: by noise.tenancy",
+       .source = "0.27/d: 40 % of four-node jobs meet one, mean 24 min (FALCON, arXiv "
+                 "2410.12588), if a job is watched for 1 h (assumption, range 0.5-4 h); "
+                 "independent links then hit every job of 1,024 chips, where FALCON saw 59 %"},
+      {.key = "noise.link_episode_duration",
+       .number = 135,
+       .type = ValueType::law,
+       .dimension = Dimension::time,
+       .default_text = "exponential(mean=24min)",
+       .summary = "how long an episode of a slow link lasts",
+       .source = "mean 24 min: FALCON (arXiv 2410.12588); the law is an assumption"},
+      {.key = "noise.link_episode_slowdown",
+       .number = 136,
+       .type = ValueType::law,
+       .default_text = "2",
+       .summary = "factor on the serialization time of a link in an episode (below 1 counts as 1)",
+       .source = "assumption, range 1.1-5 (congestion cuts up to 80 %, FALCON, arXiv 2410.12588)"},
   };
   return rows;
 }
@@ -91,6 +152,15 @@ Noise noise_from(const Values& values) {
   noise.straggler_slowdown = values.law("noise.straggler_slowdown");
   noise.slow_link_fraction = values.real("noise.slow_link_fraction");
   noise.slow_link_factor = values.law("noise.slow_link_factor");
+  const std::string& tenancy = values.text("noise.tenancy");
+  noise.compute_episodes = {values.optional_real("noise.compute_episode_rate")
+                                .value_or(tenancy == "none" ? 0.0 : published_compute_rate),
+                            values.law("noise.compute_episode_duration"),
+                            values.law("noise.compute_episode_slowdown")};
+  noise.link_episodes = {values.optional_real("noise.link_episode_rate")
+                             .value_or(tenancy == "multi" ? published_link_rate : 0.0),
+                         values.law("noise.link_episode_duration"),
+                         values.law("noise.link_episode_slowdown")};
   return noise;
 }
 

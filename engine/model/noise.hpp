@@ -6,6 +6,7 @@
 #include "engine/base/distribution.hpp"
 #include "engine/base/parameter.hpp"
 #include "engine/base/random.hpp"
+#include "engine/model/episodes.hpp"
 
 namespace lockstep {
 
@@ -21,6 +22,14 @@ struct Noise {
   Distribution straggler_slowdown;  ///< factor on compute time; below 1 counts as 1
   double slow_link_fraction = 0;
   Distribution slow_link_factor;  ///< factor on a link's serialization; below 1 counts as 1
+  EpisodeLaw compute_episodes;    ///< of a chip; slowdown on its compute time
+  EpisodeLaw link_episodes;       ///< of a link; slowdown on its serialization
+
+  /// Everything on is independent from chip to chip and step to step, so that it averages out.
+  bool only_independent() const {
+    return straggler_fraction == 0 && slow_link_fraction == 0 && !compute_episodes.on() &&
+           !link_episodes.on();
+  }
 };
 
 std::span<const Parameter> noise_parameters();

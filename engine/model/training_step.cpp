@@ -12,6 +12,7 @@ TrainingSteps::TrainingSteps(const DesignPoint& point, std::uint32_t trial, int 
       trial_(trial),
       workers_(workers),
       chips_(draw_chips(point, trial)),
+      episodes_(point, trial, chips_),
       collective_(point.collective().begin_trial(chips_.link_factor)) {
   const auto replicas = static_cast<std::size_t>(point.layout().replicas);
   const auto chips = static_cast<std::size_t>(point.layout().chips());
@@ -23,16 +24,24 @@ TrainingSteps::TrainingSteps(const DesignPoint& point, std::uint32_t trial, int 
 void TrainingSteps::forget_sums() {
   busy_.assign(point_.scenario().fleet.generations.size(), 0);
   elapsed_ = busy_;
+  all_reduces_ = 0;
 }
 
 StepResult TrainingSteps::next() {
+  if (episodes_.advance(now_, chips_).links)
+    collective_ = point_.collective().begin_trial(chips_.link_factor);
+  const bool synchronizes = point_.scenario().job.synchronizes(step_);
   compute();
-  communicate();
+  if (synchronizes)
+    communicate();
+  else
+    go_straight_on();
   StepResult result;
   result.compute_time = *std::max_element(replica_time_.begin(), replica_time_.end());
   const double last_compute = *std::max_element(compute_end_.begin(), compute_end_.end());
-  result.step_time = finish_step();
+  result.step_time = finish_step(synchronizes);
   result.communication_time = result.step_time - last_compute;
+  now_ += result.step_time;
   ++step_;
   return result;
 }
@@ -130,31 +139,41 @@ void TrainingSteps::communicate() {
   });
 }
 
+/// Fills finish_ of a step without all-reduce: nobody waits beyond its replica.
+void TrainingSteps::go_straight_on() {
+  for (std::int64_t g = 0; g < point_.layout().groups(); ++g)
+    std::copy(compute_end_.begin(), compute_end_.end(), finish_.begin() + point_.layout().at(g, 0));
+}
+
 /// Ends the step: sums up who was busy, sets the next starts, returns the step's time.
-double TrainingSteps::finish_step() {
+double TrainingSteps::finish_step(bool synchronizes) {
   const Layout& layout = point_.layout();
-  const double latest = *std::max_element(finish_.begin(), finish_.end()) + point_.clipping_time();
-  const bool together = point_.scenario().job.gradient_clipping;
+  const double latest = *std::max_element(finish_.begin(), finish_.end()) +
+                        (synchronizes ? point_.clipping_time() : 0.0);
+  const bool together = synchronizes && point_.scenario().job.gradient_clipping;
   for (std::int64_t g = 0; g < layout.groups(); ++g) {
     const double* busy = stage_busy_.data() + layout.at(g, 0);
     const double* finish = finish_.data() + layout.at(g, 0);
+    const double* start = start_.empty() ? nullptr : start_.data() + layout.at(g, 0);
     for (const DesignPoint::Run& run : point_.runs()[static_cast<std::size_t>(g)]) {
       double own = 0, all = 0;
       for (std::int64_t r = run.begin; r < run.end; ++r) own += busy[r];
-      if (together)
+      if (together && !start)
         all = latest * static_cast<double>(run.end - run.begin);
       else
         for (std::int64_t r = run.begin; r < run.end; ++r)
-          all += finish[r] -
-                 (start_.empty() ? 0.0 : start_[static_cast<std::size_t>(layout.at(g, r))]);
+          all += (together ? latest : finish[r]) - (start ? start[r] : 0.0);
       busy_[run.generation] += own;
       elapsed_[run.generation] += all;
     }
   }
-  if (!together) {
+  if (together) {
+    start_.clear();
+  } else {
     start_ = finish_;
-    for (double& start : start_) start -= latest;
+    for (double& next : start_) next -= latest;
   }
+  all_reduces_ += synchronizes;
   return latest;
 }
 

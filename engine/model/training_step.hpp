@@ -6,6 +6,7 @@
 
 #include "engine/model/design_point.hpp"
 #include "engine/model/trial_chips.hpp"
+#include "engine/model/trial_episodes.hpp"
 
 namespace lockstep {
 
@@ -23,6 +24,9 @@ struct StepResult {
 /// times 1 + bubble. All its chips enter the all-reduce `window` before its end, the part of the
 /// last microbatch's backward pass that hides gradients; they finish when the collective and the
 /// compute of every replica are done.
+/// With job.sync_every = H only every H-th step does so (Stich, Local SGD converges fast and
+/// communicates little, ICLR 2019): in the others each replica's end of compute is its finish and
+/// its next start, with clipping on too, until the next all-reduce lines all up again.
 class TrainingSteps {
  public:
   TrainingSteps(const DesignPoint& point, std::uint32_t trial, int workers);
@@ -32,17 +36,22 @@ class TrainingSteps {
   /// Chip-seconds so far, by generation: computing (each chip's own), and in steps altogether.
   const std::vector<double>& busy() const { return busy_; }
   const std::vector<double>& elapsed() const { return elapsed_; }
+  /// Steps so far that ended with an all-reduce.
+  double all_reduces() const { return all_reduces_; }
   void forget_sums();
 
  private:
   void compute();
   void communicate();
-  double finish_step();
+  void go_straight_on();
+  double finish_step(bool synchronizes);
 
   const DesignPoint& point_;
   std::uint32_t trial_, step_ = 0;
   int workers_;
   TrialChips chips_;
+  TrialEpisodes episodes_;
+  double now_ = 0;  // latest finish of the step before, since the trial began [s]
   std::unique_ptr<CollectiveTrial> collective_;
   // All times count from the latest finish of the step before.
   std::vector<double> start_;  // (groups, replicas); empty while all start together at 0
@@ -50,6 +59,7 @@ class TrainingSteps {
   std::vector<double> stage_busy_;      // (groups, replicas) each chip's own compute
   std::vector<double> ready_, finish_;  // (groups, replicas)
   std::vector<double> busy_, elapsed_;
+  double all_reduces_ = 0;
 };
 
 }  // namespace lockstep

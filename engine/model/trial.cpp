@@ -37,7 +37,7 @@ TrialResult run_trial(const DesignPoint& point, std::uint32_t trial, int workers
   const auto recorded = static_cast<double>(scenario.steps);
   double used_peak = 0, busy = 0, communication = 0, elapsed = 0;
   for (std::size_t g = 0; g < generations; ++g) {
-    const double noise_free = point.noise_free_communication()[g] * recorded;
+    const double noise_free = point.noise_free_communication()[g] * steps.all_reduces();
     const bool works = point.chips_by_generation()[g] > 0;
     result.wait_fraction_by_generation.push_back(
         works ? waiting(steps.busy()[g], noise_free, steps.elapsed()[g]) : not_there);

@@ -18,30 +18,6 @@ double rare_factor(const Stream& stream, std::uint64_t who, std::uint32_t draw, 
   return hit < fraction ? std::max(1.0, factor.sample(size)) : 1.0;
 }
 
-/// Fills slowest, excess and residual from compute.
-void find_slowest(const DesignPoint& point, TrialChips& result) {
-  const Layout& layout = point.layout();
-  const SynchronizationCost& cost = point.synchronization();
-  const auto groups = static_cast<std::size_t>(layout.pipeline * layout.replicas);
-  result.slowest.assign(groups, 0);
-  std::vector<double> sum(cost.is_nothing() ? 0 : groups, 0.0);
-  for (std::int64_t g = 0; g < layout.groups(); ++g) {
-    const auto stage = static_cast<std::size_t>(g / layout.tensor * layout.replicas);
-    const double* time = result.compute.data() + layout.at(g, 0);
-    for (std::size_t r = 0; r < static_cast<std::size_t>(layout.replicas); ++r) {
-      result.slowest[stage + r] = std::max(result.slowest[stage + r], time[r]);
-      if (!sum.empty()) sum[stage + r] += time[r];
-    }
-  }
-  const double others = static_cast<double>(layout.tensor - 1);
-  for (std::size_t i = 0; i < sum.size(); ++i) {
-    const double slowest = result.slowest[i];
-    const double q = slowest > 0 ? (sum[i] - slowest) / (others * slowest) : 1;
-    result.excess.push_back(cost.mean_excess(q));
-    result.residual.push_back(cost.residual(q));
-  }
-}
-
 }  // namespace
 
 TrialChips draw_chips(const DesignPoint& point, std::uint32_t trial) {
@@ -79,6 +55,31 @@ TrialChips draw_chips(const DesignPoint& point, std::uint32_t trial) {
 
   find_slowest(point, result);
   return result;
+}
+
+void find_slowest(const DesignPoint& point, TrialChips& chips) {
+  const Layout& layout = point.layout();
+  const SynchronizationCost& cost = point.synchronization();
+  const auto groups = static_cast<std::size_t>(layout.pipeline * layout.replicas);
+  chips.slowest.assign(groups, 0);
+  std::vector<double> sum(cost.is_nothing() ? 0 : groups, 0.0);
+  for (std::int64_t g = 0; g < layout.groups(); ++g) {
+    const auto stage = static_cast<std::size_t>(g / layout.tensor * layout.replicas);
+    const double* time = chips.compute.data() + layout.at(g, 0);
+    for (std::size_t r = 0; r < static_cast<std::size_t>(layout.replicas); ++r) {
+      chips.slowest[stage + r] = std::max(chips.slowest[stage + r], time[r]);
+      if (!sum.empty()) sum[stage + r] += time[r];
+    }
+  }
+  chips.excess.clear();
+  chips.residual.clear();
+  const double others = static_cast<double>(layout.tensor - 1);
+  for (std::size_t i = 0; i < sum.size(); ++i) {
+    const double slowest = chips.slowest[i];
+    const double q = slowest > 0 ? (sum[i] - slowest) / (others * slowest) : 1;
+    chips.excess.push_back(cost.mean_excess(q));
+    chips.residual.push_back(cost.residual(q));
+  }
 }
 
 }  // namespace lockstep

@@ -16,14 +16,20 @@ double nominal_speed(const Job& job, const Chip& chip) {
   return chip.peak * job.kernel_efficiency * chip.stack;
 }
 
-/// (replicas) speed of the slowest generation in each replica.
+/// Of a chip in the layout, as measured before the job.
+double relative_speed(const Layout& layout, std::size_t chip) {
+  return layout.speed.empty() ? 1.0 : layout.speed[chip];
+}
+
+/// (replicas) nominal speed of each replica's slowest chip.
 std::vector<double> replica_speeds(const Job& job, const Fleet& fleet, const Layout& layout) {
   std::vector<double> speed(static_cast<std::size_t>(layout.replicas), 1e300);
   for (std::int64_t l = 0; l < layout.groups(); ++l)
     for (std::int64_t r = 0; r < layout.replicas; ++r) {
-      const auto generation = layout.generation[static_cast<std::size_t>(layout.at(l, r))];
+      const auto i = static_cast<std::size_t>(layout.at(l, r));
+      const Chip& chip = fleet.generations[layout.generation[i]].chip;
       double& least = speed[static_cast<std::size_t>(r)];
-      least = std::min(least, nominal_speed(job, fleet.generations[generation].chip));
+      least = std::min(least, nominal_speed(job, chip) * relative_speed(layout, i));
     }
   return speed;
 }
@@ -134,7 +140,8 @@ Work share_work(const Job& job, const Fleet& fleet, const Layout& layout) {
   for (std::int64_t l = 0; l < layout.groups(); ++l)
     for (std::int64_t r = 0; r < layout.replicas; ++r) {
       const auto i = static_cast<std::size_t>(layout.at(l, r));
-      work.chip_time[i] = share[static_cast<std::size_t>(r)] * mean_time[layout.generation[i]];
+      work.chip_time[i] = share[static_cast<std::size_t>(r)] * mean_time[layout.generation[i]] /
+                          relative_speed(layout, i);
     }
   return work;
 }

@@ -45,7 +45,8 @@ void check_fleet(const Values& values) {
     fleet_from(values);
   } catch (const InputError& error) {
     const std::string text = error.what();
-    if (find_key(text, fleet_key) != std::string_view::npos) throw;
+    for (const std::string_view key : {fleet_key, std::string_view("fleet.inventory")})
+      if (find_key(text, key) != std::string_view::npos) throw;
     throw InputError(fmt::format("{}: {}", shown(fleet_key, values.text(fleet_key)), text));
   }
 }

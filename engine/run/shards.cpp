@@ -12,6 +12,12 @@
 #include "engine/base/error.hpp"
 
 namespace lockstep {
+namespace {
+
+/// Far more than any array of tasks has; the split keeps a load for each.
+constexpr std::int64_t most_shards = 1'000'000;
+
+}  // namespace
 
 Shard parse_shard(std::string_view text) {
   Shard choice;
@@ -22,11 +28,11 @@ Shard parse_shard(std::string_view text) {
   };
   if (slash == std::string_view::npos || !whole(text.substr(0, slash), choice.index) ||
       !whole(text.substr(slash + 1), choice.count) || choice.index < 0 || choice.count < 1 ||
-      choice.index >= choice.count)
+      choice.index >= choice.count || choice.count > most_shards)
     throw InputError(
-        fmt::format("--shard {} (I/N with 0 <= I < N is due) write for example "
+        fmt::format("--shard {} (I/N with 0 <= I < N <= {} is due) write for example "
                     "--shard 0/4 for the first of four",
-                    text));
+                    text, most_shards));
   return choice;
 }
 
@@ -36,7 +42,8 @@ std::int64_t trial_cost(const Jobs& point) {
   for (const auto& job : point.all()) {
     const Scenario& scenario = job->scenario();
     const double step = per_chip * static_cast<double>(job->layout().chips()) +
-                        job->collective().cost_per_step(scenario.noise);
+                        job->collective().cost_per_step(scenario.noise) /
+                            static_cast<double>(scenario.job.sync_every);
     cost += step * static_cast<double>(scenario.steps + scenario.warmup_steps);
   }
   return static_cast<std::int64_t>(cost);

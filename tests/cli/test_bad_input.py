@@ -41,6 +41,14 @@ CASES = {
     "not a number": (FLEET + "[job]\noverlap = NaN\n", 4, "not a number"),
     "negative": (FLEET + "[job]\noverlap = -0.5\n", 4, "0 .. 1"),
     "zero chips": ("[fleet]\nchips = H100:0\n", 2, "1 to 16777216"),
+    "two fleets": ("[fleet]\nchips = H100:8\ninventory = nodes.csv\n", 3, "keep one"),
+    "missing inventory": ("[fleet]\ninventory = none.csv\n", 2, "'none.csv' cannot be read"),
+    "inventory that is no CSV": ("[fleet]\ninventory = nodes.txt\n", 2, "is no CSV file"),
+    "inventory with a bad node": ("[fleet]\ninventory = nodes.csv\n", 2,
+                                  "nodes.csv:4: '-1' is no relative_speed"),
+    "inventory with an unknown generation": (
+        "[fleet]\nplacement = random\n[sweep]\nfleet.inventory = good.csv, other.csv\n", 4,
+        "other.csv:2: unknown generation 'H10'"),
     "unknown generation": ("[fleet]\nchips = H100:8, H10:8\n", 2, "did you mean H100?"),
     "far generation": ("[fleet]\nchips = Z9:8\n", 2, "[chip.Z9]"),
     "tensor x pipeline": (FLEET + "[job]\npipeline = 8\ntensor = 16\n", 5, "128 chips"),
@@ -75,6 +83,11 @@ CASES = {
 @pytest.mark.parametrize("command", ["run", "describe"])
 def test_bad_studies(lockstep, name, command):
     text, line, says = CASES[name]
+    if "inventory" in text:
+        header = "node,generation,chips,relative_speed\n"
+        lockstep.write("nodes.csv", header + "n1,H100,8,1\n# back from repair\nn2,H100,8,-1\n")
+        lockstep.write("good.csv", header + "n1,H100,8,1\n")
+        lockstep.write("other.csv", header + "n1,H10,8,1\n")
     lockstep.write("bad.ini", text)
     message = lockstep.refused(command, "bad.ini")
     assert message.startswith(f"bad.ini:{line}: "), message

@@ -6,7 +6,7 @@ import pytest
 
 from conftest import mixed_study
 
-COMMANDS = ["run", "describe", "summary", "merge", "list"]
+COMMANDS = ["run", "describe", "summary", "merge", "list", "all-reduce"]
 LISTINGS = ["parameters", "topologies", "chips", "distributions", "metrics"]
 
 
@@ -79,7 +79,8 @@ def test_list_names_what_it_lists(lockstep):
 
 
 @pytest.mark.parametrize("what, names", [
-    ("topologies", ["ring", "tree", "ocs_torus"]),
+    ("topologies", ["ring", "hierarchical_ring", "tree", "switch_reduce", "torus",
+                    "ocs_torus"]),
     ("chips", ["A100", "H100", "H200", "B200", "GB200", "TPUv4", "TPUv5p"]),
     ("metrics", ["step_time", "compute_time", "communication_time", "mfu", "mfu_used",
                  "wait_fraction", "wait_fraction_by_generation"]),

@@ -109,8 +109,9 @@ def test_second_interrupt_aborts(lockstep):
     # One block of many seconds, so that the first Ctrl-C cannot end the run.
     lockstep.write("s.ini", STUDY)
     process = lockstep.start("run", "s.ini", "--threads", 1, "--set", "sampling.block=65536",
-                             "--trials", 30000)
+                             "--trials", 65536)
     wait_until(lambda: (lockstep.folder / "s.h5.part" / "lock").exists(), process)
+    time.sleep(0.5)  # the block has begun
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
     assert process.poll() is None

@@ -54,7 +54,7 @@ TEST(ClosedForm, EveryKindOnEqualHops) {
           EXPECT_GE(last, expected.least - slack) << where;
           EXPECT_LE(last, expected.most + slack) << where;
           EXPECT_GE(last, row->latency_hops(ranks) * hops.latency - slack) << where;
-          EXPECT_GE(last, bandwidth_bound(ranks, row->ports(ranks), hops) - slack) << where;
+          EXPECT_GE(last, row->port_share(ranks) * hops.bytes / hops.bandwidth - slack) << where;
           (expected.least == expected.most ? exact : bounded) += expected.most > 0;
           // One part in 1e9 more latency and bytes must show.
           if (expected.least == expected.most && last > 0) {

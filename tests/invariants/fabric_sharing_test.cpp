@@ -21,10 +21,6 @@ const TopologyKind& kind_named(std::string_view name) {
   throw std::logic_error("no such topology");
 }
 
-Settings no_settings(std::int64_t, std::int64_t) {
-  return {};
-}
-
 /// Calls each(group, message) with one message of every hop of every group that is in use at once:
 /// a ring's first row, of a tree the first chunk of the reduction.
 template <class Each>

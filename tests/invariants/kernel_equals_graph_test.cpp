@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "tests/invariants/topology_rows.hpp"
+#include "topologies/graph_trial.hpp"
 
 namespace lockstep::test {
 namespace {
@@ -66,6 +67,12 @@ std::int64_t compare(const TopologyCase& c, const Condition& condition, std::uin
         << c.name << ", group " << group << ", slow links " << condition.slow_links << ", ready "
         << condition.ready_spread << ", seed " << seed;
   }
+
+  // The plain trial, which kinds without kernels run on, meets the same noise.
+  std::vector<double> plain(finish.size(), -1.0);
+  make_graph_trial(*c.collective, links)
+      ->all_reduce(noise.messages, 0, c.groups(), ready.data(), plain.data());
+  EXPECT_LE(worst_difference(plain, finish.data()), tolerance) << c.name;
 
   // Any split at multiples of groups_per_call gives the same bits, in any order of calls.
   const std::int64_t step = c.collective->groups_per_call();

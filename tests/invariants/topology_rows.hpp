@@ -7,11 +7,13 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "tests/invariants/topology_case.hpp"
 #include "topologies/double_binary_tree.hpp"
+#include "topologies/switched_fabric.hpp"
 #include "topologies/table.hpp"
 #include "topologies/torus_shape.hpp"
 
@@ -46,12 +48,13 @@ struct TopologyRow {
   Settings (*settings)(std::int64_t groups, std::int64_t ranks);
   /// Ways to set its parameters that the tests go through.
   std::vector<Variant> variants;
-  /// Every rank sends 2 (n - 1) / n of the buffer; else only the sum over ranks is n times that.
-  bool ranks_send_equally;
+  /// What every rank sends, in buffers; nothing where only the sum is known: each vertex of the
+  /// message graph but one passes a buffer on and gets one back.
+  std::optional<double> (*rank_sends)(const TopologyCase&);
   /// Hops that must follow each other.
   double (*latency_hops)(std::int64_t ranks);
-  /// Full-rate ports (each way) a rank can use at once.
-  double (*ports)(std::int64_t ranks);
+  /// The least share of the buffer that passes a rank's busiest port, one way.
+  double (*port_share)(std::int64_t ranks);
   ExpectedTime (*expected)(std::int64_t ranks, std::int64_t chunks, const UniformHops& hops);
   /// The ports that a message passes: first where it leaves, then where it arrives.
   std::array<Port, 2> (*ports_of)(const TopologyCase&, std::int64_t group, const Message&);
@@ -78,15 +81,72 @@ inline double torus_hops(std::int64_t ranks) {
   return hops;
 }
 
-/// 2 (n - 1) / n of the buffer through `ports` ports.
-inline double bandwidth_bound(std::int64_t ranks, double ports, const UniformHops& hops) {
+/// 2 (n - 1) / n: what a rank must send where ranks alone add.
+inline double optimal_share(std::int64_t ranks) {
   const auto n = static_cast<double>(ranks);
-  return ranks == 1 ? 0.0 : 2 * (n - 1) / n * hops.bytes / hops.bandwidth / ports;
+  return 2 * (n - 1) / n;
+}
+
+inline std::optional<double> sends_optimal_share(const TopologyCase& c) {
+  return optimal_share(c.ranks());
+}
+
+inline std::optional<double> sends_only_in_sum(const TopologyCase&) {
+  return {};
 }
 
 inline ExpectedTime ring_time(std::int64_t ranks, std::int64_t, const UniformHops& hops) {
-  const double time =
-      2 * static_cast<double>(ranks - 1) * hops.latency + bandwidth_bound(ranks, 1, hops);
+  const double time = 2 * static_cast<double>(ranks - 1) * hops.latency +
+                      optimal_share(ranks) * hops.bytes / hops.bandwidth;
+  return {time, time};
+}
+
+/// Rails and clusters of n H100 in domains of 8, and whether some rank has no rail.
+struct Rails {
+  double rails, clusters;
+  bool folds;
+};
+
+inline Rails rails_of(std::int64_t ranks) {
+  constexpr std::int64_t domain = 8;
+  const std::int64_t rest = ranks % domain, whole = ranks / domain;
+  const std::int64_t rails = rest == 0 ? domain : rest;
+  if (whole == 0) return {static_cast<double>(rails), 1, false};
+  return {static_cast<double>(rails),
+          static_cast<double>(whole * (domain / rails) + (rest > 0 ? 1 : 0)), domain % rails != 0};
+}
+
+/// Rings inside, rails, rings inside. The buffer of a rank without a rail comes in first, and the
+/// heaviest path runs through it; whether its last rank stands for one without a rail is left open.
+inline ExpectedTime hierarchical_ring_time(std::int64_t ranks, std::int64_t,
+                                           const UniformHops& hops) {
+  const auto [rails, clusters, folds] = rails_of(ranks);
+  const auto hop = [&](double parts) { return hops.latency + hops.bytes / parts / hops.bandwidth; };
+  const double rings = 2 * (rails - 1) * hop(rails) + 2 * (clusters - 1) * hop(rails * clusters);
+  return {rings + (folds ? 1 : 0) * hop(1), rings + (folds ? 2 : 0) * hop(1)};
+}
+
+/// Where the smallest domain's ranks divide every domain's, all ranks have a rail.
+inline std::optional<double> sends_on_rails(const TopologyCase& c) {
+  for (std::int64_t group = 0; group < c.groups(); ++group) {
+    const DomainClusters domains = domain_clusters(c.layout, group);
+    for (std::int32_t d = 0; d < domains.count(); ++d)
+      if (domains.size(d) % smallest_cluster(c.layout) != 0) return {};
+  }
+  return optimal_share(c.ranks());
+}
+
+/// Hops from a rank to the highest switch: 16 chips a leaf, 3,072 a pod.
+inline double switch_tiers(std::int64_t ranks) {
+  return ranks == 1 ? 0 : ranks <= 16 ? 1 : ranks <= 3072 ? 2 : 3;
+}
+
+inline ExpectedTime switch_reduce_time(std::int64_t ranks, std::int64_t chunks,
+                                       const UniformHops& hops) {
+  if (ranks == 1) return {0, 0};
+  const auto k = static_cast<double>(chunks);
+  const double g = hops.bytes / k / hops.bandwidth;
+  const double time = 2 * switch_tiers(ranks) * (hops.latency + g) + (k - 1) * g;
   return {time, time};
 }
 
@@ -126,7 +186,9 @@ inline ExpectedTime torus_time(std::int64_t ranks, std::int64_t, const UniformHo
     if (side > 1) sides.push_back(static_cast<double>(side));
   const std::size_t orders = sides.size();
   const double least = std::max(torus_hops(ranks) * hops.latency,
-                                bandwidth_bound(ranks, 2 * static_cast<double>(orders), hops));
+                                orders == 0 ? 0
+                                            : optimal_share(ranks) * hops.bytes / hops.bandwidth /
+                                                  (2 * static_cast<double>(orders)));
   double phases = 0;
   for (std::size_t depth = 0; depth < orders; ++depth) {
     double slowest = 0;
@@ -184,38 +246,106 @@ inline std::array<Port, 2> torus_ports(const TopologyCase& c, std::int64_t group
   return {{{2 * key, capacity}, {2 * key + 1, capacity}}};
 }
 
+/// A rank's NVLink and NIC are ports of their own, each way, on a uniform fabric too.
+inline std::array<Port, 2> railed_ports(const TopologyCase& c, std::int64_t group,
+                                        const Message& m) {
+  const bool network = !c.same_domain(group, m.source, m.destination);
+  const auto port = [&](std::int32_t rank, int way) {
+    const Chip& chip = c.chip(group, rank);
+    return Port{(static_cast<std::int64_t>(rank) * 2 + (network ? 1 : 0)) * 2 + way,
+                c.fabric.uniform() ? *c.fabric.hop_bandwidth
+                : network          ? chip.injection_bandwidth
+                                   : chip.scale_up_bandwidth};
+  };
+  return {port(m.source, 0), port(m.destination, 1)};
+}
+
+/// Each hop of the switches' tree is a port at either end, known by its lower end; no port is
+/// faster than the fastest chip's.
+inline std::array<Port, 2> switch_ports(const TopologyCase& c, std::int64_t group,
+                                        const Message& m) {
+  const std::int64_t lower = std::min(m.source, m.destination);
+  double capacity = 0;
+  for (std::int64_t rank = 0; rank < c.ranks(); ++rank)
+    if (lower >= c.ranks() || rank == lower)
+      capacity = std::max(capacity, c.chip(group, rank).injection_bandwidth);
+  if (c.fabric.uniform()) capacity = *c.fabric.hop_bandwidth;
+  const std::int64_t key = lower * 4 + (m.source < m.destination ? 2 : 0);
+  return {{{key, capacity}, {key + 1, capacity}}};
+}
+
+inline Settings no_settings(std::int64_t, std::int64_t) {
+  return {};
+}
+
+inline Settings shape_settings(std::int64_t groups, std::int64_t ranks) {
+  const auto sides = sides_of(ranks);
+  return {{"topology.shape", fmt::format("{}x{}x{}", sides[0] * groups, sides[1], sides[2])}};
+}
+
+inline double torus_port_share(std::int64_t ranks) {
+  return optimal_share(ranks) / std::max(1.0, 2 * rings_of(ranks));
+}
+
 inline const std::vector<TopologyRow>& topology_rows() {
   static const std::vector<TopologyRow> rows{
       {.kind = "ring",
-       .settings = [](std::int64_t, std::int64_t) { return Settings{}; },
+       .settings = no_settings,
        .variants = {{{}, 1}, {{{"topology.channels", "3"}}, 1}},
-       .ranks_send_equally = true,
+       .rank_sends = sends_optimal_share,
        .latency_hops = [](std::int64_t n) { return 2 * static_cast<double>(n - 1); },
-       .ports = [](std::int64_t) { return 1.0; },
+       .port_share = optimal_share,
        .expected = ring_time,
        .ports_of = switched_ports},
+      {.kind = "hierarchical_ring",
+       .settings = no_settings,
+       .variants = {{{}, 1}},
+       .rank_sends = sends_on_rails,
+       .latency_hops =
+           [](std::int64_t n) {
+             const Rails r = rails_of(n);
+             return 2 * (r.rails - 1) + 2 * (r.clusters - 1);
+           },
+       .port_share = [](std::int64_t n) { return optimal_share(n) / 2; },  // two ports
+       .expected = hierarchical_ring_time,
+       .ports_of = railed_ports},
       {.kind = "tree",
-       .settings = [](std::int64_t, std::int64_t) { return Settings{}; },
+       .settings = no_settings,
        .variants = {{{{"topology.chunks", "1"}}, 1},
                     {{{"topology.chunks", "7"}, {"topology.channels", "2"}}, 7},
                     {{{"topology.chunks", "64"}}, 64}},
-       .ranks_send_equally = false,
+       .rank_sends = sends_only_in_sum,
        // A binary tree over n ranks is at least this deep.
        .latency_hops = [](std::int64_t n) { return 2 * std::floor(std::log2(n)); },
-       .ports = [](std::int64_t) { return 1.0; },
+       .port_share = optimal_share,
        .expected = tree_time,
        .ports_of = switched_ports},
-      {.kind = "ocs_torus",
-       .settings =
-           [](std::int64_t groups, std::int64_t ranks) {
-             const auto sides = sides_of(ranks);
-             return Settings{{"topology.shape",
-                              fmt::format("{}x{}x{}", sides[0] * groups, sides[1], sides[2])}};
-           },
+      {.kind = "switch_reduce",
+       .settings = no_settings,
+       .variants = {{{{"topology.chunks", "1"}}, 1},
+                    {{{"topology.chunks", "7"}}, 7},
+                    {{{"topology.chunks", "64"}}, 64}},
+       .rank_sends = [](const TopologyCase& c) -> std::optional<double> {
+         return c.ranks() > 1 ? 1 : 0;
+       },
+       .latency_hops = [](std::int64_t n) { return 2 * switch_tiers(n); },
+       .port_share = [](std::int64_t n) { return n > 1 ? 1.0 : 0.0; },
+       .expected = switch_reduce_time,
+       .ports_of = switch_ports},
+      {.kind = "torus",
+       .settings = shape_settings,
        .variants = {{{}, 1}},
-       .ranks_send_equally = true,
+       .rank_sends = sends_optimal_share,
        .latency_hops = torus_hops,
-       .ports = [](std::int64_t n) { return std::max(1.0, 2 * rings_of(n)); },
+       .port_share = torus_port_share,
+       .expected = torus_time,
+       .ports_of = torus_ports},
+      {.kind = "ocs_torus",
+       .settings = shape_settings,
+       .variants = {{{}, 1}},
+       .rank_sends = sends_optimal_share,
+       .latency_hops = torus_hops,
+       .port_share = torus_port_share,
        .expected = torus_time,
        .ports_of = torus_ports},
   };

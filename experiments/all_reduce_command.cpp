@@ -1,0 +1,289 @@
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+#include "engine/base/error.hpp"
+#include "engine/base/simd.hpp"
+#include "engine/run/scheduler.hpp"
+#include "engine/statistics/quantile.hpp"
+#include "experiments/command.hpp"
+#include "experiments/study_options.hpp"
+#include "experiments/table.hpp"
+#include "topologies/table.hpp"
+
+namespace lockstep {
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr std::int64_t most_ranks = 16777216, most_sizes = 64;
+
+/// "1MiB..1GiB" and the factor between: every size [B].
+std::vector<double> read_sizes(const std::string& text, std::int64_t factor) {
+  const auto dots = text.find("..");
+  std::array<double, 2> ends{};
+  try {
+    ends[0] = parse_quantity(text.substr(0, dots), Dimension::bytes);
+    ends[1] = dots == std::string::npos ? ends[0]
+                                        : parse_quantity(text.substr(dots + 2), Dimension::bytes);
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("--bytes {}: {}", text, error.what()));
+  }
+  if (!(ends[0] > 0) || ends[1] < ends[0])
+    throw InputError(
+        fmt::format("--bytes {} (sizes above 0, the smaller first, are due) write for example "
+                    "--bytes 1KiB..1GiB",
+                    text));
+  std::vector<double> sizes;
+  for (double size = ends[0]; size <= ends[1]; size *= static_cast<double>(factor)) {
+    if (static_cast<std::int64_t>(sizes.size()) == most_sizes)
+      throw InputError(fmt::format("--bytes {} (more than {} sizes) narrow it or raise --factor",
+                                   text, most_sizes));
+    sizes.push_back(size);
+  }
+  return sizes;
+}
+
+std::int64_t read_whole(const po::variables_map& map, const char* name, std::int64_t least,
+                        std::int64_t most) {
+  const std::string text = map[name].as<std::string>();
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || value < least || value > most)
+    throw InputError(
+        fmt::format("--{} {} (a whole number from {} to {} is due) write for example "
+                    "--{} {}",
+                    name, text, least, most, name, std::max<std::int64_t>(least, 8)));
+  return value;
+}
+
+std::string required(const po::variables_map& map, const char* name, const char* example) {
+  if (!map.count(name))
+    throw InputError(
+        fmt::format("no --{} given (usage: lockstep all-reduce {}) write for example "
+                    "--{} {}",
+                    name, all_reduce_command.usage, name, example));
+  return map[name].as<std::string>();
+}
+
+/// A size as a reader would write it: "1 MiB" where it is a whole one.
+std::string size_label(double bytes) {
+  constexpr std::array<std::string_view, 5> units{"B", "KiB", "MiB", "GiB", "TiB"};
+  std::size_t unit = 0;
+  double value = bytes;
+  for (; unit + 1 < units.size() && value >= 1024 && std::fmod(value, 1024) == 0; ++unit)
+    value /= 1024;
+  return value < 1e6 && value == std::floor(value) ? fmt::format("{:.0f} {}", value, units[unit])
+                                                   : format_quantity(bytes, Dimension::bytes);
+}
+
+/// The collective as a study: a training step that computes nothing, at one design point a size.
+/// With it come every noise of the trial, paired draws, threads and uncertain inputs.
+Plan make_collective_plan(const po::variables_map& map, const std::vector<double>& sizes,
+                          bool& noisy) {
+  const std::string kind = required(map, "topology", "ring");
+  required(map, "ranks", "1024");
+  const std::int64_t ranks = read_whole(map, "ranks", 1, most_ranks);
+  std::vector<std::string> labels;
+  for (double size : sizes) labels.push_back(format_canonical(size, Dimension::bytes));
+  StudyText study;
+  study.path = "all-reduce";
+  study.directory = ".";
+  study.entries = {
+      {"fleet.chips", fmt::format("{}:{}", map["chip"].as<std::string>(), ranks),
+       "--chip, --ranks"},
+      {"topology.kind", kind, "--topology"},
+      {"sweep.job.gradient_bytes", fmt::format("{}", fmt::join(labels, ", ")), "--bytes"}};
+  for (const auto& [key, value] : {std::pair{"job.tensor", "1"},
+                                   {"job.pipeline", "1"},
+                                   {"job.compute_time", "0s"},
+                                   {"job.overlap", "0"},
+                                   {"job.gradient_clipping", "off"},
+                                   {"sampling.steps", "1"}})
+    study.entries.push_back({key, value, "all-reduce"});
+
+  const std::vector<StudyEntry> overrides = read_overrides(map);
+  noisy = map.count("trials") > 0;
+  for (const StudyEntry& entry : overrides) {
+    if (entry.origin != "--set") continue;
+    const std::string section = entry.key.substr(0, entry.key.find('.'));
+    if (entry.key == "fleet.chips" || entry.key == "topology.kind")
+      throw InputError(
+          fmt::format("--set {} (the command has options for it) use --topology, "
+                      "--ranks and --chip",
+                      entry.key));
+    if (section == "job" || section == "sampling" || section == "sweep")
+      throw InputError(
+          fmt::format("--set {} (one collective alone has no [{}]) set a key of "
+                      "topology, fabric, noise or chip.NAME",
+                      entry.key, section));
+    noisy |= section == "noise";
+  }
+  Plan plan = make_plan(resolve_study(study, overrides, all_parameters()), all_parameters(),
+                        topology_kinds());
+  noisy |= !plan.input_keys.empty();
+  return plan;
+}
+
+/// Times of all trials of every size [s].
+class TimesSink final : public ResultSink {
+ public:
+  explicit TimesSink(const ResultSchema& schema)
+      : times(static_cast<std::size_t>(schema.points())) {
+    while (schema.variables[variable_].name != "step_time") ++variable_;
+  }
+  void write(const BlockResult& block) override {
+    auto& all = times[static_cast<std::size_t>(block.point)];
+    const std::vector<double>& values = block.values[variable_];
+    all.insert(all.end(), values.begin(), values.end());
+  }
+  std::vector<std::vector<double>> times;
+
+ private:
+  std::size_t variable_ = 0;
+};
+
+/// One line of the answer. Bandwidths as collective benchmarks define them: bytes / time, and that
+/// times 2 (n - 1) / n, which is what a link carries in a bandwidth-optimal all-reduce of ranks.
+struct Line {
+  double bytes = 0, time = 0;
+  std::string choice;
+  std::vector<double> noisy;  ///< mean, p50, p99 [s]; empty without noise
+
+  double algorithm_bandwidth() const {
+    return time > 0 ? bytes / time : std::numeric_limits<double>::quiet_NaN();
+  }
+  double bus_bandwidth(std::int64_t ranks) const {
+    return algorithm_bandwidth() * 2 * static_cast<double>(ranks - 1) / static_cast<double>(ranks);
+  }
+};
+
+constexpr std::array<std::string_view, 3> noisy_names{"mean", "p50", "p99"};
+
+void print_lines(const std::vector<Line>& lines, std::int64_t ranks) {
+  std::vector<std::vector<std::string>> rows{{"size", "time us", "algorithm GB/s", "bus GB/s"}};
+  if (!lines.front().noisy.empty())
+    for (std::string_view name : noisy_names) rows[0].push_back(fmt::format("{} us", name));
+  rows[0].push_back("choice");
+  for (const Line& line : lines) {
+    rows.push_back({size_label(line.bytes), format_value(1e6 * line.time),
+                    format_value(1e-9 * line.algorithm_bandwidth()),
+                    format_value(1e-9 * line.bus_bandwidth(ranks))});
+    for (double value : line.noisy) rows.back().push_back(format_value(1e6 * value));
+    rows.back().push_back(line.choice);
+  }
+  fmt::print("{}", format_table(rows));
+}
+
+std::string json_number(double value) {
+  return std::isfinite(value) ? format_number(value) : "null";
+}
+
+/// Text inside JSON quotes; names and choices hold no control characters.
+std::string json_text(std::string_view text) {
+  std::string quoted = "\"";
+  for (char c : text) quoted += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
+  return quoted + '"';
+}
+
+void print_json(const Plan& plan, const po::variables_map& map, const std::vector<Line>& lines,
+                std::int64_t ranks, bool extrapolated) {
+  fmt::print("{{\n  \"topology\": {},\n  \"chip\": {},\n  \"ranks\": {},\n",
+             json_text(map["topology"].as<std::string>()), json_text(map["chip"].as<std::string>()),
+             ranks);
+  fmt::print("  \"seed\": {},\n  \"trials\": {},\n  \"extrapolated\": {},\n  \"sizes\": [\n",
+             plan.study.seed, lines.front().noisy.empty() ? 0 : plan.study.trials, extrapolated);
+  for (const Line& line : lines) {
+    fmt::print(
+        "    {{\"bytes\": {}, \"time_s\": {}, \"algorithm_bandwidth\": {}, "
+        "\"bus_bandwidth\": {}, ",
+        json_number(line.bytes), json_number(line.time), json_number(line.algorithm_bandwidth()),
+        json_number(line.bus_bandwidth(ranks)));
+    for (std::size_t i = 0; i < line.noisy.size(); ++i)
+      fmt::print("\"{}_s\": {}, ", noisy_names[i], json_number(line.noisy[i]));
+    fmt::print("\"choice\": {}}}{}\n", json_text(line.choice), &line == &lines.back() ? "" : ",");
+  }
+  fmt::print("  ]\n}}\n");
+}
+
+int run(const std::vector<std::string>& arguments) {
+  po::options_description options("The collective", help_width);
+  const auto text = [](const char* name) { return po::value<std::string>()->value_name(name); };
+  options.add_options()("topology", text("KIND"), "one of lockstep list topologies")(
+      "ranks", text("N"), "chips, each a rank of one all-reduce")(
+      "bytes", text("A..B")->default_value("1KiB..1GiB"),
+      "buffer of each rank: one size, or a range")("factor", text("F")->default_value("2"),
+                                                   "between the sizes of the range")(
+      "chip", text("NAME")->default_value("H100"), "generation of the chips")(
+      "set", po::value<std::vector<std::string>>()->composing()->value_name("K=V"),
+      "set a key of topology, fabric, noise or chip.NAME; may be repeated")(
+      "trials", text("T"), "trials with noise (default: 100 where some noise is set, else none)")(
+      "seed", text("S"), "64-bit seed")("json", po::bool_switch(),
+                                        "print JSON: bytes, seconds, B/s");
+  const po::variables_map map =
+      parse_arguments(all_reduce_command, arguments, options, "argument", 0);
+  if (map.empty()) return done;
+  simd_level();  // an unusable LOCKSTEP_SIMD is refused before any work
+  const std::int64_t factor = read_whole(map, "factor", 2, 1024);
+  bool noisy = false;
+  const Plan plan =
+      make_collective_plan(map, read_sizes(map["bytes"].as<std::string>(), factor), noisy);
+
+  TimesSink sink(plan.schema);
+  if (noisy) {
+    const Cancellation cancellation;
+    run_blocks(plan, plan.blocks_of({}), default_threads(), sink, cancellation,
+               [](const BlockResult&) {});
+    if (cancellation.asked())
+      throw Interrupted(fmt::format("stopped by {} (nothing is kept) start again with fewer trials",
+                                    cancellation.signal_name()));
+  }
+  std::vector<Line> lines;
+  std::int64_t ranks = 0;
+  bool extrapolated = false;
+  for (std::size_t p = 0; p < plan.study.points.size(); ++p) {
+    const auto point = plan.build(static_cast<std::int64_t>(p));
+    const DesignPoint& job = *point->all().front();
+    ranks = job.layout().replicas;
+    extrapolated |= job.collective().extrapolated();
+    Line& line = lines.emplace_back();
+    line.bytes = job.scenario().job.gradient_bytes_per_chip();
+    line.time = job.noise_free_collective_time();
+    line.choice = job.collective().choice();
+    if (!noisy) continue;
+    constexpr std::array<double, 2> levels{0.5, 0.99};
+    line.noisy = quantiles(sink.times[p], levels);
+    line.noisy.insert(line.noisy.begin(), mean(sink.times[p]));
+  }
+  if (map["json"].as<bool>()) {
+    print_json(plan, map, lines, ranks, extrapolated);
+    return done;
+  }
+  fmt::print("All-reduce by {} of {} {} chips{}, all ready at once\n\n",
+             map["topology"].as<std::string>(), ranks, map["chip"].as<std::string>(),
+             extrapolated ? " (more than any published machine of the kind)" : "");
+  print_lines(lines, ranks);
+  fmt::print("\n");
+  if (const std::int64_t given = read_whole(map, "ranks", 1, most_ranks); given > ranks)
+    fmt::print("{} of {} chips fit no shape and stay out.\n", given - ranks, given);
+  fmt::print(
+      "Time and bandwidths are without noise; algorithm = size / time, bus = that x "
+      "2 (n - 1) / n.\n");
+  if (noisy)
+    fmt::print("mean, p50, p99: over {} trials with noise, seed {}.\n", plan.study.trials,
+               plan.study.seed);
+  return done;
+}
+
+}  // namespace
+
+const Command all_reduce_command{
+    "all-reduce", "--topology KIND --ranks N [options]",
+    "Times one all-reduce alone over sizes: time, algorithm and bus bandwidth, with noise "
+    "quantiles.",
+    run};
+
+}  // namespace lockstep

@@ -1,0 +1,168 @@
+"""`lockstep all-reduce`: one collective alone."""
+
+import json
+import re
+
+import pytest
+
+LATENCY, BANDWIDTH = 3e-6, 10e9
+UNIFORM = ["--set", "fabric.hop_latency=3us", "--set", "fabric.hop_bandwidth=10GB/s"]
+SPIKES = ["--set", "noise.spike_probability=0.01",
+          "--set", "noise.spike_delay=exponential(mean=1ms)"]
+COLUMNS = ["size", "time us", "algorithm GB/s", "bus GB/s"]
+
+
+@pytest.fixture
+def kinds(lockstep):
+    found = re.findall(r"^(\S+)", lockstep.done("list", "topologies").stdout, re.M)
+    assert len(found) >= 6
+    return found
+
+
+def as_json(lockstep, kind, ranks, *options):
+    ended = lockstep.done("all-reduce", "--topology", kind, "--ranks", ranks, "--json", *options)
+    assert ended.stderr == ""
+    return json.loads(ended.stdout)
+
+
+def columns(line):
+    return re.split(r"  +", line.strip())
+
+
+def test_closed_form_of_the_ring(lockstep):
+    ranks = 12
+    answer = as_json(lockstep, "ring", ranks, "--bytes", "1kB..1GB", "--factor", 1000, *UNIFORM)
+    assert [line["bytes"] for line in answer["sizes"]] == [1e3, 1e6, 1e9]
+    assert (answer["topology"], answer["ranks"], answer["chip"]) == ("ring", ranks, "H100")
+    assert answer["trials"] == 0 and not answer["extrapolated"]
+    for line in answer["sizes"]:
+        size = line["bytes"]
+        time = 2 * (ranks - 1) * (LATENCY + size / ranks / BANDWIDTH)
+        assert line["time_s"] == pytest.approx(time, rel=1e-12)
+        assert line["algorithm_bandwidth"] == pytest.approx(size / time, rel=1e-12)
+        assert line["bus_bandwidth"] == pytest.approx(
+            size / time * 2 * (ranks - 1) / ranks, rel=1e-12)
+        assert not {"mean_s", "p50_s", "p99_s"} & set(line)
+
+
+def test_the_table_shows_what_json_holds_for_every_kind(lockstep, kinds):
+    for kind in kinds:
+        options = ["--bytes", "64KiB..4MiB", "--factor", "8"]
+        text = lockstep.done("all-reduce", "--topology", kind, "--ranks", 64, *options).stdout
+        lines = text.splitlines()
+        assert lines[0] == f"All-reduce by {kind} of 64 H100 chips, all ready at once"
+        assert columns(lines[2]) == COLUMNS + ["choice"]
+        assert [columns(line)[0] for line in lines[3:6]] == ["64 KiB", "512 KiB", "4 MiB"]
+        answer = as_json(lockstep, kind, 64, *options)["sizes"]
+        assert len(answer) == 3
+        for line, held in zip(lines[3:6], answer):
+            time, algorithm, bus = map(float, columns(line)[1:4])
+            assert time == pytest.approx(1e6 * held["time_s"], rel=1e-3)
+            assert algorithm == pytest.approx(1e-9 * held["algorithm_bandwidth"], rel=1e-3)
+            assert bus == pytest.approx(1e-9 * held["bus_bandwidth"], rel=1e-3)
+            assert held["choice"] in line
+            assert held["time_s"] > 0
+
+
+def test_larger_buffers_take_longer_and_near_the_port(lockstep, kinds):
+    for kind in kinds:
+        answer = as_json(lockstep, kind, 64, "--bytes", "1KiB..16GiB", "--factor", 16, *UNIFORM)
+        times = [line["time_s"] for line in answer["sizes"]]
+        assert times == sorted(times) and times[0] < times[-1]
+        # A rank's busiest port sends at most its rate; a torus has six, in-network reduction
+        # passes half of what ranks alone would have to.
+        most = {"torus": 6, "ocs_torus": 6, "switch_reduce": 2, "hierarchical_ring": 2}.get(kind, 1)
+        bus = answer["sizes"][-1]["bus_bandwidth"]
+        assert 0.4 * BANDWIDTH < bus <= most * BANDWIDTH * (1 + 1e-9), kind
+
+
+def test_default_sizes(lockstep):
+    sizes = [line["bytes"] for line in as_json(lockstep, "tree", 8)["sizes"]]
+    assert sizes == [2.0 ** k for k in range(10, 31)]
+    one = as_json(lockstep, "tree", 8, "--bytes", "5MB")["sizes"]
+    assert [line["bytes"] for line in one] == [5e6]
+
+
+def test_one_rank_takes_no_time(lockstep, kinds):
+    for kind in kinds:
+        line, = as_json(lockstep, kind, 1, "--bytes", "1MiB")["sizes"]
+        assert line["time_s"] == 0
+        assert line["algorithm_bandwidth"] is None and line["bus_bandwidth"] is None
+    assert re.search(r"^1 MiB +0 +- +- ", lockstep.done(
+        "all-reduce", "--topology", "ring", "--ranks", 1, "--bytes", "1MiB").stdout, re.M)
+
+
+def test_noise_adds_quantiles(lockstep, kinds):
+    for kind in kinds:
+        answer = as_json(lockstep, kind, 16, "--bytes", "1MiB..2MiB", "--trials", 200, *SPIKES)
+        assert answer["trials"] == 200 and len(answer["sizes"]) == 2
+        for line in answer["sizes"]:
+            assert line["time_s"] <= line["p50_s"] < line["p99_s"]
+            assert line["time_s"] < line["mean_s"] < line["p99_s"]
+    text = lockstep.done("all-reduce", "--topology", "ring", "--ranks", 16, "--bytes", "1MiB",
+                         *SPIKES).stdout
+    assert columns(text.splitlines()[2]) == COLUMNS + ["mean us", "p50 us", "p99 us", "choice"]
+    assert "over 100 trials" in text
+
+
+def test_slow_links_and_jitter_count_as_noise(lockstep):
+    for noise in [("noise.slow_link_fraction=0.5", "noise.slow_link_factor=3"),
+                  ("noise.hop_jitter=exponential(mean=5us)",)]:
+        sets = [word for setting in noise for word in ("--set", setting)]
+        line, = as_json(lockstep, "ring", 64, "--bytes", "64MiB", *sets)["sizes"]
+        assert line["mean_s"] > 1.01 * line["time_s"]
+
+
+def test_trials_without_noise_are_the_noise_free_time(lockstep, kinds):
+    for kind in kinds:
+        line, = as_json(lockstep, kind, 64, "--bytes", "1MiB", "--trials", 3)["sizes"]
+        for name in ["mean_s", "p50_s", "p99_s"]:
+            assert line[name] == pytest.approx(line["time_s"], rel=1e-12)
+
+
+def test_the_seed_decides(lockstep):
+    def times(seed, **variables):
+        ended = lockstep.done("all-reduce", "--topology", "tree", "--ranks", 16, "--bytes", "1MiB",
+                              "--json", "--seed", seed, *SPIKES, **variables)
+        return json.loads(ended.stdout)["sizes"]
+    assert times(1) == times(1) == times(1, SLURM_CPUS_PER_TASK="1")
+    assert times(1) != times(2)
+
+
+def test_an_uncertain_input_counts_as_noise(lockstep):
+    line, = as_json(lockstep, "ring", 8, "--bytes", "1MiB", "--set",
+                    "fabric.hop_latency=uniform(low=1us, high=5us)", "--set",
+                    "fabric.hop_bandwidth=10GB/s")["sizes"]
+    assert line["p50_s"] < line["p99_s"]
+
+
+def test_chips_that_fit_no_shape_are_named(lockstep):
+    text = lockstep.done("all-reduce", "--topology", "ocs_torus", "--ranks", 1000, "--bytes",
+                         "1MiB").stdout
+    assert "of 768 H100 chips" in text and "232 of 1000 chips fit no shape" in text
+
+
+@pytest.mark.parametrize("arguments, reason", [
+    ([], "no --topology given"),
+    (["--topology", "ring"], "no --ranks given"),
+    (["--topology", "rign", "--ranks", 8], "did you mean ring?"),
+    (["--topology", "ring", "--ranks", 0], "whole number"),
+    (["--topology", "ring", "--ranks", "many"], "whole number"),
+    (["--topology", "ring", "--ranks", 8, "--bytes", "5"], "no unit"),
+    (["--topology", "ring", "--ranks", 8, "--bytes", "0B..1MiB"], "above 0"),
+    (["--topology", "ring", "--ranks", 8, "--bytes", "2MiB..1MiB"], "the smaller first"),
+    (["--topology", "ring", "--ranks", 8, "--bytes", "1MiB.."], "--bytes 1MiB.."),
+    (["--topology", "ring", "--ranks", 8, "--bytes", "1e-30B..1TiB"], "more than 64 sizes"),
+    (["--topology", "ring", "--ranks", 8, "--factor", 1], "whole number"),
+    (["--topology", "ring", "--ranks", 8, "--trials", 0], "out of range"),
+    (["--topology", "ring", "--ranks", 8, "--chip", "H10"], "did you mean H100?"),
+    (["--topology", "ring", "--ranks", 8, "--set", "job.tensor=2"], "no [job]"),
+    (["--topology", "ring", "--ranks", 8, "--set", "fleet.chips=H100:4"], "--ranks and --chip"),
+    (["--topology", "ring", "--ranks", 8, "--set", "fabric.protocl=LL"],
+     "did you mean fabric.protocol?"),
+    (["--topology", "torus", "--ranks", 8, "--set", "topology.shape=3x3x3"], "more than the 8"),
+    (["--topology", "ring", "--ranks", 8, "extra"], "too many arguments"),
+    (["--topology", "ring", "--rank", 8], "did you mean --ranks?"),
+])
+def test_bad_input(lockstep, arguments, reason):
+    assert reason in lockstep.refused("all-reduce", *arguments)

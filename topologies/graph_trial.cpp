@@ -1,0 +1,42 @@
+#include "topologies/graph_trial.hpp"
+
+#include <algorithm>
+#include <vector>
+
+namespace lockstep {
+namespace {
+
+class GraphTrial final : public CollectiveTrial {
+ public:
+  GraphTrial(const Collective& collective, std::span<const double> link_factor)
+      : collective_(collective), link_factor_(link_factor.begin(), link_factor.end()) {}
+
+  void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
+                  const double* ready, double* finish) const override {
+    const std::int64_t messages = collective_.messages_per_group();
+    std::vector<double> delay;
+    for (std::int64_t group = first_group; group < last_group; ++group) {
+      delay.assign(static_cast<std::size_t>(messages), 0.0);
+      SpikeSequence spikes(noise, group, messages);
+      add_row_noise(noise, spikes, group, 0, delay);
+      const MessageGraph graph = collective_.graph(group, link_factor_);
+      const auto finished = graph.evaluate(
+          {ready + group * graph.ranks, static_cast<std::size_t>(graph.ranks)},
+          [&](std::int64_t number) { return delay[static_cast<std::size_t>(number)]; });
+      std::copy(finished.begin(), finished.end(), finish + group * graph.ranks);
+    }
+  }
+
+ private:
+  const Collective& collective_;
+  std::vector<double> link_factor_;
+};
+
+}  // namespace
+
+std::unique_ptr<CollectiveTrial> make_graph_trial(const Collective& collective,
+                                                  std::span<const double> link_factor) {
+  return std::make_unique<GraphTrial>(collective, link_factor);
+}
+
+}  // namespace lockstep

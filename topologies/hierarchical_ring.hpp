@@ -1,0 +1,35 @@
+#pragma once
+
+#include "engine/model/collective.hpp"
+
+namespace lockstep {
+
+/// Ring all-reduce in three phases: reduce-scatter inside each cluster, one ring per rail across
+/// the clusters (rail j joins the j-th rank of every cluster, with bytes / rails), all-gather
+/// inside. A cluster is a group's ranks in one scale-up domain; the smallest of the job, m ranks,
+/// sets the rails, and a larger domain of s ranks splits into floor(s / m) clusters of nearly equal
+/// sizes, from m to 2 m - 1. A cluster's ranks beyond m have no rail: they add their whole buffer
+/// to a partner's before (one partner each) and get the result after, as recursive doubling folds
+/// counts that are no power of two (Rabenseifner and Traeff, EuroPVM/MPI 2004).
+///
+///   2 domains of 3, m = 3, d = 2:       0 - 1 - 2     reduce-scatter, all-gather: rings in rows
+///                                       |   |   |     rails: rings in columns
+///                                       3 - 4 - 5
+///
+/// Each ring goes by the recursion of ring.hpp; a rank enters a phase when it is through with the
+/// one before. Its NVLink and its NIC are ports of their own, so slow links slow hops between
+/// domains alone. On a uniform fabric domains exist all the same: hops inside and across cost
+/// exactly the given latency and bandwidth, on two ports. One start-up, NCCL's latencies, and the
+/// protocol, are the flat ring's, whose bits this has with one rank a domain. Equal hops, d
+/// clusters of m, all ready:
+///
+///   2 (m - 1) (a + bytes / m B) + 2 (d - 1) (a + bytes / (m d) B)
+///
+/// Source: Mikami et al., "ImageNet/ResNet-50 training in 224 seconds" (arXiv 1811.05233), for
+/// rings in two dimensions. Cost: 2 (m - 1) m d + 2 (d - 1) m d messages a group.
+/// Message number: row m d + place in it, rows in the order fold (where some rank has no rail),
+/// m - 1 of reduce-scatter, 2 (d - 1) of each rail after the other (d wide), m - 1 of all-gather,
+/// fold back; place = rail d + cluster.
+extern const TopologyKind hierarchical_ring_topology;
+
+}  // namespace lockstep
