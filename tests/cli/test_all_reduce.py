@@ -73,7 +73,9 @@ def test_larger_buffers_take_longer_and_near_the_port(lockstep, kinds):
         # passes half of what ranks alone would have to.
         most = {"torus": 6, "ocs_torus": 6, "switch_reduce": 2, "hierarchical_ring": 2}.get(kind, 1)
         bus = answer["sizes"][-1]["bus_bandwidth"]
-        assert 0.4 * BANDWIDTH < bus <= most * BANDWIDTH * (1 + 1e-9), kind
+        assert bus <= most * BANDWIDTH * (1 + 1e-9), kind
+        if kind in ("ring", "tree", "switch_reduce", "torus", "ocs_torus"):
+            assert bus > 0.9 * most * BANDWIDTH, kind  # and nothing of it is lost at 16 GiB
 
 
 def test_default_sizes(lockstep):

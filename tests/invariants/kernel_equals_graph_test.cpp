@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "tests/invariants/topology_rows.hpp"
-#include "topologies/graph_trial.hpp"
+#include "topologies/graph_collective.hpp"
 
 namespace lockstep::test {
 namespace {
@@ -186,8 +186,11 @@ TEST(KernelEqualsGraph, NoticesOnePercentOfOneLinkOrSpike) {
       }
       EXPECT_GT(link_noticed, 1e6 * tolerance) << c.name;
 
-      const NoiseCase noise({{"noise.spike_probability", "0.05"}, {"noise.spike_delay", "1ms"}},
-                            11);
+      const auto messages = static_cast<double>(c.collective->messages_per_group());
+      const double share = std::min(1.0, std::max(0.05, 20 / messages));  // some, of few messages
+      const NoiseCase noise(
+          {{"noise.spike_probability", fmt::format("{}", share)}, {"noise.spike_delay", "1ms"}},
+          11);
       const auto delays = message_delays(noise.messages, 0, c.collective->messages_per_group());
       const std::vector<double> finish = c.run(noise.messages, equal, ready);
       const MessageGraph graph = c.collective->graph(0, equal);

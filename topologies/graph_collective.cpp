@@ -1,7 +1,9 @@
-#include "topologies/graph_trial.hpp"
+#include "topologies/graph_collective.hpp"
 
 #include <algorithm>
 #include <vector>
+
+#include "topologies/switched_fabric.hpp"
 
 namespace lockstep {
 namespace {
@@ -33,6 +35,23 @@ class GraphTrial final : public CollectiveTrial {
 };
 
 }  // namespace
+
+GraphCollective::GraphCollective(const CollectiveRequest& request)
+    : ranks_(request.layout.replicas),
+      groups_(request.layout.groups()),
+      bytes_(request.bytes),
+      scalar_time_(scalar_tree_time(request)) {}
+
+double GraphCollective::cost_per_step(const Noise& noise) const {
+  constexpr double message_cost = 1000;  // 0.1 ns
+  return static_cast<double>(groups_ * messages_per_group()) *
+         (message_cost + (noise.hop_jitter.is_none() ? 0 : jittered_message_cost));
+}
+
+std::unique_ptr<CollectiveTrial> GraphCollective::begin_trial(
+    std::span<const double> link_factor) const {
+  return make_graph_trial(*this, link_factor);
+}
 
 std::unique_ptr<CollectiveTrial> make_graph_trial(const Collective& collective,
                                                   std::span<const double> link_factor) {
