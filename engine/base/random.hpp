@@ -71,10 +71,9 @@ struct Stream {
   /// block, about 4 ns.
   [[gnu::always_inline]] PhiloxBlock block_of(std::uint32_t low, std::uint32_t high,
                                               std::uint32_t draw) const {
-    return detail::philox4x32_10(draw, low, trial,
-                                 (static_cast<std::uint32_t>(purpose) << 24) | high,
-                                 static_cast<std::uint32_t>(seed),
-                                 static_cast<std::uint32_t>(seed >> 32));
+    return detail::philox4x32_10(
+        draw, low, trial, (static_cast<std::uint32_t>(purpose) << 24) | high,
+        static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32));
   }
 
   /// The same for `entity` below 2^56.
