@@ -103,8 +103,9 @@ def test_merged_shards_are_the_one_process_file(program, level, threads, count, 
                                  LOCKSTEP_SIMD=level)
         else:
             program.done("run", "s.ini", "-q", *arguments, LOCKSTEP_SIMD=level)
-    # Seven threads may take all of a shard of about eight blocks before the first is done.
-    assert not stopped or stops > 0 or (count, threads) == (3, 7)
+    # Two blocks are in flight for each thread: several may take all of a small shard at once.
+    surely = threads == 1 or BLOCKS / count > 2 * threads
+    assert not stopped or stops > 0 or not surely
     whole = f"{name}.h5"
     if count == 1 and threads != 2:
         os.rename(program.folder / shards[0], program.folder / whole)
