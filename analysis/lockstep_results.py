@@ -5,7 +5,7 @@ import os
 try:
     import xarray
 except ImportError as error:
-    raise SystemExit(f"{error}: install the package python3-xarray (and python3-h5netcdf)")
+    raise SystemExit(f"{error}: install python3-xarray and python3-h5netcdf (for /usr/bin/python3)")
 
 SCHEMA_MAJOR = 1
 

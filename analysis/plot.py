@@ -6,8 +6,6 @@
 
 import argparse
 
-import numpy
-
 from lockstep_results import design_points, load
 
 try:
@@ -15,8 +13,9 @@ try:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    import numpy
 except ImportError as error:
-    raise SystemExit(f"{error}: install the package python3-matplotlib")
+    raise SystemExit(f"{error}: install the package python3-matplotlib (for /usr/bin/python3)")
 
 # Colours of Okabe and Ito, told apart by the colour-blind; line styles tell them apart in grey.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]

@@ -46,9 +46,15 @@ std::string summary_table(const ResultFile& file) {
   }
   const std::string title = schema.title.empty() ? "" : schema.title + "\n\n";
   const std::string spread = schema.trials > 1 ? " ± 95 % interval" : "";
-  return fmt::format("{}{}\nMean of {} trial{}{}; quantiles over the {} step{} of each.\n", title,
+  const auto held = static_cast<std::int64_t>(file.held_blocks().size());
+  const std::string missing =
+      held < schema.blocks()
+          ? fmt::format("Incomplete: {} of {} blocks are in the file; the rest is left out.\n",
+                        held, schema.blocks())
+          : "";
+  return fmt::format("{}{}\nMean of {} trial{}{}; quantiles over the {} step{} of each.\n{}", title,
                      format_table(rows), schema.trials, schema.trials == 1 ? "" : "s", spread,
-                     schema.steps, schema.steps == 1 ? "" : "s");
+                     schema.steps, schema.steps == 1 ? "" : "s", missing);
 }
 
 }  // namespace lockstep

@@ -142,6 +142,9 @@ def test_missing_shards(merge):
     printed = merge.done("merge", "s2.h5", "s0.h5", "-o", "gaps.h5", "--allow-missing").stdout
     assert f"{BLOCKS - len(lost)} of 10 blocks from 2 shards" in printed
     assert f"{len(lost)} blocks are missing" in printed
+    incomplete = f"Incomplete: {BLOCKS - len(lost)} of 10 blocks are in the file"
+    assert incomplete in merge.done("summary", "gaps.h5").stdout
+    assert "Incomplete" not in merge.done("summary", "whole.h5").stdout
     with h5py.File(merge.folder / "gaps.h5") as gaps, h5py.File(merge.folder / "whole.h5") as whole:
         assert gaps.attrs["blocks_missing"] == len(lost)
         assert list(gaps["missing_block"]) == lost
