@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "engine/base/error.hpp"
@@ -128,6 +129,16 @@ std::string unit_list(const UnitFamily& due) {
   return "units: " + std::string(due.accepted);
 }
 
+/// What someone who wrote `suffix` behind a bare number means by it: "70B" parameters are 70e9,
+/// "1%" is 1e-2.
+std::string_view exponent_of(std::string_view suffix) {
+  constexpr std::pair<std::string_view, std::string_view> meanings[] = {
+      {"%", "e-2"}, {"k", "e3"}, {"K", "e3"}, {"M", "e6"}, {"B", "e9"}, {"G", "e9"}, {"T", "e12"}};
+  for (const auto& [name, exponent] : meanings)
+    if (name == suffix) return exponent;
+  return "";
+}
+
 [[noreturn]] void refuse_unit(std::string_view text, std::string_view number, std::string_view unit,
                               const UnitFamily& due) {
   if (unit.empty()) {
@@ -139,7 +150,8 @@ std::string unit_list(const UnitFamily& due) {
   }
   if (due.dimension == Dimension::none) {
     throw InputError(in_quotes(text) + " is not a bare number (" + in_quotes(unit) +
-                     " follows it and no unit is due) write for example " + std::string(number));
+                     " follows it and no unit is due) write for example " + std::string(number) +
+                     std::string(exponent_of(unit)));
   }
   for (const UnitFamily& other : families()) {
     if (find_unit(other, unit) == nullptr) continue;

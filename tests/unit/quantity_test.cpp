@@ -114,6 +114,8 @@ TEST(Quantity, RefusesWhatItCannotRead) {
        "'3' has no unit (a time is due) write for example 3us; units: ns us ms s min h d"},
       {"0", Dimension::bytes, "'0' has no unit (a size is due) write for example 0kB"},
       {"3s", Dimension::none, "'3s' is not a bare number ('s' follows it and no unit is due)"},
+      {"70B", Dimension::none, "no unit is due) write for example 70e9"},
+      {"1%", Dimension::none, "no unit is due) write for example 1e-2"},
       {"3 4", Dimension::none, "is not a bare number"},
       {"3GB", Dimension::time, "'GB' is a size's; a time is due"},
       {"3GB", Dimension::bandwidth, "a bandwidth is due"},
