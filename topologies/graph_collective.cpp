@@ -10,18 +10,20 @@ namespace {
 
 class GraphTrial final : public CollectiveTrial {
  public:
-  GraphTrial(const Collective& collective, std::span<const double> link_factor)
-      : collective_(collective), link_factor_(link_factor.begin(), link_factor.end()) {}
+  GraphTrial(const Collective& collective, const LinkState& links)
+      : collective_(collective),
+        link_(links.link.begin(), links.link.end()),
+        tier_(links.tier.begin(), links.tier.end()) {}
 
   void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
-                  const double* ready, double* finish) const override {
+                  const double* ready, double* finish, int /*workers*/) const override {
     const std::int64_t messages = collective_.messages_per_group();
     std::vector<double> delay;
     for (std::int64_t group = first_group; group < last_group; ++group) {
       delay.assign(static_cast<std::size_t>(messages), 0.0);
       SpikeSequence spikes(noise, group, messages);
       add_row_noise(noise, spikes, group, 0, delay);
-      const MessageGraph graph = collective_.graph(group, link_factor_);
+      const MessageGraph graph = collective_.graph(group, {link_, tier_});
       const auto finished = graph.evaluate(
           {ready + group * graph.ranks, static_cast<std::size_t>(graph.ranks)},
           [&](std::int64_t number) { return delay[static_cast<std::size_t>(number)]; });
@@ -31,7 +33,7 @@ class GraphTrial final : public CollectiveTrial {
 
  private:
   const Collective& collective_;
-  std::vector<double> link_factor_;
+  std::vector<double> link_, tier_;
 };
 
 }  // namespace
@@ -48,14 +50,13 @@ double GraphCollective::cost_per_step(const Noise& noise) const {
          (message_cost + (noise.hop_jitter.is_none() ? 0 : jittered_message_cost));
 }
 
-std::unique_ptr<CollectiveTrial> GraphCollective::begin_trial(
-    std::span<const double> link_factor) const {
-  return make_graph_trial(*this, link_factor);
+std::unique_ptr<CollectiveTrial> GraphCollective::begin_trial(const LinkState& links) const {
+  return make_graph_trial(*this, links);
 }
 
 std::unique_ptr<CollectiveTrial> make_graph_trial(const Collective& collective,
-                                                  std::span<const double> link_factor) {
-  return std::make_unique<GraphTrial>(collective, link_factor);
+                                                  const LinkState& links) {
+  return std::make_unique<GraphTrial>(collective, links);
 }
 
 }  // namespace lockstep

@@ -16,7 +16,7 @@ class GraphCollective : public Collective {
   double scalar_all_reduce_time() const override { return scalar_time_; }
   std::string choice() const override { return "message graph"; }
   bool extrapolated() const override { return false; }
-  std::unique_ptr<CollectiveTrial> begin_trial(std::span<const double> link_factor) const override;
+  std::unique_ptr<CollectiveTrial> begin_trial(const LinkState& links) const override;
 
  protected:
   std::int64_t ranks() const { return ranks_; }
@@ -30,6 +30,6 @@ class GraphCollective : public Collective {
 /// Evaluates a collective's message graph, what kernels are held against. `collective` must
 /// outlive the trial.
 std::unique_ptr<CollectiveTrial> make_graph_trial(const Collective& collective,
-                                                  std::span<const double> link_factor);
+                                                  const LinkState& links);
 
 }  // namespace lockstep

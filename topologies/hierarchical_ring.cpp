@@ -17,7 +17,8 @@ namespace {
 /// Costs of one group's hops into each place, (rails, clusters).
 struct RailHops {
   std::vector<double> rail_latency, rail_gap;  ///< [s]; latency with serialization in a trial
-  std::vector<double> inside_rate;             ///< [s/B]
+  std::vector<Tier> rail_tier;
+  std::vector<double> inside_rate;  ///< [s/B]
 };
 
 class HierarchicalRing final : public Collective {
@@ -52,8 +53,8 @@ class HierarchicalRing final : public Collective {
     return fmt::format("{}, {} rail{}, {} cluster{}", protocol_, rails_, rails_ == 1 ? "" : "s",
                        most_clusters_, most_clusters_ == 1 ? "" : "s");
   }
-  std::unique_ptr<CollectiveTrial> begin_trial(std::span<const double> link_factor) const override;
-  MessageGraph graph(std::int64_t group, std::span<const double> link_factor) const override;
+  std::unique_ptr<CollectiveTrial> begin_trial(const LinkState& links) const override;
+  MessageGraph graph(std::int64_t group, const LinkState& links) const override;
 
  private:
   friend class HierarchicalRingTrial;
@@ -74,16 +75,14 @@ class HierarchicalRing final : public Collective {
   }
 
   /// Hops under a trial's slow links: a slow NIC slows the hops between domains into and out of it.
-  RailHops hops(std::int64_t group, std::span<const double> link_factor) const {
+  RailHops hops(std::int64_t group, const LinkState& links) const {
     const RailLayout& grid = grids_[static_cast<std::size_t>(group)];
     RailHops hops = hops_[static_cast<std::size_t>(group)];
     for (std::int64_t p = 0; p < grid.places(); ++p) {
       const auto at = static_cast<std::size_t>(p);
-      const std::int32_t from = chip(group, grid.before_on_rail(p)), to = chip(group, p);
-      if (!link_factor.empty() &&
-          domain_[static_cast<std::size_t>(from)] != domain_[static_cast<std::size_t>(to)])
-        hops.rail_gap[at] *= std::max(link_factor[static_cast<std::size_t>(from)],
-                                      link_factor[static_cast<std::size_t>(to)]);
+      hops.rail_gap[at] *= links.hop_factor(
+          hops.rail_tier[at], static_cast<std::size_t>(chip(group, grid.before_on_rail(p))),
+          static_cast<std::size_t>(chip(group, p)));
       hops.rail_latency[at] += hops.rail_gap[at];
     }
     return hops;
@@ -106,10 +105,10 @@ class HierarchicalRing final : public Collective {
   }
 
   void choose_protocol(const CollectiveRequest& request) {
-    domain_ = request.layout.domain;
+    const std::vector<std::int32_t>& domain = request.layout.domain;
     const bool uniform = request.fabric.uniform();
-    const bool several_nodes = std::any_of(domain_.begin(), domain_.end(),
-                                           [&](std::int32_t d) { return d != domain_[0]; });
+    const bool several_nodes =
+        std::any_of(domain.begin(), domain.end(), [&](std::int32_t d) { return d != domain[0]; });
     const std::vector<Flow> flows = this->flows();
     double best = 1e300;
     for (const NcclProtocol& protocol : nccl_protocols) {
@@ -140,6 +139,7 @@ class HierarchicalRing final : public Collective {
       for (std::int64_t p = 0; p < grid.places(); ++p, ++hop) {
         kept.rail_latency.push_back(hop->latency);
         kept.rail_gap.push_back(bytes / hop->bandwidth);
+        kept.rail_tier.push_back(hop->tier);
       }
     }
     for (std::size_t g = 0; g < grids_.size(); hop += grids_[g++].clusters)
@@ -181,13 +181,11 @@ class HierarchicalRing final : public Collective {
   std::string protocol_;
   std::vector<RailLayout> grids_;  // (groups)
   std::vector<RailHops> hops_;     // (groups), without slow links, latency alone
-  std::vector<std::int32_t> domain_;
 };
 
-MessageGraph HierarchicalRing::graph(std::int64_t group,
-                                     std::span<const double> link_factor) const {
+MessageGraph HierarchicalRing::graph(std::int64_t group, const LinkState& links) const {
   const RailLayout& grid = grids_[static_cast<std::size_t>(group)];
-  const RailHops costs = hops(group, link_factor);
+  const RailHops costs = hops(group, links);
   const std::int64_t places = grid.places();
   MessageGraph graph{.ranks = ranks_, .start_latency = base_latency_, .messages = {}};
   std::vector<std::int32_t> last(static_cast<std::size_t>(places), -1);  // message into each place
@@ -269,10 +267,9 @@ MessageGraph HierarchicalRing::graph(std::int64_t group,
 
 class HierarchicalRingTrial final : public CollectiveTrial {
  public:
-  HierarchicalRingTrial(const HierarchicalRing& ring, std::span<const double> link_factor)
-      : ring_(ring) {
+  HierarchicalRingTrial(const HierarchicalRing& ring, const LinkState& links) : ring_(ring) {
     for (std::int64_t group = 0; group < ring.groups_; ++group)
-      hops_.push_back(ring.hops(group, link_factor));
+      hops_.push_back(ring.hops(group, links));
     for (std::size_t g = 0; g < hops_.size(); ++g)
       for (std::int64_t rail = 0; rail < ring.rails_; ++rail) {
         const std::int64_t clusters = ring.grids_[g].clusters;
@@ -282,7 +279,7 @@ class HierarchicalRingTrial final : public CollectiveTrial {
   }
 
   void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
-                  const double* ready, double* finish) const override {
+                  const double* ready, double* finish, int /*workers*/) const override {
     std::vector<double> state, next;
     for (std::int64_t group = first_group; group < last_group; ++group) {
       const RailLayout& grid = ring_.grids_[static_cast<std::size_t>(group)];
@@ -373,9 +370,8 @@ class HierarchicalRingTrial final : public CollectiveTrial {
   std::vector<RingRows> rails_;  // (groups, rails)
 };
 
-std::unique_ptr<CollectiveTrial> HierarchicalRing::begin_trial(
-    std::span<const double> link_factor) const {
-  return std::make_unique<HierarchicalRingTrial>(*this, link_factor);
+std::unique_ptr<CollectiveTrial> HierarchicalRing::begin_trial(const LinkState& links) const {
+  return std::make_unique<HierarchicalRingTrial>(*this, links);
 }
 
 }  // namespace

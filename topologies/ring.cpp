@@ -52,26 +52,24 @@ class Ring final : public Collective {
   }
 
   /// Hops under a trial's slow links: a slow NIC slows the network hops into and out of it.
-  RingHops hops(std::span<const double> link_factor) const {
+  RingHops hops(const LinkState& links) const {
     RingHops hops{latency_, gap_};
     for (std::int64_t group = 0; group < groups_; ++group)
       for (std::int64_t channel = 0; channel < channels_; ++channel)
         for (std::int64_t i = 0; i < ranks_; ++i) {
           const auto at = static_cast<std::size_t>(index(group, channel, i));
-          if (!link_factor.empty() && network_[at])
-            hops.gap[at] *=
-                std::max(link_factor[static_cast<std::size_t>(
-                             chip(group, channel, (i + ranks_ - 1) % ranks_))],
-                         link_factor[static_cast<std::size_t>(chip(group, channel, i))]);
+          hops.gap[at] *= links.hop_factor(
+              tier_[at], static_cast<std::size_t>(chip(group, channel, (i + ranks_ - 1) % ranks_)),
+              static_cast<std::size_t>(chip(group, channel, i)));
           hops.latency[at] += hops.gap[at];
         }
     return hops;
   }
 
-  std::unique_ptr<CollectiveTrial> begin_trial(std::span<const double> link_factor) const override;
+  std::unique_ptr<CollectiveTrial> begin_trial(const LinkState& links) const override;
 
-  MessageGraph graph(std::int64_t group, std::span<const double> link_factor) const override {
-    const RingHops costs = hops(link_factor);
+  MessageGraph graph(std::int64_t group, const LinkState& links) const override {
+    const RingHops costs = hops(links);
     MessageGraph graph{ranks_, base_latency_, {}};
     for (std::int64_t channel = 0; channel < channels_; ++channel)
       for (std::int64_t k = 1; k <= rows(); ++k)
@@ -144,11 +142,11 @@ class Ring final : public Collective {
       protocol_ = uniform ? "uniform hops" : std::string(protocol.name);
       latency_.clear();
       gap_.clear();
-      network_.clear();
+      tier_.clear();
       for (const Hop& hop : hops) {
         latency_.push_back(hop.latency);
         gap_.push_back(message_bytes_ / hop.bandwidth);
-        network_.push_back(hop.network);
+        tier_.push_back(hop.tier);
       }
     }
   }
@@ -173,20 +171,19 @@ class Ring final : public Collective {
   std::string protocol_;
   std::vector<std::int32_t> order_;    // (groups, channels, ranks): position -> rank
   std::vector<double> latency_, gap_;  // of the hop into each position, without slow links
-  std::vector<std::uint8_t> network_;
+  std::vector<Tier> tier_;
 };
 
 class RingTrial final : public CollectiveTrial {
  public:
-  RingTrial(const Ring& ring, std::span<const double> link_factor)
-      : ring_(ring), hops_(ring.hops(link_factor)) {
+  RingTrial(const Ring& ring, const LinkState& links) : ring_(ring), hops_(ring.hops(links)) {
     for (std::int64_t r = 0; r < ring.groups_ * ring.channels_; ++r)
       rings_.emplace_back(hops_.latency.data() + r * ring.ranks_,
                           hops_.gap.data() + r * ring.ranks_, ring.ranks_);
   }
 
   void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
-                  const double* ready, double* finish) const override {
+                  const double* ready, double* finish, int /*workers*/) const override {
     std::vector<double> state(static_cast<std::size_t>(ring_.ranks_));
     for (std::int64_t group = first_group; group < last_group; ++group) {
       const double* from = ready + group * ring_.ranks_;
@@ -213,8 +210,8 @@ class RingTrial final : public CollectiveTrial {
   std::vector<RingRows> rings_;  // (groups, channels)
 };
 
-std::unique_ptr<CollectiveTrial> Ring::begin_trial(std::span<const double> link_factor) const {
-  return std::make_unique<RingTrial>(*this, link_factor);
+std::unique_ptr<CollectiveTrial> Ring::begin_trial(const LinkState& links) const {
+  return std::make_unique<RingTrial>(*this, links);
 }
 
 std::span<const Parameter> ring_parameters() {

@@ -39,7 +39,7 @@ class SwitchReduce final : public Collective {
         bytes_(request.bytes) {
     const Fabric& fabric = request.fabric;
     if (!fabric.uniform() && ranks_ > 1) base_latency_ = nccl_protocols.back().tree_base;
-    tier_latency_ = {request.values.real("topology.switch_latency"), fabric.spine_latency / 2,
+    tier_latency_ = {0, request.values.real("topology.switch_latency"), fabric.spine_latency / 2,
                      std::max(0.0, fabric.core_latency - fabric.spine_latency) / 2};
     if (fabric.uniform()) tier_latency_.fill(*fabric.hop_latency);
     make_runs(request);
@@ -65,12 +65,13 @@ class SwitchReduce final : public Collective {
     return fmt::format("{} chunk{}, {} tier{} of switches", chunks_, chunks_ == 1 ? "" : "s",
                        depth_, depth_ == 1 ? "" : "s");
   }
-  std::unique_ptr<CollectiveTrial> begin_trial(std::span<const double> link_factor) const override;
-  MessageGraph graph(std::int64_t group, std::span<const double> link_factor) const override;
+  std::unique_ptr<CollectiveTrial> begin_trial(const LinkState& links) const override;
+  MessageGraph graph(std::int64_t group, const LinkState& links) const override;
 
  private:
   friend class SwitchReduceTrial;
 
+  double latency(Tier tier) const { return tier_latency_[static_cast<std::size_t>(tier)]; }
   double chunk_bytes() const { return bytes_ / static_cast<double>(chunks_); }
 
   void make_runs(const CollectiveRequest& request) {
@@ -78,18 +79,18 @@ class SwitchReduce final : public Collective {
     for (std::int64_t group = 0; group < groups_; ++group)
       trees.push_back(switch_tree(request, group));
     // Groups that cross the uplinks of each leaf and of each pod.
-    std::map<std::pair<SwitchTier, std::int64_t>, double> crossing;
+    std::map<std::pair<Tier, std::int64_t>, double> crossing;
     for (const SwitchTree& t : trees)
       for (std::int32_t v : t.tree.order)
-        if (const auto at = static_cast<std::size_t>(v); t.tier[at] != SwitchTier::chip)
+        if (const auto at = static_cast<std::size_t>(v); t.tier[at] != Tier::leaf)
           ++crossing[{t.tier[at], t.uplink[at]}];
 
     const Fabric& fabric = request.fabric;
     const auto rate = [&](const SwitchTree& t, std::size_t v) {
       if (fabric.uniform()) return 1 / *fabric.hop_bandwidth;
       double bandwidth = t.port_bandwidth[v];
-      if (t.tier[v] != SwitchTier::chip) {
-        const bool leaf = t.tier[v] == SwitchTier::leaf;
+      if (t.tier[v] != Tier::leaf) {
+        const bool leaf = t.tier[v] == Tier::spine;
         bandwidth *= std::min(1.0, (leaf ? fabric.leaf_chips / fabric.spine_oversubscription
                                          : fabric.pod_chips / fabric.core_oversubscription) /
                                        crossing.at({t.tier[v], t.uplink[v]}));
@@ -114,8 +115,7 @@ class SwitchReduce final : public Collective {
       run.lanes.groups.resize(static_cast<std::size_t>(lanes_), run.lanes.groups.back());
       most_vertices_ = std::max(most_vertices_, run.tree.vertices());
       depth_ = std::max(depth_, run.tree.tree.depth);
-      for (SwitchTier tier : run.tree.tier)
-        run.latency.push_back(tier_latency_[static_cast<std::size_t>(tier)]);
+      for (Tier tier : run.tree.tier) run.latency.push_back(latency(tier));
       run.rate.assign(run.latency.size() * run.lanes.groups.size(), 0);
       for (std::int32_t v : run.tree.tree.order)
         for (std::int64_t lane = 0; lane < lanes_; ++lane)
@@ -155,11 +155,12 @@ class SwitchReduce final : public Collective {
     constexpr double scalar_bytes = 4;
     const double serialization =
         request.fabric.uniform() ? scalar_bytes / *request.fabric.hop_bandwidth : 0;
-    const auto hop = [&](std::size_t tier) { return 2 * (tier_latency_[tier] + serialization); };
+    const auto hop = [&](Tier tier) { return 2 * (latency(tier) + serialization); };
     if (request.layout.chips() == 1) return;
-    scalar_time_ = (request.fabric.uniform() ? 0 : nccl_protocols.front().tree_base) + hop(0);
-    if (spans(request.fabric.leaf_chips)) scalar_time_ += hop(1);
-    if (spans(request.fabric.pod_chips)) scalar_time_ += hop(2);
+    scalar_time_ =
+        (request.fabric.uniform() ? 0 : nccl_protocols.front().tree_base) + hop(Tier::leaf);
+    if (spans(request.fabric.leaf_chips)) scalar_time_ += hop(Tier::spine);
+    if (spans(request.fabric.pod_chips)) scalar_time_ += hop(Tier::core);
   }
 
   std::size_t cell(std::int32_t vertex, std::int64_t lane) const {
@@ -167,14 +168,18 @@ class SwitchReduce final : public Collective {
   }
 
   /// Hops under a trial's slow links: a slow NIC slows its chip's hop to the leaf.
-  UpHops hops(const SwitchRun& run, std::span<const double> link_factor) const {
+  UpHops hops(const SwitchRun& run, const LinkState& links) const {
     UpHops hops;
     for (std::int64_t v = 0; v < run.tree.vertices(); ++v)
       for (std::int64_t lane = 0; lane < lanes_; ++lane) {
         double gap = chunk_bytes() * run.rate[cell(static_cast<std::int32_t>(v), lane)];
-        if (!link_factor.empty() && v < ranks_)
-          gap *= link_factor[static_cast<std::size_t>(
-              run.lanes.groups[static_cast<std::size_t>(lane)] * ranks_ + v)];
+        if (v < ranks_) {
+          const auto chip = static_cast<std::size_t>(
+              run.lanes.groups[static_cast<std::size_t>(lane)] * ranks_ + v);
+          gap *= links.hop_factor(Tier::leaf, chip, chip);
+        } else if (!links.tier.empty()) {
+          gap *= links.tier[static_cast<std::size_t>(run.tree.tier[static_cast<std::size_t>(v)])];
+        }
         hops.gap.push_back(gap);
         hops.latency.push_back(run.latency[static_cast<std::size_t>(v)] + gap);
         hops.pipeline_gap.push_back(gap * static_cast<double>(chunks_ - 1));
@@ -185,11 +190,11 @@ class SwitchReduce final : public Collective {
   std::int64_t ranks_, groups_, lanes_, most_vertices_ = 1, chunks_ = 1;
   std::int32_t depth_ = 0;
   double bytes_, base_latency_ = 0, scalar_time_ = 0;
-  std::array<double, 3> tier_latency_{};
+  std::array<double, tier_count> tier_latency_{};
   std::vector<SwitchRun> runs_;  // none crosses a multiple of lanes_
 };
 
-MessageGraph SwitchReduce::graph(std::int64_t group, std::span<const double> link_factor) const {
+MessageGraph SwitchReduce::graph(std::int64_t group, const LinkState& links) const {
   const auto is_in = [&](const SwitchRun& r) {
     return std::find(r.lanes.groups.begin(), r.lanes.groups.end(), group) != r.lanes.groups.end();
   };
@@ -197,7 +202,7 @@ MessageGraph SwitchReduce::graph(std::int64_t group, std::span<const double> lin
   const Tree& tree = run.tree.tree;
   const auto lane =
       std::find(run.lanes.groups.begin(), run.lanes.groups.end(), group) - run.lanes.groups.begin();
-  const UpHops costs = hops(run, link_factor);
+  const UpHops costs = hops(run, links);
   MessageGraph graph{.ranks = ranks_, .start_latency = base_latency_, .messages = {}};
   graph.switches = run.tree.vertices() - ranks_;
 
@@ -237,13 +242,12 @@ MessageGraph SwitchReduce::graph(std::int64_t group, std::span<const double> lin
 
 class SwitchReduceTrial final : public CollectiveTrial {
  public:
-  SwitchReduceTrial(const SwitchReduce& collective, std::span<const double> link_factor)
-      : c_(collective) {
-    for (const SwitchRun& run : c_.runs_) hops_.push_back(c_.hops(run, link_factor));
+  SwitchReduceTrial(const SwitchReduce& collective, const LinkState& links) : c_(collective) {
+    for (const SwitchRun& run : c_.runs_) hops_.push_back(c_.hops(run, links));
   }
 
   void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
-                  const double* ready, double* finish) const override {
+                  const double* ready, double* finish, int /*workers*/) const override {
     for (std::size_t r = 0; r < c_.runs_.size(); ++r) {
       const SwitchRun& run = c_.runs_[r];
       if (run.lanes.groups.front() >= first_group && run.lanes.groups.front() < last_group)
@@ -300,9 +304,8 @@ class SwitchReduceTrial final : public CollectiveTrial {
   std::vector<UpHops> hops_;  // (runs)
 };
 
-std::unique_ptr<CollectiveTrial> SwitchReduce::begin_trial(
-    std::span<const double> link_factor) const {
-  return std::make_unique<SwitchReduceTrial>(*this, link_factor);
+std::unique_ptr<CollectiveTrial> SwitchReduce::begin_trial(const LinkState& links) const {
+  return std::make_unique<SwitchReduceTrial>(*this, links);
 }
 
 std::span<const Parameter> parameters() {

@@ -12,7 +12,7 @@ namespace {
 /// returns the new switches.
 template <class NumberOf>
 std::vector<std::int32_t> join(SwitchTree& switches, const std::vector<std::int32_t>& below,
-                               SwitchTier tier, const NumberOf& number_of) {
+                               Tier tier, const NumberOf& number_of) {
   std::map<std::int64_t, std::int32_t> known;
   std::vector<std::int32_t> joined;
   for (std::int32_t vertex : below) {
@@ -42,7 +42,7 @@ SwitchTree switch_tree(const CollectiveRequest& request, std::int64_t group) {
   const auto ranks = static_cast<std::size_t>(layout.replicas);
   SwitchTree switches;
   switches.tree.parent.assign(ranks, -1);
-  switches.tier.assign(ranks, SwitchTier::chip);
+  switches.tier.assign(ranks, Tier::leaf);
   switches.uplink.assign(ranks, 0);
   for (std::size_t rank = 0; rank < ranks; ++rank) {
     const auto chip = static_cast<std::size_t>(layout.at(group, static_cast<std::int64_t>(rank)));
@@ -52,18 +52,17 @@ SwitchTree switch_tree(const CollectiveRequest& request, std::int64_t group) {
   std::vector<std::int32_t> level(ranks);
   std::iota(level.begin(), level.end(), 0);
   if (ranks > 1) {
-    level = join(switches, level, SwitchTier::leaf, [&](std::int32_t rank) {
+    level = join(switches, level, Tier::spine, [&](std::int32_t rank) {
       const auto slot = layout.slot[static_cast<std::size_t>(layout.at(group, rank))];
       return static_cast<std::int64_t>(static_cast<double>(slot) / request.fabric.leaf_chips);
     });
     if (level.size() > 1)
-      level = join(switches, level, SwitchTier::spine, [&](std::int32_t leaf) {
+      level = join(switches, level, Tier::core, [&](std::int32_t leaf) {
         const auto first = static_cast<double>(switches.uplink[static_cast<std::size_t>(leaf)]) *
                            request.fabric.leaf_chips;
         return static_cast<std::int64_t>(first / request.fabric.pod_chips);
       });
-    if (level.size() > 1)
-      level = join(switches, level, SwitchTier::spine, [](std::int32_t) { return 0; });
+    if (level.size() > 1) level = join(switches, level, Tier::core, [](std::int32_t) { return 0; });
   }
   switches.tree.root = level.front();
   switches.tree.order.resize(switches.tree.parent.size() - 1);

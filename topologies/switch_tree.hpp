@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -9,15 +8,12 @@
 
 namespace lockstep {
 
-/// Tiers of hops towards the core.
-enum class SwitchTier : std::uint8_t { chip, leaf, spine };
-
 /// The switches between the ranks of one group: its leaves, where it spans several of them a spine
 /// for each pod, and where it spans several pods the core. Vertices are the ranks, then leaves,
 /// spines, core.
 struct SwitchTree {
   Tree tree;                           ///< over the vertices
-  std::vector<SwitchTier> tier;        ///< (vertices) of the hop to the parent
+  std::vector<Tier> tier;              ///< (vertices) of the hop to the parent
   std::vector<std::int64_t> uplink;    ///< (vertices) a switch's leaf or pod number in the fabric
   std::vector<double> port_bandwidth;  ///< (vertices) of the hop to the parent, alone [B/s]
 

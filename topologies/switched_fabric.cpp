@@ -42,7 +42,7 @@ std::vector<Hop> route(const CollectiveRequest& request, const PortUse& use,
   hops.reserve(flows.size());
   if (fabric.uniform()) {
     hops.assign(flows.size(),
-                Hop{*fabric.hop_latency, *fabric.hop_bandwidth / use.network_flows, true});
+                Hop{*fabric.hop_latency, *fabric.hop_bandwidth / use.network_flows, Tier::leaf});
     return hops;
   }
 
@@ -65,22 +65,25 @@ std::vector<Hop> route(const CollectiveRequest& request, const PortUse& use,
     if (domain(flow.source) == domain(flow.destination)) {
       const double port = std::min(source.scale_up_bandwidth, destination.scale_up_bandwidth);
       hops.push_back(
-          {use.scale_up_latency, use.bandwidth_factor * port / use.scale_up_flows, false});
+          {use.scale_up_latency, use.bandwidth_factor * port / use.scale_up_flows, Tier::scale_up});
       continue;
     }
     const auto a = slot(flow.source), b = slot(flow.destination);
     const double nic = std::min(source.injection_bandwidth, destination.injection_bandwidth);
     double latency = use.network_latency;
     double bandwidth = nic / use.network_flows;
+    Tier tier = Tier::leaf;
     if (leaf.crosses(a, b))
       bandwidth = std::min(bandwidth, leaf.share(a, b, nic, fabric.spine_oversubscription));
     if (pod.crosses(a, b)) {
       bandwidth = std::min(bandwidth, pod.share(a, b, nic, fabric.core_oversubscription));
       latency += fabric.core_latency;
+      tier = Tier::core;
     } else if (leaf.crosses(a, b)) {
       latency += fabric.spine_latency;
+      tier = Tier::spine;
     }
-    hops.push_back({latency, use.bandwidth_factor * bandwidth, true});
+    hops.push_back({latency, use.bandwidth_factor * bandwidth, tier});
   }
   return hops;
 }

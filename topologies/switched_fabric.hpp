@@ -17,7 +17,7 @@ struct Flow {
 struct Hop {
   double latency = 0;    ///< [s]
   double bandwidth = 1;  ///< [B/s]
-  bool network = true;   ///< false over NVLink: slow links and NICs do not matter
+  Tier tier = Tier::leaf;
 };
 
 /// How an algorithm uses the ports: latencies per hop class, share of a link it gets to use.

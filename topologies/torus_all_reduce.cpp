@@ -95,16 +95,16 @@ double TorusAllReduce::slowest_cable(std::span<const double> link_factor, std::s
   return slowest;
 }
 
-TorusAllReduce::HopRates TorusAllReduce::hop_rates(std::span<const double> link_factor) const {
+TorusAllReduce::HopRates TorusAllReduce::hop_rates(const LinkState& links) const {
   HopRates rates;
   for (std::size_t d = 0; d < 3; ++d) {
     rates[d] = {hop_rate_[d], hop_rate_[d]};
     if (sides_[d] == 1) continue;
     auto& [forward, backward] = rates[d];
-    if (!link_factor.empty())
+    if (!links.link.empty())
       for (std::int64_t g = 0; g < groups_; ++g)
         for (std::int64_t r = 0; r < ranks_; ++r)
-          forward[static_cast<std::size_t>(g * ranks_ + r)] *= slowest_cable(link_factor, d, g, r);
+          forward[static_cast<std::size_t>(g * ranks_ + r)] *= slowest_cable(links.link, d, g, r);
     // The hop back into a rank crosses the cables of the hop forward into the next.
     for (std::int64_t g = 0; g < groups_; ++g)
       for (std::int64_t r = 0; r < ranks_; ++r)
@@ -122,8 +122,8 @@ bool TorusAllReduce::extrapolated() const {
   return shape_.volume() > largest_published_;
 }
 
-MessageGraph TorusAllReduce::graph(std::int64_t group, std::span<const double> link_factor) const {
-  const HopRates rates = hop_rates(link_factor);
+MessageGraph TorusAllReduce::graph(std::int64_t group, const LinkState& links) const {
+  const HopRates rates = hop_rates(links);
   MessageGraph graph{ranks_, 0, {}};
   const auto table = [&] {
     return std::vector<std::int32_t>(static_cast<std::size_t>(ranks_), -1);

@@ -39,8 +39,8 @@ class TorusAllReduce final : public Collective {
   double scalar_all_reduce_time() const override { return scalar_time_; }
   std::string choice() const override;
   bool extrapolated() const override;
-  std::unique_ptr<CollectiveTrial> begin_trial(std::span<const double> link_factor) const override;
-  MessageGraph graph(std::int64_t group, std::span<const double> link_factor) const override;
+  std::unique_ptr<CollectiveTrial> begin_trial(const LinkState& links) const override;
+  MessageGraph graph(std::int64_t group, const LinkState& links) const override;
 
  private:
   friend class TorusTrial;
@@ -57,7 +57,7 @@ class TorusAllReduce final : public Collective {
   /// [s/B] of the hop into each chip, by dimension and direction (forward first): (groups, ranks).
   using HopRates = std::array<std::array<std::vector<double>, 2>, 3>;
 
-  HopRates hop_rates(std::span<const double> link_factor) const;
+  HopRates hop_rates(const LinkState& links) const;
   double slowest_cable(std::span<const double> link_factor, std::size_t dimension,
                        std::int64_t group, std::int64_t rank) const;
   std::int64_t neighbour(std::int64_t rank, std::size_t dimension, bool before) const;

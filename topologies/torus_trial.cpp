@@ -7,11 +7,11 @@ namespace lockstep {
 
 class TorusTrial final : public CollectiveTrial {
  public:
-  TorusTrial(const TorusAllReduce& torus, std::span<const double> link_factor)
-      : torus_(torus), rates_(torus.hop_rates(link_factor)) {}
+  TorusTrial(const TorusAllReduce& torus, const LinkState& links)
+      : torus_(torus), rates_(torus.hop_rates(links)) {}
 
   void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
-                  const double* ready, double* finish) const override {
+                  const double* ready, double* finish, int /*workers*/) const override {
     const auto ranks = static_cast<std::size_t>(torus_.ranks_);
     State state;
     state.part.resize(torus_.parts_, std::vector<double>(ranks));
@@ -72,9 +72,8 @@ class TorusTrial final : public CollectiveTrial {
   TorusAllReduce::HopRates rates_;
 };
 
-std::unique_ptr<CollectiveTrial> TorusAllReduce::begin_trial(
-    std::span<const double> link_factor) const {
-  return std::make_unique<TorusTrial>(*this, link_factor);
+std::unique_ptr<CollectiveTrial> TorusAllReduce::begin_trial(const LinkState& links) const {
+  return std::make_unique<TorusTrial>(*this, links);
 }
 
 }  // namespace lockstep

@@ -46,7 +46,7 @@ class GraphBuilder {
     return table[t][static_cast<std::size_t>(chunk * plan_.ranks + rank)];
   }
   bool network(std::size_t t, std::int32_t rank) const {
-    return hops_[t].network[static_cast<std::size_t>(rank)];
+    return hops_[t].tier[plan_.cell(rank, lane_)] != Tier::scale_up;
   }
   Message message(std::size_t t, std::int64_t phase, std::int64_t chunk, std::int32_t v) const {
     Message m;
@@ -136,11 +136,11 @@ class DoubleTree final : public Collective {
                        plan_.channels == 1 ? "" : "s", plan_.chunks, plan_.chunks == 1 ? "" : "s",
                        plan_.depth);
   }
-  std::unique_ptr<CollectiveTrial> begin_trial(std::span<const double> link_factor) const override {
-    return make_tree_trial(plan_, link_factor);
+  std::unique_ptr<CollectiveTrial> begin_trial(const LinkState& links) const override {
+    return make_tree_trial(plan_, links);
   }
-  MessageGraph graph(std::int64_t group, std::span<const double> link_factor) const override {
-    const std::vector<TreeHops> hops = plan_.slowed_hops(link_factor);
+  MessageGraph graph(std::int64_t group, const LinkState& links) const override {
+    const std::vector<TreeHops> hops = plan_.slowed_hops(links);
     MessageGraph graph{plan_.ranks, plan_.base_latency, {}};
     for (std::size_t r = 0; r < plan_.runs.size(); ++r) {
       const LaneRun& run = plan_.runs[r];

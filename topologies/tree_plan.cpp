@@ -82,13 +82,13 @@ void keep_hops(TreePlan& plan, const std::vector<Hop>& hops) {
       TreeHops& kept = plan.hops.emplace_back();
       kept.latency.resize(static_cast<std::size_t>(plan.ranks * plan.lanes));
       kept.gap.resize(kept.latency.size());
-      kept.network.resize(static_cast<std::size_t>(plan.ranks));
+      kept.tier.resize(kept.latency.size());
       for (std::int32_t rank : tree.order) {
         for (std::int64_t lane = 0; lane < plan.lanes; ++lane) {
           const Hop& hop = hops[at + static_cast<std::size_t>(std::min(lane, run.used - 1))];
           kept.latency[plan.cell(rank, lane)] = hop.latency;
           kept.gap[plan.cell(rank, lane)] = plan.chunk_bytes(plan.chunks) / hop.bandwidth;
-          kept.network[static_cast<std::size_t>(rank)] = hop.network;
+          kept.tier[plan.cell(rank, lane)] = hop.tier;
         }
         at += static_cast<std::size_t>(run.used);
       }
@@ -97,7 +97,7 @@ void keep_hops(TreePlan& plan, const std::vector<Hop>& hops) {
 
 }  // namespace
 
-std::vector<TreeHops> TreePlan::slowed_hops(std::span<const double> link_factor) const {
+std::vector<TreeHops> TreePlan::slowed_hops(const LinkState& links) const {
   std::vector<TreeHops> slowed = hops;
   std::size_t t = 0;
   for (const LaneRun& run : runs)
@@ -108,10 +108,9 @@ std::vector<TreeHops> TreePlan::slowed_hops(std::span<const double> link_factor)
         for (std::int64_t lane = 0; lane < lanes; ++lane) {
           const std::size_t i = cell(rank, lane);
           const std::int64_t group = run.groups[static_cast<std::size_t>(lane)];
-          if (!link_factor.empty() && tree_hops.network[static_cast<std::size_t>(rank)])
-            tree_hops.gap[i] *=
-                std::max(link_factor[chip(group, rank)],
-                         link_factor[chip(group, tree.parent[static_cast<std::size_t>(rank)])]);
+          tree_hops.gap[i] *=
+              links.hop_factor(tree_hops.tier[i], chip(group, rank),
+                               chip(group, tree.parent[static_cast<std::size_t>(rank)]));
           tree_hops.latency[i] += tree_hops.gap[i];
           tree_hops.pipeline_gap[i] = tree_hops.gap[i] * static_cast<double>(chunks - 1);
         }

@@ -20,9 +20,9 @@ struct LaneRun {
 
 /// Hop costs of one tree of one run: the hop between a rank and its parent.
 struct TreeHops {
-  std::vector<double> latency, gap;   ///< (ranks, lanes) [s]
-  std::vector<double> pipeline_gap;   ///< gap times (chunks - 1): from a first chunk to the last
-  std::vector<std::uint8_t> network;  ///< (ranks) not NVLink
+  std::vector<double> latency, gap;  ///< (ranks, lanes) [s]
+  std::vector<double> pipeline_gap;  ///< gap times (chunks - 1): from a first chunk to the last
+  std::vector<Tier> tier;            ///< (ranks, lanes)
 };
 
 /// Everything a double tree all-reduce is before any noise: structure, protocol, chunks, hops.
@@ -49,7 +49,7 @@ struct TreePlan {
     return static_cast<std::size_t>(rank * lanes + lane);
   }
   /// Hops under a trial's slow links; latency now includes serialization, and pipeline_gap is set.
-  std::vector<TreeHops> slowed_hops(std::span<const double> link_factor) const;
+  std::vector<TreeHops> slowed_hops(const LinkState& links) const;
 };
 
 /// Lays the trees out and chooses what the study left open: the protocol and the number of chunks

@@ -25,11 +25,11 @@ struct ChannelState {
 
 class DoubleTreeTrial final : public CollectiveTrial {
  public:
-  DoubleTreeTrial(const TreePlan& plan, std::span<const double> link_factor)
-      : plan_(plan), hops_(plan.slowed_hops(link_factor)) {}
+  DoubleTreeTrial(const TreePlan& plan, const LinkState& links)
+      : plan_(plan), hops_(plan.slowed_hops(links)) {}
 
   void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
-                  const double* ready, double* finish) const override {
+                  const double* ready, double* finish, int /*workers*/) const override {
     ChannelState state(static_cast<std::size_t>(plan_.ranks * plan_.lanes),
                        static_cast<std::size_t>(plan_.chunks * plan_.lanes));
     for (std::size_t r = 0; r < plan_.runs.size(); ++r) {
@@ -95,12 +95,17 @@ class DoubleTreeTrial final : public CollectiveTrial {
     }
   }
 
+  /// A run's groups share their domains, so that all lanes agree.
+  bool network(const TreeHops& hops, std::int32_t rank) const {
+    return hops.tier[plan_.cell(rank, 0)] != Tier::scale_up;
+  }
+
   /// When each receive port has the last of the reduction.
   void note_received(const Tree* trees, const TreeHops* hops, ChannelState& s) const {
     for (auto& array : s.received) std::fill(array.begin(), array.end(), never);
     for (std::size_t t : {0u, 1u})
       for (std::int32_t v : trees[t].order) {
-        auto& received = s.received[hops[t].network[static_cast<std::size_t>(v)]];
+        auto& received = s.received[network(hops[t], v)];
         const std::int32_t p = trees[t].parent[static_cast<std::size_t>(v)];
         for (std::int64_t lane = 0; lane < plan_.lanes; ++lane) {
           double& last = received[plan_.cell(p, lane)];
@@ -113,15 +118,15 @@ class DoubleTreeTrial final : public CollectiveTrial {
   void hold_ports(const Tree* trees, const TreeHops* hops, ChannelState& s, std::size_t t) const {
     for (std::int32_t v : trees[t].order) {
       const std::int32_t p = trees[t].parent[static_cast<std::size_t>(v)];
-      const std::uint8_t network = hops[t].network[static_cast<std::size_t>(v)];
+      const bool networked = network(hops[t], v);
       for (std::int64_t lane = 0; lane < plan_.lanes; ++lane) {
         double free = never;
         for (std::size_t u : {0u, 1u})
-          if (p != trees[u].root && hops[u].network[static_cast<std::size_t>(p)] == network)
+          if (p != trees[u].root && network(hops[u], p) == networked)
             free =
                 std::max(free, s.start[u][plan_.cell(p, lane)] + hops[u].gap[plan_.cell(p, lane)]);
         s.send_free[plan_.cell(v, lane)] = free;
-        s.arrival[t][plan_.cell(v, lane)] = s.received[network][plan_.cell(v, lane)];
+        s.arrival[t][plan_.cell(v, lane)] = s.received[networked][plan_.cell(v, lane)];
       }
     }
   }
@@ -157,9 +162,8 @@ class DoubleTreeTrial final : public CollectiveTrial {
 
 }  // namespace
 
-std::unique_ptr<CollectiveTrial> make_tree_trial(const TreePlan& plan,
-                                                 std::span<const double> link_factor) {
-  return std::make_unique<DoubleTreeTrial>(plan, link_factor);
+std::unique_ptr<CollectiveTrial> make_tree_trial(const TreePlan& plan, const LinkState& links) {
+  return std::make_unique<DoubleTreeTrial>(plan, links);
 }
 
 }  // namespace lockstep

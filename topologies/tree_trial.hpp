@@ -7,7 +7,6 @@
 namespace lockstep {
 
 /// The double tree on one trial's links; `plan` must outlive it.
-std::unique_ptr<CollectiveTrial> make_tree_trial(const TreePlan& plan,
-                                                 std::span<const double> link_factor);
+std::unique_ptr<CollectiveTrial> make_tree_trial(const TreePlan& plan, const LinkState& links);
 
 }  // namespace lockstep

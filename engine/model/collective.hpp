@@ -33,9 +33,11 @@ class CollectiveTrial {
   virtual ~CollectiveTrial() = default;
   /// One all-reduce of the groups first .. last-1. ready and finish are (groups, ranks) of the
   /// whole job [s]; only the rows of these groups are read and written. Several threads may call
-  /// it for disjoint groups.
+  /// it for disjoint groups, with one worker each; a lone caller may offer several, which changes
+  /// nothing but the time.
   virtual void all_reduce(const MessageNoise& noise, std::int64_t first_group,
-                          std::int64_t last_group, const double* ready, double* finish) const = 0;
+                          std::int64_t last_group, const double* ready, double* finish,
+                          int workers) const = 0;
 };
 
 /// The all-reduce of one topology at one design point.
@@ -57,11 +59,10 @@ class Collective {
   virtual std::string choice() const = 0;
   /// Larger than any machine of this kind that was published.
   virtual bool extrapolated() const = 0;
-  /// link_factor: (links_per_chip, groups, ranks) factors >= 1 on serialization; empty = all 1.
-  virtual std::unique_ptr<CollectiveTrial> begin_trial(
-      std::span<const double> link_factor) const = 0;
+  /// The collective on links as they are now; what `links` refers to is read here only.
+  virtual std::unique_ptr<CollectiveTrial> begin_trial(const LinkState& links) const = 0;
   /// The message graph of one group, for small groups.
-  virtual MessageGraph graph(std::int64_t group, std::span<const double> link_factor) const = 0;
+  virtual MessageGraph graph(std::int64_t group, const LinkState& links) const = 0;
 };
 
 /// A topology: one row of the table that parser, help, docs and invariant tests read.

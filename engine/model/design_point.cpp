@@ -56,7 +56,7 @@ void DesignPoint::time_noise_free(const CollectiveRequest& request) {
   const std::vector<double> ready(chips, 0.0);
   std::vector<double> finish(chips);
   collective_->begin_trial({})->all_reduce(MessageNoise{}, 0, request.layout.groups(), ready.data(),
-                                           finish.data());
+                                           finish.data(), 1);
   noise_free_collective_time_ = *std::max_element(finish.begin(), finish.end());
 
   noise_free_communication_.assign(chips_by_generation_.size(), 0);

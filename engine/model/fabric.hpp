@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -7,6 +9,24 @@
 #include "engine/base/parameter.hpp"
 
 namespace lockstep {
+
+/// Class of a hop on a switched fabric: inside a scale-up domain, or by the highest switch it
+/// passes. A torus has none: its links are the job's own.
+enum class Tier : std::uint8_t { scale_up, leaf, spine, core };
+inline constexpr std::size_t tier_count = 4;
+
+/// How much longer than it should a message occupies links; empty spans are all 1.
+struct LinkState {
+  std::span<const double> link = {};  ///< (links_per_chip, groups, ranks) factors >= 1
+  std::span<const double> tier = {};  ///< (tier_count) factors >= 1 on top: congestion
+
+  /// Factor on the serialization of a hop between two chips' NICs; 1 inside a domain.
+  double hop_factor(Tier hop, std::size_t source, std::size_t destination) const {
+    if (hop == Tier::scale_up) return 1;
+    const double slower = link.empty() ? 1 : std::max(link[source], link[destination]);
+    return tier.empty() ? slower : slower * tier[static_cast<std::size_t>(hop)];
+  }
+};
 
 /// What carries messages between chips, whatever the collective. Plain numbers: topologies make
 /// hops of them.

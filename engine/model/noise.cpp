@@ -136,6 +136,20 @@ std::span<const Parameter> noise_parameters() {
        .default_text = "2",
        .summary = "factor on the serialization time of a link in an episode (below 1 counts as 1)",
        .source = "assumption, range 1.1-5 (congestion cuts up to 80 %, FALCON, arXiv 2410.12588)"},
+      {.key = "noise.congestion",
+       .number = 137,
+       .type = ValueType::law,
+       .default_text = "none",
+       .summary = "factor on the serialization time of all hops of one tier (leaf, spine, core) of "
+                  "a switched fabric: one a tier and step (below 1 counts as 1)",
+       .source = "off: no law is published; congestion cuts throughput by up to 80 % (FALCON, "
+                 "arXiv 2410.12588)"},
+      {.key = "noise.congestion_time",
+       .number = 138,
+       .dimension = Dimension::time,
+       .default_text = "1min",
+       .summary = "time over which the correlation of a tier's congestion falls to 1/e",
+       .source = "assumption, range 1 s - 1 h"},
   };
   return rows;
 }
@@ -161,6 +175,7 @@ Noise noise_from(const Values& values) {
                              .value_or(tenancy == "multi" ? published_link_rate : 0.0),
                          values.law("noise.link_episode_duration"),
                          values.law("noise.link_episode_slowdown")};
+  noise.congestion = {values.law("noise.congestion"), values.real("noise.congestion_time")};
   return noise;
 }
 

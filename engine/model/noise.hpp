@@ -6,6 +6,7 @@
 #include "engine/base/distribution.hpp"
 #include "engine/base/parameter.hpp"
 #include "engine/base/random.hpp"
+#include "engine/model/congestion.hpp"
 #include "engine/model/episodes.hpp"
 
 namespace lockstep {
@@ -24,11 +25,12 @@ struct Noise {
   Distribution slow_link_factor;  ///< factor on a link's serialization; below 1 counts as 1
   EpisodeLaw compute_episodes;    ///< of a chip; slowdown on its compute time
   EpisodeLaw link_episodes;       ///< of a link; slowdown on its serialization
+  CongestionLaw congestion;       ///< of a tier of the switched fabric
 
   /// Everything on is independent from chip to chip and step to step, so that it averages out.
   bool only_independent() const {
     return straggler_fraction == 0 && slow_link_fraction == 0 && !compute_episodes.on() &&
-           !link_episodes.on();
+           !link_episodes.on() && !congestion.on();
   }
 };
 

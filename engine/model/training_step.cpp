@@ -13,7 +13,9 @@ TrainingSteps::TrainingSteps(const DesignPoint& point, std::uint32_t trial, int 
       workers_(workers),
       chips_(draw_chips(point, trial)),
       episodes_(point, trial, chips_),
-      collective_(point.collective().begin_trial(chips_.link_factor)) {
+      congestion_(point.scenario().noise.congestion,
+                  {point.scenario().seed, Purpose::congestion, trial}),
+      collective_(point.collective().begin_trial({.link = chips_.link_factor})) {
   const auto replicas = static_cast<std::size_t>(point.layout().replicas);
   const auto chips = static_cast<std::size_t>(point.layout().chips());
   for (auto* array : {&replica_time_, &compute_end_, &window_}) array->resize(replicas);
@@ -28,8 +30,9 @@ void TrainingSteps::forget_sums() {
 }
 
 StepResult TrainingSteps::next() {
-  if (episodes_.advance(now_, chips_).links)
-    collective_ = point_.collective().begin_trial(chips_.link_factor);
+  const bool links_changed = episodes_.advance(now_, chips_).links;
+  if (congestion_.advance(now_) || links_changed)
+    collective_ = point_.collective().begin_trial({chips_.link_factor, congestion_.factors()});
   const bool synchronizes = point_.scenario().job.synchronizes(step_);
   compute();
   if (synchronizes)
@@ -124,14 +127,15 @@ void TrainingSteps::communicate() {
   // Every group holds a chip of every replica: no sum is complete before the last one has computed,
   // however far the window let the collective run ahead.
   const double last_compute = *std::max_element(compute_end_.begin(), compute_end_.end());
-  parallel_for(workers_, calls, [&](std::int64_t call) {
+  const bool few = calls < workers_;  // then the workers share each call
+  parallel_for(few ? 1 : workers_, calls, [&](std::int64_t call) {
     const std::int64_t first = call * together;
     const std::int64_t last = std::min(first + together, layout.groups());
     for (std::int64_t g = first; g < last; ++g)
       for (std::int64_t r = 0; r < layout.replicas; ++r)
         ready_[static_cast<std::size_t>(layout.at(g, r))] =
             compute_end_[static_cast<std::size_t>(r)] - window_[static_cast<std::size_t>(r)];
-    collective_->all_reduce(noise, first, last, ready_.data(), finish_.data());
+    collective_->all_reduce(noise, first, last, ready_.data(), finish_.data(), few ? workers_ : 1);
     for (std::int64_t i = layout.at(first, 0); i < layout.at(last, 0); ++i) {
       double& done = finish_[static_cast<std::size_t>(i)];
       done = std::max(done, last_compute);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/model/congestion.hpp"
 #include "engine/model/design_point.hpp"
 #include "engine/model/trial_chips.hpp"
 #include "engine/model/trial_episodes.hpp"
@@ -51,6 +52,7 @@ class TrainingSteps {
   int workers_;
   TrialChips chips_;
   TrialEpisodes episodes_;
+  Congestion congestion_;
   double now_ = 0;  // latest finish of the step before, since the trial began [s]
   std::unique_ptr<CollectiveTrial> collective_;
   // All times count from the latest finish of the step before.

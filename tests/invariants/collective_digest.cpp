@@ -45,7 +45,7 @@ Digest digest_of(const TopologyKind& kind, const TopologyRow& row) {
                     : Settings{},
               17);
           const auto links = noisy ? c.unequal_links(0.2, 5) : std::vector<double>{};
-          for (double finish : c.run(noise.messages, links, c.ready_times(1e-4, 9)))
+          for (double finish : c.run(noise.messages, {links}, c.ready_times(1e-4, 9)))
             digest.add(finish);
         }
       }

@@ -22,7 +22,7 @@ class Chain final : public GraphCollective {
     hops_ = route(request, {simple.ring_scale_up, simple.ring_network}, flows);
   }
   std::int64_t messages_per_group() const override { return 2 * (ranks() - 1); }
-  MessageGraph graph(std::int64_t group, std::span<const double> link_factor) const override {
+  MessageGraph graph(std::int64_t group, const LinkState& links) const override {
     MessageGraph graph{.ranks = ranks(), .messages = {}};
     for (std::int64_t k = 0; k < messages_per_group(); ++k) {
       const bool back = k >= ranks() - 1;
@@ -33,8 +33,7 @@ class Chain final : public GraphCollective {
       m.destination = static_cast<std::int32_t>(back ? lower : lower + 1);
       m.latency = hops_[chip].latency;
       m.serialization = bytes() / hops_[chip].bandwidth;
-      if (!link_factor.empty() && hops_[chip].network)
-        m.serialization *= std::max(link_factor[chip], link_factor[chip + 1]);
+      m.serialization *= links.hop_factor(hops_[chip].tier, chip, chip + 1);
       m.bytes = bytes();
       m.number = k;
       if (k > 0) m.inputs = {static_cast<std::int32_t>(k - 1)};
@@ -83,7 +82,7 @@ TEST(ExampleTopology, MeetsNoiseAndSlowLinks) {
   const double quiet = c.run(MessageNoise{}, {}, ready)[0];
   const NoiseCase spikes({{"noise.spike_probability", "1"}, {"noise.spike_delay", "1ms"}}, 3);
   EXPECT_NEAR(c.run(spikes.messages, {}, ready)[0], quiet + 12e-3, 1e-12);
-  EXPECT_GT(c.run(MessageNoise{}, c.unequal_links(1, 3), ready)[0], quiet);
+  EXPECT_GT(c.run(MessageNoise{}, {c.unequal_links(1, 3)}, ready)[0], quiet);
 }
 
 }  // namespace

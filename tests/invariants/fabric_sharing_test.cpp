@@ -179,7 +179,7 @@ TEST_F(StridedTorus, SlowCablesSlowTheHopsThatCrossThem) {
       const auto cable = chip_at(owner_group, owner_rank);
       std::set<std::array<std::int64_t, 3>> crossing;  // (group, from, to), the way up
       for (std::int64_t group = 0; group < 8; ++group)
-        for (const Message& m : torus.collective->graph(group, links).messages) {
+        for (const Message& m : torus.collective->graph(group, {links}).messages) {
           const std::size_t d = dimension(m);
           const double factor =
               m.serialization / m.bytes * 50e9 / static_cast<double>(shape.box[d]);

@@ -17,6 +17,7 @@ constexpr double tolerance = 1e-12;  // relative; the sums associate differently
 struct Condition {
   double slow_links, ready_spread;
   Settings noise;
+  std::vector<double> tiers = {};  ///< congestion
 };
 
 const std::vector<Condition>& conditions() {
@@ -29,15 +30,21 @@ const std::vector<Condition>& conditions() {
                       {"noise.spike_delay", "lognormal(median=10us, sigma=1)"},
                       {"noise.hop_jitter", "lognormal(median=500ns, sigma=0.5)"}};
   static const std::vector<Condition> all{
-      {0, 0, {}},          {0, 0, spikes},    {0, 3e-5, many_spikes}, {0.3, 0, {}},
-      {0.3, 3e-5, spikes}, {0, 3e-5, jitter}, {0.5, 1e-3, both},      {0.3, 0, many_spikes},
+      {0, 0, {}},
+      {0, 0, spikes},
+      {0, 3e-5, many_spikes, {1, 1, 2, 4}},
+      {0.3, 0, {}},
+      {0.3, 3e-5, spikes},
+      {0, 3e-5, jitter},
+      {0.5, 1e-3, both, {1, 1.5, 3, 2}},
+      {0.3, 0, many_spikes},
   };
   return all;
 }
 
 /// Finish times of one group by its message graph [s].
 std::vector<double> evaluate(const TopologyCase& c, std::int64_t group, const MessageNoise& noise,
-                             std::span<const double> links, const std::vector<double>& ready) {
+                             const LinkState& links, const std::vector<double>& ready) {
   const auto delays = message_delays(noise, group, c.collective->messages_per_group());
   const std::span<const double> row(ready.data() + group * c.ranks(),
                                     static_cast<std::size_t>(c.ranks()));
@@ -56,9 +63,10 @@ double worst_difference(const std::vector<double>& a, const double* b) {
 /// Compares all groups; returns the number of finish times compared.
 std::int64_t compare(const TopologyCase& c, const Condition& condition, std::uint64_t seed) {
   const NoiseCase noise(condition.noise, seed);
-  const std::vector<double> links = condition.slow_links > 0
-                                        ? c.unequal_links(condition.slow_links, seed)
-                                        : std::vector<double>{};
+  const std::vector<double> factors = condition.slow_links > 0
+                                          ? c.unequal_links(condition.slow_links, seed)
+                                          : std::vector<double>{};
+  const LinkState links{factors, condition.tiers};
   const std::vector<double> ready = c.ready_times(condition.ready_spread, seed);
   const std::vector<double> finish = c.run(noise.messages, links, ready);
   for (std::int64_t group = 0; group < c.groups(); ++group) {
@@ -71,7 +79,7 @@ std::int64_t compare(const TopologyCase& c, const Condition& condition, std::uin
   // The plain trial, which kinds without kernels run on, meets the same noise.
   std::vector<double> plain(finish.size(), -1.0);
   make_graph_trial(*c.collective, links)
-      ->all_reduce(noise.messages, 0, c.groups(), ready.data(), plain.data());
+      ->all_reduce(noise.messages, 0, c.groups(), ready.data(), plain.data(), 1);
   EXPECT_LE(worst_difference(plain, finish.data()), tolerance) << c.name;
 
   // Any split at multiples of groups_per_call gives the same bits, in any order of calls.
@@ -80,7 +88,7 @@ std::int64_t compare(const TopologyCase& c, const Condition& condition, std::uin
   std::vector<double> split(finish.size(), -1.0);
   for (std::int64_t last = c.groups(); last > 0;) {
     const std::int64_t first = (last - 1) / step * step;
-    trial->all_reduce(noise.messages, first, last, ready.data(), split.data());
+    trial->all_reduce(noise.messages, first, last, ready.data(), split.data(), 1);
     last = first;
   }
   EXPECT_EQ(split, finish) << c.name;
@@ -178,11 +186,12 @@ TEST(KernelEqualsGraph, NoticesOnePercentOfOneLinkOrSpike) {
       for (std::size_t link = 0; link < equal.size(); ++link) {
         std::vector<double> links = equal;
         links[link] = 5;
-        const std::vector<double> finish = c.run(quiet, links, ready);
-        ASSERT_LE(worst_difference(evaluate(c, 0, quiet, links, ready), finish.data()), tolerance);
+        const std::vector<double> finish = c.run(quiet, {links}, ready);
+        ASSERT_LE(worst_difference(evaluate(c, 0, quiet, {links}, ready), finish.data()),
+                  tolerance);
         links[link] = 5.05;
         link_noticed = std::max(
-            link_noticed, worst_difference(evaluate(c, 0, quiet, links, ready), finish.data()));
+            link_noticed, worst_difference(evaluate(c, 0, quiet, {links}, ready), finish.data()));
       }
       EXPECT_GT(link_noticed, 1e6 * tolerance) << c.name;
 
@@ -192,8 +201,8 @@ TEST(KernelEqualsGraph, NoticesOnePercentOfOneLinkOrSpike) {
           {{"noise.spike_probability", fmt::format("{}", share)}, {"noise.spike_delay", "1ms"}},
           11);
       const auto delays = message_delays(noise.messages, 0, c.collective->messages_per_group());
-      const std::vector<double> finish = c.run(noise.messages, equal, ready);
-      const MessageGraph graph = c.collective->graph(0, equal);
+      const std::vector<double> finish = c.run(noise.messages, {equal}, ready);
+      const MessageGraph graph = c.collective->graph(0, {equal});
       const std::span<const double> first(ready.data(), static_cast<std::size_t>(c.ranks()));
       double spike_noticed = 0;
       for (std::size_t spike = 0; spike < delays.size(); ++spike) {

@@ -76,7 +76,7 @@ double busiest_port(const TopologyCase& c, const TopologyRow& row, std::span<con
                     double speed_up = 1) {
   double most = 0;
   for (std::int64_t group = 0; group < c.groups(); ++group) {
-    MessageGraph graph = c.collective->graph(group, links);
+    MessageGraph graph = c.collective->graph(group, {links});
     for (Message& m : graph.messages) m.serialization /= speed_up;
     const std::vector<double> ready(static_cast<std::size_t>(c.ranks()), 0.0);
     const Times times = simulate(graph, ready);

@@ -56,7 +56,7 @@ TEST(HierarchicalRing, WithOneRankADomainIsTheFlatRingBitForBit) {
       const auto ready = flat.ready_times(1e-4, 9);
       for (const MessageNoise& messages : {MessageNoise{}, spikes.messages, noise.messages}) {
         EXPECT_EQ(flat.run(messages, {}, ready), railed.run(messages, {}, ready)) << flat.name;
-        EXPECT_EQ(flat.run(messages, links, ready), railed.run(messages, links, ready))
+        EXPECT_EQ(flat.run(messages, {links}, ready), railed.run(messages, {links}, ready))
             << flat.name;
       }
       // Two ranks a domain are another collective.

@@ -87,10 +87,10 @@ std::vector<double> TopologyCase::ready_times(double spread, std::uint64_t seed)
   return ready;
 }
 
-std::vector<double> TopologyCase::run(const MessageNoise& noise, std::span<const double> links,
+std::vector<double> TopologyCase::run(const MessageNoise& noise, const LinkState& links,
                                       const std::vector<double>& ready) const {
   std::vector<double> finish(ready.size(), -1.0);
-  collective->begin_trial(links)->all_reduce(noise, 0, groups(), ready.data(), finish.data());
+  collective->begin_trial(links)->all_reduce(noise, 0, groups(), ready.data(), finish.data(), 1);
   return finish;
 }
 

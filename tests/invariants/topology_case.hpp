@@ -45,7 +45,7 @@ class TopologyCase {
   /// (groups, ranks) times up to `spread` [s].
   std::vector<double> ready_times(double spread, std::uint64_t seed) const;
   /// Finish times of all groups by the kernels, (groups, ranks) [s].
-  std::vector<double> run(const MessageNoise& noise, std::span<const double> links,
+  std::vector<double> run(const MessageNoise& noise, const LinkState& links,
                           const std::vector<double>& ready) const;
 };
 

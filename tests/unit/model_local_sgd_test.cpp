@@ -110,7 +110,7 @@ Told told(const DesignPoint& point, std::uint32_t trial, int steps) {
   const Layout& layout = point.layout();
   const Job& job = point.scenario().job;
   const TrialChips chips = draw_chips(point, trial);
-  const auto collective = point.collective().begin_trial(chips.link_factor);
+  const auto collective = point.collective().begin_trial({.link = chips.link_factor});
   std::vector<double> start(static_cast<std::size_t>(layout.chips()), 0.0);
   Told result;
   for (int step = 0; step < steps; ++step) {
@@ -132,7 +132,7 @@ Told told(const DesignPoint& point, std::uint32_t trial, int steps) {
     if ((step + 1) % job.sync_every == 0) {
       collective->all_reduce(message_noise(point.scenario().noise, point.scenario().seed, trial,
                                            static_cast<std::uint32_t>(step)),
-                             0, layout.groups(), ready.data(), finish.data());
+                             0, layout.groups(), ready.data(), finish.data(), 1);
       const double computed = *std::max_element(end.begin(), end.end());
       for (double& done : finish) done = std::max(done, computed);
       if (job.gradient_clipping)

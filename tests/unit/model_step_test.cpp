@@ -155,7 +155,7 @@ std::vector<double> latest_finishes(const DesignPoint& point, std::uint32_t tria
   const Layout& layout = point.layout();
   const Job& job = point.scenario().job;
   const TrialChips chips = draw_chips(point, trial);
-  const auto collective = point.collective().begin_trial(chips.link_factor);
+  const auto collective = point.collective().begin_trial({.link = chips.link_factor});
   std::vector<double> start(static_cast<std::size_t>(layout.chips()), 0.0);
   std::vector<double> latest;
   for (int step = 0; step < steps; ++step) {
@@ -176,7 +176,7 @@ std::vector<double> latest_finishes(const DesignPoint& point, std::uint32_t tria
     }
     collective->all_reduce(message_noise(point.scenario().noise, point.scenario().seed, trial,
                                          static_cast<std::uint32_t>(step)),
-                           0, layout.groups(), ready.data(), finish.data());
+                           0, layout.groups(), ready.data(), finish.data(), 1);
     // Gradients are summed over all replicas: nobody has them before the last has computed.
     const double computed = *std::max_element(end.begin(), end.end());
     for (std::size_t i = 0; i < start.size(); ++i) start[i] = std::max(finish[i], computed);
