@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
+#include "topologies/all_reduce_ring.hpp"
 #include "topologies/kind.hpp"
 #include "topologies/nccl_constants.hpp"
-#include "topologies/ring_rows.hpp"
 #include "topologies/switched_fabric.hpp"
 
 namespace lockstep {
@@ -34,6 +34,11 @@ class Ring final : public Collective {
           flows.push_back(
               {chip(group, channel, (i + ranks_ - 1) % ranks_), chip(group, channel, i)});
     choose_protocol(request, flows);
+    const auto ranks = static_cast<std::size_t>(ranks_);
+    std::vector<RingHopSpan> rings;
+    for (std::size_t first = 0; first < gap_.size(); first += ranks)
+      rings.push_back({{latency_.data() + first, ranks}, {gap_.data() + first, ranks}});
+    method_ = resolve_ring_method(request, rings);
   }
 
   int links_per_chip() const override { return 1; }
@@ -41,14 +46,13 @@ class Ring final : public Collective {
   std::int64_t rows() const { return 2 * (ranks_ - 1); }
   std::int64_t messages_per_group() const override { return channels_ * rows() * ranks_; }
   double cost_per_step(const Noise& noise) const override {
-    // 9e9 messages/s on one AVX-512 core.
-    return static_cast<double>(groups_ * messages_per_group()) *
-           (noise.hop_jitter.is_none() ? 1.0 : jittered_message_cost);
+    return static_cast<double>(groups_ * channels_) * AllReduceRing::cost(method_, ranks_, noise);
   }
   double scalar_all_reduce_time() const override { return scalar_time_; }
   bool extrapolated() const override { return false; }
   std::string choice() const override {
-    return fmt::format("{}, {} channel{}", protocol_, channels_, channels_ == 1 ? "" : "s");
+    return fmt::format("{}, {} channel{}, {}", protocol_, channels_, channels_ == 1 ? "" : "s",
+                       method_.why);
   }
 
   /// Hops under a trial's slow links: a slow NIC slows the network hops into and out of it.
@@ -172,19 +176,24 @@ class Ring final : public Collective {
   std::vector<std::int32_t> order_;    // (groups, channels, ranks): position -> rank
   std::vector<double> latency_, gap_;  // of the hop into each position, without slow links
   std::vector<Tier> tier_;
+  RingMethod method_;
 };
 
 class RingTrial final : public CollectiveTrial {
  public:
   RingTrial(const Ring& ring, const LinkState& links) : ring_(ring), hops_(ring.hops(links)) {
-    for (std::int64_t r = 0; r < ring.groups_ * ring.channels_; ++r)
-      rings_.emplace_back(hops_.latency.data() + r * ring.ranks_,
+    const std::int64_t rings = ring.groups_ * ring.channels_;
+    rings_.reserve(static_cast<std::size_t>(rings));
+    for (std::int64_t r = 0; r < rings; ++r)
+      rings_.emplace_back(ring.method_, static_cast<std::size_t>(r),
+                          hops_.latency.data() + r * ring.ranks_,
                           hops_.gap.data() + r * ring.ranks_, ring.ranks_);
   }
 
   void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
-                  const double* ready, double* finish, int /*workers*/) const override {
+                  const double* ready, double* finish, int workers) const override {
     std::vector<double> state(static_cast<std::size_t>(ring_.ranks_));
+    AllReduceRing::Scratch scratch;
     for (std::int64_t group = first_group; group < last_group; ++group) {
       const double* from = ready + group * ring_.ranks_;
       double* to = finish + group * ring_.ranks_;
@@ -195,7 +204,7 @@ class RingTrial final : public CollectiveTrial {
           state[i] =
               from[ring_.rank(group, channel, static_cast<std::int64_t>(i))] + ring_.base_latency_;
         rings_[static_cast<std::size_t>(group * ring_.channels_ + channel)].run(
-            noise, spikes, group, channel * ring_.rows() * ring_.ranks_, ring_.rows(), state);
+            noise, spikes, group, channel * ring_.rows() * ring_.ranks_, state, scratch, workers);
         for (std::size_t i = 0; i < state.size(); ++i) {
           double& done = to[ring_.rank(group, channel, static_cast<std::int64_t>(i))];
           done = std::max(done, state[i]);
@@ -207,7 +216,7 @@ class RingTrial final : public CollectiveTrial {
  private:
   const Ring& ring_;
   RingHops hops_;
-  std::vector<RingRows> rings_;  // (groups, channels)
+  std::vector<AllReduceRing> rings_;  // (groups, channels)
 };
 
 std::unique_ptr<CollectiveTrial> Ring::begin_trial(const LinkState& links) const {
@@ -215,7 +224,7 @@ std::unique_ptr<CollectiveTrial> Ring::begin_trial(const LinkState& links) const
 }
 
 std::span<const Parameter> ring_parameters() {
-  static const std::vector<Parameter> rows{channels_parameter()};
+  static const std::vector<Parameter> rows{channels_parameter(), method_parameter()};
   return rows;
 }
 

@@ -13,6 +13,9 @@ constexpr int width = 8;
 [[gnu::always_inline]] inline Lanes load(const double* p) {
   return _mm512_loadu_pd(p);
 }
+[[gnu::always_inline]] inline Lanes load(const float* p) {
+  return _mm512_cvtps_pd(_mm256_loadu_ps(p));
+}
 [[gnu::always_inline]] inline void store(double* p, Lanes v) {
   _mm512_storeu_pd(p, v);
 }
@@ -35,6 +38,9 @@ constexpr int width = 4;
 [[gnu::always_inline]] inline Lanes load(const double* p) {
   return _mm256_loadu_pd(p);
 }
+[[gnu::always_inline]] inline Lanes load(const float* p) {
+  return _mm256_cvtps_pd(_mm_loadu_ps(p));
+}
 [[gnu::always_inline]] inline void store(double* p, Lanes v) {
   _mm256_storeu_pd(p, v);
 }
@@ -56,6 +62,9 @@ constexpr int width = 2;
 [[gnu::always_inline]] inline Lanes load(const double* p) {
   return _mm_loadu_pd(p);
 }
+[[gnu::always_inline]] inline Lanes load(const float* p) {
+  return _mm_cvtps_pd(_mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+}
 [[gnu::always_inline]] inline void store(double* p, Lanes v) {
   _mm_storeu_pd(p, v);
 }
@@ -73,96 +82,63 @@ constexpr int width = 2;
 }
 #endif
 
-[[gnu::always_inline]] inline double later(double a, double b) {
-  return a > b ? a : b;
-}
-
-/// Where hops cost what: arrays, or the same everywhere.
-struct HopArrays {
-  const double *latency, *gap;
-  [[gnu::always_inline]] Lanes latencies(std::int64_t i) const { return load(latency + i); }
-  [[gnu::always_inline]] Lanes gaps(std::int64_t i) const { return load(gap + i); }
-  [[gnu::always_inline]] double latency_at(std::int64_t i) const { return latency[i]; }
-  [[gnu::always_inline]] double gap_at(std::int64_t i) const { return gap[i]; }
-};
-struct UniformHops {
-  double latency, gap;
-  [[gnu::always_inline]] Lanes latencies(std::int64_t) const { return all(latency); }
-  [[gnu::always_inline]] Lanes gaps(std::int64_t) const { return all(gap); }
-  [[gnu::always_inline]] double latency_at(std::int64_t) const { return latency; }
-  [[gnu::always_inline]] double gap_at(std::int64_t) const { return gap; }
-};
-
-/// Advances the whole ring by `depth` rows in one pass over memory: each register goes through all
-/// rows before the next is loaded, taking its left neighbours from the register before.
+/// Each register goes through all rows before the next is loaded, taking its left neighbours from
+/// the register before:
 ///
 ///   row r+1 of ranks i .. i+7 needs row r of ranks i-1 .. i+7
-///
-/// What rank 0 needs, the rows of the last rank, is worked out first from the last `depth` ranks.
-template <int depth, class Hops>
-[[gnu::always_inline]] inline void advance_rows(double* state, const Hops& hops,
-                                                std::int64_t ranks) {
-  double tail[depth], left[depth];
-  for (int j = 0; j < depth; ++j) tail[j] = state[ranks - depth + j];
-  for (int r = 0; r < depth; ++r) {
-    left[r] = tail[depth - 1];
-    for (int j = depth - 1; j > r; --j) {
-      const std::int64_t i = ranks - depth + j;
-      tail[j] = later(tail[j] + hops.gap_at(i), tail[j - 1] + hops.latency_at(i));
-    }
-  }
-  Lanes before[depth];
-  for (int r = 0; r < depth; ++r) before[r] = all(left[r]);
+template <bool uniform, bool jittered>
+[[gnu::always_inline]] inline std::int64_t advance_rows(const RingSegment& segment, int rows,
+                                                        double* left) {
+  double* __restrict state = segment.state;
+  const double* __restrict latencies = segment.latency;
+  const double* __restrict gaps = segment.gap;
+  const float* __restrict jitter = segment.jitter;
+  const std::int64_t stride = segment.stride, ranks = segment.ranks;
+  if (ranks < width) return 0;
+  Lanes before[ring_depth];
+  for (int r = 0; r < rows; ++r) before[r] = all(left[r]);
+  Lanes latency = all(*latencies), gap = all(*gaps);
   std::int64_t i = 0;
   for (; i + width <= ranks; i += width) {
-    const Lanes latency = hops.latencies(i), gap = hops.gaps(i);
+    if constexpr (!uniform) {
+      latency = load(latencies + i);
+      gap = load(gaps + i);
+    }
     Lanes now = load(state + i);
-    for (int r = 0; r < depth; ++r) {
-      const Lanes next = max(add(now, gap), add(shifted(before[r], now), latency));
+    for (int r = 0; r < rows; ++r) {
+      Lanes next = max(add(now, gap), add(shifted(before[r], now), latency));
+      if constexpr (jittered) next = add(next, load(jitter + r * stride + i));
       before[r] = now;
       now = next;
     }
     store(state + i, now);
   }
-  if (i > 0)
-    for (int r = 0; r < depth; ++r) {
-      double last[width];
-      store(last, before[r]);
-      left[r] = last[width - 1];
-    }
-  for (; i < ranks; ++i) {
-    double now = state[i];
-    for (int r = 0; r < depth; ++r) {
-      const double next = later(now + hops.gap_at(i), left[r] + hops.latency_at(i));
-      left[r] = now;
-      now = next;
-    }
-    state[i] = now;
+  for (int r = 0; r < rows; ++r) {
+    double last[width];
+    store(last, before[r]);
+    left[r] = last[width - 1];
   }
+  return i;
 }
 
-template <class Hops>
-[[gnu::always_inline]] inline void advance_ring(double* state, const Hops& hops, std::int64_t ranks,
-                                                std::int64_t rows) {
-  constexpr int depth = 8;
-  if (ranks >= depth)
-    for (; rows >= depth; rows -= depth) advance_rows<depth>(state, hops, ranks);
-  for (; rows > 0; --rows) advance_rows<1>(state, hops, ranks);
+[[gnu::always_inline]] inline std::int64_t advance_segment(const RingSegment& segment, int rows,
+                                                           double* left) {
+  if (segment.jitter)
+    return segment.uniform ? advance_rows<true, true>(segment, rows, left)
+                           : advance_rows<false, true>(segment, rows, left);
+  return segment.uniform ? advance_rows<true, false>(segment, rows, left)
+                         : advance_rows<false, false>(segment, rows, left);
 }
 
-void advance(double* state, const double* latency, const double* gap, std::int64_t ranks,
-             std::int64_t rows) {
-  advance_ring(state, HopArrays{latency, gap}, ranks, rows);
-}
-
-void advance_uniform(double* state, double latency, double gap, std::int64_t ranks,
-                     std::int64_t rows) {
-  advance_ring(state, UniformHops{latency, gap}, ranks, rows);
+std::int64_t advance(const RingSegment& segment, double* left) {
+  // With a constant number the rows before stay in registers.
+  return segment.rows == ring_depth ? advance_segment(segment, ring_depth, left)
+                                    : advance_segment(segment, segment.rows, left);
 }
 
 }  // namespace
 
 extern const RingKernels ring_kernels;
-const RingKernels ring_kernels{advance, advance_uniform};
+const RingKernels ring_kernels{advance};
 
 }  // namespace lockstep::LOCKSTEP_SIMD_LEVEL

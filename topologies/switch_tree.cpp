@@ -31,7 +31,6 @@ std::vector<std::int32_t> join(SwitchTree& switches, const std::vector<std::int3
     switches.port_bandwidth[parent] =
         std::min(switches.port_bandwidth[parent], switches.port_bandwidth[child]);
   }
-  ++switches.tree.depth;
   return joined;
 }
 
@@ -64,9 +63,7 @@ SwitchTree switch_tree(const CollectiveRequest& request, std::int64_t group) {
       });
     if (level.size() > 1) level = join(switches, level, Tier::core, [](std::int32_t) { return 0; });
   }
-  switches.tree.root = level.front();
-  switches.tree.order.resize(switches.tree.parent.size() - 1);
-  std::iota(switches.tree.order.begin(), switches.tree.order.end(), 0);
+  switches.tree = make_tree(std::move(switches.tree.parent), {});
   return switches;
 }
 

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "engine/model/collective.hpp"
+#include "topologies/torus_grid.hpp"
+#include "topologies/torus_links.hpp"
 #include "topologies/torus_shape.hpp"
 
 namespace lockstep {
@@ -14,14 +16,15 @@ namespace lockstep {
 /// The buffer is split evenly over the orders of the dimensions (rotations of those longer than 1)
 /// and the two directions, so that all links work. Each part reduce-scatters along its first
 /// dimension's rings, then its second's on what is left, then its third's, and all-gathers back in
-/// reverse. In each phase every order is in another dimension; a link that an order's phase enters
-/// late takes it up when the phase before on that link is through. A hop of a group spans `box`
-/// links and shares each with the `box` groups on its line: latency x box, bandwidth / box.
+/// reverse. In each round every order is in another dimension; a link that an order's phase enters
+/// late takes it up when the phase before on that link is through. TorusLinks says what a hop
+/// costs.
 ///
 /// Equal hops, equal sides, all ready: 2 sum (d - 1) a + 2 (P - 1) / P n / (6 B). Source: the
 /// bucket algorithm of Jain and Sabharwal, "Optimal bucket algorithms for large MPI collectives on
-/// torus interconnects" (ICS'10). Cost: 2 x 6 (d1 + d2 + d3 - 3) rows of n messages a group, each
-/// row numbered in the order phase, order, direction, step; message number = row n + rank.
+/// torus interconnects" (ICS'10). Messages: 2 x 6 (d1 + d2 + d3 - 3) rows of n a group, each row
+/// numbered in the order round, order, direction, step; message number = row n + rank. Cost: 0.8 ns
+/// for each of the 36 n ranks of phases, and TorusPhaseRunner's on lines with an event.
 class TorusAllReduce final : public Collective {
  public:
   /// `largest_published`: chips of the largest machine of the kind that was published.
@@ -29,13 +32,10 @@ class TorusAllReduce final : public Collective {
                  std::int64_t largest_published);
 
   int links_per_chip() const override { return 3; }
-  std::int64_t groups_per_call() const override { return 1; }
-  std::int64_t messages_per_group() const override { return rows_ * ranks_; }
-  double cost_per_step(const Noise& noise) const override {
-    // 3e9 messages/s on one AVX-512 core.
-    return static_cast<double>(groups_ * messages_per_group()) *
-           (noise.hop_jitter.is_none() ? 3.0 : jittered_message_cost);
-  }
+  /// So many lines side by side fill a register, however short the rows of a small torus.
+  std::int64_t groups_per_call() const override { return 8; }
+  std::int64_t messages_per_group() const override { return rows() * grid_.ranks(); }
+  double cost_per_step(const Noise& noise) const override;
   double scalar_all_reduce_time() const override { return scalar_time_; }
   std::string choice() const override;
   bool extrapolated() const override;
@@ -45,37 +45,63 @@ class TorusAllReduce final : public Collective {
  private:
   friend class TorusTrial;
 
-  /// One pass of one part along one dimension.
+  /// One part along the lines of one dimension.
   struct Phase {
-    std::size_t part;  ///< order * 2 + direction
+    std::size_t part;  ///< order * 2 + direction (forward first)
+    std::size_t link;  ///< part whose phase before was on these links; itself: no wait for them
     std::size_t dimension;
     bool forward;
-    double bytes;            ///< of one message
-    std::int64_t first_row;  ///< number of its first row of messages
+    double bytes;                           ///< of one message [B]
+    int passes;                             ///< 2 where reduce-scatter turns into all-gather
+    std::array<std::int64_t, 2> first_row;  ///< number of each pass's first row of messages
+  };
+  /// A row of messages: the row-th of the phase, over its passes.
+  struct Row {
+    std::size_t phase;
+    std::int64_t row;
   };
 
-  /// [s/B] of the hop into each chip, by dimension and direction (forward first): (groups, ranks).
-  using HopRates = std::array<std::array<std::vector<double>, 2>, 3>;
-
-  HopRates hop_rates(const LinkState& links) const;
-  double slowest_cable(std::span<const double> link_factor, std::size_t dimension,
-                       std::int64_t group, std::int64_t rank) const;
-  std::int64_t neighbour(std::int64_t rank, std::size_t dimension, bool before) const;
+  std::int64_t rows() const { return static_cast<std::int64_t>(rows_.size()); }
   void plan_phases(double bytes);
 
   TorusShape shape_;
   std::int64_t largest_published_;
-  std::array<std::int64_t, 3> sides_;   ///< of a group's sub-torus
-  std::array<std::int64_t, 3> stride_;  ///< of each dimension in a group's ranks
-  std::int64_t ranks_, groups_, rows_ = 0;
-  std::array<double, 3> hop_latency_{};
-  std::array<std::vector<double>, 3> hop_rate_;  ///< forward, without slow links
+  TorusGrid grid_;
+  TorusLinks links_;
+  std::int64_t groups_;
   double scalar_time_ = 0;
-  std::size_t parts_ = 0;
-  std::vector<Phase> phases_;
+  std::size_t orders_ = 0;
+  std::vector<Phase> phases_;  // (2 orders - 1 rounds, orders, directions)
+  std::vector<Row> rows_;      // by number
 };
 
 /// The parameter that static and optical torus share.
 const Parameter& torus_shape_parameter();
+
+/// What static and optical torus share of their rows: all but name, summary and source. `unit`:
+/// side of the cubes that the torus is made of.
+template <std::int64_t unit, std::int64_t largest_published>
+TopologyKind torus_kind(std::string_view name, std::string_view summary, std::string_view source) {
+  static constexpr auto shape_of = [](const Values& values, std::int64_t replicas,
+                                      std::int64_t model_parallel) {
+    return torus_shape(values.text("topology.shape"), replicas * model_parallel, model_parallel,
+                       unit);
+  };
+  return {
+      .name = name,
+      .summary = summary,
+      .source = source,
+      .parameters = {&torus_shape_parameter(), 1},
+      .usable_replicas =
+          [](const Values& values, std::int64_t replicas, std::int64_t model_parallel) {
+            return shape_of(values, replicas, model_parallel).volume() / model_parallel;
+          },
+      .make = [](const CollectiveRequest& request) -> std::unique_ptr<Collective> {
+        const Layout& layout = request.layout;
+        return std::make_unique<TorusAllReduce>(
+            request, shape_of(request.values, layout.replicas, layout.groups()), largest_published);
+      },
+  };
+}
 
 }  // namespace lockstep

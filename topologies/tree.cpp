@@ -9,19 +9,20 @@
 #include "topologies/switched_fabric.hpp"
 #include "topologies/tree_plan.hpp"
 #include "topologies/tree_trial.hpp"
+#include "topologies/tree_walk.hpp"
 
 namespace lockstep {
 namespace {
 
-/// Builds the message graph of one channel, phase by phase.
+/// Builds the message graph of one lane, phase by phase.
 class GraphBuilder {
  public:
-  GraphBuilder(const TreePlan& plan, const LaneRun& run, std::int64_t lane, std::int64_t channel,
-               const TreeHops* hops, MessageGraph& graph)
+  GraphBuilder(const TreePlan& plan, const TreeRun& run, std::size_t lane,
+               const std::array<TreeHops::Costs, 2>& hops, MessageGraph& graph)
       : plan_(plan),
+        run_(run),
         lane_(lane),
-        channel_(channel),
-        trees_(run.trees.data() + static_cast<std::size_t>(2 * channel)),
+        trees_(plan.shapes[run.shape]),
         hops_(hops),
         graph_(graph) {
     for (std::size_t t : {0u, 1u})
@@ -32,28 +33,40 @@ class GraphBuilder {
   void build() {
     for (std::size_t t : {0u, 1u})
       for (std::int64_t c = 0; c < plan_.chunks; ++c)
-        for (std::int32_t v : trees_[t].order) add_up(t, c, v);
+        for (const TreeVisit& visit : trees_[t].visits) add_up(t, c, visit.vertex);
     for (std::size_t t : {0u, 1u})
       for (std::int64_t c = 0; c < plan_.chunks; ++c)
-        for (auto v = trees_[t].order.rbegin(); v != trees_[t].order.rend(); ++v)
-          add_down(t, c, *v);
+        for (auto v = trees_[t].visits.rbegin(); v != trees_[t].visits.rend(); ++v)
+          add_down(t, c, v->vertex);
   }
 
  private:
   using Table = std::array<std::vector<std::int32_t>, 2>;
 
-  std::int32_t& at(Table& table, std::size_t t, std::int64_t chunk, std::int32_t rank) {
-    return table[t][static_cast<std::size_t>(chunk * plan_.ranks + rank)];
+  std::int32_t& at(Table& table, std::size_t t, std::int64_t chunk, std::int32_t vertex) {
+    return table[t][static_cast<std::size_t>(chunk * plan_.ranks + vertex)];
   }
-  bool network(std::size_t t, std::int32_t rank) const {
-    return hops_[t].tier[plan_.cell(rank, lane_)] != Tier::scale_up;
+  std::int32_t rank(std::int32_t vertex) const {
+    return static_cast<std::int32_t>(run_.chips_at(vertex)[lane_] -
+                                     run_.lanes[lane_].group * plan_.ranks);
+  }
+  std::int32_t parent(std::size_t t, std::int32_t vertex) const {
+    return trees_[t].parent[static_cast<std::size_t>(vertex)];
+  }
+  std::size_t visit_of(std::size_t t, std::int32_t vertex) const {
+    return static_cast<std::size_t>(trees_[t].visit_of[static_cast<std::size_t>(vertex)]);
+  }
+  bool network(std::size_t t, std::int32_t vertex) const {
+    return run_.hops[t].tier(visit_of(t, vertex), lane_) != Tier::scale_up;
   }
   Message message(std::size_t t, std::int64_t phase, std::int64_t chunk, std::int32_t v) const {
+    const HopCost& hop = hops_[t].costs[static_cast<std::size_t>(hops_[t].hop[visit_of(t, v)])];
     Message m;
-    m.serialization = hops_[t].gap[plan_.cell(v, lane_)];
-    m.latency = hops_[t].latency[plan_.cell(v, lane_)] - m.serialization;
+    m.serialization = hop.gap.lane[lane_];
+    m.latency = hop.latency.lane[lane_] - m.serialization;
     m.bytes = plan_.chunk_bytes(plan_.chunks);
-    m.number = (plan_.first_row(channel_, phase, t) + chunk) * plan_.ranks + v;
+    m.number = plan_.numbering().of(run_.lanes[lane_].channel, phase, static_cast<std::int64_t>(t),
+                                    chunk, rank(v));
     return m;
   }
   void keep(Message m, std::int32_t& slot) {
@@ -63,11 +76,10 @@ class GraphBuilder {
 
   void add_up(std::size_t t, std::int64_t c, std::int32_t v) {
     Message m = message(t, 0, c, v);
-    m.source = v;
-    m.destination = trees_[t].parent[static_cast<std::size_t>(v)];
-    for (std::int32_t child : trees_[t].order)
-      if (trees_[t].parent[static_cast<std::size_t>(child)] == v)
-        m.inputs.push_back(at(up_, t, c, child));
+    m.source = rank(v);
+    m.destination = rank(parent(t, v));
+    for (const TreeVisit& child : trees_[t].visits)
+      if (parent(t, child.vertex) == v) m.inputs.push_back(at(up_, t, c, child.vertex));
     if (c > 0) {
       m.after_send = {at(up_, t, c - 1, v)};
       m.after_receive = {at(up_, t, c - 1, v)};
@@ -76,14 +88,13 @@ class GraphBuilder {
   }
 
   void add_down(std::size_t t, std::int64_t c, std::int32_t v) {
+    const std::int32_t p = parent(t, v);
     Message m = message(t, 1, c, v);
-    const std::int32_t p = trees_[t].parent[static_cast<std::size_t>(v)];
-    m.source = p;
-    m.destination = v;
+    m.source = rank(p);
+    m.destination = rank(v);
     if (p == trees_[t].root) {
-      for (std::int32_t child : trees_[t].order)
-        if (trees_[t].parent[static_cast<std::size_t>(child)] == p)
-          m.inputs.push_back(at(up_, t, c, child));
+      for (const TreeVisit& child : trees_[t].visits)
+        if (parent(t, child.vertex) == p) m.inputs.push_back(at(up_, t, c, child.vertex));
     } else {
       m.inputs = {at(down_, t, c, p)};
     }
@@ -95,21 +106,21 @@ class GraphBuilder {
       for (std::size_t u : {0u, 1u}) {
         if (p != trees_[u].root && network(u, p) == network(t, v))
           m.after_send.push_back(at(up_, u, last, p));
-        for (std::int32_t child : trees_[u].order)
-          if (trees_[u].parent[static_cast<std::size_t>(child)] == v &&
-              network(u, child) == network(t, v))
-            m.after_receive.push_back(at(up_, u, last, child));
+        for (const TreeVisit& child : trees_[u].visits)
+          if (parent(u, child.vertex) == v && network(u, child.vertex) == network(t, v))
+            m.after_receive.push_back(at(up_, u, last, child.vertex));
       }
     }
     keep(std::move(m), at(down_, t, c, v));
   }
 
   const TreePlan& plan_;
-  std::int64_t lane_, channel_;
-  const Tree* trees_;
-  const TreeHops* hops_;
+  const TreeRun& run_;
+  std::size_t lane_;
+  const std::array<Tree, 2>& trees_;
+  const std::array<TreeHops::Costs, 2>& hops_;
   MessageGraph& graph_;
-  Table up_, down_;  // message index by (chunk, rank), of each tree
+  Table up_, down_;  // message index by (chunk, vertex), of each tree
 };
 
 class DoubleTree final : public Collective {
@@ -117,17 +128,10 @@ class DoubleTree final : public Collective {
   explicit DoubleTree(const CollectiveRequest& request) : plan_(make_tree_plan(request)) {}
 
   int links_per_chip() const override { return 1; }
-  std::int64_t groups_per_call() const override { return plan_.lanes; }
-  std::int64_t messages_per_group() const override { return plan_.messages(); }
+  std::int64_t groups_per_call() const override { return plan_.groups_per_call; }
+  std::int64_t messages_per_group() const override { return plan_.numbering().messages(); }
   double cost_per_step(const Noise& noise) const override {
-    const auto messages = static_cast<double>(plan_.groups * plan_.messages());
-    if (!noise.hop_jitter.is_none()) return messages * jittered_message_cost;
-    // Runs without a spike follow two chunks in place of all; 9e8 messages/s on one AVX-512 core.
-    const double spikes =
-        noise.spike_probability * static_cast<double>(plan_.lanes * plan_.messages());
-    const double all_chunks = std::min(1.0, spikes);
-    const double ends = std::min(1.0, 2 / static_cast<double>(plan_.chunks));
-    return 10 * messages * (all_chunks + (1 - all_chunks) * ends);
+    return tree_cost(noise, plan_.numbering(), plan_.runs.size());
   }
   double scalar_all_reduce_time() const override { return plan_.scalar_time; }
   bool extrapolated() const override { return false; }
@@ -140,18 +144,17 @@ class DoubleTree final : public Collective {
     return make_tree_trial(plan_, links);
   }
   MessageGraph graph(std::int64_t group, const LinkState& links) const override {
-    const std::vector<TreeHops> hops = plan_.slowed_hops(links);
     MessageGraph graph{plan_.ranks, plan_.base_latency, {}};
-    for (std::size_t r = 0; r < plan_.runs.size(); ++r) {
-      const LaneRun& run = plan_.runs[r];
-      for (std::int64_t lane = 0; lane < run.used; ++lane)
-        if (run.groups[static_cast<std::size_t>(lane)] == group)
-          for (std::int64_t channel = 0; channel < plan_.channels; ++channel)
-            GraphBuilder(plan_, run, lane, channel,
-                         hops.data() + r * run.trees.size() + static_cast<std::size_t>(2 * channel),
-                         graph)
-                .build();
-    }
+    for (const TreeRun& run : plan_.runs)
+      for (std::size_t lane = 0; lane < run.used(); ++lane) {
+        if (run.lanes[lane].group != group) continue;
+        const auto& trees = plan_.shapes[run.shape];
+        GraphBuilder(
+            plan_, run, lane,
+            {run.hops[0].under(links, trees[0], run), run.hops[1].under(links, trees[1], run)},
+            graph)
+            .build();
+      }
     return graph;
   }
 

@@ -1,10 +1,11 @@
 #include "topologies/tree_plan.hpp"
 
+#include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "topologies/nccl_constants.hpp"
 #include "topologies/switched_fabric.hpp"
-#include "topologies/tree_kernels.hpp"
 
 namespace lockstep {
 namespace {
@@ -22,44 +23,65 @@ DomainClusters clusters_of(const CollectiveRequest& request, std::int64_t group)
   return single;
 }
 
-void make_runs(TreePlan& plan, const CollectiveRequest& request) {
-  for (std::int64_t first = 0; first < plan.groups; first += plan.lanes) {
-    std::vector<DomainClusters> shapes;
-    const std::size_t begin = plan.runs.size();
-    for (std::int64_t g = first; g < std::min(first + plan.lanes, plan.groups); ++g) {
-      const auto clusters = clusters_of(request, g);
-      const auto same = std::find(shapes.begin(), shapes.end(), clusters);
-      const auto shape = static_cast<std::size_t>(same - shapes.begin());
-      if (same == shapes.end()) {
-        shapes.push_back(clusters);
-        LaneRun& run = plan.runs.emplace_back();
-        for (std::int64_t channel = 0; channel < plan.channels; ++channel)
-          for (bool second : {false, true})
-            run.trees.push_back(make_tree(clusters, channel, second));
-      }
-      plan.runs[begin + shape].groups.push_back(g);
+/// Who stands where: the chain of each cluster starts at its place `channel`.
+void seat(LaneRun& run, std::size_t lane, const DomainClusters& clusters) {
+  const std::int64_t ranks = run.ranks();
+  const auto [group, channel] = run.lanes[lane];
+  for (std::int32_t cluster = 0; cluster < clusters.count(); ++cluster)
+    for (std::int32_t place = 0; place < clusters.size(cluster); ++place) {
+      const std::int32_t vertex = clusters.begins[static_cast<std::size_t>(cluster)] + place;
+      const std::int32_t rank = clusters.member(cluster, place + channel);
+      for (std::size_t l = lane; l < (lane + 1 == run.used() ? tree_lanes : lane + 1); ++l)
+        run.chip[static_cast<std::size_t>(vertex) * tree_lanes + l] =
+            static_cast<std::int32_t>(group * ranks + rank);
+      run.vertex[static_cast<std::size_t>(static_cast<std::int64_t>(lane) * ranks + rank)] = vertex;
     }
-  }
-  for (LaneRun& run : plan.runs) {
-    run.used = static_cast<std::int64_t>(run.groups.size());
-    run.groups.resize(static_cast<std::size_t>(plan.lanes), run.groups.back());
-    for (const Tree& tree : run.trees) plan.depth = std::max(plan.depth, tree.depth);
-  }
 }
 
-/// Hops of all trees, child to parent, in the order of runs, trees, Tree::order, lanes in use (the
-/// repeated group of a short run must not load the uplinks twice).
+/// Lanes of the groups of each call, those of one shape in runs.
+void make_runs(TreePlan& plan, const CollectiveRequest& request) {
+  std::map<std::vector<std::int32_t>, std::size_t> shapes;  // by DomainClusters::begins
+  for (std::int64_t first = 0; first < plan.groups; first += plan.groups_per_call) {
+    std::vector<DomainClusters> clusters;
+    std::map<std::size_t, std::vector<LaneRun::Lane>> lanes;  // by shape
+    for (std::int64_t g = first; g < std::min(first + plan.groups_per_call, plan.groups); ++g) {
+      clusters.push_back(clusters_of(request, g));
+      const auto& begins = clusters.back().begins;
+      const auto [shape, is_new] = shapes.try_emplace(begins, plan.shapes.size());
+      if (is_new)
+        plan.shapes.push_back({make_cluster_tree(begins, false), make_cluster_tree(begins, true)});
+      for (std::int64_t channel = 0; channel < plan.channels; ++channel)
+        lanes[shape->second].push_back({g, channel});
+    }
+    for (const auto& [shape, all] : lanes)
+      for (std::size_t from = 0; from < all.size(); from += tree_lanes) {
+        const std::size_t to = std::min(from + tree_lanes, all.size());
+        TreeRun& run = plan.runs.emplace_back(
+            TreeRun{make_lane_run({all.begin() + static_cast<std::ptrdiff_t>(from),
+                                   all.begin() + static_cast<std::ptrdiff_t>(to)},
+                                  plan.ranks),
+                    shape,
+                    {}});
+        for (std::size_t lane = 0; lane < run.used(); ++lane)
+          seat(run, lane, clusters[static_cast<std::size_t>(run.lanes[lane].group - first)]);
+      }
+  }
+  for (const auto& trees : plan.shapes)
+    for (const Tree& tree : trees) plan.depth = std::max(plan.depth, tree.depth);
+}
+
+/// Hops of all trees, child to parent, in the order of runs, trees, visits, lanes in use.
 std::vector<Flow> flows_of(const TreePlan& plan) {
   std::vector<Flow> flows;
-  for (const LaneRun& run : plan.runs)
-    for (const Tree& tree : run.trees)
-      for (std::int32_t rank : tree.order)
-        for (std::int64_t lane = 0; lane < run.used; ++lane) {
-          const std::int64_t group = run.groups[static_cast<std::size_t>(lane)];
-          flows.push_back({static_cast<std::int32_t>(plan.chip(group, rank)),
-                           static_cast<std::int32_t>(
-                               plan.chip(group, tree.parent[static_cast<std::size_t>(rank)]))});
-        }
+  for (const TreeRun& run : plan.runs)
+    for (const Tree& tree : plan.shapes[run.shape])
+      for (const TreeVisit& visit : tree.visits) {
+        const std::int32_t* lower = run.chips_at(visit.vertex);
+        const std::int32_t* upper =
+            run.chips_at(tree.parent[static_cast<std::size_t>(visit.vertex)]);
+        for (std::size_t lane = 0; lane < run.used(); ++lane)
+          flows.push_back({lower[lane], upper[lane]});
+      }
   return flows;
 }
 
@@ -75,55 +97,27 @@ double noise_free_estimate(const TreePlan& plan, const std::vector<Hop>& hops,
   return 2 * std::max(0.0, plan.depth - 1.0) * hop + std::max(2 * hop, k * gap) + (k - 1) * gap;
 }
 
+/// `hops` as flows_of lists them.
 void keep_hops(TreePlan& plan, const std::vector<Hop>& hops) {
-  std::size_t at = 0;
-  for (const LaneRun& run : plan.runs)
-    for (const Tree& tree : run.trees) {
-      TreeHops& kept = plan.hops.emplace_back();
-      kept.latency.resize(static_cast<std::size_t>(plan.ranks * plan.lanes));
-      kept.gap.resize(kept.latency.size());
-      kept.tier.resize(kept.latency.size());
-      for (std::int32_t rank : tree.order) {
-        for (std::int64_t lane = 0; lane < plan.lanes; ++lane) {
-          const Hop& hop = hops[at + static_cast<std::size_t>(std::min(lane, run.used - 1))];
-          kept.latency[plan.cell(rank, lane)] = hop.latency;
-          kept.gap[plan.cell(rank, lane)] = plan.chunk_bytes(plan.chunks) / hop.bandwidth;
-          kept.tier[plan.cell(rank, lane)] = hop.tier;
-        }
-        at += static_cast<std::size_t>(run.used);
-      }
+  std::size_t first = 0;
+  for (TreeRun& run : plan.runs)
+    for (const Tree& tree : plan.shapes[run.shape]) {
+      run.hops.emplace_back(tree, run.used(), plan.chunk_bytes(plan.chunks),
+                            [&](std::size_t visit, std::size_t lane) {
+                              return hops[first + visit * run.used() + lane];
+                            });
+      first += tree.visits.size() * run.used();
     }
 }
 
 }  // namespace
 
-std::vector<TreeHops> TreePlan::slowed_hops(const LinkState& links) const {
-  std::vector<TreeHops> slowed = hops;
-  std::size_t t = 0;
-  for (const LaneRun& run : runs)
-    for (const Tree& tree : run.trees) {
-      TreeHops& tree_hops = slowed[t++];
-      tree_hops.pipeline_gap.resize(tree_hops.gap.size());
-      for (std::int32_t rank : tree.order)
-        for (std::int64_t lane = 0; lane < lanes; ++lane) {
-          const std::size_t i = cell(rank, lane);
-          const std::int64_t group = run.groups[static_cast<std::size_t>(lane)];
-          tree_hops.gap[i] *=
-              links.hop_factor(tree_hops.tier[i], chip(group, rank),
-                               chip(group, tree.parent[static_cast<std::size_t>(rank)]));
-          tree_hops.latency[i] += tree_hops.gap[i];
-          tree_hops.pipeline_gap[i] = tree_hops.gap[i] * static_cast<double>(chunks - 1);
-        }
-    }
-  return slowed;
-}
-
 TreePlan make_tree_plan(const CollectiveRequest& request) {
   TreePlan plan;
   plan.ranks = request.layout.replicas;
   plan.groups = request.layout.groups();
-  plan.lanes = plan.groups >= tree_lanes ? tree_lanes : 1;
   plan.channels = resolve_channels(request);
+  plan.groups_per_call = tree_lanes / std::gcd<std::int64_t>(tree_lanes, plan.channels);
   plan.bytes = request.bytes;
   plan.scalar_time = scalar_tree_time(request);
   make_runs(plan, request);

@@ -21,6 +21,7 @@ enum class Purpose : std::uint8_t {
   compute_episode = 11,
   link_episode = 12,
   congestion = 13,
+  effective_hop = 14,
 };
 
 /// Philox4x32-10 of Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3"

@@ -20,12 +20,14 @@ struct CollectiveRequest {
   const Fleet& fleet;
   const Layout& layout;
   const Fabric& fabric;
+  const Noise& noise;    ///< what methods are chosen by
   const Values& values;  ///< for the kind's own topology.* parameters
   double bytes = 0;      ///< buffer of each rank [B]
 };
 
-/// Cost of a message with hop_jitter in units of 0.1 ns: a draw and a quantile.
-inline constexpr double jittered_message_cost = 300;
+/// Cost of a message with hop_jitter in units of 0.1 ns, drawn in rows: 8 if exponential, 11 by
+/// table (AVX-512).
+inline constexpr double jittered_message_cost = 10;
 
 /// The collective on the links of one trial.
 class CollectiveTrial {

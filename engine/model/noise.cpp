@@ -1,5 +1,8 @@
 #include "engine/model/noise.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "engine/base/elementary.hpp"
 
 namespace lockstep {
@@ -213,9 +216,15 @@ void SpikeSequence::next() {
 void add_row_noise(const MessageNoise& noise, SpikeSequence& spikes, std::int64_t group,
                    std::int64_t first_message, std::span<double> arrival) {
   const auto count = static_cast<std::int64_t>(arrival.size());
-  if (noise.hop_jitter)
-    for (std::int64_t i = 0; i < count; ++i)
-      arrival[static_cast<std::size_t>(i)] += noise.dense(group, first_message + i);
+  if (noise.hop_jitter) {
+    std::array<float, 4 * jitter_tile> delay;
+    for (std::size_t done = 0; done < arrival.size(); done += delay.size()) {
+      const auto part = arrival.subspan(done, std::min(delay.size(), arrival.size() - done));
+      noise.dense(group, first_message + static_cast<std::int64_t>(done),
+                  std::span(delay).first(part.size()));
+      for (std::size_t i = 0; i < part.size(); ++i) part[i] += static_cast<double>(delay[i]);
+    }
+  }
   for (; !spikes.done() && spikes.message() < first_message + count; spikes.next())
     arrival[static_cast<std::size_t>(spikes.message() - first_message)] += spikes.delay();
 }

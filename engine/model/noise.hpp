@@ -8,6 +8,7 @@
 #include "engine/base/random.hpp"
 #include "engine/model/congestion.hpp"
 #include "engine/model/episodes.hpp"
+#include "engine/model/message_jitter.hpp"
 
 namespace lockstep {
 
@@ -16,7 +17,7 @@ struct Noise {
   double step_jitter = 0;        ///< sigma of a chip's step factor, lognormal of mean 1
   double operation_jitter = 0;   ///< sigma of one operation, for tensor-parallel groups
   double imbalance = 0;          ///< sigma of a replica's step factor (sequence lengths)
-  Distribution hop_jitter;       ///< per message [s]
+  MessageJitter hop_jitter;      ///< per message [s]
   double spike_probability = 0;  ///< per message
   Distribution spike_delay;      ///< [s]
   double straggler_fraction = 0;
@@ -43,12 +44,17 @@ struct MessageNoise {
   Stream spikes, jitter;  ///< of this (trial, step)
   double spike_probability = 0;
   const Distribution* spike_delay = nullptr;
-  const Distribution* hop_jitter = nullptr;  ///< null when off
+  const MessageJitter* hop_jitter = nullptr;  ///< null when off
 
-  /// Dense delay of one message [s]; message below 2^56. Draws: one.
+  /// Dense delays [s] of the messages first, first + 1, ... of `group`, with hop_jitter on.
+  void dense(std::int64_t group, std::int64_t first, std::span<float> delay) const {
+    hop_jitter->fill(jitter, group, first, delay);
+  }
+  /// The same of one message, at the cost of a call: 0.1 us.
   double dense(std::int64_t group, std::int64_t message) const {
-    return hop_jitter->sample(
-        jitter.uniform(static_cast<std::uint64_t>(message), static_cast<std::uint32_t>(group)));
+    float delay = 0;
+    dense(group, message, {&delay, 1});
+    return static_cast<double>(delay);
   }
 };
 

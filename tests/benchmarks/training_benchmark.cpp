@@ -1,19 +1,16 @@
-// Rates of whole training steps and of the ring kernel, each with its ratio to the goal. Never part
-// of a verdict: run it on a quiet machine.
+// Rates of whole training steps, each with its ratio to the goal. Never part of a verdict: run it
+// on a quiet machine.
 #include <benchmark/benchmark.h>
 
 #include <string>
-#include <vector>
 
 #include "engine/model/training_step.hpp"
 #include "tests/unit/scenario_values.hpp"
-#include "topologies/ring_kernels.hpp"
 
 namespace lockstep {
 namespace {
 
 constexpr double chip_steps_goal = 1.5e7;  // per second and core, tensor x pipeline = 128
-constexpr double messages_goal = 1.2e10;   // per second and AVX-512 core, without noise
 
 void report(benchmark::State& state, const char* what, double per_iteration, double goal) {
   using benchmark::Counter;
@@ -34,28 +31,11 @@ void training_step(benchmark::State& state, const std::string& kind) {
   report(state, "chip_steps/s", static_cast<double>(point->layout().chips()), chip_steps_goal);
 }
 
-/// A thousand rows of the ring recursion with unequal hops.
-void ring_rows(benchmark::State& state) {
-  const auto ranks = static_cast<std::size_t>(state.range(0));
-  std::vector<double> ready(ranks), latency(ranks), gap(ranks);
-  for (std::size_t i = 0; i < ranks; ++i) {
-    gap[i] = 5e-6 * (1 + static_cast<double>(i % 7));
-    latency[i] = gap[i] + 1e-6 * static_cast<double>(1 + i % 5);
-  }
-  constexpr std::int64_t rows = 1000;
-  for (auto _ : state) {
-    ring_kernels().advance(ready.data(), latency.data(), gap.data(), state.range(0), rows);
-    benchmark::ClobberMemory();
-  }
-  report(state, "messages/s", static_cast<double>(rows * state.range(0)), messages_goal);
-}
-
 }  // namespace
 }  // namespace lockstep
 
 int main(int count, char** values) {
   using namespace lockstep;
-  benchmark::RegisterBenchmark("ring_rows", ring_rows)->Arg(1717)->Arg(131072);
   for (const TopologyKind* kind : topology_kinds())
     benchmark::RegisterBenchmark(("training_step/" + std::string(kind->name)).c_str(),
                                  training_step, std::string(kind->name))

@@ -31,6 +31,8 @@ Values make_values(const Settings& settings) {
     for (const Parameter& row : table)
       values.set(std::string(row.key),
                  row.default_text.empty() ? Value{} : parse_value(row, row.default_text, "."));
+  // Noise comes with each call, not by settings, and only exact rings take any.
+  values.set("topology.method", parse_value(*find_row("topology.method"), "exact", "."));
   for (const auto& [key, text] : settings) {
     const Parameter* row = find_row(key);
     if (!row) throw std::logic_error("no parameter " + key);
@@ -46,6 +48,7 @@ TopologyCase::TopologyCase(const TopologyKind& given_kind, const Settings& setti
       values(make_values(settings)),
       fleet(fleet_from(values)),
       fabric(fabric_from(values)),
+      noise(noise_from(values)),
       bytes(given_bytes) {
   const std::int64_t fitting = replicas_that_fit(fleet, tensor * pipeline);
   Settings all = settings;
@@ -53,7 +56,7 @@ TopologyCase::TopologyCase(const TopologyKind& given_kind, const Settings& setti
   values = make_values(all);
   const std::int64_t usable = kind.usable_replicas(values, fitting, tensor * pipeline);
   layout = arrange(fleet, place(fleet, 7), tensor, pipeline, usable);
-  collective = kind.make(CollectiveRequest{fleet, layout, fabric, values, bytes});
+  collective = kind.make(CollectiveRequest{fleet, layout, fabric, noise, values, bytes});
   name = fmt::format("{} of {} B, {} groups of {} ranks ({})", kind.name, bytes, groups(), ranks(),
                      collective->choice());
   for (const auto& [key, text] : all) name += fmt::format(" {}={}", key, text);
@@ -87,10 +90,10 @@ std::vector<double> TopologyCase::ready_times(double spread, std::uint64_t seed)
   return ready;
 }
 
-std::vector<double> TopologyCase::run(const MessageNoise& noise, const LinkState& links,
+std::vector<double> TopologyCase::run(const MessageNoise& messages, const LinkState& links,
                                       const std::vector<double>& ready) const {
   std::vector<double> finish(ready.size(), -1.0);
-  collective->begin_trial(links)->all_reduce(noise, 0, groups(), ready.data(), finish.data(), 1);
+  collective->begin_trial(links)->all_reduce(messages, 0, groups(), ready.data(), finish.data(), 1);
   return finish;
 }
 

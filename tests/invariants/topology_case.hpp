@@ -30,6 +30,7 @@ class TopologyCase {
   Values values;
   Fleet fleet;
   Fabric fabric;
+  Noise noise;  ///< that methods are chosen by
   Layout layout;
   double bytes;
   std::unique_ptr<Collective> collective;
@@ -45,7 +46,7 @@ class TopologyCase {
   /// (groups, ranks) times up to `spread` [s].
   std::vector<double> ready_times(double spread, std::uint64_t seed) const;
   /// Finish times of all groups by the kernels, (groups, ranks) [s].
-  std::vector<double> run(const MessageNoise& noise, const LinkState& links,
+  std::vector<double> run(const MessageNoise& messages, const LinkState& links,
                           const std::vector<double>& ready) const;
 };
 
