@@ -1,10 +1,14 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "engine/base/distribution.hpp"
 #include "engine/base/error.hpp"
 #include "engine/base/nearest.hpp"
+#include "engine/base/text.hpp"
 #include "engine/model/chip.hpp"
 #include "engine/run/metrics.hpp"
+#include "engine/run/study_keys.hpp"
 #include "experiments/command.hpp"
 #include "experiments/study_options.hpp"
 #include "experiments/table.hpp"
@@ -15,14 +19,26 @@ namespace {
 
 namespace po = boost::program_options;
 
-void list_parameters() {
+bool contains_in_any_case(std::string_view text, std::string_view part) {
+  return std::search(text.begin(), text.end(), part.begin(), part.end(),
+                     [](char a, char b) { return lower_case(a) == lower_case(b); }) != text.end();
+}
+
+/// Rows whose key contains `filter`, in any case.
+void list_parameters(std::string_view filter) {
+  bool any = false;
   for (const Parameter& row : all_parameters()) {
+    if (!contains_in_any_case(row.key, filter)) continue;
+    any = true;
     fmt::print("{} = {}\n    {}\n    allowed: {}\n", row.key,
                row.default_text.empty() ? "(none)" : row.default_text, row.summary,
                allowed_text(row).empty() ? "text, as the summary says" : allowed_text(row));
     if (row.type == ValueType::law) fmt::print("    a law, sampled per event\n");
     fmt::print("    source: {}\n", row.source);
   }
+  if (!any)
+    throw InputError(fmt::format("no parameter is called {} (no key contains it) {}", filter,
+                                 StudyKeys(all_parameters()).suggestion(filter)));
 }
 
 void list_topologies() {
@@ -74,7 +90,8 @@ struct Listing {
   void (*print)();
 };
 constexpr Listing listings[] = {
-    {"parameters", "every key of a study file: default, range, source", list_parameters},
+    {"parameters", "every key of a study file: default, range, source",
+     [] { list_parameters(""); }},
     {"topologies", "what topology.kind can be", list_topologies},
     {"chips", "the catalogue of generations", list_chips},
     {"distributions", "laws for noise and uncertain inputs", list_distributions},
@@ -90,9 +107,18 @@ int run(const std::vector<std::string>& arguments) {
       fmt::print("  {:<14} {}\n", listing.name, listing.summary);
     return done;
   }
-  const auto map = parse_arguments(list_command, given, options, "what", 1);
+  const auto map = parse_arguments(list_command, given, options, "what", 2);
   if (map.empty()) return done;
-  const std::string what = map["what"].as<std::vector<std::string>>().front();
+  const auto words = map["what"].as<std::vector<std::string>>();
+  const std::string& what = words.front();
+  if (words.size() == 2) {
+    if (what != "parameters")
+      throw InputError(
+          fmt::format("{} cannot be filtered by {} (only parameters can) write lockstep list {}",
+                      what, words.back(), what));
+    list_parameters(words.back());
+    return done;
+  }
   std::vector<std::string_view> names;
   for (const Listing& listing : listings) {
     names.push_back(listing.name);
@@ -109,7 +135,9 @@ int run(const std::vector<std::string>& arguments) {
 
 }  // namespace
 
-const Command list_command{"list", "[parameters|topologies|chips|distributions|metrics]",
-                           "Lists what a study can say, with defaults, ranges and sources.", run};
+const Command list_command{"list", "[parameters [FILTER]|topologies|chips|distributions|metrics]",
+                           "Lists what a study can say, with sources; of parameters those whose "
+                           "key contains FILTER.",
+                           run};
 
 }  // namespace lockstep

@@ -42,9 +42,11 @@ int run_program(const std::vector<std::string>& arguments) {
     if (command->name == name) return command->run({arguments.begin() + 1, arguments.end()});
     names.push_back(command->name);
   }
+  const std::string known = fmt::format("{}", fmt::join(names, ", "));
+  names.insert(names.end(), {"--help", "--version"});
   const std::string nearest = nearest_name(name, names);
   throw InputError(
-      fmt::format("no command {} (known: {}) {}", name, fmt::join(names, ", "),
+      fmt::format("no command {} (known: {}) {}", name, known,
                   nearest.empty() ? "see lockstep --help" : "did you mean " + nearest + "?"));
 }
 

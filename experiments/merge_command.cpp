@@ -6,6 +6,7 @@
 #include "engine/base/error.hpp"
 #include "engine/storage/merge.hpp"
 #include "experiments/command.hpp"
+#include "experiments/unfinished_run.hpp"
 
 namespace lockstep {
 namespace {
@@ -29,6 +30,7 @@ int run(const std::vector<std::string>& arguments) {
     if (!given.insert(std::filesystem::weakly_canonical(name, ignored)).second)
       throw InputError(
           fmt::format("{} is given twice (each shard counts once) leave one out", name));
+    refuse_unfinished(name);
     shards.emplace_back(name);
   }
   const std::string output = map["output"].as<std::string>();

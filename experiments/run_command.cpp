@@ -16,6 +16,7 @@
 #include "engine/storage/result_reader.hpp"
 #include "engine/storage/result_writer.hpp"
 #include "experiments/command.hpp"
+#include "experiments/notes.hpp"
 #include "experiments/study_options.hpp"
 #include "experiments/summary_table.hpp"
 
@@ -86,7 +87,7 @@ int run(const std::vector<std::string>& arguments) {
       "shard", po::value<std::string>()->value_name("I/N"),
       "run part I (from 0) of N and write it to a file of its own (default: STUDY.I-of-N.h5)")(
       "resume", po::bool_switch(), "go on with an interrupted run of the same study")(
-      "quiet,q", po::bool_switch(), "no progress, no summary");
+      "quiet,q", po::bool_switch(), "no warnings, progress or summary");
   options.add(running);
   const po::variables_map map = parse_arguments(run_command, arguments, options, "study", 1);
   if (map.empty()) return done;
@@ -95,7 +96,9 @@ int run(const std::vector<std::string>& arguments) {
   const bool resume = map["resume"].as<bool>();
 
   const Cancellation cancellation;
-  const Plan plan = load_plan(map);
+  StudyNotes notes;
+  const Plan plan =
+      load_plan(map, [&](std::size_t point, const Jobs& jobs) { notes.look_at(point, jobs); });
   const std::filesystem::path study = map["study"].as<std::vector<std::string>>().front();
   std::string default_output = study.stem().string() + ".h5";
   WriterOptions to_file;
@@ -117,6 +120,9 @@ int run(const std::vector<std::string>& arguments) {
 
   ResultWriter writer(plan.schema, to_file);
   if (!writer.already_complete()) {
+    if (!quiet)
+      for (const std::string& warning : notes.warnings(plan.study))
+        fmt::print(stderr, "{}\n", warning);
     const std::vector<std::int64_t> finished = writer.finished_blocks();
     const std::set<std::int64_t> skip(finished.begin(), finished.end());
     std::vector<std::int64_t> blocks;

@@ -53,12 +53,12 @@ std::vector<StudyEntry> read_overrides(const po::variables_map& options) {
   return overrides;
 }
 
-Plan load_plan(const po::variables_map& options) {
+Plan load_plan(const po::variables_map& options, const PointVisitor& visit) {
   simd_level();  // an unusable LOCKSTEP_SIMD is no fault of the study
   const std::vector<StudyEntry> overrides = read_overrides(options);
   const StudyText file = read_study(options["study"].as<std::vector<std::string>>().front());
   return make_plan(resolve_study(file, overrides, all_parameters()), all_parameters(),
-                   topology_kinds());
+                   topology_kinds(), visit);
 }
 
 }  // namespace lockstep

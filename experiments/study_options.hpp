@@ -19,7 +19,8 @@ boost::program_options::options_description study_options();
 /// equals sign.
 std::vector<StudyEntry> read_overrides(const boost::program_options::variables_map& options);
 
-/// Reads, resolves and plans the study named by `options`. Throws InputError with all problems.
-Plan load_plan(const boost::program_options::variables_map& options);
+/// Reads, resolves and plans the study named by `options`, showing each design point to `visit`.
+/// Throws InputError with all problems.
+Plan load_plan(const boost::program_options::variables_map& options, const PointVisitor& visit);
 
 }  // namespace lockstep

@@ -2,6 +2,7 @@
 
 #include "experiments/command.hpp"
 #include "experiments/summary_table.hpp"
+#include "experiments/unfinished_run.hpp"
 
 namespace lockstep {
 namespace {
@@ -12,7 +13,9 @@ int run(const std::vector<std::string>& arguments) {
   const po::options_description options;
   const auto map = parse_arguments(summary_command, arguments, options, "file", 1);
   if (map.empty()) return done;
-  fmt::print("{}", summary_table(ResultFile(map["file"].as<std::vector<std::string>>().front())));
+  const std::string path = map["file"].as<std::vector<std::string>>().front();
+  refuse_unfinished(path);
+  fmt::print("{}", summary_table(ResultFile(path)));
   return done;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace lockstep {
@@ -65,6 +66,13 @@ std::string format_value(double value) {
 
 std::string format_percent(double share) {
   return std::isnan(share) ? "-" : fmt::format("{:.2f}", 100 * share);
+}
+
+std::string format_bytes(double bytes) {
+  constexpr std::array units{"B", "kB", "MB", "GB", "TB"};
+  std::size_t unit = 0;
+  for (; bytes >= 1000 && unit + 1 < units.size(); bytes /= 1000) ++unit;
+  return fmt::format("{:.4g} {}", bytes, units[unit]);
 }
 
 std::string format_interval(double value, double half_width) {

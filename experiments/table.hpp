@@ -18,6 +18,9 @@ std::string format_value(double value);
 /// A share as a percentage of two decimals, without the sign: "37.34"; "-" for NaN.
 std::string format_percent(double share);
 
+/// Four significant digits in the fitting unit: "12.66 GB", "240 B".
+std::string format_bytes(double bytes);
+
 /// "0.9786 ± 0.0067": two significant digits of the half width, the value to the same place.
 /// A NaN half width leaves the value alone.
 std::string format_interval(double value, double half_width);

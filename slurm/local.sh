@@ -63,7 +63,7 @@ if [ -z "$threads" ]; then
 fi
 
 # Said here once, not by every shard.
-"$program" describe "$study" ${options[@]+"${options[@]}"} > /dev/null
+"$program" describe "$study" --no-estimate ${options[@]+"${options[@]}"} > /dev/null
 
 shards=()
 for ((i = 0; i < tasks; i++)); do shards+=("$base.$i-of-$tasks.h5"); done

@@ -3,22 +3,25 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/base/text.hpp"
+
 namespace lockstep {
 
 namespace {
 
-// An edit costs two, so that a letter in the wrong case can cost less: "KB" is nearer to "kB" than
-// to "MB".
+// An edit costs two, so that a letter in the wrong case, or one that looks alike, can cost less:
+// "KB" is nearer to "kB" than to "MB", "H1OO" to "H100" than to anything else.
 constexpr std::size_t edit = 2;
 
-// Not std::tolower, which asks the locale.
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+/// The digit that a letter looks like, else the letter in lower case.
+char look(char c) {
+  c = lower_case(c);
+  return c == 'o' ? '0' : c == 'l' || c == 'i' ? '1' : c;
 }
 
 std::size_t substitution(char a, char b) {
   if (a == b) return 0;
-  return lower(a) == lower(b) ? 1 : edit;
+  return look(a) == look(b) ? 1 : edit;
 }
 
 std::size_t distance(std::string_view a, std::string_view b) {

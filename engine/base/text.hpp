@@ -9,6 +9,11 @@ namespace lockstep {
 /// The text without blanks, tabs and line ends at both ends.
 std::string_view trimmed(std::string_view text);
 
+/// A letter A-Z in lower case, anything else as it is; unlike std::tolower whatever the locale.
+constexpr char lower_case(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
 /// 'text', for messages.
 std::string in_quotes(std::string_view text);
 

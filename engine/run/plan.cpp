@@ -115,7 +115,7 @@ BlockResult Plan::run_block(std::int64_t block, const Jobs& ready, int workers) 
 }
 
 Plan make_plan(Study study, std::span<const Parameter> rows,
-               std::span<const TopologyKind* const> topologies) {
+               std::span<const TopologyKind* const> topologies, const PointVisitor& visit) {
   Plan plan;
   plan.study = std::move(study);
   plan.rows = rows;
@@ -146,6 +146,7 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
   for (std::size_t p = 0; p < s.points.size(); ++p) {
     std::unique_ptr<Jobs> point;
     if (!impossible.holds(p, [&] { point = plan.build(static_cast<std::int64_t>(p)); })) continue;
+    if (visit) visit(p, *point);
     any_work = any_work || !point->all().front()->scenario().job.compute_time;
     for (std::size_t f = 0; f < point_facts().size(); ++f)
       schema.point_variables[f].numbers.push_back(point_facts()[f].of(*point));

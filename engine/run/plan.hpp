@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -34,10 +35,13 @@ struct Plan {
   BlockResult run_block(std::int64_t block, const Jobs& ready, int workers) const;
 };
 
+/// Is shown each design point, in order, while it exists: building one can take long.
+using PointVisitor = std::function<void(std::size_t point, const Jobs& jobs)>;
+
 /// Builds every design point once, which finds the impossible ones and measures the noise-free
-/// collective. Throws InputError with a line for each problem: its place in the study, and the
-/// points that have it where not all do.
+/// collective, and shows it to `visit` where one is given. Throws InputError with a line for each
+/// problem: its place in the study, and the points that have it where not all do.
 Plan make_plan(Study study, std::span<const Parameter> rows,
-               std::span<const TopologyKind* const> topologies);
+               std::span<const TopologyKind* const> topologies, const PointVisitor& visit = {});
 
 }  // namespace lockstep

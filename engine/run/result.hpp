@@ -72,6 +72,15 @@ struct ResultSchema {
   }
 };
 
+/// Expected size of the complete file [B]: its values, and texts and coordinates around them.
+inline double result_bytes(const ResultSchema& schema) {
+  constexpr double around = 50e3;
+  double values = 0;
+  for (const Variable& variable : schema.variables)
+    values += static_cast<double>(schema.values_per_trial(variable));
+  return around + sizeof(double) * values * static_cast<double>(schema.trials * schema.points());
+}
+
 /// The finished trials of one block.
 struct BlockResult {
   std::int64_t block = 0;        ///< number in the plan

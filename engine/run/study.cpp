@@ -208,6 +208,10 @@ void mark_swept(const std::vector<AxisValues>& axes, Study& study) {
       const auto parameter =
           std::find_if(study.parameters.begin(), study.parameters.end(),
                        [&](const ResolvedParameter& p) { return p.key == axis.keys[k]; });
+      if (!parameter->place.empty()) {
+        parameter->replaced_text = parameter->text;
+        parameter->replaced_place = parameter->place;
+      }
       parameter->origin = "axis";
       parameter->place = axis.place;
       parameter->text.clear();

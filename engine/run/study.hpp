@@ -33,6 +33,8 @@ struct ResolvedParameter {
   std::string text;    ///< as written (a swept key: all its values), or the default
   std::string origin;  ///< "default", "colossus1.ini:12", "--set"; "axis" where a sweep sets it
   std::string place;   ///< where the user wrote it, an axis too; "" for a default
+  /// The base value that an axis replaces, as written, and where it stands; "" where there is none.
+  std::string replaced_text = {}, replaced_place = {};
 };
 
 /// A study: base scenario, axes, sampling, all checked as far as rows can check.

@@ -53,7 +53,8 @@ std::string StudyKeys::suggestion(std::string_view key) const {
   // A starred row is compared under the NAME that the unknown key has between its first two dots.
   const std::size_t dot = std::min(key.find('.'), key.size());
   const std::string_view rest = key.substr(std::min(dot + 1, key.size()));
-  const std::string_view name = rest.substr(0, rest.find('.'));
+  const std::size_t second = rest.find('.');
+  const std::string_view name = second == std::string_view::npos ? "" : rest.substr(0, second);
   std::vector<std::string> known{"title"};
   for (const Parameter& row : rows_)
     known.push_back(is_starred(row) ? with_name(row, is_name(name) ? name : "NAME")
@@ -61,11 +62,13 @@ std::string StudyKeys::suggestion(std::string_view key) const {
   const std::vector<std::string_view> views(known.begin(), known.end());
   std::string meant = nearest_name(key, views);
   if (meant.empty()) {
-    // A right name under a wrong section is too far away for an edit distance.
-    const auto found = std::find_if(views.begin(), views.end(), [&](std::string_view candidate) {
-      return last_part(candidate) == last_part(key);
-    });
-    if (found != views.end()) meant = *found;
+    // A name under a wrong section, or under none, is too far away from the whole key.
+    std::vector<std::string_view> last_parts;
+    for (const std::string_view candidate : views) last_parts.push_back(last_part(candidate));
+    const std::string last = nearest_name(last_part(key), last_parts);
+    const auto found = std::find(last_parts.begin(), last_parts.end(), last);
+    if (found != last_parts.end())
+      meant = views[static_cast<std::size_t>(found - last_parts.begin())];
   }
   if (meant.empty()) return "see `lockstep list` for every key";
   return fmt::format("did you mean {}?", meant);

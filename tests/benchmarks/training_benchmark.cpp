@@ -1,34 +1,79 @@
-// Rates of whole training steps, each with its ratio to the goal. Never part of a verdict: run it
-// on a quiet machine.
+// Rates of whole training steps over every topology, each with its ratio to the goal, and what two
+// threads gain. Never part of a verdict: run it on a quiet machine.
 #include <benchmark/benchmark.h>
 
+#include <numeric>
 #include <string>
+#include <vector>
 
 #include "engine/model/training_step.hpp"
+#include "engine/run/scheduler.hpp"
 #include "tests/unit/scenario_values.hpp"
 
 namespace lockstep {
 namespace {
 
-constexpr double chip_steps_goal = 1.5e7;  // per second and core, tensor x pipeline = 128
+constexpr double chip_steps_goal = 1.5e7;  // per second and AVX-512 core
 
-void report(benchmark::State& state, const char* what, double per_iteration, double goal) {
+struct Case {
+  const char* name;
+  const char* lines;
+};
+
+constexpr Case layouts[] = {
+    {"128_groups",
+     "fleet.chips=H100:150000, H200:50000, GB200:20000\njob.tensor=8\n"
+     "job.pipeline=16\n"},
+    {"one_group",
+     "fleet.chips=H100:131072\njob.tensor=1\njob.pipeline=1\n"
+     "job.model_parameters=8e9\njob.layers=32\njob.hidden=4096\n"},
+};
+
+constexpr Case noises[] = {
+    {"usual",
+     "noise.straggler_fraction=0.000625\nnoise.slow_link_fraction=0.0001\n"
+     "noise.spike_probability=1e-9\n"},
+    {"quiet", ""},
+    {"many_spikes", "noise.spike_probability=1e-6\n"},
+    {"link_episodes", "noise.tenancy=multi\n"},
+    {"congestion", "noise.congestion=lognormal(median=1.2, sigma=0.3)\n"},
+};
+
+void report(benchmark::State& state, std::int64_t chips) {
   using benchmark::Counter;
-  const double total = per_iteration * static_cast<double>(state.iterations());
-  state.counters[what] = Counter(total, Counter::kIsRate);
-  state.counters["of_goal"] = Counter(total / goal, Counter::kIsRate);
+  const double chip_steps = static_cast<double>(chips * state.iterations());
+  state.counters["chip_steps/s"] = Counter(chip_steps, Counter::kIsRate);
+  state.counters["of_goal"] = Counter(chip_steps / chip_steps_goal, Counter::kIsRate);
 }
 
-/// One step of the fleet of 220,000 chips.
-void training_step(benchmark::State& state, const std::string& kind) {
-  const auto point = test::make_point(
-      "fleet.chips=H100:150000, H200:50000, GB200:20000\njob.tensor=8\njob.pipeline=16\n"
-      "noise.straggler_fraction=0.000625\nnoise.slow_link_fraction=0.0001\n"
-      "noise.spike_probability=1e-8\ntopology.kind=" +
-      kind);
+void training_step(benchmark::State& state, const std::string& lines) {
+  const auto point = test::make_point(lines);
   TrainingSteps steps(*point, 0, 1);
   for (auto _ : state) benchmark::DoNotOptimize(steps.next());
-  report(state, "chip_steps/s", static_cast<double>(point->layout().chips()), chip_steps_goal);
+  report(state, point->layout().chips());
+}
+
+/// Two threads over the blocks of a study against one.
+void threads(benchmark::State& state, const std::string& kind) {
+  struct Nowhere : ResultSink {
+    void write(const BlockResult&) override {}
+  } nowhere;
+  StudyText text{.path = "study.ini", .directory = ".", .text = "", .entries = {}};
+  for (const auto& [key, value] :
+       std::vector<std::pair<std::string, std::string>>{{"fleet.chips", "H100:16384"},
+                                                        {"job.tensor", "8"},
+                                                        {"job.pipeline", "16"},
+                                                        {"sampling.trials", "64"},
+                                                        {"topology.kind", kind}})
+    text.entries.push_back({key, value, "study.ini:1"});
+  const Plan plan =
+      make_plan(resolve_study(text, {}, test::all_rows()), test::all_rows(), topology_kinds());
+  const std::vector<std::int64_t> blocks = plan.blocks_of({0, 1});
+  const Cancellation never;
+  for (auto _ : state)
+    run_blocks(plan, blocks, static_cast<int>(state.range(0)), nowhere, never,
+               [](const BlockResult&) {});
+  report(state, 16384 * 64 * 10);
 }
 
 }  // namespace
@@ -36,9 +81,21 @@ void training_step(benchmark::State& state, const std::string& kind) {
 
 int main(int count, char** values) {
   using namespace lockstep;
-  for (const TopologyKind* kind : topology_kinds())
-    benchmark::RegisterBenchmark(("training_step/" + std::string(kind->name)).c_str(),
-                                 training_step, std::string(kind->name))
+  for (const Case& layout : layouts)
+    for (const Case& noise : noises)
+      for (const TopologyKind* kind : topology_kinds()) {
+        const std::string name(kind->name);
+        benchmark::RegisterBenchmark(
+            ("training_step/" + std::string(layout.name) + "/" + noise.name + "/" + name).c_str(),
+            training_step, std::string(layout.lines) + noise.lines + "topology.kind=" + name)
+            ->Unit(benchmark::kMillisecond);
+      }
+  for (const char* kind : {"ring", "torus"})
+    benchmark::RegisterBenchmark((std::string("threads/") + kind).c_str(), threads,
+                                 std::string(kind))
+        ->Arg(1)
+        ->Arg(2)
+        ->UseRealTime()
         ->Unit(benchmark::kMillisecond);
   benchmark::Initialize(&count, values);
   benchmark::RunSpecifiedBenchmarks();

@@ -49,6 +49,10 @@ CASES = {
     "inventory with an unknown generation": (
         "[fleet]\nplacement = random\n[sweep]\nfleet.inventory = good.csv, other.csv\n", 4,
         "other.csv:2: unknown generation 'H10'"),
+    "letters in place of digits": ("[fleet]\nchips = H1OO:8\n", 2, "did you mean H100?"),
+    "misspelt key under an unknown section": (FLEET + "[x]\ntensr = 2\n", 4,
+                                              "did you mean job.tensor?"),
+    "misspelt kind": (FLEET + "[topology]\nkind = rnig\n", 4, "did you mean ring?"),
     "unknown generation": ("[fleet]\nchips = H100:8, H10:8\n", 2, "did you mean H100?"),
     "far generation": ("[fleet]\nchips = Z9:8\n", 2, "[chip.Z9]"),
     "tensor x pipeline": (FLEET + "[job]\npipeline = 8\ntensor = 16\n", 5, "128 chips"),

@@ -4,8 +4,6 @@ import re
 
 import pytest
 
-from conftest import mixed_study
-
 COMMANDS = ["run", "describe", "summary", "merge", "list", "all-reduce"]
 LISTINGS = ["parameters", "topologies", "chips", "distributions", "metrics"]
 
@@ -58,6 +56,11 @@ def test_no_arguments_show_the_help_and_fail(lockstep):
     (["run", "x.ini", "--frobnicate"], "see lockstep run --help"),
     (["list", "paramters"], "did you mean parameters?"),
     (["list", "frobnicate"], "see lockstep list"),
+    (["list", "parameters", "tensr"], "did you mean job.tensor?"),
+    (["list", "parameters", "topology.knd"], "did you mean topology.kind?"),
+    (["list", "parameters", "frobnicate"], "see `lockstep list`"),
+    (["run", "x.ini", "--treads", "2"], "did you mean --threads?"),
+    (["--hlep"], "did you mean --help?"),
 ])
 def test_unknown_names_get_the_nearest(lockstep, arguments, nearest):
     assert nearest in lockstep.refused(*arguments)
@@ -65,7 +68,7 @@ def test_unknown_names_get_the_nearest(lockstep, arguments, nearest):
 
 @pytest.mark.parametrize("arguments", [
     ["run"], ["describe"], ["summary"], ["merge"], ["run", "a.ini", "b.ini"],
-    ["summary", "a.h5", "b.h5"], ["list", "chips", "metrics"], ["merge", "a.h5"],
+    ["summary", "a.h5", "b.h5"], ["list", "chips", "metrics"], ["list", "parameters", "job", "tensor"], ["merge", "a.h5"],
     ["run", "a.ini", "--threads"], ["run", "a.ini", "--set"], ["merge", "a.h5", "-o", "b.h5"],
     ["run", "a.ini", "--set", "job.tensor"], ["run", "a.ini", "--set", "=4"],
 ])
@@ -98,40 +101,13 @@ def test_listings_hold(lockstep, what, names):
         assert len(re.findall(r"^    source: \S", text, re.M)) == len(first_words)
 
 
-def test_describe_shows_every_parameter_with_value_and_origin(lockstep):
-    study = lockstep.write("s.ini", mixed_study())
-    ended = lockstep.done("describe", study, "--set", "job.overlap = 0.5", "--seed", 7)
-    table = ended.stdout.split("topology.kind  job.work_share")[0]
-    rows = dict(re.findall(r"^(\w+\.\w+)  +(.+)$", table, re.M))
-    listed = re.findall(r"^(\S+) = ", lockstep.done("list", "parameters").stdout, re.M)
-    expected = [key for key in listed if "*" not in key]
-    assert len(expected) > 40 and set(expected) <= set(rows)
-    assert re.fullmatch(r"line 4 +2", rows["sampling.trials"])
-    assert re.fullmatch(r"line 8 +H100:192, GB200:64", rows["fleet.chips"])
-    assert re.fullmatch(r"--set +0.5", rows["job.overlap"])
-    assert re.fullmatch(r"--seed +7", rows["sampling.seed"])
-    assert re.fullmatch(r"default +1.45us", rows["fabric.spine_latency"])
-    assert re.fullmatch(r"default +\(none\)", rows["job.tokens_per_batch"])
-    assert re.fullmatch(r"axis, line 23 +ring, tree, ocs_torus", rows["topology.kind"])
-    assert "6 design points x 2 trials x 2 steps in 6 blocks" in ended.stdout
-    assert re.search(r"^study_id [0-9a-f]{64}$", ended.stdout, re.M)
-    assert lockstep.names() == ["s.ini"]
-
-
-def test_describe_warns(lockstep):
-    study = lockstep.write("s.ini", "[fleet]\nchips = H100:64\n[sweep]\njob.tensor = 1, 32\n")
-    text = lockstep.done("describe", study).stdout
-    assert "Warning: only independent noise is on" in text
-    assert re.search(r"Warning: \S+ GB of .* do not fit H100's 80 GB.*\(job.tensor=1\)", text)
-    assert text.count("do not fit") == 2  # each tensor has its own need
-    assert "is expected about 1.4 % below the mean" in text
-
-
-@pytest.mark.parametrize("study", ["quickstart.ini", "colossus1.ini"])
-def test_shipped_studies_resolve(lockstep, repository, study):
-    path = repository / "experiments" / "studies" / study
-    text = lockstep.done("describe", path, "--set", "fleet.chips=H100:1536, GB200:256").stdout
-    assert "6 design points" in text
+def test_list_parameters_by_a_part_of_their_key(lockstep):
+    everything = lockstep.done("list", "parameters").stdout
+    assert lockstep.done("list", "parameters", "").stdout == everything
+    text = lockstep.done("list", "parameters", "Spike").stdout
+    keys = re.findall(r"^(\S+) = ", text, re.M)
+    assert keys == ["noise.spike_probability", "noise.spike_delay"]
+    assert text in everything
 
 
 def test_printing_to_a_full_device_is_a_failure(lockstep):

@@ -13,7 +13,7 @@ from result_files import differences
 STUDY = """\
 [sampling]
 trials = 480
-steps = 4
+steps = 60
 [fleet]
 chips = H100:192, GB200:64
 [job]
@@ -63,6 +63,12 @@ def test_stop_and_resume(lockstep, reference, number):
     assert message.startswith(f"lockstep: stopped by {number.name} (")
     saved, total = map(int, message.split("(")[1].split(" blocks")[0].split(" of "))
     assert 0 < saved < total == 90
+
+    for unfinished in ["x.h5", "x.h5.part"]:
+        told = lockstep.refused("summary", unfinished)
+        assert told.startswith("x.h5 is not finished (x.h5.part holds ")
+        assert told.endswith(": lockstep run STUDY.ini -o x.h5 --resume")
+    assert "x.h5 is not finished" in lockstep.refused("merge", "x.h5", "-o", "y.h5")
 
     # The message's own words, as a shell takes them.
     words = shlex.split(message.split("continue with ")[1])

@@ -34,7 +34,9 @@ constexpr const char* header = "node,generation,chips,relative_speed\n";
 
 /// Writes the file; returns the line of a study that names it.
 std::string inventory(const std::string& content, const std::string& name = "nodes.csv") {
-  const auto folder = std::filesystem::path(testing::TempDir()) / "lockstep_inventory_test";
+  // A folder for each case: several run at once.
+  const auto folder = std::filesystem::path(testing::TempDir()) / "lockstep_inventory_test" /
+                      testing::UnitTest::GetInstance()->current_test_info()->name();
   std::filesystem::create_directories(folder);
   std::ofstream(folder / name, std::ios::binary) << content;
   return "fleet.inventory=" + (folder / name).string();

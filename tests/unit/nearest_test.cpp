@@ -20,6 +20,9 @@ TEST(NearestName, FindsWhatWasMeant) {
   EXPECT_EQ(nearest_name("ocs-torus", known), "ocs_torus");
   EXPECT_EQ(nearest_name("meann", known), "mean");
   EXPECT_EQ(nearest_name("KB", known), "kB") << "case is half an edit";
+  constexpr std::string_view chips[] = {"A100", "H100", "H200"};
+  EXPECT_EQ(nearest_name("H1OO", chips), "H100") << "so is a letter that looks like a digit";
+  EXPECT_EQ(nearest_name("Hl00", chips), "H100");
 }
 
 TEST(NearestName, IsSilentWhenNothingIsNear) {

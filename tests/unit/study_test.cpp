@@ -83,6 +83,15 @@ TEST(Study, DefaultsAndOrigins) {
   EXPECT_EQ(study.parameters.back().key, "noise.hop_jitter");
 }
 
+TEST(Study, AnAxisKeepsTheBaseValueItReplaces) {
+  const Study study =
+      resolve({{"job.tensor", "8"}, {"sweep.job.tensor", "1, 2"}, {"sweep.job.pipeline", "1, 2"}});
+  EXPECT_EQ(parameter(study, "job.tensor").replaced_text, "8");
+  EXPECT_EQ(parameter(study, "job.tensor").replaced_place, "s.ini:1");
+  EXPECT_EQ(parameter(study, "job.tensor").place, "s.ini:2");
+  EXPECT_EQ(parameter(study, "job.pipeline").replaced_place, "") << "a default is nobody's word";
+}
+
 TEST(Study, QuotesAroundABaseValueAreDropped) {
   const Study study = resolve({{"fleet.chips", "\"H100:512, GB200:512\""}});
   EXPECT_EQ(study.points[0].text("fleet.chips"), "H100:512, GB200:512");

@@ -1,0 +1,126 @@
+#include "experiments/derived_table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+
+#include "experiments/table.hpp"
+
+namespace lockstep {
+namespace {
+
+/// Whole where it is whole: "225074176", "1023.44".
+std::string format_tokens(double tokens) {
+  return tokens == std::floor(tokens) && tokens < 1e15 ? fmt::format("{:.0f}", tokens)
+                                                       : fmt::format("{:.6g}", tokens);
+}
+
+std::string format_range(const std::string& low, const std::string& high) {
+  return low == high ? low : low + "-" + high;
+}
+
+std::string tokens_per_chip(const DesignPoint& job) {
+  if (job.scenario().job.compute_time) return "-";
+  return format_tokens(job.work().tokens / static_cast<double>(job.layout().chips()));
+}
+
+std::string tokens_per_batch(const DesignPoint& job) {
+  return job.scenario().job.compute_time ? "-" : format_tokens(job.work().tokens);
+}
+
+std::string replicas(const DesignPoint& job) {
+  return fmt::format("{}", job.layout().replicas);
+}
+
+std::string microbatches(const DesignPoint& job) {
+  const auto [least, most] =
+      std::minmax_element(job.work().microbatches.begin(), job.work().microbatches.end());
+  return format_range(fmt::format("{:.0f}", *least), fmt::format("{:.0f}", *most));
+}
+
+std::string bubble(const DesignPoint& job) {
+  double least = HUGE_VAL, most = 0;
+  for (std::int64_t replica = 0; replica < job.layout().replicas; ++replica) {
+    least = std::min(least, job.bubble(replica));
+    most = std::max(most, job.bubble(replica));
+  }
+  return format_range(fmt::format("{:.3g}", 100 * least), fmt::format("{:.3g}", 100 * most));
+}
+
+std::string groups(const DesignPoint& job) {
+  return fmt::format("{}", job.layout().groups());
+}
+
+std::string bytes(const DesignPoint& job) {
+  return format_bytes(job.scenario().job.gradient_bytes_per_chip());
+}
+
+std::string chips_idle(const DesignPoint& job) {
+  return fmt::format("{}", job.layout().idle_chips);
+}
+
+std::string all_reduce(const DesignPoint& job) {
+  return format_value(job.noise_free_collective_time());
+}
+
+std::string choice(const DesignPoint& job) {
+  return job.collective().choice() +
+         (job.collective().extrapolated() ? " (larger than any published)" : "");
+}
+
+struct Fact {
+  std::string_view head;     ///< of a column
+  std::string_view meaning;  ///< of a line
+  std::string (*text)(const DesignPoint& job);
+};
+
+constexpr Fact facts[] = {
+    {"tokens/chip", "tokens a chip and step", tokens_per_chip},
+    {"tokens/batch", "tokens of the batch", tokens_per_batch},
+    {"replicas", "replicas (ranks of each data-parallel group)", replicas},
+    {"microbatches", "microbatches of a replica", microbatches},
+    {"bubble %", "pipeline bubble, % of compute", bubble},
+    {"groups", "data-parallel groups", groups},
+    {"bytes/rank", "gradients each rank all-reduces", bytes},
+    {"chips idle", "chips idle", chips_idle},
+    {"all-reduce s", "all-reduce without noise, s", all_reduce},
+    {"choice", "topology's choice", choice},
+};
+
+}  // namespace
+
+void DerivedTable::look_at(const Jobs& jobs) {
+  std::vector<std::string>& row = cells_.emplace_back();
+  for (const Fact& fact : facts) {
+    std::vector<std::string> texts;
+    for (const auto& job : jobs.all()) texts.push_back(fact.text(*job));
+    if (std::equal(texts.begin() + 1, texts.end(), texts.begin())) texts.resize(1);
+    const bool has_words = texts.front().find(' ') != std::string::npos;
+    row.push_back(fmt::format("{}", fmt::join(texts, has_words ? " / " : "/")));
+  }
+}
+
+std::string DerivedTable::text(const std::vector<Axis>& axes) const {
+  std::vector<std::vector<std::string>> lines{
+      {"derived", cells_.size() == 1 ? "value" : "value at every design point"}};
+  std::vector<std::vector<std::string>> rows(cells_.size() + 1);
+  for (const Axis& axis : axes) rows[0].push_back(axis.key);
+  for (std::size_t p = 0; p < cells_.size(); ++p)
+    rows[p + 1] = labels_of(axes, static_cast<std::int64_t>(p));
+  for (std::size_t f = 0; f < std::size(facts); ++f) {
+    const auto differs = [&](const auto& row) { return row[f] != cells_.front()[f]; };
+    if (std::none_of(cells_.begin(), cells_.end(), differs)) {
+      lines.push_back({std::string(facts[f].meaning), cells_.front()[f]});
+      continue;
+    }
+    rows[0].emplace_back(facts[f].head);
+    for (std::size_t p = 0; p < cells_.size(); ++p) rows[p + 1].push_back(cells_[p][f]);
+  }
+  std::string text = lines.size() > 1 ? format_table(lines) + "\n" : "";
+  if (rows[0].size() > axes.size()) text += format_table(rows) + "\n";
+  return text;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,196 @@
+"""What lockstep describe tells of a study, and which of it run repeats."""
+
+import re
+
+import pytest
+
+from conftest import mixed_study
+
+
+def described(lockstep, text, *options):
+    """What describe prints of a study, which is the same every time."""
+    study = lockstep.write("s.ini", text)
+    first = lockstep.done("describe", study, "--no-estimate", *options).stdout
+    assert lockstep.done("describe", study, "--no-estimate", *options).stdout == first
+    return first
+
+
+def derived(text):
+    """The lines that hold for every design point, by their names."""
+    lines = re.search(r"^derived .*\n((?:.+\n)*)", text, re.M).group(1).splitlines()
+    return dict(re.split("  +", line, maxsplit=1) for line in lines)
+
+
+def table(text, first):
+    """Rows of the table of design points, by the names in its head, which starts with `first`."""
+    found = re.search(rf"^{re.escape(first)}  .*\n(?:.+\n)*", text, re.M)
+    head, *rows = found.group(0).splitlines()
+    names = re.split("  +", head)
+    return [dict(zip(names, re.split("  +", row.strip()), strict=True)) for row in rows]
+
+
+def test_describe_shows_every_parameter_with_value_and_origin(lockstep):
+    study = lockstep.write("s.ini", mixed_study())
+    ended = lockstep.done("describe", study, "--no-estimate", "--set", "job.overlap = 0.5",
+                          "--seed", 7)
+    table = ended.stdout.split("topology.kind  job.work_share")[0]
+    rows = dict(re.findall(r"^(\w+\.\w+)  +(.+)$", table, re.M))
+    listed = re.findall(r"^(\S+) = ", lockstep.done("list", "parameters").stdout, re.M)
+    expected = [key for key in listed if "*" not in key]
+    assert len(expected) > 40 and set(expected) <= set(rows)
+    assert re.fullmatch(r"line 4 +2", rows["sampling.trials"])
+    assert re.fullmatch(r"line 8 +H100:192, GB200:64", rows["fleet.chips"])
+    assert re.fullmatch(r"--set +0.5", rows["job.overlap"])
+    assert re.fullmatch(r"--seed +7", rows["sampling.seed"])
+    assert re.fullmatch(r"default +1.45us", rows["fabric.spine_latency"])
+    assert re.fullmatch(r"default +\(none\)", rows["job.tokens_per_batch"])
+    assert re.fullmatch(r"axis, line 23 +ring, tree, ocs_torus", rows["topology.kind"])
+    assert "6 design points x 2 trials x 2 steps in 6 blocks" in ended.stdout
+    assert re.search(r"^study_id [0-9a-f]{64}$", ended.stdout, re.M)
+    assert lockstep.names() == ["s.ini"]
+
+
+def test_describe_warns(lockstep):
+    study = lockstep.write("s.ini", "[fleet]\nchips = H100:64\n[sweep]\njob.tensor = 1, 32\n")
+    text = lockstep.done("describe", study).stdout
+    assert "Warning: only independent noise is on" in text
+    assert re.search(r"Warning: \S+ GB of .* do not fit H100's 80 GB.*\(job.tensor=1\)", text)
+    assert text.count("do not fit H100") == 2  # each tensor has its own need
+    assert "is expected about 1.4 % below the mean" in text
+
+
+@pytest.mark.parametrize("study", ["quickstart.ini", "colossus1.ini"])
+def test_shipped_studies_resolve(lockstep, repository, study):
+    path = repository / "experiments" / "studies" / study
+    text = lockstep.done("describe", path, "--set", "fleet.chips=H100:1536, GB200:256").stdout
+    assert "6 design points" in text
+
+
+JOB = """\
+[fleet]
+chips = H100:200
+[job]
+model_parameters = 8e9
+tensor = 4
+pipeline = 2
+virtual_stages = 4
+sequence_length = 1024
+tokens_per_batch = 49152
+gradient_precision = bf16
+"""
+
+
+def test_one_design_point_is_derived_line_by_line(lockstep):
+    text = described(lockstep, JOB)
+    lines = derived(text)
+    # 25 replicas of 8 chips; 48 whole sequences over 25 replicas are 1 or 2 each; the bubble is
+    # (2 - 1) / (4 x 1 or 2); 8e9 parameters x 2 bytes / 8.
+    assert lines == {**lines,
+                     "tokens a chip and step": "245.76",
+                     "tokens of the batch": "49152",
+                     "replicas (ranks of each data-parallel group)": "25",
+                     "microbatches of a replica": "1-2",
+                     "pipeline bubble, % of compute": "12.5-25",
+                     "data-parallel groups": "8",
+                     "gradients each rank all-reduces": "2 GB",
+                     "chips idle": "0"}
+    assert "channel" in lines["topology's choice"]
+    assert float(lines["all-reduce without noise, s"]) > 0
+
+
+def test_what_differs_is_a_table(lockstep):
+    text = described(lockstep, JOB + "[sweep]\nfleet.chips = H100:200, H100:372\n"
+                     "job.tensor = 4, 8\n")
+    rows = table(text, "fleet.chips  job.tensor")
+    assert [row["replicas"] for row in rows] == ["25", "12", "46", "23"]
+    assert [row["chips idle"] for row in rows] == ["0", "8", "4", "4"]
+    assert [row["groups"] for row in rows] == ["8", "16", "8", "16"]
+    assert [row["bytes/rank"] for row in rows] == ["2 GB", "1 GB"] * 2
+    assert "chips idle" not in derived(text)
+    assert "tokens of the batch" in derived(text)
+
+
+def test_isolated_jobs_stand_side_by_side(lockstep):
+    text = described(lockstep, "[fleet]\nchips = H100:128, GB200:64\n[job]\n"
+                     "work_share = isolated\ntensor = 8\n")
+    assert derived(text)["replicas (ranks of each data-parallel group)"] == "16/8"
+    assert derived(text)["tokens a chip and step"] == "1024"
+    assert "What is derived above stands side by side." in text
+
+
+def test_tokens_are_absent_where_the_study_gives_compute_time(lockstep):
+    text = described(lockstep, "[fleet]\nchips = H100:64\n[job]\ncompute_time = 1s\n")
+    assert derived(text)["tokens of the batch"] == "-"
+
+
+def test_a_replaced_base_value_is_named(lockstep):
+    text = described(lockstep, "[fleet]\nchips = H100:1024\n[sweep]\n"
+                     "fleet.chips = H100:64, H100:128\njob.tensor = 1, 2\n")
+    assert "fleet.chips: H100:1024 (line 2) is replaced by the axis (line 4).\n" in text
+    assert text.count("is replaced by") == 1  # job.tensor had a default alone
+
+
+@pytest.mark.parametrize("tensor, warned", [(8, False), (16, True)])
+def test_tensor_groups_wider_than_a_scale_up_domain(lockstep, tensor, warned):
+    text = described(lockstep, f"[fleet]\nchips = H100:64, GB200:64\n[job]\ntensor = {tensor}\n")
+    line = (f"tensor-parallel groups of {tensor} chips do not fit in a scale-up domain of H100 (8)")
+    assert (f"Warning: {line}" in text) == warned
+    assert "domain of GB200" not in text  # it joins 72
+
+
+def test_many_warnings_of_a_kind_are_cut(lockstep):
+    chips = ", ".join(f"H100:{8 * n + 1}" for n in range(8, 18))
+    text = described(lockstep, f"[fleet]\nchips = H100:8\n[job]\ntensor = 8\n[sweep]\n"
+                     f"fleet.chips = {chips}\n")
+    idle = re.findall(r"^Warning: 1 of .* chips are idle.*$", text, re.M)
+    assert len(idle) == 3 and idle[-1].endswith(" And 7 more such lines.")
+
+
+def test_run_repeats_the_warnings_and_only_them(lockstep):
+    text = described(lockstep, "[fleet]\nchips = H100:129\n[job]\ntensor = 16\n", "--trials", 1)
+    warnings = [line for line in text.splitlines() if line.startswith("Warning: ")]
+    assert [re.search("idle|fit H100|domain|independent", line).group() for line in warnings] == \
+        ["idle", "fit H100", "domain", "independent"]
+    ended = lockstep.done("run", "s.ini", "--trials", 1)
+    *repeated, progress = ended.stderr.splitlines()
+    assert repeated == warnings and progress.startswith("100 %")
+    assert lockstep.done("run", "s.ini", "--trials", 1, "--resume").stderr == ""
+    assert lockstep.done("run", "s.ini", "--trials", 1, "-q", "-o", "q.h5").stderr == ""
+
+
+ESTIMATE = re.compile(
+    r"^Run time (less than a second|about \d+ (s|min|h|days)) with (\d+) threads?, memory about "
+    r"(\d+) MB \(estimate, from (\d+) steps? at (\d+) of (\d+) design points? timed just now in "
+    r"[\d.]+ s; no result depends on it\)\.$", re.M)
+
+
+def test_run_time_is_estimated_from_what_was_timed(lockstep):
+    study = lockstep.write("s.ini", mixed_study(trials=2, steps=2))
+    found = ESTIMATE.search(lockstep.done("describe", study, SLURM_CPUS_PER_TASK="3").stdout)
+    assert found.group(1) == "less than a second" and found.group(3) == "3"
+    assert 10 < int(found.group(4)) < 100
+    assert int(found.group(5)) == 6 * 2 * 2 and found.group(6) == found.group(7) == "6"
+    assert lockstep.names() == ["s.ini"]
+    assert "Run time" not in described(lockstep, mixed_study())
+
+
+def test_a_longer_run_is_expected_to_take_longer(lockstep):
+    study = lockstep.write("s.ini", mixed_study())
+    text = lockstep.done("describe", study, "--trials", "1e8").stdout
+    assert re.search(r"days|h$", ESTIMATE.search(text).group(1))
+
+
+@pytest.mark.parametrize("key", ["job.sync_every=1000", "job.overlap=uniform(low=0.5, high=0.9)",
+                                 "job.work_share=isolated"])
+def test_every_sort_of_point_can_be_timed(lockstep, key):
+    study = lockstep.write("s.ini", "[fleet]\nchips = H100:64, H200:64\n")
+    text = lockstep.done("describe", study, "--set", key, "--trials", 2).stdout
+    assert ESTIMATE.search(text), text
+
+
+def test_a_step_too_long_to_be_timed_is_not(lockstep):
+    study = lockstep.write("s.ini", "[fleet]\nchips = H100:32768\n"
+                           "[topology]\nkind = ring\nmethod = exact\n"
+                           "[noise]\nhop_jitter = exponential(mean=1us)\n")
+    text = lockstep.done("describe", study).stdout
+    assert re.search(r"^Run time about \d+ (min|h) .* from cost figures alone", text, re.M)
