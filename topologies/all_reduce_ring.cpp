@@ -29,7 +29,8 @@ void AllReduceRing::run(const MessageNoise& noise, SpikeSequence& spikes, std::i
   const std::int64_t end = first_message + rows * ranks_;
   for (; !spikes.done() && spikes.message() < end; spikes.next()) {
     const std::int64_t at = spikes.message() - first_message;
-    scratch.events.push_back({at / ranks_, static_cast<std::int32_t>(at % ranks_), spikes.delay()});
+    scratch.events.push_back({static_cast<std::int32_t>(at / ranks_),
+                              static_cast<std::int32_t>(at % ranks_), spikes.delay()});
   }
   chains_->run(scratch.events, state, scratch, pace_ ? pace_->detours : RingDetours{});
   if (pace_) {

@@ -10,7 +10,7 @@ namespace lockstep {
 
 /// A message of a ring that is late.
 struct RingEvent {
-  std::int64_t row;       ///< 0 .. rows - 1
+  std::int32_t row;       ///< 0 .. rows - 1
   std::int32_t position;  ///< of the receiver on the ring
   double delay;           ///< [s]
 };

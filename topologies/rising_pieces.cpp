@@ -102,11 +102,12 @@ void RisingPieces::unlist(std::int32_t p) {
 /// Takes the line of piece p on through all that lies below it.
 void RisingPieces::overtake(std::int32_t p) {
   for (std::int32_t q = piece(p).next; q != none; q = piece(p).next) {
-    const Piece other = piece(q);
-    if (other.value >= at(p, q)) return;
+    const double value = piece(q).value, slope = piece(q).slope;
+    if (value >= at(p, q)) return;
+    const std::int32_t next = piece(q).next;
     remove(q);
-    piece(p).next = other.next;
-    if (surface(p, other.value, other.slope, q, other.next)) return;
+    piece(p).next = next;
+    if (surface(p, value, slope, q, next)) return;
   }
 }
 
@@ -115,7 +116,7 @@ void RisingPieces::overtake(std::int32_t p) {
 bool RisingPieces::surface(std::int32_t line, double value, double slope, std::int32_t from,
                            std::int32_t next) {
   const double gain = slope - piece(line).slope;
-  if (gain <= 0) return false;
+  if (gain <= 0 || next == from + 1) return false;
   const double distance = std::floor((at(line, from) - value) / gain) + 1;
   if (distance >= static_cast<double>((next == none ? end_ : next) - from)) return false;
   const std::int32_t place = from + static_cast<std::int32_t>(distance);

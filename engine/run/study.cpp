@@ -91,7 +91,9 @@ void Resolution::take(const StudyEntry& entry, bool overrides) {
   }
   if (key != "title" && keys_.find(key) == nullptr) {
     report(setting.place, entry,
-           fmt::format("unknown key (no parameter has this name) {}", keys_.suggestion(key)));
+           key.starts_with("(")
+               ? fmt::format("several keys change together in a sweep alone; write sweep.{}", key)
+               : fmt::format("unknown key (no parameter has this name) {}", keys_.suggestion(key)));
     return;
   }
   const auto [known, is_new] = settings_.emplace(key, setting);

@@ -66,7 +66,7 @@ void ring_chains(benchmark::State& state, std::int64_t ranks, std::int64_t spike
   std::vector<RingEvent> events;
   for (std::int64_t i = 0; i < spikes; ++i)
     events.push_back(
-        {static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(2 * (ranks - 1))),
+        {static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(2 * (ranks - 1))),
          static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(ranks)),
          -5e-3 * std::log(1 - uniform(random))});
   std::sort(events.begin(), events.end(), [](const RingEvent& a, const RingEvent& b) {

@@ -36,8 +36,8 @@ struct Ring {
     for (std::int64_t k = 0; k < rows; ++k)
       for (std::int64_t i = 0; i < ranks; ++i)
         if (uniform(random) < spikes)
-          events.push_back(
-              {k, static_cast<std::int32_t>(i), -delay * std::log(1 - uniform(random))});
+          events.push_back({static_cast<std::int32_t>(k), static_cast<std::int32_t>(i),
+                            -delay * std::log(1 - uniform(random))});
   }
 
   std::vector<double> recursion() const {

@@ -37,6 +37,7 @@ straggler_fraction = 0.02
 straggler_slowdown = lognormal(median=1.1, sigma=0.1)
 slow_link_fraction = 0.02
 slow_link_factor = uniform(low=1.5, high=4)
+congestion = lognormal(median=1.3, sigma=0.4)
 
 [sweep]
 topology.kind = ring, tree, ocs_torus
@@ -104,7 +105,23 @@ def test_threads_inside_a_trial(run, threads):
 
 def test_dense_jitter(run):
     dense = ["--set", "noise.hop_jitter=exponential(mean=2us)", "--trials", 4]
-    files = [run(*dense, "--threads", threads, LOCKSTEP_SIMD=level)
+    equal_at_all_levels(run, dense)
+
+
+def test_fast_rings_under_jitter(run):
+    """Their pace is measured while planning, on the level in use."""
+    fast = ["--trials", 4, "--set", "job.kernel_efficiency=0.5", "--set", "job.work_share=equal",
+            "--set", "job.gradient_clipping=on", "--set", "noise.slow_link_fraction=0", "--set", "noise.congestion=none",
+            "--set", "fleet.chips=H100:2200", "--set", "topology.kind=ring",
+            "--set", "noise.spike_probability=1e-6", "--set", "fabric.hop_latency=2us",
+            "--set", "fabric.hop_bandwidth=1TB/s",
+            "--set", "noise.hop_jitter=lognormal(mean=1us, sigma=0.8)"]
+    assert ", fast (jitter" in run.program.done("describe", "s.ini", *fast).stdout
+    equal_at_all_levels(run, fast)
+
+
+def equal_at_all_levels(run, options):
+    files = [run(*options, "--threads", threads, LOCKSTEP_SIMD=level)
              for threads in (1, 7) for level in usable_levels(run)]
     assert len(files) >= 2
     for one, other in itertools.combinations(files, 2):
@@ -129,6 +146,7 @@ def test_another_seed_differs(run):
 
 @pytest.mark.parametrize("cause", ["noise.imbalance=0", "noise.spike_probability=0",
                                    "noise.straggler_fraction=0", "noise.slow_link_fraction=0",
+                                   "noise.congestion=none",
                                    "job.kernel_efficiency=0.5", "sampling.warmup_steps=0"])
 def test_every_cause_of_the_study_acts(run, cause):
     assert "step_time" in differences(run("--threads", 1), run("--set", cause))
