@@ -35,6 +35,8 @@ struct RingDetours {
   double loss(double rows, double all_rows) const;
 };
 
+class SteepestChains;
+
 /// The 2 (n - 1) rows of a ring all-reduce (ring.hpp) where few messages are late, without a visit
 /// to all n (2 n - 2) of them.
 ///
@@ -43,9 +45,9 @@ struct RingDetours {
 /// the starts that pass a gap of m: a running maximum around the ring, O(n) for each distinct gap.
 /// Gaps up to the mean latency need not be looked at but for the largest: one more lap is longer
 /// than such waits. Delays, in order of rows, are starts of their own: what each adds to later ones
-/// and to the finish follows from the records of the gap beyond it, O(n) each. Many delays or
-/// distinct gaps are left to RingSweep. Exact but for rounding. Cost: about 5 ns a rank, 0.3 ns a
-/// rank and event up to a hundred, then RingSweep's.
+/// and to the finish follows from the records of the gap beyond it, at the largest gap by running
+/// maxima for all. Many delays or distinct gaps are left to RingSweep. Exact but for rounding.
+/// Cost: 7 ns a rank, 12 with events, and some us an event, up to 500.
 class RingChains {
  public:
   /// Hops into each position, (ranks >= 1) [s], latency with serialization; they must outlive this.
@@ -55,6 +57,7 @@ class RingChains {
   struct Scratch {
     std::vector<RingEvent> events;
     std::vector<double> ready, start, late;
+    std::vector<double> best_before, best_after, rise_after, rise_before;  ///< of SteepestChains
     RingSweep::Scratch sweep;
   };
 
@@ -66,7 +69,8 @@ class RingChains {
   static double cost(std::int64_t ranks, double spike_probability);
 
  private:
-  double quiet_value(const double* ready, std::int64_t position, std::int64_t row) const;
+  double quiet_value(const double* ready, const SteepestChains& steepest, std::int64_t position,
+                     std::int64_t row) const;
   void add_chains(std::span<const RingEvent> events, const RingDetours& detours,
                   std::span<double> state, Scratch& scratch) const;
 

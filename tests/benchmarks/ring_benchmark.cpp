@@ -103,7 +103,7 @@ int main(int count, char** values) {
               ->Unit(benchmark::kMillisecond)
               ->UseRealTime();
         }
-  for (std::int64_t spikes : {0, 10, 1000, 10000, 100000})
+  for (std::int64_t spikes : {0, 10, 100, 1000, 10000, 100000})
     benchmark::RegisterBenchmark(("ring_chains/131072/spikes:" + std::to_string(spikes)).c_str(),
                                  ring_chains, 131072, spikes)
         ->Unit(benchmark::kMillisecond);

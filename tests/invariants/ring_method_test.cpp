@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "engine/base/error.hpp"
 #include "tests/invariants/ring_jitter_case.hpp"
 
 namespace lockstep::test {
@@ -38,6 +39,53 @@ TEST(RingMethod, FastEqualsExactRankByRankUnderSpikes) {
             EXPECT_NE(fast.run(other.messages, {}, ready), fast.run(noise.messages, {}, ready));
           }
         }
+}
+
+// auto says what it took and why.
+TEST(RingMethod, AutoIsExactOutsideTheVerifiedRange) {
+  struct Case {
+    const char* chips;
+    Settings noise;
+    const char* expected;
+  };
+  const std::pair<std::string, std::string> jitter{"noise.hop_jitter", "exponential(mean=1us)"};
+  const Case cases[] = {
+      {"H100:32", {}, "fast (to rounding)"},
+      {"H100:31", {}, "exact (few ranks)"},
+      {"H100:64", {{"noise.spike_probability", "0.001"}}, "fast (to rounding)"},
+      {"H100:64", {{"noise.spike_probability", "0.0011"}}, "exact (spikes are dense)"},
+      {"H100:64", {{"noise.slow_link_fraction", "0.1"}}, "fast (to rounding)"},
+      {"H100:1024", {jitter}, "fast (jitter adds"},
+      {"H100:1023", {jitter}, "exact (jitter on few ranks)"},
+      {"H100:1024",
+       {{"noise.hop_jitter", "pareto(minimum=500ns, shape=1.5)"}},
+       "exact (jitter is heavy-tailed)"},
+      {"H100:1024",
+       {{"noise.hop_jitter", "lognormal(mean=1us, sigma=1.1)"}},
+       "exact (jitter is heavy-tailed)"},
+      {"H100:1024",
+       {{"noise.hop_jitter", "exponential(mean=2.1us)"}},
+       "exact (jitter is above the hop latency)"},
+      {"H100:1024",
+       {jitter, {"noise.spike_probability", "3e-5"}},
+       "exact (jitter and many spikes)"},
+      {"H100:1024",
+       {jitter, {"noise.spike_probability", "1e-6"}, {"noise.spike_delay", "9us"}},
+       "exact (spikes are as small"},
+      {"H100:1024",
+       {jitter, {"noise.slow_link_fraction", "0.001"}},
+       "exact (jitter on slow links)"},
+      {"H100:1024", {jitter, {"noise.congestion", "2"}}, "exact (jitter on slow links)"},
+  };
+  for (const Case& c : cases) {
+    const Settings settings = joined(joined(uniform, {{"fleet.chips", c.chips}}), c.noise);
+    const TopologyCase made = make_case(*kinds_with_methods()[0], settings, "auto");
+    EXPECT_NE(made.collective->choice().find(c.expected), std::string::npos)
+        << made.name << ", expected " << c.expected;
+  }
+  EXPECT_THROW(make_case(*kinds_with_methods()[0],
+                         joined(uniform, {{"fleet.chips", "H100:64"}, jitter}), "fast"),
+               InputError);
 }
 
 TEST(RingMethod, FastKeepsMeanAndTailUnderJitter) {
