@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
-#include "topologies/all_reduce_ring.hpp"
 #include "topologies/kind.hpp"
 #include "topologies/nccl_constants.hpp"
+#include "topologies/ring/all_reduce_ring.hpp"
 #include "topologies/switched_fabric.hpp"
 
 namespace lockstep {

@@ -8,9 +8,9 @@
 
 #include "topologies/kind.hpp"
 #include "topologies/nccl_constants.hpp"
-#include "topologies/switch_tree.hpp"
 #include "topologies/switched_fabric.hpp"
-#include "topologies/tree_walk.hpp"
+#include "topologies/tree/switch_tree.hpp"
+#include "topologies/tree/tree_walk.hpp"
 
 namespace lockstep {
 namespace {

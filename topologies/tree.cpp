@@ -7,9 +7,9 @@
 
 #include "topologies/kind.hpp"
 #include "topologies/switched_fabric.hpp"
-#include "topologies/tree_plan.hpp"
-#include "topologies/tree_trial.hpp"
-#include "topologies/tree_walk.hpp"
+#include "topologies/tree/tree_plan.hpp"
+#include "topologies/tree/tree_trial.hpp"
+#include "topologies/tree/tree_walk.hpp"
 
 namespace lockstep {
 namespace {

@@ -16,8 +16,8 @@ DesignPoint::DesignPoint(Scenario scenario, const Values& values) : scenario_(st
       fitting == 0 ? 0 : scenario_.topology->usable_replicas(values, fitting, job.model_parallel());
   layout_ = arrange(scenario_.fleet, placement, job.tensor, job.pipeline, usable);
   work_ = share_work(job, scenario_.fleet, layout_);
-  const CollectiveRequest request{scenario_.fleet, layout_, scenario_.fabric, scenario_.noise, values,
-                                  job.gradient_bytes_per_chip()};
+  const CollectiveRequest request{scenario_.fleet, layout_, scenario_.fabric,
+                                  scenario_.noise, values,  job.gradient_bytes_per_chip()};
   collective_ = scenario_.topology->make(request);
   const double microbatches =
       *std::max_element(work_.microbatches.begin(), work_.microbatches.end());

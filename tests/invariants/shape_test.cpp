@@ -8,8 +8,8 @@
 #include <set>
 
 #include "engine/base/error.hpp"
-#include "topologies/double_binary_tree.hpp"
-#include "topologies/torus_shape.hpp"
+#include "topologies/torus/torus_shape.hpp"
+#include "topologies/tree/double_binary_tree.hpp"
 
 namespace lockstep {
 namespace {

@@ -48,7 +48,7 @@ LEVELS = ["sse2", "avx2", "avx512"]
 
 
 class Runs:
-    """Runs of the study, each kept under the name of its settings."""
+    """Runs of the study, each kept under its settings."""
 
     def __init__(self, program):
         self.program = program
@@ -56,11 +56,12 @@ class Runs:
         self.files = {}
 
     def __call__(self, *options, **variables):
-        name = "_".join([*map(str, options), *variables.values()]).replace("/", "-") + ".h5"
-        if name not in self.files:
+        settings = (*map(str, options), *variables.values())
+        if settings not in self.files:
+            name = f"{len(self.files)}.h5"
             self.program.done("run", "s.ini", "-q", "-o", name, *options, **variables)
-            self.files[name] = self.program.folder / name
-        return self.files[name]
+            self.files[settings] = self.program.folder / name
+        return self.files[settings]
 
 
 @pytest.fixture(scope="module")

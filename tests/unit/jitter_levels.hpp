@@ -4,7 +4,7 @@
 
 #include "engine/base/simd.hpp"
 #include "engine/model/message_jitter_kernels.hpp"
-#include "topologies/ring_kernels.hpp"
+#include "topologies/ring/ring_kernels.hpp"
 
 namespace lockstep {
 

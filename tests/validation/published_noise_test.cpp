@@ -21,7 +21,9 @@ std::unique_ptr<DesignPoint> compute_alone(const std::string& lines) {
   return make_point(join(test::quiet, test::free_network, "job.compute_time=10s\n" + lines));
 }
 
-double binomial_sd(double share, double n) { return std::sqrt(share * (1 - share) / n); }
+double binomial_sd(double share, double n) {
+  return std::sqrt(share * (1 - share) / n);
+}
 
 // 0.5 % of machines of 8 chips are about 10 % slower (MegaScale): with the default slowdown and one
 // chip in 1,600, that share of one-machine jobs runs at 1.1 times the step.
@@ -79,7 +81,7 @@ TEST(PublishedNoise, SingleTenancyMeetsSlowComputeAsOften) {
   const Watched own = watch("fleet.chips=H100:8\nnoise.tenancy=single", jobs, 11);
   EXPECT_LT(std::abs(own.share_met - 0.015), 4 * binomial_sd(0.015, jobs));
   EXPECT_GT(std::abs(own.share_met - 0.030), 4 * binomial_sd(0.015, jobs));  // the control
-  EXPECT_NEAR(own.worst_step, 12, 1e-9);  // the default slowdown
+  EXPECT_NEAR(own.worst_step, 12, 1e-9);                                     // the default slowdown
   // In the long run a chip is slow for rate x duration of its time: 8 x 0.015114 / 8 x 10 / 70.
   EXPECT_NEAR(own.slow_time, 0.015114 / 7, 0.0012);
   EXPECT_EQ(watch("fleet.chips=H100:8", 50, 10.5).share_met, 0);

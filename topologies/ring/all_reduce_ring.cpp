@@ -1,0 +1,52 @@
+#include "topologies/ring/all_reduce_ring.hpp"
+
+#include "engine/base/elementary.hpp"
+
+namespace lockstep {
+
+AllReduceRing::AllReduceRing(const RingMethod& method, std::size_t ring, double* latency,
+                             double* gap, std::int64_t ranks)
+    : ranks_(ranks) {
+  if (!method.fast) {
+    rows_.emplace(latency, gap, ranks);
+    return;
+  }
+  const auto count = static_cast<std::size_t>(ranks);
+  if (!method.pace.empty()) pace_ = method.pace[ring];
+  method.lengthen(ring, {latency, count}, {gap, count});
+  chains_.emplace(latency, gap, ranks);
+}
+
+void AllReduceRing::run(const MessageNoise& noise, SpikeSequence& spikes, std::int64_t group,
+                        std::int64_t first_message, std::span<double> state, Scratch& scratch,
+                        int workers) const {
+  const std::int64_t rows = 2 * (ranks_ - 1);
+  if (rows_) {
+    rows_->run(noise, spikes, group, first_message, rows, state, workers);
+    return;
+  }
+  scratch.events.clear();
+  const std::int64_t end = first_message + rows * ranks_;
+  for (; !spikes.done() && spikes.message() < end; spikes.next()) {
+    const std::int64_t at = spikes.message() - first_message;
+    scratch.events.push_back({static_cast<std::int32_t>(at / ranks_),
+                              static_cast<std::int32_t>(at % ranks_), spikes.delay()});
+  }
+  chains_->run(scratch.events, state, scratch, pace_ ? pace_->detours : RingDetours{});
+  if (pace_) {
+    constexpr std::uint64_t beyond_messages = std::uint64_t{1} << 55;
+    const double u =
+        noise.jitter.uniform(beyond_messages + static_cast<std::uint64_t>(first_message),
+                             static_cast<std::uint32_t>(group));
+    const double deviation = pace_->sd * elementary::normal_quantile(u);
+    for (double& finish : state) finish += deviation;
+  }
+}
+
+double AllReduceRing::cost(const RingMethod& method, std::int64_t ranks, const Noise& noise) {
+  if (method.fast) return RingChains::cost(ranks, noise.spike_probability);
+  const auto n = static_cast<double>(ranks);
+  return 2 * n * n * (noise.hop_jitter.is_none() ? 1.0 : jittered_message_cost);
+}
+
+}  // namespace lockstep
