@@ -75,6 +75,7 @@ TEST(RingMethod, AutoIsExactOutsideTheVerifiedRange) {
       {"H100:1024",
        {jitter, {"noise.slow_link_fraction", "0.001"}},
        "exact (jitter on slow links)"},
+      {"H100:131073", {jitter}, "exact (jitter on more ranks"},
       {"H100:1024", {jitter, {"noise.congestion", "2"}}, "exact (jitter on slow links)"},
   };
   for (const Case& c : cases) {
@@ -83,6 +84,13 @@ TEST(RingMethod, AutoIsExactOutsideTheVerifiedRange) {
     EXPECT_NE(made.collective->choice().find(c.expected), std::string::npos)
         << made.name << ", expected " << c.expected;
   }
+  const TopologyCase forced = make_case(
+      *kinds_with_methods()[0],
+      joined(uniform, {{"fleet.chips", "H100:1024"}, jitter, {"noise.slow_link_fraction", "0.01"}}),
+      "fast");
+  EXPECT_NE(forced.collective->choice().find("fast (not verified: jitter on slow links)"),
+            std::string::npos)
+      << forced.name;
   EXPECT_THROW(make_case(*kinds_with_methods()[0],
                          joined(uniform, {{"fleet.chips", "H100:64"}, jitter}), "fast"),
                InputError);

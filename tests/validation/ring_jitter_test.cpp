@@ -1,4 +1,4 @@
-// Fast rings under jitter against exact ones at 2,048 to 16,384 ranks, where the fast ring's pace
+// Fast rings under jitter against exact ones at 2,048 to 131,072 ranks, where the fast ring's pace
 // is extrapolated. Takes minutes: label long.
 
 #include "tests/invariants/ring_jitter_case.hpp"
@@ -11,6 +11,12 @@ TEST(RingJitter, FastKeepsMeanAndTailUpTo16384Ranks) {
        {std::pair<std::int64_t, int>{2048, 100}, {4096, 100}, {16384, 24}})
     for (const JitterCase& jitter : jitter_cases())
       compare_jitter(*kinds_with_methods()[0], jitter, ranks, trials);
+}
+
+TEST(RingJitter, FastKeepsMeanAndTailAt131072Ranks) {
+  const TopologyKind& kind = *kinds_with_methods()[0];
+  compare_jitter(kind, {"exponential(mean=1us)", uniform, 50}, 131072, 2);
+  compare_jitter(kind, {"lognormal(mean=1us, sigma=1)", uniform, 0}, 131072, 2);
 }
 
 }  // namespace

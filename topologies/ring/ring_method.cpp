@@ -13,7 +13,8 @@ namespace lockstep {
 namespace {
 
 // Where fast beats exact, and where its treatment of jitter was compared with exact.
-constexpr std::size_t least_ranks = 32, least_ranks_with_jitter = 1024;
+constexpr std::size_t least_ranks = 32, least_ranks_with_jitter = 1024,
+                      most_ranks_with_jitter = 131072;
 constexpr double most_spikes = 1e-3;       // per message
 constexpr double largest_variance = 1.72;  // of jitter, of its mean squared: lognormal, sigma 1
 constexpr double most_spikes_with_jitter = 50;  // expected in a ring
@@ -26,7 +27,7 @@ std::size_t fewest_ranks(std::span<const RingHopSpan> rings) {
   return fewest;
 }
 
-/// Why auto does not take the fast method; empty if it does.
+/// Why auto does not take the fast method, which is not verified there; empty if it does.
 std::string obstacle(const Noise& noise, std::span<const RingHopSpan> rings) {
   const std::size_t ranks = fewest_ranks(rings);
   if (ranks < least_ranks) return "few ranks";
@@ -36,17 +37,17 @@ std::string obstacle(const Noise& noise, std::span<const RingHopSpan> rings) {
   if (ranks < least_ranks_with_jitter) return "jitter on few ranks";
   if (!(jitter.variance() <= largest_variance * jitter.mean() * jitter.mean()))
     return "jitter is heavy-tailed";
-  double latency = 0, hops = 0, most_messages = 0;
+  double latency = 0, hops = 0, most_ranks = 0;
   for (const RingHopSpan& ring : rings) {
     for (double l : ring.latency) latency += l;
-    const auto n = static_cast<double>(ring.ranks());
-    hops += n;
-    most_messages = std::max(most_messages, 2 * n * n);
+    hops += static_cast<double>(ring.ranks());
+    most_ranks = std::max(most_ranks, static_cast<double>(ring.ranks()));
   }
+  if (most_ranks > most_ranks_with_jitter) return "jitter on more ranks than were compared";
   if (jitter.mean() > latency / hops) return "jitter is above the hop latency";
   if (noise.spike_probability > 0 && noise.spike_delay.mean() < smallest_spike * jitter.mean())
     return "spikes are as small as jitter adds up to";
-  if (noise.spike_probability * most_messages > most_spikes_with_jitter)
+  if (noise.spike_probability * 2 * most_ranks * most_ranks > most_spikes_with_jitter)
     return "jitter and many spikes";
   if (noise.slow_link_fraction > 0 || noise.link_episodes.on() || noise.congestion.on())
     return "jitter on slow links";
@@ -170,7 +171,8 @@ RingMethod resolve_ring_method(const CollectiveRequest& request,
     method.why = "exact";
     return method;
   }
-  std::string against = asked == "auto" ? obstacle(request.noise, rings) : "";
+  const std::string unverified = obstacle(request.noise, rings);
+  std::string against = asked == "auto" ? unverified : "";
   if (asked == "fast" && !jitter.is_none() && ranks < least_ranks_with_jitter)
     throw InputError(fmt::format(
         "topology.method = fast cannot take hop jitter on {} ranks (its pace is measured on "
@@ -188,6 +190,8 @@ RingMethod resolve_ring_method(const CollectiveRequest& request,
     method.why = fmt::format("exact ({})", against);
   else if (jitter.is_none())
     method.why = "fast (to rounding)";
+  else if (!unverified.empty())
+    method.why = fmt::format("fast (not verified: {})", unverified);
   else
     method.why = fmt::format("fast (jitter adds {:.4g} us a row, mean to 0.5 %, p99 to 1 %)",
                              1e6 * method.pace[0].excess);
