@@ -92,6 +92,32 @@ void find_independent_noise(const DesignPoint& job, Texts& texts) {
         "noise.tenancy.");
 }
 
+void find_failures(const DesignPoint& job, Texts& texts) {
+  const Reliability& reliability = job.scenario().reliability;
+  if (!reliability.on() || reliability.node_failure_rate == 0) return;
+  const LongRunJob run = job.long_run_job(0);
+  const double between = 1 / (static_cast<double>(run.nodes) * reliability.node_failure_rate);
+  const double interval = optimal_checkpoint_interval(reliability.checkpoint_write_time, between);
+  texts.push_back(fmt::format(
+      "One of {} nodes fails every {:.3g} h, about {:.0f} times within the horizon; the optimal "
+      "checkpoint interval is {:.3g} min.{}",
+      run.nodes, between / 3600, reliability.horizon / between, interval / 60,
+      run.nodes_per_unit > 1
+          ? fmt::format(" With a failed node {} nodes are replaced together.", run.nodes_per_unit)
+          : ""));
+}
+
+void find_unusable_spares(const DesignPoint& job, Texts& texts) {
+  const Reliability& reliability = job.scenario().reliability;
+  if (!reliability.on() || !reliability.spares) return;
+  const std::int64_t unit = job.long_run_job(0).nodes_per_unit;
+  if (*reliability.spares % unit != 0)
+    texts.push_back(fmt::format(
+        "{} of {} spare nodes make no whole unit of {}, which {} replaces together; "
+        "change reliability.spares.",
+        *reliability.spares % unit, *reliability.spares, unit, job.scenario().topology->name));
+}
+
 struct NoteKind {
   bool warning;
   void (*find)(const DesignPoint& job, Texts& texts);
@@ -100,7 +126,7 @@ struct NoteKind {
 constexpr NoteKind kinds[] = {
     {false, find_inventory},        {false, find_slowest_chip}, {true, find_uneven_steps},
     {true, find_idle_chips},        {true, find_full_memory},   {true, find_wide_tensor_groups},
-    {true, find_independent_noise},
+    {true, find_independent_noise}, {false, find_failures},     {true, find_unusable_spares},
 };
 constexpr std::size_t side_by_side = std::size(kinds);  // a kind of Jobs as a whole
 

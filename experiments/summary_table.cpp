@@ -32,6 +32,9 @@ std::string summary_table(const ResultFile& file) {
   for (const Axis& axis : schema.axes) head.push_back(axis.key);
   for (const char* name : {"step time s", "p50", "p95", "p99", "MFU %", "waiting %"})
     head.push_back(name);
+  const bool long_run = has(schema, "goodput");
+  if (long_run)
+    for (const char* name : {"goodput %", "interruptions"}) head.emplace_back(name);
   std::vector<std::vector<std::string>> rows{head};
   constexpr std::array<double, 3> shares{0.5, 0.95, 0.99};
   for (std::int64_t point = 0; point < schema.points(); ++point) {
@@ -42,6 +45,12 @@ std::string summary_table(const ResultFile& file) {
     for (double q : quantiles(step_time, shares)) row.push_back(format_value(q));
     row.push_back(has(schema, "mfu") ? format_percent(mean(file.read("mfu", point))) : "-");
     row.push_back(format_percent(mean(file.read("wait_fraction", point))));
+    if (long_run) {
+      std::vector<double> goodput = file.read("goodput", point);
+      for (double& share : goodput) share *= 100;
+      row.push_back(format_interval(mean(goodput), mean_half_width(goodput)));
+      row.push_back(format_value(mean(file.read("interruptions", point))));
+    }
     rows.push_back(std::move(row));
   }
   const std::string title = schema.title.empty() ? "" : schema.title + "\n\n";

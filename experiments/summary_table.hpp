@@ -6,7 +6,8 @@
 
 namespace lockstep {
 
-/// A line per design point: mean, p50, p95, p99 of step time, MFU, waiting share.
+/// A line per design point: mean, p50, p95, p99 of step time, MFU, waiting share; of a
+/// long run goodput and interruptions.
 std::string summary_table(const ResultFile& file);
 
 }  // namespace lockstep

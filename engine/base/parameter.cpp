@@ -83,6 +83,18 @@ Value read_real(const Parameter& row, std::string_view text, const std::string& 
   return {value, format_canonical(value, row.dimension)};
 }
 
+/// "50step" and nothing that is no number of steps.
+bool is_in_steps(std::string_view text) {
+  return text.ends_with(unit_symbol(Dimension::steps)) && text.find('(') == std::string_view::npos;
+}
+
+Value read_steps(const Parameter& row, std::string_view text) {
+  const double steps = parse_quantity(text, Dimension::steps);
+  if (!in_range(row, steps)) refuse_range(row, in_quotes(text));
+  const std::string canonical = format_canonical(steps, Dimension::steps);
+  return {canonical, canonical};
+}
+
 Value read_count(const Parameter& row, std::string_view text) {
   if (text.find('(') != std::string_view::npos) {
     throw InputError(in_quotes(text) +
@@ -145,6 +157,7 @@ std::string allowed_text(const Parameter& row) {
     return joined_words(row);
   }
   std::string text = range_text(row);
+  if (row.or_steps) text += " | a number of steps (50step)";
   if (row.type == ValueType::count) text = "a whole number " + text;
   if (row.type == ValueType::law) text = "a law or value " + text;
   return row.words.empty() ? text : text + " | " + joined_words(row);
@@ -167,6 +180,7 @@ Value parse_value(const Parameter& row, std::string_view text, const std::string
   if (word_due) refuse_word(row, all);
   if (row.type == ValueType::count) return read_count(row, all);
   if (row.type == ValueType::law) return read_law(row, all, directory);
+  if (row.or_steps && is_in_steps(all)) return read_steps(row, all);
   return read_real(row, all, directory);
 }
 
@@ -217,6 +231,12 @@ const std::string& Values::text(std::string_view key) const {
 bool Values::is_word(std::string_view key, std::string_view word) const {
   const auto* text = std::get_if<std::string>(&get(key).data);
   return text != nullptr && *text == word;
+}
+
+std::optional<double> Values::optional_steps(std::string_view key) const {
+  const auto* text = std::get_if<std::string>(&get(key).data);
+  if (text == nullptr || !is_in_steps(*text)) return std::nullopt;
+  return parse_quantity(*text, Dimension::steps);
 }
 
 const Distribution& Values::law(std::string_view key) const {

@@ -39,6 +39,7 @@ struct Parameter {
   bool minimum_is_legal = true;
   /// Words accepted in place of a value ("auto"), or the choices of a `choice`.
   std::vector<std::string_view> words = {};
+  bool or_steps = false;       ///< a time that may be given in training steps ("50step") instead
   bool shapes_arrays = false;  ///< sizes or layout depend on it: may not be uncertain
   std::string_view summary = {};
   std::string_view source = {};  ///< where the default comes from, or "assumption, range ..."
@@ -46,8 +47,8 @@ struct Parameter {
 
 /// A value read from text under its row.
 struct Value {
-  /// double for real and count; std::string for choice, text and words; Distribution for law and
-  /// for a real that is uncertain; monostate when absent.
+  /// double for real and count; std::string for choice, text, words and a number of steps (its
+  /// canonical text); Distribution for law and for a real that is uncertain; monostate when absent.
   std::variant<std::monostate, double, std::string, Distribution> data;
   std::string canonical;  ///< equal for equal values: what study_id hashes and the file records
 };
@@ -76,6 +77,8 @@ class Values {
   std::optional<std::int64_t> optional_count(std::string_view key) const;
   const std::string& text(std::string_view key) const;  ///< choice, text, word; "" when absent
   bool is_word(std::string_view key, std::string_view word) const;
+  /// Of a row with or_steps, given in steps; else nullopt.
+  std::optional<double> optional_steps(std::string_view key) const;
   const Distribution& law(std::string_view key) const;
   const std::map<std::string, Value, std::less<>>& all() const { return values_; }
 

@@ -22,6 +22,8 @@ enum class Purpose : std::uint8_t {
   link_episode = 12,
   congestion = 13,
   effective_hop = 14,
+  node_failure = 15,
+  repair = 16,
 };
 
 /// Philox4x32-10 of Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3"

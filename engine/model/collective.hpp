@@ -12,6 +12,7 @@
 #include "engine/model/layout.hpp"
 #include "engine/model/message_graph.hpp"
 #include "engine/model/noise.hpp"
+#include "engine/model/replacement.hpp"
 
 namespace lockstep {
 
@@ -78,6 +79,8 @@ struct TopologyKind {
   std::int64_t (*usable_replicas)(const Values& values, std::int64_t replicas,
                                   std::int64_t model_parallel);
   std::unique_ptr<Collective> (*make)(const CollectiveRequest& request);
+  /// What replaces a failed node of a job of so many chips.
+  Replacement (*replacement)(std::int64_t job_chips) = replace_node;
 };
 
 }  // namespace lockstep

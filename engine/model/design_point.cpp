@@ -1,6 +1,7 @@
 #include "engine/model/design_point.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace lockstep {
 
@@ -28,6 +29,33 @@ DesignPoint::DesignPoint(Scenario scenario, const Values& values) : scenario_(st
   clipping_time_ = job.gradient_clipping ? collective_->scalar_all_reduce_time() : 0;
   find_runs();
   time_noise_free(request);
+  check_long_run(scenario_.reliability, long_run_job(0).nodes, noise_free_compute_time());
+}
+
+LongRunJob DesignPoint::long_run_job(double step_time) const {
+  double nodes = 0;
+  for (std::size_t g = 0; g < chips_by_generation_.size(); ++g)
+    nodes += std::ceil(chips_by_generation_[g] / scenario_.fleet.generations[g].chip.node);
+  const Replacement replacement = scenario_.topology->replacement(layout_.chips());
+  const double chips_per_node = static_cast<double>(layout_.chips()) / nodes;
+  const double unit = std::ceil(static_cast<double>(replacement.unit_chips) / chips_per_node);
+  return {.nodes = static_cast<std::int64_t>(nodes),
+          .nodes_per_unit = static_cast<std::int64_t>(unit),
+          .reconfigures_ocs = replacement.reconfigures_ocs,
+          .ranks = layout_.chips(),
+          .replicas = layout_.replicas,
+          .step_time = step_time};
+}
+
+double DesignPoint::noise_free_compute_time() const {
+  double slowest = 0;
+  for (std::int64_t g = 0; g < layout_.groups(); ++g)
+    for (std::int64_t r = 0; r < layout_.replicas; ++r) {
+      const double compute =
+          work_.chip_time[static_cast<std::size_t>(layout_.at(g, r))] * (1 + bubble(r));
+      slowest = std::max(slowest, compute);
+    }
+  return slowest;
 }
 
 double DesignPoint::bubble(std::int64_t replica) const {

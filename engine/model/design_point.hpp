@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/model/long_run.hpp"
 #include "engine/model/scenario.hpp"
 #include "engine/model/synchronized_group.hpp"
 #include "engine/model/work.hpp"
@@ -32,6 +33,9 @@ class DesignPoint {
   const std::vector<double>& noise_free_communication() const { return noise_free_communication_; }
   /// Chips of each generation in the job (generations).
   const std::vector<double>& chips_by_generation() const { return chips_by_generation_; }
+  /// What a long run needs to know of the job, with steps of `step_time` [s]. Nodes are each
+  /// generation's chips over the chips of its node, rounded up.
+  LongRunJob long_run_job(double step_time) const;
   /// A synchronizing step's scalar all-reduce, 0 with clipping off [s].
   double clipping_time() const { return clipping_time_; }
   /// Pipeline bubble of a replica: its step is (1 + bubble) times its slowest stage's compute.
@@ -48,6 +52,7 @@ class DesignPoint {
  private:
   void find_runs();
   void time_noise_free(const CollectiveRequest& request);
+  double noise_free_compute_time() const;  // of the slowest replica's step [s]
 
   Scenario scenario_;
   Layout layout_;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "engine/base/error.hpp"
+
 namespace lockstep {
 namespace {
 
@@ -33,6 +35,10 @@ Jobs::Jobs(const Values& values, std::span<const TopologyKind* const> topologies
     jobs_.push_back(std::make_unique<DesignPoint>(scenario, values));
     return;
   }
+  if (scenario.reliability.on())
+    throw InputError(
+        "job.work_share isolated and reliability.horizon are both given (each job would have "
+        "failures and spares of its own) write a study for each generation");
   for (std::size_t g = 0; g < fleet_.generations.size(); ++g) {
     Scenario own = scenario;
     own.fleet = fleet_of_generation(fleet_, g);

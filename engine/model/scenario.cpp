@@ -53,8 +53,9 @@ std::span<const Parameter> sampling_parameters() {
 
 std::vector<Parameter> engine_parameters() {
   std::vector<Parameter> all;
-  for (const auto rows : {sampling_parameters(), fleet_parameters(), job_parameters(),
-                          fabric_parameters(), noise_parameters(), chip_parameters()})
+  for (const auto rows :
+       {sampling_parameters(), fleet_parameters(), job_parameters(), fabric_parameters(),
+        noise_parameters(), reliability_parameters(), chip_parameters()})
     all.insert(all.end(), rows.begin(), rows.end());
   return all;
 }
@@ -66,6 +67,7 @@ Scenario scenario_from(const Values& values, std::span<const TopologyKind* const
   scenario.job = job_from(values);
   scenario.fabric = fabric_from(values);
   scenario.noise = noise_from(values);
+  scenario.reliability = reliability_from(values);
   for (const TopologyKind* kind : topologies)
     if (kind->name == values.text("topology.kind")) scenario.topology = kind;
   scenario.steps = values.count("sampling.steps");

@@ -10,6 +10,7 @@
 #include "engine/model/fleet.hpp"
 #include "engine/model/job.hpp"
 #include "engine/model/noise.hpp"
+#include "engine/model/reliability.hpp"
 
 namespace lockstep {
 
@@ -19,12 +20,14 @@ struct Scenario {
   Job job;
   Fabric fabric;
   Noise noise;
+  Reliability reliability;
   const TopologyKind* topology = nullptr;
   std::int64_t steps = 0, warmup_steps = 0;
   std::uint64_t seed = 0;
 };
 
-/// All parameters of the engine: fleet, chips, job, fabric, noise, sampling.
+/// All parameters of the engine: fleet, chips, job, fabric, noise, reliability,
+/// sampling.
 std::vector<Parameter> engine_parameters();
 
 /// Keys of [sampling].

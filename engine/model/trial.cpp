@@ -52,6 +52,11 @@ TrialResult run_trial(const DesignPoint& point, std::uint32_t trial, int workers
   const double flops = point.work().flops * recorded;
   result.mfu = counted ? flops / (scenario.fleet.peak() * total_time) : not_there;
   result.mfu_used = counted ? flops / (used_peak * total_time) : not_there;
+  if (scenario.reliability.on()) {
+    result.long_run = run_over_horizon(
+        scenario.reliability, point.long_run_job(total_time / recorded), scenario.seed, trial);
+    result.mfu_effective = result.mfu * result.long_run->goodput;
+  }
   return result;
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "engine/model/design_point.hpp"
+#include "engine/model/long_run.hpp"
 
 namespace lockstep {
 
@@ -14,13 +16,16 @@ struct TrialResult {
   double wait_fraction = 0;
   std::vector<double> wait_fraction_by_generation;  ///< (fleet's generations); NaN where none works
   std::vector<double> step_time_by_generation;  ///< (fleet's generations) mean of its job's steps
+  std::optional<LongRun> long_run;              ///< where reliability.horizon is given
+  double mfu_effective = 0;                     ///< mfu x goodput; of a long run
 };
 
 /// Runs trial number `trial` of a design point: draws the chips' lasting speeds, stragglers and
 /// slow links, then steps one after another. A pure function of (point, seed, trial); `workers`
 /// only spreads one trial's groups over threads.
 /// Draws: per chip one for speed, one for straggler, one a link; per step one a chip, one a
-/// replica (imbalance), one a spike. Cost per step: about 20 ns a chip, plus the collective.
+/// replica (imbalance), one a spike; and those of a long run. Cost per step: about 20 ns a chip,
+/// plus the collective.
 TrialResult run_trial(const DesignPoint& point, std::uint32_t trial, int workers);
 
 }  // namespace lockstep

@@ -1,35 +1,44 @@
 #include "engine/run/metrics.hpp"
 
 namespace lockstep {
+namespace {
+
+template <double LongRun::*value>
+std::span<const double> of_long_run(const TrialResult& trial) {
+  if (!trial.long_run) return {};
+  return std::span(&((*trial.long_run).*value), 1);
+}
+
+}  // namespace
 
 std::span<const Metric> metrics() {
   static const std::vector<Metric> rows{
       {{"step_time", {Extent::step}, "s", "latest finish of any chip less that of the step before"},
-       false,
+       {},
        [](const TrialResult& t) -> std::span<const double> { return t.step_time; }},
       {{"compute_time", {Extent::step}, "s", "compute of the slowest replica, bubble included"},
-       false,
+       {},
        [](const TrialResult& t) -> std::span<const double> { return t.compute_time; }},
       {{"communication_time", {Extent::step}, "s", "latest finish less the latest end of compute"},
-       false,
+       {},
        [](const TrialResult& t) -> std::span<const double> { return t.communication_time; }},
       {{"mfu", {}, "1", "model FLOPs over the BF16 peak of all chips of the fleet, idle included"},
-       true,
+       {.work = true},
        [](const TrialResult& t) { return std::span(&t.mfu, 1); }},
       {{"mfu_used", {}, "1", "model FLOPs over the BF16 peak of the chips in the job"},
-       true,
+       {.work = true},
        [](const TrialResult& t) { return std::span(&t.mfu_used, 1); }},
       {{"wait_fraction",
         {},
         "1",
         "share of the step a chip neither computes nor takes part in noise-free communication"},
-       false,
+       {},
        [](const TrialResult& t) { return std::span(&t.wait_fraction, 1); }},
       {{"wait_fraction_by_generation",
         {Extent::chip_generation},
         "1",
         "wait_fraction of each generation's chips in the job"},
-       false,
+       {},
        [](const TrialResult& t) -> std::span<const double> {
          return t.wait_fraction_by_generation;
        }},
@@ -37,8 +46,37 @@ std::span<const Metric> metrics() {
         {Extent::chip_generation},
         "s",
         "mean step time of the job that each generation's chips are in"},
-       false,
+       {},
        [](const TrialResult& t) -> std::span<const double> { return t.step_time_by_generation; }},
+      {{"goodput", {}, "1", "time of the steps kept over wall time"},
+       {.long_run = true},
+       of_long_run<&LongRun::goodput>},
+      {{"mfu_effective", {}, "1", "mfu x goodput (spares count in neither)"},
+       {.work = true, .long_run = true},
+       [](const TrialResult& t) {
+         return t.long_run ? std::span(&t.mfu_effective, 1) : std::span<const double>();
+       }},
+      {{"interruptions", {}, "1", "failures of nodes in the job within the horizon"},
+       {.long_run = true},
+       of_long_run<&LongRun::interruptions>},
+      {{"mean_time_between_interruptions", {}, "s", "the horizon over its interruptions"},
+       {.long_run = true},
+       of_long_run<&LongRun::mean_time_between_interruptions>},
+      {{"time_lost",
+        {Extent::cause},
+        "s",
+        "wall time of no kept step, by cause; with the time of the steps kept it is the horizon"},
+       {.long_run = true},
+       [](const TrialResult& t) {
+         return t.long_run ? std::span<const double>(t.long_run->time_lost)
+                           : std::span<const double>();
+       }},
+      {{"spares_used", {}, "1", "the most spare nodes in use at the same time"},
+       {.long_run = true},
+       of_long_run<&LongRun::spares_used>},
+      {{"steps_done", {}, "1", "whole steps kept within the horizon"},
+       {.long_run = true},
+       of_long_run<&LongRun::steps_done>},
   };
   return rows;
 }

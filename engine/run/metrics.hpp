@@ -12,8 +12,13 @@ namespace lockstep {
 /// One variable that every trial yields: a row of the table that file, summary and docs read.
 struct Metric {
   Variable variable;
-  bool needs_work;  ///< absent where the study gives job.compute_time in place of tokens
-  /// The trial's values, in the order of the extents; chip_generation is the fleet's own here.
+  /// What some design point must have, or the variable is absent.
+  struct Needs {
+    bool work = false;      ///< tokens, not job.compute_time in their place
+    bool long_run = false;  ///< a reliability.horizon
+  } needs;
+  /// The trial's values, in the order of the extents; chip_generation is the fleet's own here. None
+  /// where the design point does not have it.
   std::span<const double> (*values)(const TrialResult&);
 };
 

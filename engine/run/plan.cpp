@@ -141,13 +141,15 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
   PointVariable choice{
       "topology_choice", "1", "what was chosen where the study left it open", {}, {}};
   std::vector<std::vector<std::string>> generations;
-  bool any_work = false;
+  Metric::Needs any;
   ImpossiblePoints impossible(s);
   for (std::size_t p = 0; p < s.points.size(); ++p) {
     std::unique_ptr<Jobs> point;
     if (!impossible.holds(p, [&] { point = plan.build(static_cast<std::int64_t>(p)); })) continue;
     if (visit) visit(p, *point);
-    any_work = any_work || !point->all().front()->scenario().job.compute_time;
+    const Scenario& scenario = point->all().front()->scenario();
+    any.work = any.work || !scenario.job.compute_time;
+    any.long_run = any.long_run || scenario.reliability.on();
     for (std::size_t f = 0; f < point_facts().size(); ++f)
       schema.point_variables[f].numbers.push_back(point_facts()[f].of(*point));
     choice.texts.push_back(point->choice());
@@ -163,9 +165,10 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
   impossible.throw_if_any();
   schema.point_variables.push_back(std::move(choice));
   schema.generations = union_of_generations(generations);
+  if (any.long_run) schema.causes.assign(loss_causes.begin(), loss_causes.end());
 
   for (const Metric& metric : metrics()) {
-    if (metric.needs_work && !any_work) continue;
+    if ((metric.needs.work && !any.work) || (metric.needs.long_run && !any.long_run)) continue;
     plan.metrics.push_back(&metric);
     schema.variables.push_back(metric.variable);
   }

@@ -38,6 +38,7 @@ Shard parse_shard(std::string_view text) {
 
 std::int64_t trial_cost(const Jobs& point) {
   constexpr double per_chip = 200;  // draws, sums and maxima of one chip-step
+  constexpr double per_failure = 1000;
   double cost = 1;
   for (const auto& job : point.all()) {
     const Scenario& scenario = job->scenario();
@@ -45,6 +46,9 @@ std::int64_t trial_cost(const Jobs& point) {
                         job->collective().cost_per_step(scenario.noise) /
                             static_cast<double>(scenario.job.sync_every);
     cost += step * static_cast<double>(scenario.steps + scenario.warmup_steps);
+    const Reliability& reliability = scenario.reliability;
+    cost += per_failure * static_cast<double>(job->long_run_job(0).nodes) *
+            reliability.node_failure_rate * reliability.horizon;
   }
   return static_cast<std::int64_t>(cost);
 }

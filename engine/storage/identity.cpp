@@ -84,13 +84,18 @@ std::string layout_digest(const ResultSchema& schema) {
   }
   count(schema.generations.size());
   for (const std::string& generation : schema.generations) add(generation);
+  if (!schema.causes.empty()) {  // none in files of version 1.0
+    count(schema.causes.size());
+    for (const std::string& cause : schema.causes) add(cause);
+  }
   count(schema.variables.size());
   for (const Variable& variable : schema.variables) {
     add(variable.name);
     add(variable.units);
     add(variable.long_name);
     count(variable.extents.size());
-    for (Extent extent : variable.extents) all += extent == Extent::step ? 's' : 'g';
+    for (Extent extent : variable.extents)
+      all += extent == Extent::step ? 's' : extent == Extent::cause ? 'c' : 'g';
   }
   count(schema.point_variables.size());
   for (const PointVariable& variable : schema.point_variables) {

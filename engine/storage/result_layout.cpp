@@ -21,8 +21,7 @@ namespace {
 
 std::string extent_names(const Variable& variable) {
   std::vector<std::string> names;
-  for (Extent extent : variable.extents)
-    names.push_back(extent == Extent::step ? "step" : "chip_generation");
+  for (Extent extent : variable.extents) names.emplace_back(extent_name(extent));
   return fmt::format("{}", fmt::join(names, "\n"));
 }
 
@@ -109,6 +108,16 @@ Dimension write_count(const h5::Handle& file, const std::string& name, std::int6
   return dimension;
 }
 
+Dimension write_names(const h5::Handle& file, Extent extent, const std::vector<std::string>& names,
+                      const std::string& long_name) {
+  Dimension dimension{start_scale(file, std::string(extent_name(extent)), h5::Type::text,
+                                  names.size(), long_name, ""),
+                      names.size()};
+  h5::write_attribute(dimension.scale, "labels", joined(names));
+  h5::write(dimension.scale, names);
+  return dimension;
+}
+
 /// The blocks a file holds (shard) or lacks (merged with gaps), as a coordinate of its own.
 /// netCDF has no fixed dimension of length 0; the count stands in an attribute anyway.
 std::optional<Dimension> write_block_list(const h5::Handle& file, const std::string& name,
@@ -145,7 +154,12 @@ std::vector<std::int64_t> missing_blocks(const ResultSchema& schema,
 
 struct Dimensions {
   std::vector<Dimension> axes;
-  std::optional<Dimension> trial, step, generation;
+  std::optional<Dimension> trial, step, generation, cause;
+
+  const Dimension& along(Extent extent) const {
+    if (extent == Extent::step) return step.value();
+    return extent == Extent::cause ? cause.value() : generation.value();
+  }
 };
 
 Dimensions write_dimensions(const h5::Handle& file, const ResultSchema& schema) {
@@ -154,13 +168,11 @@ Dimensions write_dimensions(const h5::Handle& file, const ResultSchema& schema) 
   dimensions.trial = write_count(file, "trial", 0, schema.trials, "random run of a design point");
   if (schema.steps > 0)
     dimensions.step = write_count(file, "step", 1, schema.steps, "training step after warm-up");
-  if (!schema.generations.empty()) {
-    dimensions.generation = Dimension{start_scale(file, "chip_generation", h5::Type::text,
-                                                  schema.generations.size(), "chip generation", ""),
-                                      schema.generations.size()};
-    h5::write_attribute(dimensions.generation->scale, "labels", joined(schema.generations));
-    h5::write(dimensions.generation->scale, schema.generations);
-  }
+  if (!schema.generations.empty())
+    dimensions.generation =
+        write_names(file, Extent::chip_generation, schema.generations, "chip generation");
+  if (!schema.causes.empty())
+    dimensions.cause = write_names(file, Extent::cause, schema.causes, "what time was lost to");
   return dimensions;
 }
 
@@ -209,8 +221,7 @@ ChunkWriter create_variable(const h5::Handle& file, const ResultSchema& schema,
   for (const Dimension& axis : dimensions.axes) add(axis, 1);
   add(*dimensions.trial, static_cast<hsize_t>(trials));
   for (Extent extent : variable.extents) {
-    const Dimension& dimension =
-        extent == Extent::step ? dimensions.step.value() : dimensions.generation.value();
+    const Dimension& dimension = dimensions.along(extent);
     add(dimension, dimension.size);
   }
   h5::Handle dataset = h5::create_dataset(file, variable.name, h5::Type::float64, extents, chunk);

@@ -138,8 +138,7 @@ h5::Handle open_variable(const h5::Handle& file, const ResultSchema& schema,
   for (const Axis& axis : schema.axes) expected.push_back(axis.labels.size());
   expected.push_back(static_cast<hsize_t>(schema.trials));
   for (Extent extent : variable.extents)
-    expected.push_back(extent == Extent::step ? static_cast<hsize_t>(schema.steps)
-                                              : schema.generations.size());
+    expected.push_back(static_cast<hsize_t>(schema.size_of(extent)));
   if (h5::type_of(dataset) != h5::Type::float64 || h5::extents_of(dataset) != expected)
     throw h5::Failure("cannot read " + variable.name, "its shape does not fit its dimensions");
   return dataset;

@@ -1,5 +1,7 @@
 #include "engine/storage/schema_reader.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <string>
 #include <string_view>
@@ -54,12 +56,12 @@ Variable read_variable(const h5::Handle& dataset, const std::string& name) {
   variable.units = text_or_empty(dataset, "units");
   variable.long_name = text_or_empty(dataset, "long_name");
   for (const std::string& dimension : split_lines(h5::read_text(dataset, "extents"))) {
-    if (dimension == "step")
-      variable.extents.push_back(Extent::step);
-    else if (dimension == "chip_generation")
-      variable.extents.push_back(Extent::chip_generation);
-    else
+    constexpr std::array known{Extent::step, Extent::chip_generation, Extent::cause};
+    const auto extent = std::find_if(known.begin(), known.end(),
+                                     [&](Extent e) { return extent_name(e) == dimension; });
+    if (extent == known.end())
       throw h5::Failure("cannot read " + name, "its dimension \"" + dimension + "\" is unknown");
+    variable.extents.push_back(*extent);
   }
   return variable;
 }
@@ -94,6 +96,8 @@ ResultSchema read_schema(const h5::Handle& file) {
       schema.steps = static_cast<std::int64_t>(extents.at(0));
     } else if (name == "chip_generation") {
       schema.generations = split_lines(h5::read_text(dataset, "labels"));
+    } else if (name == "cause") {
+      schema.causes = split_lines(h5::read_text(dataset, "labels"));
     } else if (name == "block" || name == "block_checksum" || name == "missing_block") {
       continue;
     } else if (h5::is_scale(dataset)) {

@@ -8,8 +8,8 @@ import pytest
 from conftest import Program
 from result_files import differences
 
-# Every cause of noise, every topology, both work shares, skew carried from step to step, and an
-# input that is drawn for each trial. 3 x 2 x 2 points of 3 blocks each.
+# Every cause of noise, every topology, both work shares, skew carried from step to step, failures
+# over a long run, and inputs that are drawn for each trial. 3 x 2 x 2 points of 3 blocks each.
 STUDY = """\
 [sampling]
 trials = 20
@@ -38,6 +38,12 @@ straggler_slowdown = lognormal(median=1.1, sigma=0.1)
 slow_link_fraction = 0.02
 slow_link_factor = uniform(low=1.5, high=4)
 congestion = lognormal(median=1.3, sigma=0.4)
+
+[reliability]
+horizon = 60d
+failure_law = weibull
+detection_time = uniform(low=1min, high=5min)
+spares = 1
 
 [sweep]
 topology.kind = ring, tree, ocs_torus

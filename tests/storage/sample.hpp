@@ -47,12 +47,14 @@ inline ResultSchema make_schema(const Shape& shape) {
   schema.trials = shape.trials;
   schema.steps = shape.steps;
   schema.generations = {"H100", "GB200"};
+  schema.causes = {"checkpoint", "lost_work"};
   schema.variables = {{"step_time", {Extent::step}, "s", "time from one step's end to the next"},
                       {"compute_time_by_generation",
                        {Extent::step, Extent::chip_generation},
                        "s",
                        "compute time of a step"},
-                      {"goodput", {}, "1", "useful step time over wall time"}};
+                      {"goodput", {}, "1", "useful step time over wall time"},
+                      {"time_lost", {Extent::cause}, "s", "wall time lost"}};
   PointVariable replicas{"replicas", "1", "copies of the model", {}, {}};
   PointVariable choice{"fleet_shape", "1", "fleet as placed", {}, {}};
   for (std::int64_t point = 0; point < schema.points(); ++point) {
@@ -63,7 +65,7 @@ inline ResultSchema make_schema(const Shape& shape) {
   return schema;
 }
 
-/// Exactly representable and different everywhere; every 11th trial of the last variable is NaN, as
+/// Exactly representable and different everywhere; every 11th trial of goodput is NaN, as
 /// for a metric that does not exist there.
 inline double value(std::size_t variable, std::int64_t point, std::int64_t trial,
                     std::int64_t place) {

@@ -55,6 +55,30 @@ TEST(Parameter, EqualValuesHaveEqualCanonicalText) {
   EXPECT_EQ(parse_value(chips, " H100:512, GB200:512 ", ".").canonical, "H100:512, GB200:512");
 }
 
+TEST(Parameter, ReadsATimeInSteps) {
+  const Parameter row{.key = "reliability.checkpoint_interval",
+                      .dimension = Dimension::time,
+                      .minimum_is_legal = false,
+                      .words = {"optimal"},
+                      .or_steps = true};
+  Values values;
+  const auto read = [&](std::string_view text) {
+    values.set("k", parse_value(row, text, "."));
+    return values.all().at("k").canonical;
+  };
+  EXPECT_EQ(read(" 50 step"), "50step");
+  EXPECT_EQ(values.optional_steps("k"), 50);
+  EXPECT_EQ(values.optional_real("k"), std::nullopt);
+  EXPECT_EQ(read("10min"), "600s");
+  EXPECT_EQ(values.optional_steps("k"), std::nullopt);
+  EXPECT_EQ(values.optional_real("k"), 600);
+  EXPECT_EQ(read("optimal"), "optimal");
+  EXPECT_EQ(values.optional_steps("k"), std::nullopt);
+  for (const char* bad : {"0step", "-1step", "step", "0s", "50", "nanstep", "50steps", "5GB"})
+    EXPECT_THROW(parse_value(row, bad, "."), InputError) << bad;
+  EXPECT_THROW(parse_value(latency, "50step", "."), InputError);
+}
+
 TEST(Parameter, ReadsWordsAndChoices) {
   EXPECT_EQ(std::get<std::string>(parse_value(channels, "auto", ".").data), "auto");
   EXPECT_EQ(std::get<std::string>(parse_value(kind, "tree", ".").data), "tree");

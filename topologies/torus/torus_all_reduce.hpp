@@ -101,6 +101,7 @@ TopologyKind torus_kind(std::string_view name, std::string_view summary, std::st
         return std::make_unique<TorusAllReduce>(
             request, shape_of(request.values, layout.replicas, layout.groups()), largest_published);
       },
+      .replacement = unit == torus_cube_side ? replace_cube : replace_block,
   };
 }
 

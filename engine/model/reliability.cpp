@@ -1,0 +1,193 @@
+#include "engine/model/reliability.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "engine/base/error.hpp"
+#include "engine/base/quantity.hpp"
+
+namespace lockstep {
+namespace {
+
+/// Failures that one trial can follow: some seconds of them.
+constexpr double most_failures = 1e8;
+
+}  // namespace
+
+std::span<const Parameter> reliability_parameters() {
+  static const std::vector<Parameter> rows{
+      {.key = "reliability.horizon",
+       .number = 160,
+       .dimension = Dimension::time,
+       .default_text = "none",
+       .minimum_is_legal = false,
+       .words = {"none"},
+       .shapes_arrays = true,
+       .summary = "wall time over which each trial follows node failures, restarts and "
+                  "checkpoints; none: steps alone",
+       .source = "off"},
+      {.key = "reliability.node_failure_rate",
+       .number = 161,
+       .dimension = Dimension::rate,
+       .default_text = "6.5e-3/d",
+       .summary = "failures of one node in the job that stop it; idle spares do not fail",
+       .source = "6.5 per 1,000 node-days: Meta RSC-1; RSC-2 2.34 (arXiv 2410.21680), Llama 3 405B "
+                 "3.8 (arXiv 2407.21783, Table 5, derived)"},
+      {.key = "reliability.failure_law",
+       .number = 162,
+       .type = ValueType::choice,
+       .default_text = "exponential",
+       .words = {"exponential", "weibull"},
+       .shapes_arrays = true,
+       .summary = "law of a node's lifetime, of mean 1 / node_failure_rate; new after a repair, in "
+                  "its stationary law at the start",
+       .source = "exponential: failures of many nodes and causes; weibull: fitted to failures of "
+                 "HPC systems (Schroeder and Gibson, DSN 2006)"},
+      {.key = "reliability.failure_shape",
+       .number = 163,
+       .default_text = "0.7",
+       .minimum = 0.1,
+       .maximum = 20,
+       .summary = "shape of failure_law weibull: below 1 failures cluster after a repair, above 1 "
+                  "nodes wear out",
+       .source = "assumption, range 0.5-1: a decreasing hazard was found in HPC systems (Schroeder "
+                 "and Gibson, DSN 2006)"},
+      {.key = "reliability.detection_time",
+       .number = 164,
+       .dimension = Dimension::time,
+       .default_text = "1min",
+       .summary = "from a failure to the start of recovery",
+       .source = "about 60 s: ByteRobust; below 10 min with diagnosis: MegaScale (NSDI'24)"},
+      {.key = "reliability.restart_time",
+       .number = 165,
+       .dimension = Dimension::time,
+       .default_text = "10min",
+       .summary = "from detection, or from when all nodes are there, to the first step",
+       .source = "5-20 min (arXiv 2410.21680); within 15 min: MegaScale (NSDI'24)"},
+      {.key = "reliability.communicator_startup",
+       .number = 166,
+       .dimension = Dimension::time,
+       .default_text = "0s",
+       .summary = "added to restart_time for each chip in the job",
+       .source = "0: restart_time was measured with it"},
+      {.key = "reliability.checkpoint_interval",
+       .number = 167,
+       .dimension = Dimension::time,
+       .default_text = "optimal",
+       .minimum_is_legal = false,
+       .words = {"optimal"},
+       .or_steps = true,
+       .summary = "computing from one checkpoint to the next, to the nearest step; optimal: for "
+                  "the job's own rate of failures and its checkpoint_write_time",
+       .source = "optimal: Daly, Future Generation Computer Systems 22 (2006) 303"},
+      {.key = "reliability.checkpoint_write_time",
+       .number = 168,
+       .dimension = Dimension::time,
+       .default_text = "5s",
+       .summary = "for which a checkpoint stalls all chips",
+       .source = "several seconds: MegaScale (NSDI'24); range 0 s (written behind) - 5 min"},
+      {.key = "reliability.spares",
+       .number = 169,
+       .type = ValueType::count,
+       .default_text = "unlimited",
+       .maximum = 16777216,
+       .words = {"unlimited"},
+       .shapes_arrays = true,
+       .summary = "nodes beside the fleet that replace failed ones; with none left the job waits "
+                  "for a repair",
+       .source =
+           "assumption: a scheduler takes nodes from smaller jobs; spares_used tells how many "
+           "that is"},
+      {.key = "reliability.repair_time",
+       .number = 170,
+       .type = ValueType::law,
+       .dimension = Dimension::time,
+       .default_text = "lognormal(mean=1d, sigma=1)",
+       .summary = "from a node's failure to its return as a spare",
+       .source = "assumption, range of means 1 h - 7 d: lognormal, mean below an hour to above a "
+                 "day in HPC systems (Schroeder and Gibson, DSN 2006)"},
+      {.key = "reliability.ocs_reconfiguration_time",
+       .number = 171,
+       .dimension = Dimension::time,
+       .default_text = "10s",
+       .summary = "added to restart_time where optical circuit switches join the cubes",
+       .source = "a cube set to any torus with all software takes about 10 s (range 10 ms, the "
+                 "mirrors alone, to 10 s)"},
+      {.key = "reliability.policy",
+       .number = 172,
+       .type = ValueType::choice,
+       .default_text = "wait",
+       .words = {"wait", "shrink"},
+       .shapes_arrays = true,
+       .summary =
+           "with no spare at hand: wait for a repair, or restart at once with fewer replicas, "
+           "which share the batch, and grow again at a later restart",
+       .source = "wait: a fixed number of ranks is what most frameworks take"},
+  };
+  return rows;
+}
+
+Reliability reliability_from(const Values& values) {
+  Reliability reliability;
+  reliability.horizon = values.optional_real("reliability.horizon").value_or(0);
+  reliability.node_failure_rate = values.real("reliability.node_failure_rate");
+  if (values.text("reliability.failure_law") == "weibull")
+    reliability.failure_shape = values.real("reliability.failure_shape");
+  reliability.detection_time = values.real("reliability.detection_time");
+  reliability.restart_time = values.real("reliability.restart_time");
+  reliability.communicator_startup = values.real("reliability.communicator_startup");
+  reliability.checkpoint = {values.optional_real("reliability.checkpoint_interval"),
+                            values.optional_steps("reliability.checkpoint_interval")};
+  reliability.checkpoint_write_time = values.real("reliability.checkpoint_write_time");
+  reliability.spares = values.optional_count("reliability.spares");
+  reliability.repair_time = values.law("reliability.repair_time");
+  reliability.ocs_reconfiguration_time = values.real("reliability.ocs_reconfiguration_time");
+  reliability.shrinks = values.text("reliability.policy") == "shrink";
+  return reliability;
+}
+
+void check_long_run(const Reliability& reliability, std::int64_t nodes, double step_time) {
+  if (!reliability.on()) return;
+  const std::string horizon = format_quantity(reliability.horizon, Dimension::time);
+  if (!(step_time > 0))
+    throw InputError(
+        fmt::format("reliability.horizon = {} (a step's compute takes no time, so that it holds "
+                    "any number of steps) give the job work",
+                    horizon));
+  if (reliability.horizon < step_time)
+    throw InputError(fmt::format(
+        "reliability.horizon = {} is below one step (whose compute alone takes {:.4g} s) write a "
+        "longer time, or none",
+        horizon, step_time));
+  const double failures =
+      static_cast<double>(nodes) * reliability.node_failure_rate * reliability.horizon;
+  if (failures > most_failures)
+    throw InputError(fmt::format(
+        "reliability.node_failure_rate = {} gives {:.3g} failures of {} nodes in "
+        "reliability.horizon = {} (at most {:.0e} can be followed in a trial) lower one of them",
+        format_quantity(reliability.node_failure_rate, Dimension::rate), failures, nodes, horizon,
+        most_failures));
+}
+
+double optimal_checkpoint_interval(double write_time, double between) {
+  if (std::isinf(between)) return between;
+  if (write_time >= 2 * between) return between;
+  const double ratio = write_time / (2 * between);
+  const double young = std::sqrt(2 * write_time * between);
+  return young * (1 + std::sqrt(ratio) / 3 + ratio / 9) - write_time;
+}
+
+double steps_between_checkpoints(const Reliability& reliability, std::int64_t nodes,
+                                 double step_time) {
+  const double rate = static_cast<double>(nodes) * reliability.node_failure_rate;
+  const double between = rate > 0 ? 1 / rate : std::numeric_limits<double>::infinity();
+  const double interval = reliability.checkpoint.time.value_or(
+      optimal_checkpoint_interval(reliability.checkpoint_write_time, between));
+  const double steps = reliability.checkpoint.steps.value_or(interval / step_time);
+  return std::clamp(std::round(steps), 1.0, std::floor(reliability.horizon / step_time) + 1);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "engine/base/distribution.hpp"
+#include "engine/base/parameter.hpp"
+
+namespace lockstep {
+
+/// How often a job saves its state: by time or by steps; optimal where neither is given.
+struct CheckpointInterval {
+  std::optional<double> time;   ///< [s]
+  std::optional<double> steps;  ///< training steps
+};
+
+/// What fails over a long run, and what that costs.
+struct Reliability {
+  double horizon = 0;                  ///< wall time of the run [s]; 0: there is none
+  double node_failure_rate = 0;        ///< of each node in the job [1/s]
+  double failure_shape = 1;            ///< of Weibull lifetimes; 1 is the exponential law
+  double detection_time = 0;           ///< from a failure to the start of recovery [s]
+  double restart_time = 0;             ///< from all nodes at hand to the first step, fixed part [s]
+  double communicator_startup = 0;     ///< the same for each rank [s]
+  CheckpointInterval checkpoint;       ///< of computing, without the stall
+  double checkpoint_write_time = 0;    ///< for which all chips stall [s]
+  std::optional<std::int64_t> spares;  ///< nodes beside the fleet; nullopt: always one at hand
+  Distribution repair_time;            ///< from a node's failure to its return as a spare [s]
+  double ocs_reconfiguration_time = 0;  ///< of each restart on optical circuit switches [s]
+  bool shrinks = false;                 ///< runs smaller with no spare at hand, or else waits
+
+  bool on() const { return horizon > 0; }
+};
+
+std::span<const Parameter> reliability_parameters();
+Reliability reliability_from(const Values& values);
+
+/// Refuses what cannot be simulated: a horizon that holds no step of `step_time` [s], and more
+/// failures of `nodes` nodes than can be followed. Throws InputError. Without a horizon all is
+/// well.
+void check_long_run(const Reliability& reliability, std::int64_t nodes, double step_time);
+
+/// Time of computing between checkpoints that take `write_time` [s] and stall it, for which the
+/// time to solution is least where interruptions are exponential of mean `between` [s]. Source:
+/// J. T. Daly, "A higher order estimate of the optimum checkpoint interval for restart dumps",
+/// Future Generation Computer Systems 22 (2006) 303. Infinite without interruptions.
+double optimal_checkpoint_interval(double write_time, double between);
+
+/// Whole steps of `step_time` [s] from one checkpoint to the next, at least 1, for a job of `nodes`
+/// nodes; no more than the horizon holds and one more, which is never.
+double steps_between_checkpoints(const Reliability& reliability, std::int64_t nodes,
+                                 double step_time);
+
+}  // namespace lockstep

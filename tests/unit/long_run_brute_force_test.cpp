@@ -1,0 +1,201 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <vector>
+
+#include "engine/model/node_failures.hpp"
+#include "tests/unit/long_run_case.hpp"
+
+namespace lockstep {
+namespace {
+
+using test::Case;
+using test::day;
+using test::hour;
+using test::lost;
+
+/// The same run, a tick of time after another.
+LongRun in_ticks(const Case& c, std::uint64_t seed, std::uint32_t trial, double tick) {
+  const Reliability& r = c.reliability;
+  NodeFailures failures(r, c.job.nodes, Stream{seed, Purpose::node_failure, trial});
+  const Stream repairs{seed, Purpose::repair, trial};
+  std::vector<double> back;  // ends of repairs
+  std::vector<bool> there(static_cast<std::size_t>(c.job.nodes), true);
+  std::vector<std::size_t> empty;
+  auto spares = r.spares.value();
+  NodeFailure failure = failures.next();
+  std::uint32_t number = 0;
+  double detecting = 0, restarting = 0, computed = 0, stalled = 0, kept = 0;
+  LongRun run;
+  const auto lose = [&](LossCause cause, double time) {
+    run.time_lost[static_cast<std::size_t>(cause)] += time;
+  };
+  for (double now = 0; now < r.horizon; now += tick) {
+    for (std::size_t i = 0; i < back.size();) {
+      if (back[i] > now) {
+        ++i;
+        continue;
+      }
+      back.erase(back.begin() + static_cast<std::ptrdiff_t>(i));
+      if (empty.empty()) {
+        ++spares;
+      } else {
+        there[empty.front()] = true;
+        empty.erase(empty.begin());
+      }
+    }
+    for (; failure.time <= now; failure = failures.next(), ++number) {
+      const auto place = static_cast<std::size_t>(failure.node);
+      if (!there[place]) continue;
+      back.push_back(failure.time + r.repair_time.sample(repairs.uniform(0, number)));
+      if (spares > 0) {
+        --spares;
+      } else {
+        there[place] = false;
+        empty.push_back(place);
+      }
+      lose(LossCause::lost_work, computed);
+      computed = stalled = 0;
+      detecting = r.detection_time;
+      restarting = r.restart_time;
+      run.interruptions += 1;
+    }
+    if (detecting > tick / 2) {
+      detecting -= tick;
+      lose(LossCause::detection, tick);
+    } else if (!empty.empty()) {
+      lose(LossCause::waiting, tick);
+    } else if (restarting > tick / 2) {
+      restarting -= tick;
+      lose(LossCause::restart, tick);
+    } else if (computed < *r.checkpoint.steps * c.job.step_time - tick / 2) {
+      computed += tick;
+    } else {
+      stalled += tick;
+      lose(LossCause::checkpoint, tick);
+      if (stalled < r.checkpoint_write_time - tick / 2) continue;
+      kept += computed;
+      computed = stalled = 0;
+    }
+  }
+  run.goodput = (kept + computed) / r.horizon;
+  return run;
+}
+
+TEST(LongRun, EqualsTheSameRunInTicks) {
+  constexpr double tick = 0.25;
+  double waiting = 0, ignored = 0;
+  for (std::uint32_t trial = 0; trial < 12; ++trial) {
+    SCOPED_TRACE(trial);
+    Case c(400);
+    c.job.nodes = 4;
+    c.reliability.node_failure_rate = 1.0 / 1600;
+    c.reliability.spares = trial % 3;
+    c.reliability.detection_time = 20;
+    c.reliability.restart_time = 60;
+    c.reliability.checkpoint.steps = 50;
+    c.reliability.checkpoint_write_time = 10;
+    c.reliability.repair_time = Distribution::parse("exponential(mean=700s)", Dimension::time);
+    const LongRun run = c.run(trial, 5), slow = in_ticks(c, 5, trial, tick);
+    EXPECT_EQ(run.interruptions, slow.interruptions);
+    const double tolerance = 2 * tick * (run.interruptions + 1);  // a tick at each change
+    for (std::size_t i = 0; i < loss_causes.size(); ++i)
+      // A checkpoint done or not by less than a tick moves a whole segment.
+      EXPECT_NEAR(run.time_lost[i], slow.time_lost[i], tolerance + 2 * 60) << loss_causes[i];
+    EXPECT_NEAR(run.goodput * day, slow.goodput * day, tolerance + 2 * 60);
+    waiting += lost(run, LossCause::waiting);
+    ignored += day / 400 - run.interruptions;
+  }
+  EXPECT_GT(waiting, 12 * hour);
+  EXPECT_GT(ignored, 12);  // failures of places without a node
+}
+
+/// A machine of whole units, each spare and each place of the job one of them, node by node.
+struct Machine {
+  std::vector<std::vector<double>> repaired;  ///< (units, nodes of each) [s]; 0: healthy
+  std::vector<std::ptrdiff_t> unit_at;        ///< (places) -1: none
+  std::vector<std::size_t> empty;             ///< places, longest empty first
+
+  Machine(std::size_t places, std::size_t spares, std::size_t nodes)
+      : repaired(places + spares, std::vector<double>(nodes, 0.0)), unit_at(places) {
+    std::iota(unit_at.begin(), unit_at.end(), 0);
+  }
+  bool usable(std::size_t unit, double now) const {
+    for (double end : repaired[unit])
+      if (end > now) return false;
+    return std::find(unit_at.begin(), unit_at.end(), static_cast<std::ptrdiff_t>(unit)) ==
+           unit_at.end();
+  }
+  void fill(double now) {
+    for (std::size_t unit = 0; unit < repaired.size() && !empty.empty(); ++unit)
+      if (usable(unit, now)) {
+        unit_at[empty.front()] = static_cast<std::ptrdiff_t>(unit);
+        empty.erase(empty.begin());
+      }
+  }
+  double next_repair(double now) const {
+    double next = std::numeric_limits<double>::infinity();
+    for (const auto& unit : repaired)
+      for (double end : unit)
+        if (end > now) next = std::min(next, end);
+    return next;
+  }
+};
+
+TEST(LongRun, WaitsExactlyWhileTheMachineHasNoHealthyUnit) {
+  double most_waited = 0;
+  int waited = 0;
+  for (std::int64_t per_unit : {1, 2, 8})
+    for (std::int64_t spares : {0, 1, 2, 3, 8, 17}) {
+      SCOPED_TRACE(per_unit);
+      SCOPED_TRACE(spares);
+      Case c(900);
+      c.job.nodes = 8;
+      c.job.nodes_per_unit = per_unit;
+      c.reliability.node_failure_rate = 1.0 / (8 * 900);
+      c.reliability.spares = spares;
+      c.reliability.repair_time = Distribution::parse("exponential(mean=1h)", Dimension::time);
+      const LongRun run = c.run(2, 9);
+      Machine machine(static_cast<std::size_t>(8 / per_unit),
+                      static_cast<std::size_t>(spares / per_unit),
+                      static_cast<std::size_t>(per_unit));
+      NodeFailures failures(c.reliability, 8, Stream{9, Purpose::node_failure, 2});
+      const Stream repairs{9, Purpose::repair, 2};
+      double now = 0, waiting = 0, interruptions = 0;
+      NodeFailure failure = failures.next();
+      for (std::uint32_t number = 0; now < day;) {
+        const double repair = machine.next_repair(now);
+        const double then = std::min({failure.time, repair, day});
+        if (!machine.empty.empty()) waiting += then - now;
+        now = then;
+        machine.fill(now);
+        if (now < failure.time || now >= day) continue;
+        const auto place = static_cast<std::size_t>(failure.node / per_unit);
+        const auto unit = machine.unit_at[place];
+        if (unit >= 0) {
+          machine.repaired[static_cast<std::size_t>(unit)]
+                          [static_cast<std::size_t>(failure.node % per_unit)] =
+              now + c.reliability.repair_time.sample(repairs.uniform(0, number));
+          machine.unit_at[place] = -1;
+          machine.empty.push_back(place);
+          machine.fill(now);
+          interruptions += 1;
+        }
+        failure = failures.next();
+        ++number;
+      }
+      EXPECT_EQ(run.interruptions, interruptions);
+      EXPECT_NEAR(lost(run, LossCause::waiting), waiting, 1e-6);
+      most_waited = std::max(most_waited, waiting);
+      waited += waiting > 0 ? 1 : 0;
+    }
+  EXPECT_GT(most_waited, 0.5 * day);
+  EXPECT_GT(waited, 8);
+  EXPECT_LT(waited, 18);
+}
+
+}  // namespace
+}  // namespace lockstep

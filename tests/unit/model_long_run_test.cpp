@@ -1,0 +1,114 @@
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "engine/base/error.hpp"
+#include "engine/model/jobs.hpp"
+#include "tests/unit/scenario_values.hpp"
+
+namespace lockstep {
+namespace {
+
+using test::free_network;
+using test::join;
+using test::make_point;
+using test::quiet;
+using testing::AllOf;
+using testing::HasSubstr;
+
+constexpr double hour = 3600, day = 24 * hour;
+
+TEST(ModelLongRun, PublishedMeanTimesToFailure) {
+  // 6.5 failures per 1,000 node-days of 8 chips: 1.8 h at 16,384 chips, 0.23 h at 131,072
+  // (arXiv 2410.21680).
+  for (auto [chips, published, places] : {std::tuple{16384, 1.8, 0.05}, {131072, 0.23, 0.005}}) {
+    const auto point = make_point(fmt::format("fleet.chips=H100:{}", chips));
+    EXPECT_EQ(point->long_run_job(0).nodes, chips / 8);
+    const double rate = static_cast<double>(point->long_run_job(0).nodes) *
+                        test::scenario_values("").real("reliability.node_failure_rate");
+    EXPECT_NEAR(1 / rate / hour, published, places);
+  }
+}
+
+TEST(ModelLongRun, TopologiesReplaceDifferentUnits) {
+  const auto unit = [](const char* kind) {
+    const auto job = make_point(join("fleet.chips=H100:512", fmt::format("topology.kind={}", kind)))
+                         ->long_run_job(1);
+    EXPECT_EQ(job.nodes, 64);
+    EXPECT_EQ(job.reconfigures_ocs, std::string_view(kind) == "ocs_torus");
+    return job.nodes_per_unit;
+  };
+  std::size_t seen = 0;
+  for (auto [kind, nodes] : {std::pair{"ring", 1},
+                             {"hierarchical_ring", 1},
+                             {"tree", 1},
+                             {"switch_reduce", 1},
+                             {"ocs_torus", 64 / 8},
+                             {"torus", 512 / 8}}) {
+    EXPECT_EQ(unit(kind), nodes) << kind;
+    ++seen;
+  }
+  EXPECT_EQ(seen, topology_kinds().size());
+}
+
+TEST(ModelLongRun, FollowsTheTrialsOwnSteps) {
+  const std::string lines = join(R"(
+    fleet.chips=H100:512
+    reliability.horizon=60d
+    sampling.steps=5)");
+  const auto point = make_point(lines);
+  double interruptions = 0;
+  for (std::uint32_t trial = 0; trial < 40; ++trial) {
+    const TrialResult result = run_trial(*point, trial, 1);
+    ASSERT_TRUE(result.long_run);
+    const LongRun& run = *result.long_run;
+    const double step = std::accumulate(result.step_time.begin(), result.step_time.end(), 0.0) / 5;
+    const double lost = std::accumulate(run.time_lost.begin(), run.time_lost.end(), 0.0);
+    EXPECT_NEAR(run.steps_done * step + lost, 60 * day, 1e-6);
+    EXPECT_NEAR(run.goodput, run.steps_done * step / (60 * day), 1e-12);
+    EXPECT_EQ(result.mfu_effective, result.mfu * run.goodput);
+    interruptions += run.interruptions;
+  }
+  const double expected = 40 * 64 * 6.5e-3 * 60;
+  EXPECT_NEAR(interruptions, expected, 5 * std::sqrt(expected));
+}
+
+TEST(ModelLongRun, IsNotThereWithoutAHorizon) {
+  const TrialResult without = test::run_one("fleet.chips=H100:64");
+  const TrialResult with = test::run_one("fleet.chips=H100:64\nreliability.horizon=1d");
+  EXPECT_FALSE(without.long_run);
+  EXPECT_TRUE(with.long_run);
+  EXPECT_EQ(without.step_time, with.step_time);
+}
+
+TEST(ModelLongRun, NodesOfSeveralGenerations) {
+  const auto point = make_point("fleet.chips=H100:20, GB200:20\njob.tokens_per_chip=8192");
+  EXPECT_EQ(point->long_run_job(0).nodes, 3 + 5);
+}
+
+std::string refusal(const std::string& lines) {
+  try {
+    Jobs(test::scenario_values(join("fleet.chips=H100:64", lines)), topology_kinds(), 1);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(ModelLongRun, RefusesWhatCannotBeFollowed) {
+  EXPECT_THAT(refusal("reliability.horizon=10ms"),
+              AllOf(HasSubstr("reliability.horizon = 10ms"), HasSubstr("below one step")));
+  EXPECT_THAT(refusal("reliability.horizon=1d\njob.compute_time=0s"),
+              AllOf(HasSubstr("reliability.horizon"), HasSubstr("no time")));
+  EXPECT_THAT(refusal("reliability.horizon=30d\nreliability.node_failure_rate=10/s"),
+              AllOf(HasSubstr("reliability.node_failure_rate"), HasSubstr("at most 1e+08")));
+  EXPECT_THAT(refusal("reliability.horizon=1d\njob.work_share=isolated"),
+              AllOf(HasSubstr("reliability.horizon"), HasSubstr("isolated")));
+  EXPECT_EQ(refusal("reliability.horizon=1d"), "accepted");
+}
+
+}  // namespace
+}  // namespace lockstep
