@@ -41,6 +41,22 @@ TEST(RingMethod, FastEqualsExactRankByRankUnderSpikes) {
         }
 }
 
+TEST(RingMethod, ConstantJitterIsALongerHop) {
+  const Settings settings = joined(switched, {{"fleet.chips", "H100:192"},
+                                              {"noise.hop_jitter", "1us"},
+                                              {"noise.spike_probability", "1e-4"}});
+  const TopologyCase exact = make_case(*kinds_with_methods()[0], settings, "exact");
+  const TopologyCase fast = make_case(*kinds_with_methods()[0], settings, "auto");
+  const auto links = exact.unequal_links(0.05, 3);
+  const auto ready = exact.ready_times(1e-4, 5);
+  const MessageNoise noise = message_noise(exact.noise, 5, 0, 0);
+  const auto expected = exact.run(noise, {links}, ready);
+  const auto got = fast.run(noise, {links}, ready);
+  for (std::size_t i = 0; i < got.size(); ++i)
+    ASSERT_NEAR(got[i] / expected[i], 1, 1e-7) << fast.name;  // exact draws are floats
+  EXPECT_GT(expected[0] / exact.run(MessageNoise{}, {links}, ready)[0], 1.01);  // the control
+}
+
 // auto says what it took and why.
 TEST(RingMethod, AutoIsExactOutsideTheVerifiedRange) {
   struct Case {
@@ -56,6 +72,7 @@ TEST(RingMethod, AutoIsExactOutsideTheVerifiedRange) {
       {"H100:64", {{"noise.spike_probability", "0.0011"}}, "exact (spikes are dense)"},
       {"H100:64", {{"noise.slow_link_fraction", "0.1"}}, "fast (to rounding)"},
       {"H100:1024", {jitter}, "fast (jitter adds"},
+      {"H100:64", {{"noise.hop_jitter", "5us"}}, "fast (to rounding)"},
       {"H100:1023", {jitter}, "exact (jitter on few ranks)"},
       {"H100:1024",
        {{"noise.hop_jitter", "pareto(minimum=500ns, shape=1.5)"}},
@@ -65,7 +82,7 @@ TEST(RingMethod, AutoIsExactOutsideTheVerifiedRange) {
        "exact (jitter is heavy-tailed)"},
       {"H100:1024",
        {{"noise.hop_jitter", "exponential(mean=2.1us)"}},
-       "exact (jitter is above the hop latency)"},
+       "exact (jitter is above the mean hop latency, 2 us)"},
       {"H100:1024",
        {jitter, {"noise.spike_probability", "3e-5"}},
        "exact (jitter and many spikes)"},
@@ -94,6 +111,25 @@ TEST(RingMethod, AutoIsExactOutsideTheVerifiedRange) {
   EXPECT_THROW(make_case(*kinds_with_methods()[0],
                          joined(uniform, {{"fleet.chips", "H100:64"}, jitter}), "fast"),
                InputError);
+}
+
+// What is asked for without noise has none, whatever the hops of a fast ring are lengthened by: the
+// noise-free communication that waiting is counted against.
+TEST(RingMethod, NoiseFreeTimeHasNoJitter) {
+  for (const TopologyKind* kind : kinds_with_methods()) {
+    const Settings settings = joined(
+        uniform, {{"fleet.chips", "H100:1024"}, {"noise.hop_jitter", "exponential(mean=1us)"}});
+    const TopologyCase exact = make_case(*kind, settings, "exact");
+    const TopologyCase fast = make_case(*kind, settings, "auto");
+    const auto ready = exact.ready_times(1e-3, 5);
+    const auto expected = exact.run(MessageNoise{}, {}, ready);
+    const auto got = fast.run(MessageNoise{}, {}, ready);
+    for (std::size_t i = 0; i < got.size(); ++i)
+      ASSERT_NEAR(got[i] / expected[i], 1, 1e-12) << fast.name;
+    const auto noisy = fast.run(message_noise(fast.noise, 5, 0, 0), {}, ready);  // the control
+    EXPECT_GT(*std::max_element(noisy.begin(), noisy.end()),
+              1.1 * *std::max_element(got.begin(), got.end()));
+  }
 }
 
 TEST(RingMethod, FastKeepsMeanAndTailUnderJitter) {

@@ -33,7 +33,7 @@ std::string obstacle(const Noise& noise, std::span<const RingHopSpan> rings) {
   if (ranks < least_ranks) return "few ranks";
   if (noise.spike_probability > most_spikes) return "spikes are dense";
   const Distribution& jitter = noise.hop_jitter.law();
-  if (jitter.is_none()) return "";
+  if (jitter.is_constant()) return "";  // a longer hop, exactly
   if (ranks < least_ranks_with_jitter) return "jitter on few ranks";
   if (!(jitter.variance() <= largest_variance * jitter.mean() * jitter.mean()))
     return "jitter is heavy-tailed";
@@ -44,7 +44,8 @@ std::string obstacle(const Noise& noise, std::span<const RingHopSpan> rings) {
     most_ranks = std::max(most_ranks, static_cast<double>(ring.ranks()));
   }
   if (most_ranks > most_ranks_with_jitter) return "jitter on more ranks than were compared";
-  if (jitter.mean() > latency / hops) return "jitter is above the hop latency";
+  if (jitter.mean() > latency / hops)
+    return fmt::format("jitter is above the mean hop latency, {:.3g} us", 1e6 * latency / hops);
   if (noise.spike_probability > 0 && noise.spike_delay.mean() < smallest_spike * jitter.mean())
     return "spikes are as small as jitter adds up to";
   if (noise.spike_probability * 2 * most_ranks * most_ranks > most_spikes_with_jitter)
@@ -173,12 +174,16 @@ RingMethod resolve_ring_method(const CollectiveRequest& request,
   }
   const std::string unverified = obstacle(request.noise, rings);
   std::string against = asked == "auto" ? unverified : "";
-  if (asked == "fast" && !jitter.is_none() && ranks < least_ranks_with_jitter)
+  const bool constant = jitter.law().is_constant();
+  if (asked == "fast" && !constant && ranks < least_ranks_with_jitter)
     throw InputError(fmt::format(
         "topology.method = fast cannot take hop jitter on {} ranks (its pace is measured on "
         "{}) use auto or exact",
         ranks, least_ranks_with_jitter));
-  if (against.empty() && !jitter.is_none()) {
+  if (against.empty() && constant && !jitter.is_none())
+    method.pace.assign(rings.size(),
+                       {.excess = jitter.law().mean(), .widest = 1e300, .detours = {}});
+  if (against.empty() && !constant) {
     method.mean_jitter = jitter.law().mean();
     if (!calibrate(method, jitter, rings)) {
       against = "jitter on many different rings";
@@ -188,7 +193,7 @@ RingMethod resolve_ring_method(const CollectiveRequest& request,
   method.fast = against.empty();
   if (!method.fast)
     method.why = fmt::format("exact ({})", against);
-  else if (jitter.is_none())
+  else if (constant)
     method.why = "fast (to rounding)";
   else if (!unverified.empty())
     method.why = fmt::format("fast (not verified: {})", unverified);
