@@ -30,6 +30,9 @@ std::string summary_table(const ResultFile& file) {
   const ResultSchema& schema = file.schema();
   std::vector<std::string> head;
   for (const Axis& axis : schema.axes) head.push_back(axis.key);
+  const auto held = static_cast<std::int64_t>(file.held_blocks().size());
+  const bool incomplete = held < schema.blocks();
+  if (incomplete) head.emplace_back("trials");
   for (const char* name : {"step time s", "p50", "p95", "p99", "MFU %", "waiting %"})
     head.push_back(name);
   const bool long_run = has(schema, "goodput");
@@ -41,6 +44,7 @@ std::string summary_table(const ResultFile& file) {
     std::vector<std::string> row = labels_of(schema.axes, point);
     const std::vector<double> step_time = file.read("step_time", point);
     const std::vector<double> trials = trial_means(step_time, schema.steps);
+    if (incomplete) row.push_back(fmt::format("{}", trials.size()));
     row.push_back(format_interval(mean(trials), mean_half_width(trials)));
     for (double q : quantiles(step_time, shares)) row.push_back(format_value(q));
     row.push_back(has(schema, "mfu") ? format_percent(mean(file.read("mfu", point))) : "-");
@@ -55,15 +59,17 @@ std::string summary_table(const ResultFile& file) {
   }
   const std::string title = schema.title.empty() ? "" : schema.title + "\n\n";
   const std::string spread = schema.trials > 1 ? " ± 95 % interval" : "";
-  const auto held = static_cast<std::int64_t>(file.held_blocks().size());
   const std::string missing =
-      held < schema.blocks()
+      incomplete
           ? fmt::format("Incomplete: {} of {} blocks are in the file; the rest is left out.\n",
                         held, schema.blocks())
           : "";
-  return fmt::format("{}{}\nMean of {} trial{}{}; quantiles over the {} step{} of each.\n{}", title,
-                     format_table(rows), schema.trials, schema.trials == 1 ? "" : "s", spread,
-                     schema.steps, schema.steps == 1 ? "" : "s", missing);
+  const std::string trials =
+      incomplete ? std::string("the trials held")
+                 : fmt::format("{} trial{}", schema.trials, schema.trials == 1 ? "" : "s");
+  return fmt::format("{}{}\nMean of {}{}; quantiles over the {} step{} of each.\n{}", title,
+                     format_table(rows), trials, spread, schema.steps, schema.steps == 1 ? "" : "s",
+                     missing);
 }
 
 }  // namespace lockstep
