@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/model/long_run/checkpoint.hpp"
+#include "engine/model/long_run/failures.hpp"
+
 namespace lockstep {
 namespace {
 
@@ -95,8 +98,8 @@ void find_independent_noise(const DesignPoint& job, Texts& texts) {
 void find_failures(const DesignPoint& job, Texts& texts) {
   const Reliability& reliability = job.scenario().reliability;
   if (!reliability.on() || reliability.node_failure_rate == 0) return;
-  const LongRunJob run = job.long_run_job(0);
-  const double between = 1 / (static_cast<double>(run.nodes) * reliability.node_failure_rate);
+  const LongRunJob& run = job.long_run_job();
+  const double between = 1 / interruption_rate(reliability, run);
   const double interval = optimal_checkpoint_interval(reliability.checkpoint_write_time, between);
   texts.push_back(fmt::format(
       "One of {} nodes fails every {:.3g} h, about {:.0f} times within the horizon; the optimal "
@@ -110,7 +113,7 @@ void find_failures(const DesignPoint& job, Texts& texts) {
 void find_unusable_spares(const DesignPoint& job, Texts& texts) {
   const Reliability& reliability = job.scenario().reliability;
   if (!reliability.on() || !reliability.spares) return;
-  const std::int64_t unit = job.long_run_job(0).nodes_per_unit;
+  const std::int64_t unit = job.long_run_job().nodes_per_unit;
   if (*reliability.spares % unit != 0)
     texts.push_back(fmt::format(
         "{} of {} spare nodes make no whole unit of {}, which {} replaces together; "

@@ -79,8 +79,9 @@ struct TopologyKind {
   std::int64_t (*usable_replicas)(const Values& values, std::int64_t replicas,
                                   std::int64_t model_parallel);
   std::unique_ptr<Collective> (*make)(const CollectiveRequest& request);
-  /// What replaces a failed node of a job of so many chips.
-  Replacement (*replacement)(std::int64_t job_chips) = replace_node;
+  /// What replaces a failed node of a job of so many replicas.
+  Replacement (*replacement)(const Values& values, std::int64_t replicas,
+                             std::int64_t model_parallel) = replace_node;
 };
 
 }  // namespace lockstep

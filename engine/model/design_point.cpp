@@ -29,22 +29,23 @@ DesignPoint::DesignPoint(Scenario scenario, const Values& values) : scenario_(st
   clipping_time_ = job.gradient_clipping ? collective_->scalar_all_reduce_time() : 0;
   find_runs();
   time_noise_free(request);
-  check_long_run(scenario_.reliability, long_run_job(0).nodes, noise_free_compute_time());
+  if (scenario_.reliability.on()) prepare_long_run(values);
 }
 
-LongRunJob DesignPoint::long_run_job(double step_time) const {
-  double nodes = 0;
-  for (std::size_t g = 0; g < chips_by_generation_.size(); ++g)
-    nodes += std::ceil(chips_by_generation_[g] / scenario_.fleet.generations[g].chip.node);
-  const Replacement replacement = scenario_.topology->replacement(layout_.chips());
-  const double chips_per_node = static_cast<double>(layout_.chips()) / nodes;
+void DesignPoint::prepare_long_run(const Values& values) {
+  nodes_.emplace(scenario_.fleet, layout_);
+  const Replacement replacement =
+      scenario_.topology->replacement(values, layout_.replicas, layout_.groups());
+  const double chips_per_node =
+      static_cast<double>(layout_.chips()) / static_cast<double>(nodes_->count());
   const double unit = std::ceil(static_cast<double>(replacement.unit_chips) / chips_per_node);
-  return {.nodes = static_cast<std::int64_t>(nodes),
-          .nodes_per_unit = static_cast<std::int64_t>(unit),
-          .reconfigures_ocs = replacement.reconfigures_ocs,
-          .ranks = layout_.chips(),
-          .replicas = layout_.replicas,
-          .step_time = step_time};
+  long_run_job_ = {.nodes = nodes_->count(),
+                   .nodes_per_unit = static_cast<std::int64_t>(unit),
+                   .consecutive = replacement.consecutive,
+                   .reconfigures_ocs = replacement.reconfigures_ocs,
+                   .ranks = layout_.chips(),
+                   .replicas = layout_.replicas};
+  check_long_run(scenario_.reliability, long_run_job_.nodes, noise_free_compute_time());
 }
 
 double DesignPoint::noise_free_compute_time() const {

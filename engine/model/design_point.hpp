@@ -1,10 +1,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
-#include "engine/model/long_run.hpp"
+#include "engine/model/long_run/job_nodes.hpp"
+#include "engine/model/long_run/long_run.hpp"
 #include "engine/model/scenario.hpp"
 #include "engine/model/synchronized_group.hpp"
 #include "engine/model/work.hpp"
@@ -33,9 +35,9 @@ class DesignPoint {
   const std::vector<double>& noise_free_communication() const { return noise_free_communication_; }
   /// Chips of each generation in the job (generations).
   const std::vector<double>& chips_by_generation() const { return chips_by_generation_; }
-  /// What a long run needs to know of the job, with steps of `step_time` [s]. Nodes are each
-  /// generation's chips over the chips of its node, rounded up.
-  LongRunJob long_run_job(double step_time) const;
+  /// What a long run needs to know of the job, and its nodes; only with a horizon.
+  const LongRunJob& long_run_job() const { return long_run_job_; }
+  const JobNodes& nodes() const { return *nodes_; }
   /// A synchronizing step's scalar all-reduce, 0 with clipping off [s].
   double clipping_time() const { return clipping_time_; }
   /// Pipeline bubble of a replica: its step is (1 + bubble) times its slowest stage's compute.
@@ -52,6 +54,7 @@ class DesignPoint {
  private:
   void find_runs();
   void time_noise_free(const CollectiveRequest& request);
+  void prepare_long_run(const Values& values);
   double noise_free_compute_time() const;  // of the slowest replica's step [s]
 
   Scenario scenario_;
@@ -62,6 +65,8 @@ class DesignPoint {
   double noise_free_collective_time_ = 0, clipping_time_ = 0;
   std::vector<double> noise_free_communication_, chips_by_generation_;
   std::vector<std::vector<Run>> runs_;
+  std::optional<JobNodes> nodes_;
+  LongRunJob long_run_job_;
 };
 
 /// Share of the last microbatch's time that its backward pass takes: twice the forward pass.

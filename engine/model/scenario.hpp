@@ -9,8 +9,8 @@
 #include "engine/model/fabric.hpp"
 #include "engine/model/fleet.hpp"
 #include "engine/model/job.hpp"
+#include "engine/model/long_run/reliability.hpp"
 #include "engine/model/noise.hpp"
-#include "engine/model/reliability.hpp"
 
 namespace lockstep {
 

@@ -53,9 +53,11 @@ TrialResult run_trial(const DesignPoint& point, std::uint32_t trial, int workers
   result.mfu = counted ? flops / (scenario.fleet.peak() * total_time) : not_there;
   result.mfu_used = counted ? flops / (used_peak * total_time) : not_there;
   if (scenario.reliability.on()) {
-    result.long_run = run_over_horizon(
-        scenario.reliability, point.long_run_job(total_time / recorded), scenario.seed, trial);
-    result.mfu_effective = result.mfu * result.long_run->goodput;
+    EqualStepTimes step_times(total_time / recorded, point.layout().replicas);
+    result.long_run = run_over_horizon(scenario.reliability, point.long_run_job(), step_times,
+                                       scenario.seed, trial);
+    const double at_full_time = result.long_run->steps_done * total_time / recorded;
+    result.mfu_effective = result.mfu * at_full_time / scenario.reliability.horizon;
   }
   return result;
 }

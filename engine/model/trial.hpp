@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "engine/model/design_point.hpp"
-#include "engine/model/long_run.hpp"
+#include "engine/model/long_run/long_run.hpp"
 
 namespace lockstep {
 

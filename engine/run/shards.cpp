@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "engine/base/error.hpp"
+#include "engine/model/long_run/failures.hpp"
 
 namespace lockstep {
 namespace {
@@ -47,8 +48,9 @@ std::int64_t trial_cost(const Jobs& point) {
                             static_cast<double>(scenario.job.sync_every);
     cost += step * static_cast<double>(scenario.steps + scenario.warmup_steps);
     const Reliability& reliability = scenario.reliability;
-    cost += per_failure * static_cast<double>(job->long_run_job(0).nodes) *
-            reliability.node_failure_rate * reliability.horizon;
+    if (reliability.on())
+      cost +=
+          per_failure * interruption_rate(reliability, job->long_run_job()) * reliability.horizon;
   }
   return static_cast<std::int64_t>(cost);
 }

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <vector>
 
-#include "engine/model/node_failures.hpp"
+#include "engine/model/long_run/node_failures.hpp"
 #include "tests/unit/long_run_case.hpp"
 
 namespace lockstep {
@@ -71,7 +71,7 @@ LongRun in_ticks(const Case& c, std::uint64_t seed, std::uint32_t trial, double 
     } else if (restarting > tick / 2) {
       restarting -= tick;
       lose(LossCause::restart, tick);
-    } else if (computed < *r.checkpoint.steps * c.job.step_time - tick / 2) {
+    } else if (computed < *r.checkpoint.steps * c.step_time - tick / 2) {
       computed += tick;
     } else {
       stalled += tick;

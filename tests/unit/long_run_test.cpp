@@ -1,4 +1,4 @@
-#include "engine/model/long_run.hpp"
+#include "engine/model/long_run/long_run.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "engine/base/elementary.hpp"
-#include "engine/model/node_failures.hpp"
+#include "engine/model/long_run/checkpoint.hpp"
+#include "engine/model/long_run/node_failures.hpp"
 #include "tests/unit/long_run_case.hpp"
 
 namespace lockstep {
@@ -183,7 +184,7 @@ TEST(LongRun, TimeIsConserved) {
       for (double step : {0.3, 7.7, 1e4})
         for (std::uint32_t trial = 0; trial < 20; ++trial) {
           Case c(1.3 * hour);
-          c.job.step_time = step;
+          c.step_time = step;
           c.job.replicas = 10;
           c.reliability.shrinks = trial % 2 == 1;
           c.reliability.horizon = 30 * day;
@@ -207,7 +208,8 @@ TEST(LongRun, TimeIsConserved) {
           ++cases;
         }
   EXPECT_EQ(cases, 360);
-  for (double time : most) EXPECT_GT(time, 0);
+  for (std::size_t i = 0; i <= static_cast<std::size_t>(LossCause::shrunk); ++i)
+    EXPECT_GT(most[i], 0) << loss_causes[i];
 }
 
 TEST(LongRun, ShrinksByWholeReplicas) {
@@ -251,7 +253,7 @@ TEST(LongRun, OpticalSwitchesAddToEveryRestart) {
 
 TEST(LongRun, TheSameFailuresMeetEveryDesignPoint) {
   Case quick(hour), slow(hour);
-  slow.job.step_time = 97;
+  slow.step_time = 97;
   slow.reliability.restart_time = 2000;
   slow.reliability.checkpoint.steps = 3;
   for (std::uint32_t trial = 0; trial < 20; ++trial) {
@@ -316,12 +318,12 @@ TEST(CheckpointInterval, Limits) {
   EXPECT_EQ(optimal_checkpoint_interval(0, hour), 0);
   EXPECT_EQ(optimal_checkpoint_interval(3 * hour, hour), hour);  // Daly: above twice the mean
   Case c(hour);
-  EXPECT_EQ(steps_between_checkpoints(c.reliability, 100, 60), 1);  // no stall: every step
+  EXPECT_EQ(steps_between_checkpoints(c.reliability, 1 / hour, 60), 1);  // no stall: every step
   c.reliability.checkpoint.time = 100;
-  EXPECT_EQ(steps_between_checkpoints(c.reliability, 100, 60), 2);
-  EXPECT_EQ(steps_between_checkpoints(c.reliability, 100, 1000), 1);
+  EXPECT_EQ(steps_between_checkpoints(c.reliability, 1 / hour, 60), 2);
+  EXPECT_EQ(steps_between_checkpoints(c.reliability, 1 / hour, 1000), 1);
   c.reliability.checkpoint.time = 1e300;
-  EXPECT_EQ(steps_between_checkpoints(c.reliability, 100, 60), day / 60 + 1);
+  EXPECT_EQ(steps_between_checkpoints(c.reliability, 1 / hour, 60), day / 60 + 1);
 }
 
 }  // namespace

@@ -25,9 +25,10 @@ TEST(ModelLongRun, PublishedMeanTimesToFailure) {
   // 6.5 failures per 1,000 node-days of 8 chips: 1.8 h at 16,384 chips, 0.23 h at 131,072
   // (arXiv 2410.21680).
   for (auto [chips, published, places] : {std::tuple{16384, 1.8, 0.05}, {131072, 0.23, 0.005}}) {
-    const auto point = make_point(fmt::format("fleet.chips=H100:{}", chips));
-    EXPECT_EQ(point->long_run_job(0).nodes, chips / 8);
-    const double rate = static_cast<double>(point->long_run_job(0).nodes) *
+    const auto point =
+        make_point(fmt::format("fleet.chips=H100:{}\nreliability.horizon=1d", chips));
+    EXPECT_EQ(point->long_run_job().nodes, chips / 8);
+    const double rate = static_cast<double>(point->long_run_job().nodes) *
                         test::scenario_values("").real("reliability.node_failure_rate");
     EXPECT_NEAR(1 / rate / hour, published, places);
   }
@@ -35,10 +36,12 @@ TEST(ModelLongRun, PublishedMeanTimesToFailure) {
 
 TEST(ModelLongRun, TopologiesReplaceDifferentUnits) {
   const auto unit = [](const char* kind) {
-    const auto job = make_point(join("fleet.chips=H100:512", fmt::format("topology.kind={}", kind)))
-                         ->long_run_job(1);
+    const auto job = make_point(join("fleet.chips=H100:512\nreliability.horizon=1d",
+                                     fmt::format("topology.kind={}", kind)))
+                         ->long_run_job();
     EXPECT_EQ(job.nodes, 64);
     EXPECT_EQ(job.reconfigures_ocs, std::string_view(kind) == "ocs_torus");
+    EXPECT_EQ(job.consecutive, std::string_view(kind) == "torus");
     return job.nodes_per_unit;
   };
   std::size_t seen = 0;
@@ -47,7 +50,7 @@ TEST(ModelLongRun, TopologiesReplaceDifferentUnits) {
                              {"tree", 1},
                              {"switch_reduce", 1},
                              {"ocs_torus", 64 / 8},
-                             {"torus", 512 / 8}}) {
+                             {"torus", 8 * 8 / 8}}) {
     EXPECT_EQ(unit(kind), nodes) << kind;
     ++seen;
   }
@@ -69,7 +72,7 @@ TEST(ModelLongRun, FollowsTheTrialsOwnSteps) {
     const double lost = std::accumulate(run.time_lost.begin(), run.time_lost.end(), 0.0);
     EXPECT_NEAR(run.steps_done * step + lost, 60 * day, 1e-6);
     EXPECT_NEAR(run.goodput, run.steps_done * step / (60 * day), 1e-12);
-    EXPECT_EQ(result.mfu_effective, result.mfu * run.goodput);
+    EXPECT_NEAR(result.mfu_effective, result.mfu * run.goodput, 1e-12);
     interruptions += run.interruptions;
   }
   const double expected = 40 * 64 * 6.5e-3 * 60;
@@ -85,8 +88,9 @@ TEST(ModelLongRun, IsNotThereWithoutAHorizon) {
 }
 
 TEST(ModelLongRun, NodesOfSeveralGenerations) {
-  const auto point = make_point("fleet.chips=H100:20, GB200:20\njob.tokens_per_chip=8192");
-  EXPECT_EQ(point->long_run_job(0).nodes, 3 + 5);
+  const auto point =
+      make_point("fleet.chips=H100:20, GB200:20\njob.tokens_per_chip=8192\nreliability.horizon=1d");
+  EXPECT_EQ(point->long_run_job().nodes, 3 + 5);
 }
 
 std::string refusal(const std::string& lines) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <vector>
@@ -87,6 +88,14 @@ TopologyKind torus_kind(std::string_view name, std::string_view summary, std::st
     return torus_shape(values.text("topology.shape"), replicas * model_parallel, model_parallel,
                        unit);
   };
+  // Fixed wiring: a block as large that is whole. The machine extends the job's torus along its
+  // longest dimension, where planes of spare chips continue it.
+  static constexpr auto replace_plane = [](const Values& values, std::int64_t replicas,
+                                           std::int64_t model_parallel) -> Replacement {
+    const TorusShape shape = shape_of(values, replicas, model_parallel);
+    return {.unit_chips = shape.volume() / *std::ranges::max_element(shape.chips),
+            .consecutive = true};
+  };
   return {
       .name = name,
       .summary = summary,
@@ -101,7 +110,7 @@ TopologyKind torus_kind(std::string_view name, std::string_view summary, std::st
         return std::make_unique<TorusAllReduce>(
             request, shape_of(request.values, layout.replicas, layout.groups()), largest_published);
       },
-      .replacement = unit == torus_cube_side ? replace_cube : replace_block,
+      .replacement = unit == torus_cube_side ? replace_cube : replace_plane,
   };
 }
 

@@ -1,4 +1,4 @@
-#include "engine/model/node_failures.hpp"
+#include "engine/model/long_run/node_failures.hpp"
 
 #include <algorithm>
 #include <limits>

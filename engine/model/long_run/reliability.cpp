@@ -1,10 +1,6 @@
-#include "engine/model/reliability.hpp"
+#include "engine/model/long_run/reliability.hpp"
 
 #include <fmt/format.h>
-
-#include <algorithm>
-#include <cmath>
-#include <limits>
 
 #include "engine/base/error.hpp"
 #include "engine/base/quantity.hpp"
@@ -126,6 +122,24 @@ std::span<const Parameter> reliability_parameters() {
            "with no spare at hand: wait for a repair, or restart at once with fewer replicas, "
            "which share the batch, and grow again at a later restart",
        .source = "wait: a fixed number of ranks is what most frameworks take"},
+      {.key = "reliability.straggler_detection_time",
+       .number = 173,
+       .dimension = Dimension::time,
+       .default_text = "never",
+       .words = {"never"},
+       .shapes_arrays = true,
+       .summary =
+           "after which a persistent straggler (chip or link) is taken out of the job, which "
+           "saves its state and restarts without it",
+       .source = "never: most clusters look for them by hand; ByteRobust localises within 15 min"},
+      {.key = "reliability.spare_generation",
+       .number = 174,
+       .type = ValueType::text,
+       .default_text = "same",
+       .shapes_arrays = true,
+       .summary = "generation of the spares (H100); same: each place's own. A slower spare slows "
+                  "the job down until the node it stands for is back from repair",
+       .source = "same: what replaces a node is bought with it"},
   };
   return rows;
 }
@@ -146,6 +160,10 @@ Reliability reliability_from(const Values& values) {
   reliability.repair_time = values.law("reliability.repair_time");
   reliability.ocs_reconfiguration_time = values.real("reliability.ocs_reconfiguration_time");
   reliability.shrinks = values.text("reliability.policy") == "shrink";
+  reliability.straggler_detection_time =
+      values.optional_real("reliability.straggler_detection_time");
+  if (const std::string& name = values.text("reliability.spare_generation"); name != "same")
+    reliability.spare_generation = name;
   return reliability;
 }
 
@@ -170,24 +188,6 @@ void check_long_run(const Reliability& reliability, std::int64_t nodes, double s
         "reliability.horizon = {} (at most {:.0e} can be followed in a trial) lower one of them",
         format_quantity(reliability.node_failure_rate, Dimension::rate), failures, nodes, horizon,
         most_failures));
-}
-
-double optimal_checkpoint_interval(double write_time, double between) {
-  if (std::isinf(between)) return between;
-  if (write_time >= 2 * between) return between;
-  const double ratio = write_time / (2 * between);
-  const double young = std::sqrt(2 * write_time * between);
-  return young * (1 + std::sqrt(ratio) / 3 + ratio / 9) - write_time;
-}
-
-double steps_between_checkpoints(const Reliability& reliability, std::int64_t nodes,
-                                 double step_time) {
-  const double rate = static_cast<double>(nodes) * reliability.node_failure_rate;
-  const double between = rate > 0 ? 1 / rate : std::numeric_limits<double>::infinity();
-  const double interval = reliability.checkpoint.time.value_or(
-      optimal_checkpoint_interval(reliability.checkpoint_write_time, between));
-  const double steps = reliability.checkpoint.steps.value_or(interval / step_time);
-  return std::clamp(std::round(steps), 1.0, std::floor(reliability.horizon / step_time) + 1);
 }
 
 }  // namespace lockstep

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "engine/base/random.hpp"
-#include "engine/model/reliability.hpp"
+#include "engine/model/long_run/reliability.hpp"
 
 namespace lockstep {
 

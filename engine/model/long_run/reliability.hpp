@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "engine/base/distribution.hpp"
 #include "engine/base/parameter.hpp"
@@ -27,8 +28,10 @@ struct Reliability {
   double checkpoint_write_time = 0;    ///< for which all chips stall [s]
   std::optional<std::int64_t> spares;  ///< nodes beside the fleet; nullopt: always one at hand
   Distribution repair_time;            ///< from a node's failure to its return as a spare [s]
-  double ocs_reconfiguration_time = 0;  ///< of each restart on optical circuit switches [s]
-  bool shrinks = false;                 ///< runs smaller with no spare at hand, or else waits
+  std::optional<std::string> spare_generation;  ///< of the spares; nullopt: the place's own
+  double ocs_reconfiguration_time = 0;          ///< of each restart on optical circuit switches [s]
+  bool shrinks = false;  ///< runs smaller with no spare at hand, or else waits
+  std::optional<double> straggler_detection_time;  ///< until one leaves the job [s]; nullopt: never
 
   bool on() const { return horizon > 0; }
 };
@@ -40,16 +43,5 @@ Reliability reliability_from(const Values& values);
 /// failures of `nodes` nodes than can be followed. Throws InputError. Without a horizon all is
 /// well.
 void check_long_run(const Reliability& reliability, std::int64_t nodes, double step_time);
-
-/// Time of computing between checkpoints that take `write_time` [s] and stall it, for which the
-/// time to solution is least where interruptions are exponential of mean `between` [s]. Source:
-/// J. T. Daly, "A higher order estimate of the optimum checkpoint interval for restart dumps",
-/// Future Generation Computer Systems 22 (2006) 303. Infinite without interruptions.
-double optimal_checkpoint_interval(double write_time, double between);
-
-/// Whole steps of `step_time` [s] from one checkpoint to the next, at least 1, for a job of `nodes`
-/// nodes; no more than the horizon holds and one more, which is never.
-double steps_between_checkpoints(const Reliability& reliability, std::int64_t nodes,
-                                 double step_time);
 
 }  // namespace lockstep

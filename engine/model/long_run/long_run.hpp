@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+
+#include "engine/model/long_run/loss_cause.hpp"
+#include "engine/model/long_run/reliability.hpp"
+#include "engine/model/long_run/step_times.hpp"
+
+namespace lockstep {
+
+/// What a long run needs to know of a job, whatever the trial.
+struct LongRunJob {
+  std::int64_t nodes = 0;
+  std::int64_t nodes_per_unit = 1;  ///< that leave the job and are replaced together
+  bool consecutive = false;         ///< units can be replaced along a line only
+  bool reconfigures_ocs = false;    ///< at every restart
+  std::int64_t ranks = 0, replicas = 1;
+
+  std::int64_t units() const { return (nodes + nodes_per_unit - 1) / nodes_per_unit; }
+};
+
+/// What one trial gives over its horizon. Useful time is that of the steps kept, and with
+/// `time_lost` it makes the horizon.
+struct LongRun {
+  double goodput = 0;                          ///< useful step time over wall time
+  double interruptions = 0;                    ///< of the job, planned ones too
+  double mean_time_between_interruptions = 0;  ///< [s]; NaN where there was none
+  LostTime time_lost{};                        ///< by LossCause [s]
+  double spares_used = 0;                      ///< nodes; the most at the same time
+  double steps_done = 0;                       ///< whole steps kept
+};
+
+/// Follows the job over the horizon, from failure to failure. It computes whole numbers of steps
+/// and after steps_between_checkpoints of them stalls for a checkpoint. A failure loses what was
+/// computed since the last complete checkpoint (the stall it cuts short counts as checkpoint); then
+/// come detection, waiting until every place has a node, and restart. A failure in any of these
+/// begins them again. A planned end comes after a checkpoint of its own, and nothing has to be
+/// detected.
+///
+/// Nodes leave and are replaced in units, which consecutive nodes form (spares / nodes_per_unit
+/// whole ones stand by); a unit is whole again when its failed node is repaired. Units says which
+/// unit fills a place, and when. A place without a unit cannot fail; nodes fail while the job
+/// stands still, idle spares do not. What steps take follows from who is in the job (StepTimes):
+/// what they take longer than `step_times.step_time()` at first is lost to `slow_members`; shorter
+/// ones count as they are. With straggler_detection_time a straggler leaves the job so long after
+/// it came, as planned. At the horizon steps since the last checkpoint are kept, the step that it
+/// cuts is lost work.
+///
+/// With policy shrink there is no waiting while a replica is left: nodes at hand fill as many
+/// replicas as they can, and the restart after a later failure takes the nodes that were repaired
+/// meanwhile. What steps of fewer replicas take longer is lost to `shrunk`.
+/// Draws: those of Failures, and of Purpose::repair one a failure (entity 0, draw = its number) and
+/// one a straggler that leaves (entity 1). Cost: 0.1 us a failure, and a move in the list of nodes
+/// in repair.
+LongRun run_over_horizon(const Reliability& reliability, const LongRunJob& job,
+                         StepTimes& step_times, std::uint64_t seed, std::uint32_t trial);
+
+}  // namespace lockstep

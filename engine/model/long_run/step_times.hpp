@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace lockstep {
+
+/// What a job's steps take as its nodes come and go.
+class StepTimes {
+ public:
+  virtual ~StepTimes() = default;
+  /// Other nodes than before are at the places first .. last-1: new ones of the places' own
+  /// generation, or spares of reliability.spare_generation.
+  virtual void replace(std::int64_t first, std::int64_t last, bool spare) = 0;
+  /// Mean step with the nodes of now and all replicas [s].
+  virtual double step_time() = 0;
+  /// How many times longer a step takes with `replicas` of them, which share the batch.
+  virtual double slowdown(std::int64_t replicas) = 0;
+  /// Nodes with a persistent straggler that came since the last call.
+  virtual std::vector<std::int64_t> new_stragglers() = 0;
+};
+
+/// All nodes alike; communication takes as long whatever the replicas.
+class EqualStepTimes final : public StepTimes {
+ public:
+  EqualStepTimes(double step_time, std::int64_t replicas)
+      : step_time_(step_time), replicas_(static_cast<double>(replicas)) {}
+  void replace(std::int64_t, std::int64_t, bool) override {}
+  double step_time() override { return step_time_; }
+  double slowdown(std::int64_t replicas) override {
+    return replicas_ / static_cast<double>(replicas);
+  }
+  std::vector<std::int64_t> new_stragglers() override { return {}; }
+
+ private:
+  double step_time_, replicas_;
+};
+
+}  // namespace lockstep
