@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+
+#include "engine/base/error.hpp"
 
 namespace lockstep {
 
@@ -9,10 +12,12 @@ DesignPoint::DesignPoint(const Values& values, std::span<const TopologyKind* con
                          std::uint64_t seed)
     : DesignPoint(scenario_from(values, topologies, seed), values) {}
 
-DesignPoint::DesignPoint(Scenario scenario, const Values& values) : scenario_(std::move(scenario)) {
+DesignPoint::DesignPoint(Scenario scenario, const Values& values, std::int64_t most_replicas)
+    : scenario_(std::move(scenario)), values_(values) {
   const Job& job = scenario_.job;
   const Placement placement = place(scenario_.fleet, scenario_.seed);
-  const std::int64_t fitting = replicas_that_fit(scenario_.fleet, job.model_parallel());
+  const std::int64_t fitting =
+      std::min(most_replicas, replicas_that_fit(scenario_.fleet, job.model_parallel()));
   const std::int64_t usable =
       fitting == 0 ? 0 : scenario_.topology->usable_replicas(values, fitting, job.model_parallel());
   layout_ = arrange(scenario_.fleet, placement, job.tensor, job.pipeline, usable);
@@ -29,13 +34,13 @@ DesignPoint::DesignPoint(Scenario scenario, const Values& values) : scenario_(st
   clipping_time_ = job.gradient_clipping ? collective_->scalar_all_reduce_time() : 0;
   find_runs();
   time_noise_free(request);
-  if (scenario_.reliability.on()) prepare_long_run(values);
+  if (scenario_.reliability.on()) prepare_long_run();
 }
 
-void DesignPoint::prepare_long_run(const Values& values) {
+void DesignPoint::prepare_long_run() {
   nodes_.emplace(scenario_.fleet, layout_);
   const Replacement replacement =
-      scenario_.topology->replacement(values, layout_.replicas, layout_.groups());
+      scenario_.topology->replacement(values_, layout_.replicas, layout_.groups());
   const double chips_per_node =
       static_cast<double>(layout_.chips()) / static_cast<double>(nodes_->count());
   const double unit = std::ceil(static_cast<double>(replacement.unit_chips) / chips_per_node);
@@ -46,6 +51,35 @@ void DesignPoint::prepare_long_run(const Values& values) {
                    .ranks = layout_.chips(),
                    .replicas = layout_.replicas};
   check_long_run(scenario_.reliability, long_run_job_.nodes, noise_free_compute_time());
+}
+
+std::optional<DesignPoint> DesignPoint::with_replicas(std::int64_t replicas) const {
+  Scenario smaller = scenario_;
+  const auto all = static_cast<double>(layout_.replicas), left = static_cast<double>(replicas);
+  if (smaller.job.compute_time) {
+    *smaller.job.compute_time *= all / left;
+  } else {
+    smaller.job.tokens_per_batch = work_.tokens;
+    smaller.job.tokens_per_chip.reset();
+  }
+  smaller.reliability = {};
+  try {
+    return std::optional<DesignPoint>(std::in_place, std::move(smaller), values_, replicas);
+  } catch (const InputError&) {  // such as a shape that is given
+    return std::nullopt;
+  }
+}
+
+double DesignPoint::share_without_spares() const {
+  if (!scenario_.reliability.spares) return 1;
+  const double nodes = static_cast<double>(*scenario_.reliability.spares);
+  double peak_in_job = 0;
+  for (std::size_t g = 0; g < chips_by_generation_.size(); ++g)
+    peak_in_job += chips_by_generation_[g] * scenario_.fleet.generations[g].chip.peak;
+  const double node_peak = scenario_.spare_chip
+                               ? scenario_.spare_chip->peak * scenario_.spare_chip->node
+                               : peak_in_job / static_cast<double>(nodes_->count());
+  return scenario_.fleet.peak() / (scenario_.fleet.peak() + nodes * node_peak);
 }
 
 double DesignPoint::noise_free_compute_time() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -20,8 +21,13 @@ class DesignPoint {
   /// Throws InputError when the point is impossible (replicas, microbatches, shapes).
   DesignPoint(const Values& values, std::span<const TopologyKind* const> topologies,
               std::uint64_t seed);
-  /// Of a scenario read from `values`, which the topology's own parameters still come from.
-  DesignPoint(Scenario scenario, const Values& values);
+  /// Of a scenario read from `values`, which the topology's own parameters still come from, with no
+  /// more than `most_replicas`.
+  DesignPoint(Scenario scenario, const Values& values,
+              std::int64_t most_replicas = std::numeric_limits<std::int64_t>::max());
+  /// The same job with fewer replicas, which share its batch; none where the topology cannot be
+  /// made smaller.
+  std::optional<DesignPoint> with_replicas(std::int64_t replicas) const;
 
   const Scenario& scenario() const { return scenario_; }
   const Layout& layout() const { return layout_; }
@@ -38,6 +44,8 @@ class DesignPoint {
   /// What a long run needs to know of the job, and its nodes; only with a horizon.
   const LongRunJob& long_run_job() const { return long_run_job_; }
   const JobNodes& nodes() const { return *nodes_; }
+  /// Peak of the fleet over that of fleet and spares; spares without limit count as none.
+  double share_without_spares() const;
   /// A synchronizing step's scalar all-reduce, 0 with clipping off [s].
   double clipping_time() const { return clipping_time_; }
   /// Pipeline bubble of a replica: its step is (1 + bubble) times its slowest stage's compute.
@@ -54,10 +62,11 @@ class DesignPoint {
  private:
   void find_runs();
   void time_noise_free(const CollectiveRequest& request);
-  void prepare_long_run(const Values& values);
+  void prepare_long_run();
   double noise_free_compute_time() const;  // of the slowest replica's step [s]
 
   Scenario scenario_;
+  Values values_;
   Layout layout_;
   Work work_;
   std::unique_ptr<Collective> collective_;

@@ -68,6 +68,8 @@ Scenario scenario_from(const Values& values, std::span<const TopologyKind* const
   scenario.fabric = fabric_from(values);
   scenario.noise = noise_from(values);
   scenario.reliability = reliability_from(values);
+  if (const auto& name = scenario.reliability.spare_generation)
+    scenario.spare_chip = find_chip(*name, values);
   for (const TopologyKind* kind : topologies)
     if (kind->name == values.text("topology.kind")) scenario.topology = kind;
   scenario.steps = values.count("sampling.steps");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@ struct Scenario {
   Fabric fabric;
   Noise noise;
   Reliability reliability;
+  std::optional<Chip> spare_chip;  ///< of reliability.spare_generation
   const TopologyKind* topology = nullptr;
   std::int64_t steps = 0, warmup_steps = 0;
   std::uint64_t seed = 0;

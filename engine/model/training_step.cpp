@@ -7,19 +7,26 @@
 
 namespace lockstep {
 
-TrainingSteps::TrainingSteps(const DesignPoint& point, std::uint32_t trial, int workers)
+double mean_step_time(std::span<const StepResult> steps) {
+  double sum = 0;
+  for (const StepResult& step : steps) sum += step.step_time;
+  return sum / static_cast<double>(steps.size());
+}
+
+TrainingSteps::TrainingSteps(const DesignPoint& point, std::uint32_t trial, int workers,
+                             TrialChips chips)
     : point_(point),
       trial_(trial),
       workers_(workers),
-      chips_(draw_chips(point, trial)),
+      chips_(std::move(chips)),
       episodes_(point, trial, chips_),
       congestion_(point.scenario().noise.congestion,
                   {point.scenario().seed, Purpose::congestion, trial}),
       collective_(point.collective().begin_trial({.link = chips_.link_factor})) {
   const auto replicas = static_cast<std::size_t>(point.layout().replicas);
-  const auto chips = static_cast<std::size_t>(point.layout().chips());
+  const auto all = static_cast<std::size_t>(point.layout().chips());
   for (auto* array : {&replica_time_, &compute_end_, &window_}) array->resize(replicas);
-  for (auto* array : {&stage_busy_, &ready_, &finish_}) array->resize(chips);
+  for (auto* array : {&stage_busy_, &ready_, &finish_}) array->resize(all);
   forget_sums();
 }
 
@@ -27,6 +34,15 @@ void TrainingSteps::forget_sums() {
   busy_.assign(point_.scenario().fleet.generations.size(), 0);
   elapsed_ = busy_;
   all_reduces_ = 0;
+}
+
+std::vector<StepResult> TrainingSteps::run() {
+  const Scenario& scenario = point_.scenario();
+  for (std::int64_t s = 0; s < scenario.warmup_steps; ++s) next();
+  forget_sums();
+  std::vector<StepResult> steps;
+  for (std::int64_t s = 0; s < scenario.steps; ++s) steps.push_back(next());
+  return steps;
 }
 
 StepResult TrainingSteps::next() {

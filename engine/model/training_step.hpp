@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "engine/model/congestion.hpp"
@@ -18,6 +19,8 @@ struct StepResult {
   double communication_time = 0;  ///< latest finish less the latest end of compute [s]
 };
 
+double mean_step_time(std::span<const StepResult> steps);
+
 /// The steps of one trial, one after another: compute, gradient all-reduce, clipping.
 ///
 /// A stage of tensor group j takes  slowest(j) (mean of its chips' step factors + expected excess
@@ -30,18 +33,23 @@ struct StepResult {
 /// its next start, with clipping on too, until the next all-reduce lines all up again.
 class TrainingSteps {
  public:
-  TrainingSteps(const DesignPoint& point, std::uint32_t trial, int workers);
+  TrainingSteps(const DesignPoint& point, std::uint32_t trial, int workers)
+      : TrainingSteps(point, trial, workers, draw_chips(point, trial)) {}
+  /// With other chips than the trial's own.
+  TrainingSteps(const DesignPoint& point, std::uint32_t trial, int workers, TrialChips chips);
   /// Runs the next step.
   StepResult next();
+  /// Runs a trial's steps, warm-up and recorded ones, and returns the latter; the sums are theirs.
+  std::vector<StepResult> run();
 
   /// Chip-seconds so far, by generation: computing (each chip's own), and in steps altogether.
   const std::vector<double>& busy() const { return busy_; }
   const std::vector<double>& elapsed() const { return elapsed_; }
   /// Steps so far that ended with an all-reduce.
   double all_reduces() const { return all_reduces_; }
-  void forget_sums();
 
  private:
+  void forget_sums();
   void compute();
   void communicate();
   void go_straight_on();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "engine/model/long_run/members.hpp"
 #include "engine/model/training_step.hpp"
 
 namespace lockstep {
@@ -19,29 +20,25 @@ double waiting(double busy, double communication, double elapsed) {
 TrialResult run_trial(const DesignPoint& point, std::uint32_t trial, int workers) {
   const Scenario& scenario = point.scenario();
   const double not_there = std::numeric_limits<double>::quiet_NaN();
-  TrainingSteps steps(point, trial, workers);
-  for (std::int64_t s = 0; s < scenario.warmup_steps; ++s) steps.next();
-  steps.forget_sums();
-
+  TrialChips chips = draw_chips(point, trial);
+  TrainingSteps steps(point, trial, workers, chips);
   TrialResult result;
-  double total_time = 0;
-  for (std::int64_t s = 0; s < scenario.steps; ++s) {
-    const StepResult step = steps.next();
+  const std::vector<StepResult> recorded_steps = steps.run();
+  for (const StepResult& step : recorded_steps) {
     result.step_time.push_back(step.step_time);
     result.compute_time.push_back(step.compute_time);
     result.communication_time.push_back(step.communication_time);
-    total_time += step.step_time;
   }
+  const double mean_step = mean_step_time(recorded_steps);
 
   const std::size_t generations = scenario.fleet.generations.size();
-  const auto recorded = static_cast<double>(scenario.steps);
   double used_peak = 0, busy = 0, communication = 0, elapsed = 0;
   for (std::size_t g = 0; g < generations; ++g) {
     const double noise_free = point.noise_free_communication()[g] * steps.all_reduces();
     const bool works = point.chips_by_generation()[g] > 0;
     result.wait_fraction_by_generation.push_back(
         works ? waiting(steps.busy()[g], noise_free, steps.elapsed()[g]) : not_there);
-    result.step_time_by_generation.push_back(works ? total_time / recorded : not_there);
+    result.step_time_by_generation.push_back(works ? mean_step : not_there);
     used_peak += point.chips_by_generation()[g] * scenario.fleet.generations[g].chip.peak;
     busy += steps.busy()[g];
     communication += noise_free;
@@ -49,15 +46,16 @@ TrialResult run_trial(const DesignPoint& point, std::uint32_t trial, int workers
   }
   result.wait_fraction = waiting(busy, communication, elapsed);
   const bool counted = !scenario.job.compute_time;
-  const double flops = point.work().flops * recorded;
-  result.mfu = counted ? flops / (scenario.fleet.peak() * total_time) : not_there;
-  result.mfu_used = counted ? flops / (used_peak * total_time) : not_there;
+  const double flops = point.work().flops;
+  result.mfu = counted ? flops / (scenario.fleet.peak() * mean_step) : not_there;
+  result.mfu_used = counted ? flops / (used_peak * mean_step) : not_there;
   if (scenario.reliability.on()) {
-    EqualStepTimes step_times(total_time / recorded, point.layout().replicas);
-    result.long_run = run_over_horizon(scenario.reliability, point.long_run_job(), step_times,
-                                       scenario.seed, trial);
-    const double at_full_time = result.long_run->steps_done * total_time / recorded;
-    result.mfu_effective = result.mfu * at_full_time / scenario.reliability.horizon;
+    Members members(point, trial, workers, std::move(chips), mean_step);
+    result.long_run =
+        run_over_horizon(scenario.reliability, point.long_run_job(), members, scenario.seed, trial);
+    const double at_full_speed = result.long_run->steps_done * mean_step;
+    result.mfu_effective =
+        result.mfu * point.share_without_spares() * at_full_speed / scenario.reliability.horizon;
   }
   return result;
 }

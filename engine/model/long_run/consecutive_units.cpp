@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cstdlib>
 #include <numeric>
 #include <utility>
 
@@ -40,8 +39,10 @@ class ConsecutiveUnits final : public Units {
       std::int64_t& unit = unit_at_[static_cast<std::size_t>(place)];
       if (is_inside(unit, begin)) continue;
       while (std::binary_search(stays.begin(), stays.end(), wrapped(next))) ++next;
+      const bool moved =
+          std::none_of(away_.begin(), away_.end(), [&](const Away& a) { return a.unit == unit; });
       unit = wrapped(next++);
-      arrivals.push_back({place, false});
+      if (!moved) arrivals.push_back({place, false});
     }
     begin_ = begin;
     return arrivals;
@@ -78,24 +79,22 @@ class ConsecutiveUnits final : public Units {
       if (is_inside(a.unit, begin)) end = std::max(end, a.until);
     return end;
   }
-  /// How far `begin` is from where the job is.
+  /// Order of how far `begin` is from where the job is: along the line before against it.
   std::int64_t distance(std::int64_t begin) const {
-    const std::int64_t forward = std::abs(wrapped(begin - begin_));
-    return all_ == 0 ? forward : std::min(forward, all_ - forward);
+    const std::int64_t along = wrapped(begin - begin_);
+    const std::int64_t against = all_ == 0 ? -along : wrapped(-along);
+    return along >= 0 && (along <= against || against < 0) ? 2 * along : 2 * against + 1;
   }
   /// Where the job is complete soonest. Of equally good stretches the nearest begins where it is
   /// now, or ends or begins beside a unit that is away.
   std::int64_t soonest() const {
+    const auto rank = [&](std::int64_t begin) {
+      return std::pair(complete(begin), distance(begin));
+    };
     std::int64_t best = begin_;
-    double end = complete(best);
     for (const Away& a : away_)
-      for (std::int64_t begin : {wrapped(a.unit + 1), wrapped(a.unit - places_)}) {
-        const double candidate = complete(begin);
-        if (candidate < end || (candidate == end && distance(begin) < distance(best))) {
-          best = begin;
-          end = candidate;
-        }
-      }
+      for (std::int64_t begin : {wrapped(a.unit + 1), wrapped(a.unit - places_)})
+        if (rank(begin) < rank(best)) best = begin;
     return best;
   }
 

@@ -25,23 +25,25 @@ std::vector<std::vector<std::int64_t>> number_nodes(const Fleet& fleet) {
 }  // namespace
 
 JobNodes::JobNodes(const Fleet& fleet, const Layout& layout)
-    : chips_(static_cast<std::size_t>(layout.chips())) {
+    : chips_(static_cast<std::size_t>(layout.chips())), node_of_(chips_.size()) {
   std::iota(chips_.begin(), chips_.end(), 0);
   std::sort(chips_.begin(), chips_.end(), [&](std::int32_t a, std::int32_t b) {
     return layout.slot[static_cast<std::size_t>(a)] < layout.slot[static_cast<std::size_t>(b)];
   });
-  const auto node_of = number_nodes(fleet);
+  const auto numbers = number_nodes(fleet);
   std::int64_t last_node = -1;
   std::int32_t last_domain = -1;
   for (std::size_t i = 0; i < chips_.size(); ++i) {
     const auto chip = static_cast<std::size_t>(chips_[i]);
     const std::uint8_t generation = layout.generation[chip];
-    const std::int64_t node = node_of[generation][layout.entity_low[chip]];
+    const std::int64_t node = numbers[generation][layout.entity_low[chip]];
     const bool other_domain = layout.domain[chip] != last_domain;
-    if (!other_domain && node == last_node) continue;
     if (other_domain) domains_.push_back(count());
-    begin_.push_back(i);
-    generation_.push_back(generation);
+    if (other_domain || node != last_node) {
+      begin_.push_back(i);
+      generation_.push_back(generation);
+    }
+    node_of_[chip] = count() - 1;
     last_node = node;
     last_domain = layout.domain[chip];
   }

@@ -161,11 +161,12 @@ class Run {
     // A block of consecutive units with a hole in it cannot run at all.
     const bool shrinks = reliability_.shrinks && !job_.consecutive;
     const std::int64_t left = shrinks ? replicas_left(job_, units_->empty()) : 0;
+    const double fewer = left > 0 ? step_times_.slowdown(left) : cannot_run;
     account_.recover({.now = stopped,
                       .detection = planned ? 0 : reliability_.detection_time,
-                      .complete = left > 0 ? stopped : units_->complete_at(stopped),
+                      .complete = fewer < cannot_run ? stopped : units_->complete_at(stopped),
                       .step = step_times_.step_time(),
-                      .fewer = left > 0 ? step_times_.slowdown(left) : 1});
+                      .fewer = fewer < cannot_run ? fewer : 1});
     run_.interruptions += 1;
     run_.spares_used = std::max(run_.spares_used,
                                 static_cast<double>(units_->spares_in_use() * job_.nodes_per_unit));

@@ -1,9 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 namespace lockstep {
+
+/// The slowdown of a job that cannot run.
+inline constexpr double cannot_run = std::numeric_limits<double>::infinity();
 
 /// What a job's steps take as its nodes come and go.
 class StepTimes {
@@ -14,7 +18,8 @@ class StepTimes {
   virtual void replace(std::int64_t first, std::int64_t last, bool spare) = 0;
   /// Mean step with the nodes of now and all replicas [s].
   virtual double step_time() = 0;
-  /// How many times longer a step takes with `replicas` of them, which share the batch.
+  /// How many times longer a step takes with `replicas` of them, at least 1, which share the batch;
+  /// cannot_run where there is no such job.
   virtual double slowdown(std::int64_t replicas) = 0;
   /// Nodes with a persistent straggler that came since the last call.
   virtual std::vector<std::int64_t> new_stragglers() = 0;

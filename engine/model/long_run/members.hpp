@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "engine/model/design_point.hpp"
+#include "engine/model/long_run/step_times.hpp"
+#include "engine/model/trial_chips.hpp"
+
+namespace lockstep {
+
+/// The chips in a job as its nodes come and go, and what its steps take with them.
+///
+/// The trial's recorded steps are a pool: their mean holds until the gate moves by more than
+/// 1 in 1,000, and is then simulated anew, with the draws of the recorded steps. The gate is what
+/// sets the pace: the slowest tensor group, its pipeline's bubble included, or the slowest link.
+/// A job of fewer replicas shares the batch out anew, and is simulated with the trial's first
+/// chips. Draws: those of another holder of each chip that is replaced. Cost: 0.1 us a replaced
+/// chip, a trial's steps where the gate moves (once in several trials of a month), and a design
+/// point and its steps for each number of replicas that a trial runs with.
+class Members final : public StepTimes {
+ public:
+  /// `chips` as the trial began with them, and the mean of its recorded steps [s]. The point must
+  /// outlive it.
+  Members(const DesignPoint& point, std::uint32_t trial, int workers, TrialChips chips,
+          double step_time);
+
+  void replace(std::int64_t first, std::int64_t last, bool spare) override;
+  double step_time() override;
+  double slowdown(std::int64_t replicas) override;
+  std::vector<std::int64_t> new_stragglers() override;
+
+ private:
+  /// The largest of values that change one by one.
+  class Largest {
+   public:
+    explicit Largest(const std::vector<double>& values) : values_(values) { find(); }
+    /// values[i] is another now. Cost: O(1), or O(values) where it was the largest and fell.
+    void update(std::size_t i);
+    double value() const { return value_; }
+
+   private:
+    void find();
+
+    const std::vector<double>& values_;
+    std::size_t at_ = 0;
+    double value_ = 0;  // 0 without values
+  };
+  /// What the pace follows.
+  struct Gate {
+    double compute;  // of the slowest tensor group [s]
+    double link;     // factor of the slowest link
+
+    bool is_near(const Gate& other) const;
+  };
+
+  double compute(std::int64_t stage, std::int64_t replica) const;
+  Gate gate() const { return {slowest_.value(), slowest_link_.value()}; }
+
+  const DesignPoint& point_;
+  std::uint32_t trial_;
+  int workers_;
+  TrialChips chips_;
+  double first_step_time_, step_time_;
+  std::vector<double> compute_;  // (pipeline, replicas) of each tensor group, with bubble [s]
+  Largest slowest_, slowest_link_;
+  Gate simulated_;                            // what step_time_ was simulated with
+  std::vector<std::uint32_t> occupant_;       // (nodes) of the first node of each unit, so far
+  std::map<std::int64_t, double> slowdowns_;  // by replicas
+};
+
+}  // namespace lockstep
