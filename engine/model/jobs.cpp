@@ -3,8 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-
-#include "engine/base/error.hpp"
+#include <limits>
 
 namespace lockstep {
 namespace {
@@ -21,6 +20,34 @@ double used_peak(const DesignPoint& job) {
   return peak;
 }
 
+/// Long runs side by side: shares of time by chips, counts as sums, the fewest steps.
+class LongRuns {
+ public:
+  void add(const LongRun& own, double chips, double horizon) {
+    chips_ += chips;
+    sum_.goodput += chips * own.goodput;
+    for (std::size_t i = 0; i < own.time_lost.size(); ++i)
+      sum_.time_lost[i] += chips * own.time_lost[i];
+    sum_.interruptions += own.interruptions;
+    sum_.mean_time_between_interruptions = sum_.interruptions > 0
+                                               ? horizon / sum_.interruptions
+                                               : std::numeric_limits<double>::quiet_NaN();
+    sum_.spares_used += own.spares_used;
+    sum_.steps_done = jobs_++ == 0 ? own.steps_done : std::min(sum_.steps_done, own.steps_done);
+  }
+  LongRun together() const {
+    LongRun all = sum_;
+    all.goodput /= chips_;
+    for (double& time : all.time_lost) time /= chips_;
+    return all;
+  }
+
+ private:
+  double chips_ = 0;
+  int jobs_ = 0;
+  LongRun sum_;
+};
+
 void keep_largest(std::vector<double>& most, const std::vector<double>& values) {
   for (std::size_t i = 0; i < most.size(); ++i) most[i] = std::max(most[i], values[i]);
 }
@@ -35,10 +62,6 @@ Jobs::Jobs(const Values& values, std::span<const TopologyKind* const> topologies
     jobs_.push_back(std::make_unique<DesignPoint>(scenario, values));
     return;
   }
-  if (scenario.reliability.on())
-    throw InputError(
-        "job.work_share isolated and reliability.horizon are both given (each job would have "
-        "failures and spares of its own) write a study for each generation");
   for (std::size_t g = 0; g < fleet_.generations.size(); ++g) {
     Scenario own = scenario;
     own.fleet = fleet_of_generation(fleet_, g);
@@ -60,6 +83,8 @@ TrialResult Jobs::run_trial(std::uint32_t trial, int workers) const {
   TrialResult together = lockstep::run_trial(*jobs_.front(), trial, workers);
   if (jobs_.size() == 1) return together;
   double peak = 0, used = 0, chips = 0, flops = 0, flops_used = 0, waiting = 0;
+  double peak_with_spares = 0, flops_kept = 0;
+  LongRuns long_runs;
   const auto add = [&](const DesignPoint& job, const TrialResult& result) {
     peak += job.scenario().fleet.peak();
     used += used_peak(job);
@@ -67,6 +92,11 @@ TrialResult Jobs::run_trial(std::uint32_t trial, int workers) const {
     flops += result.mfu * job.scenario().fleet.peak();
     flops_used += result.mfu_used * used_peak(job);
     waiting += result.wait_fraction * chips_in(job);
+    if (!result.long_run) return;
+    long_runs.add(*result.long_run, chips_in(job), job.scenario().reliability.horizon);
+    const double own_peak = job.scenario().fleet.peak() / job.share_without_spares();
+    peak_with_spares += own_peak;
+    flops_kept += result.mfu_effective * own_peak;
   };
   add(*jobs_.front(), together);
   for (std::size_t j = 1; j < jobs_.size(); ++j) {
@@ -83,6 +113,10 @@ TrialResult Jobs::run_trial(std::uint32_t trial, int workers) const {
   together.mfu = flops / peak;
   together.mfu_used = flops_used / used;
   together.wait_fraction = waiting / chips;
+  if (together.long_run) {
+    together.long_run = long_runs.together();
+    together.mfu_effective = flops_kept / peak_with_spares;
+  }
   return together;
 }
 

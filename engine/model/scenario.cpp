@@ -1,5 +1,7 @@
 #include "engine/model/scenario.hpp"
 
+#include "engine/base/error.hpp"
+
 namespace lockstep {
 
 std::span<const Parameter> sampling_parameters() {
@@ -68,8 +70,11 @@ Scenario scenario_from(const Values& values, std::span<const TopologyKind* const
   scenario.fabric = fabric_from(values);
   scenario.noise = noise_from(values);
   scenario.reliability = reliability_from(values);
-  if (const auto& name = scenario.reliability.spare_generation)
-    scenario.spare_chip = find_chip(*name, values);
+  if (const auto& name = scenario.reliability.spare_generation) try {
+      scenario.spare_chip = find_chip(*name, values);
+    } catch (const InputError& error) {
+      throw InputError("reliability.spare_generation: " + std::string(error.what()));
+    }
   for (const TopologyKind* kind : topologies)
     if (kind->name == values.text("topology.kind")) scenario.topology = kind;
   scenario.steps = values.count("sampling.steps");

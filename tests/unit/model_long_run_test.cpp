@@ -70,9 +70,11 @@ TEST(ModelLongRun, FollowsTheTrialsOwnSteps) {
     const LongRun& run = *result.long_run;
     const double step = std::accumulate(result.step_time.begin(), result.step_time.end(), 0.0) / 5;
     const double lost = std::accumulate(run.time_lost.begin(), run.time_lost.end(), 0.0);
-    EXPECT_NEAR(run.steps_done * step + lost, 60 * day, 1e-6);
-    EXPECT_NEAR(run.goodput, run.steps_done * step / (60 * day), 1e-12);
-    EXPECT_NEAR(result.mfu_effective, result.mfu * run.goodput, 1e-12);
+    EXPECT_NEAR(run.goodput * 60 * day + lost, 60 * day, 1e-3);
+    const double at_full_speed = run.steps_done * step / (60 * day);
+    EXPECT_NEAR(result.mfu_effective, result.mfu * at_full_speed, 1e-12);
+    // Steps get longer or shorter by what the slowest of other chips does.
+    EXPECT_NEAR(run.goodput, at_full_speed, 0.01);
     interruptions += run.interruptions;
   }
   const double expected = 40 * 64 * 6.5e-3 * 60;
@@ -93,6 +95,34 @@ TEST(ModelLongRun, NodesOfSeveralGenerations) {
   EXPECT_EQ(point->long_run_job().nodes, 3 + 5);
 }
 
+TEST(ModelLongRun, JobsSideBySideFailEachByItself) {
+  const auto jobs = [](const char* fleet) {
+    const auto lines = join(R"(
+      job.work_share=isolated
+      job.tokens_per_chip=8192
+      reliability.horizon=60d
+      reliability.spares=2)",
+                            fleet);
+    return Jobs(test::scenario_values(lines), topology_kinds(), 1);
+  };
+  const Jobs both = jobs("fleet.chips=H100:64, GB200:144"), first = jobs("fleet.chips=H100:64");
+  double interruptions = 0, differ = 0;
+  for (std::uint32_t trial = 0; trial < 100; ++trial) {
+    const TrialResult result = both.run_trial(trial, 1), alone = first.run_trial(trial, 1);
+    const LongRun &run = *result.long_run, &own = *alone.long_run;
+    const double lost = std::accumulate(run.time_lost.begin(), run.time_lost.end(), 0.0);
+    EXPECT_NEAR(run.goodput * 60 * day + lost, 60 * day, 1e-3);
+    EXPECT_GE(run.interruptions, own.interruptions);
+    EXPECT_LE(run.steps_done, own.steps_done);
+    EXPECT_LT(result.mfu_effective, result.mfu);
+    interruptions += run.interruptions;
+    differ += run.interruptions - 5.5 * own.interruptions;  // 8 and 36 nodes
+  }
+  const double expected = 100 * (8 + 36) * 6.5e-3 * 60;
+  EXPECT_NEAR(interruptions, expected, 5 * std::sqrt(expected));
+  EXPECT_NE(differ, 0);
+}
+
 std::string refusal(const std::string& lines) {
   try {
     Jobs(test::scenario_values(join("fleet.chips=H100:64", lines)), topology_kinds(), 1);
@@ -109,8 +139,8 @@ TEST(ModelLongRun, RefusesWhatCannotBeFollowed) {
               AllOf(HasSubstr("reliability.horizon"), HasSubstr("no time")));
   EXPECT_THAT(refusal("reliability.horizon=30d\nreliability.node_failure_rate=10/s"),
               AllOf(HasSubstr("reliability.node_failure_rate"), HasSubstr("at most 1e+08")));
-  EXPECT_THAT(refusal("reliability.horizon=1d\njob.work_share=isolated"),
-              AllOf(HasSubstr("reliability.horizon"), HasSubstr("isolated")));
+  EXPECT_THAT(refusal("reliability.spare_generation=H1OO"),
+              AllOf(HasSubstr("reliability.spare_generation"), HasSubstr("did you mean H100")));
   EXPECT_EQ(refusal("reliability.horizon=1d"), "accepted");
 }
 
