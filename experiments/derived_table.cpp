@@ -70,36 +70,52 @@ std::string choice(const DesignPoint& job) {
          (job.collective().extrapolated() ? " (larger than any published)" : "");
 }
 
+/// Isolated jobs stand side by side: "1171/390/156".
+template <std::string (*text)(const DesignPoint&)>
+std::string of_each(const Jobs& jobs) {
+  std::vector<std::string> texts;
+  for (const auto& job : jobs.all()) texts.push_back(text(*job));
+  if (std::equal(texts.begin() + 1, texts.end(), texts.begin())) texts.resize(1);
+  const bool has_words = texts.front().find(' ') != std::string::npos;
+  return fmt::format("{}", fmt::join(texts, has_words ? " / " : "/"));
+}
+
+std::string healthy(const Jobs& jobs) {
+  const SchedulableShare* share = jobs.schedulable_share();
+  return share ? fmt::format("{:.4g}", 100 * share->expected_healthy_share()) : "";
+}
+
+std::string slice(const Jobs& jobs) {
+  const SchedulableShare* share = jobs.schedulable_share();
+  return share ? share->slices().text() : "";
+}
+
 struct Fact {
-  std::string_view head;     ///< of a column
-  std::string_view meaning;  ///< of a line
-  std::string (*text)(const DesignPoint& job);
+  std::string_view head;                  ///< of a column
+  std::string_view meaning;               ///< of a line
+  std::string (*text)(const Jobs& jobs);  ///< empty where there is nothing to say
 };
 
 constexpr Fact facts[] = {
-    {"tokens/chip", "tokens a chip and step", tokens_per_chip},
-    {"tokens/batch", "tokens of the batch", tokens_per_batch},
-    {"replicas", "replicas (ranks of each data-parallel group)", replicas},
-    {"microbatches", "microbatches of a replica", microbatches},
-    {"bubble %", "pipeline bubble, % of compute", bubble},
-    {"groups", "data-parallel groups", groups},
-    {"bytes/rank", "gradients each rank all-reduces", bytes},
-    {"chips idle", "chips idle", chips_idle},
-    {"all-reduce s", "all-reduce without noise, s", all_reduce},
-    {"choice", "topology's choice", choice},
+    {"tokens/chip", "tokens a chip and step", of_each<tokens_per_chip>},
+    {"tokens/batch", "tokens of the batch", of_each<tokens_per_batch>},
+    {"replicas", "replicas (ranks of each data-parallel group)", of_each<replicas>},
+    {"microbatches", "microbatches of a replica", of_each<microbatches>},
+    {"bubble %", "pipeline bubble, % of compute", of_each<bubble>},
+    {"groups", "data-parallel groups", of_each<groups>},
+    {"bytes/rank", "gradients each rank all-reduces", of_each<bytes>},
+    {"chips idle", "chips idle", of_each<chips_idle>},
+    {"all-reduce s", "all-reduce without noise, s", of_each<all_reduce>},
+    {"choice", "topology's choice", of_each<choice>},
+    {"healthy %", "chips that slices can be made of, % expected", healthy},
+    {"slice", "a slice", slice},
 };
 
 }  // namespace
 
 void DerivedTable::look_at(const Jobs& jobs) {
   std::vector<std::string>& row = cells_.emplace_back();
-  for (const Fact& fact : facts) {
-    std::vector<std::string> texts;
-    for (const auto& job : jobs.all()) texts.push_back(fact.text(*job));
-    if (std::equal(texts.begin() + 1, texts.end(), texts.begin())) texts.resize(1);
-    const bool has_words = texts.front().find(' ') != std::string::npos;
-    row.push_back(fmt::format("{}", fmt::join(texts, has_words ? " / " : "/")));
-  }
+  for (const Fact& fact : facts) row.push_back(fact.text(jobs));
 }
 
 std::string DerivedTable::text(const std::vector<Axis>& axes) const {
@@ -112,6 +128,7 @@ std::string DerivedTable::text(const std::vector<Axis>& axes) const {
   for (std::size_t f = 0; f < std::size(facts); ++f) {
     const auto differs = [&](const auto& row) { return row[f] != cells_.front()[f]; };
     if (std::none_of(cells_.begin(), cells_.end(), differs)) {
+      if (cells_.front()[f].empty()) continue;
       lines.push_back({std::string(facts[f].meaning), cells_.front()[f]});
       continue;
     }

@@ -10,7 +10,7 @@
 namespace lockstep {
 
 /// What follows from a study's parameters for each design point, gathered while they are built:
-/// tokens, replicas, microbatches, groups, bytes, the topology's choice.
+/// tokens, replicas, microbatches, groups, bytes, the topology's choice, slices.
 class DerivedTable {
  public:
   /// Points come in order, each once.

@@ -38,6 +38,8 @@ std::string summary_table(const ResultFile& file) {
   const bool long_run = has(schema, "goodput");
   if (long_run)
     for (const char* name : {"goodput %", "interruptions"}) head.emplace_back(name);
+  const bool slices = has(schema, "schedulable_share");
+  if (slices) head.emplace_back("schedulable %");
   std::vector<std::vector<std::string>> rows{head};
   constexpr std::array<double, 3> shares{0.5, 0.95, 0.99};
   for (std::int64_t point = 0; point < schema.points(); ++point) {
@@ -54,6 +56,11 @@ std::string summary_table(const ResultFile& file) {
       for (double& share : goodput) share *= 100;
       row.push_back(format_interval(mean(goodput), mean_half_width(goodput)));
       row.push_back(format_value(mean(file.read("interruptions", point))));
+    }
+    if (slices) {
+      std::vector<double> share = file.read("schedulable_share", point);
+      for (double& part : share) part *= 100;
+      row.push_back(format_interval(mean(share), mean_half_width(share)));
     }
     rows.push_back(std::move(row));
   }

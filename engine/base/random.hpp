@@ -24,6 +24,7 @@ enum class Purpose : std::uint8_t {
   effective_hop = 14,
   node_failure = 15,
   repair = 16,
+  host_state = 40,
 };
 
 /// Philox4x32-10 of Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3"

@@ -13,6 +13,7 @@
 #include "engine/model/message_graph.hpp"
 #include "engine/model/noise.hpp"
 #include "engine/model/replacement.hpp"
+#include "engine/model/slices.hpp"
 
 namespace lockstep {
 
@@ -82,6 +83,9 @@ struct TopologyKind {
   /// What replaces a failed node of a job of so many replicas.
   Replacement (*replacement)(const Values& values, std::int64_t replicas,
                              std::int64_t model_parallel) = replace_node;
+  /// How slices are cut from a machine with hosts down. Throws InputError, naming
+  /// reliability.slice_chips, on a size that it cannot cut.
+  std::unique_ptr<Slices> (*slices)(const SliceRequest& request) = slices_of_chips;
 };
 
 }  // namespace lockstep

@@ -58,6 +58,7 @@ Jobs::Jobs(const Values& values, std::span<const TopologyKind* const> topologies
            std::uint64_t seed) {
   const Scenario scenario = scenario_from(values, topologies, seed);
   fleet_ = scenario.fleet;
+  schedulable_share_ = schedulable_share_of(scenario, values);
   if (values.text("job.work_share") != "isolated") {
     jobs_.push_back(std::make_unique<DesignPoint>(scenario, values));
     return;
@@ -76,10 +77,17 @@ std::string Jobs::choice() const {
       text += fmt::format("{}{}: ", j == 0 ? "" : "; ", fleet_.generations[j].chip.name);
     text += jobs_[j]->collective().choice();
   }
+  if (schedulable_share_) text += fmt::format("; slices: {}", schedulable_share_->slices().text());
   return text;
 }
 
 TrialResult Jobs::run_trial(std::uint32_t trial, int workers) const {
+  TrialResult result = train(trial, workers);
+  if (schedulable_share_) result.schedulable_share = schedulable_share_->of_trial(trial);
+  return result;
+}
+
+TrialResult Jobs::train(std::uint32_t trial, int workers) const {
   TrialResult together = lockstep::run_trial(*jobs_.front(), trial, workers);
   if (jobs_.size() == 1) return together;
   double peak = 0, used = 0, chips = 0, flops = 0, flops_used = 0, waiting = 0;

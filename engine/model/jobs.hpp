@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/model/design_point.hpp"
+#include "engine/model/schedulable_share.hpp"
 #include "engine/model/trial.hpp"
 
 namespace lockstep {
@@ -20,7 +21,9 @@ class Jobs {
 
   std::span<const std::unique_ptr<DesignPoint>> all() const { return jobs_; }
   const Fleet& fleet() const { return fleet_; }
-  /// What each job's topology chose, as one text.
+  /// What slices can use of the fleet as a whole; nullptr where the study does not ask.
+  const SchedulableShare* schedulable_share() const { return schedulable_share_.get(); }
+  /// What each job's topology chose, and what a slice is, as one text.
   std::string choice() const;
 
   /// One trial of all jobs. Step times and their parts are the largest over the jobs, mfu is the
@@ -32,7 +35,10 @@ class Jobs {
   TrialResult run_trial(std::uint32_t trial, int workers) const;
 
  private:
+  TrialResult train(std::uint32_t trial, int workers) const;
+
   Fleet fleet_;
+  std::unique_ptr<const SchedulableShare> schedulable_share_;
   std::vector<std::unique_ptr<DesignPoint>> jobs_;
 };
 

@@ -18,6 +18,7 @@ struct TrialResult {
   std::vector<double> step_time_by_generation;  ///< (fleet's generations) mean of its job's steps
   std::optional<LongRun> long_run;              ///< where reliability.horizon is given
   double mfu_effective = 0;                     ///< mfu x goodput; of a long run
+  std::optional<double> schedulable_share;      ///< where reliability.slice_chips is given
 };
 
 /// Runs trial number `trial` of a design point: draws the chips' lasting speeds, stragglers and

@@ -77,6 +77,15 @@ std::span<const Metric> metrics() {
       {{"steps_done", {}, "1", "whole steps kept within the horizon"},
        {.long_run = true},
        of_long_run<&LongRun::steps_done>},
+      {{"schedulable_share",
+        {},
+        "1",
+        "chips of the most slices that healthy hosts make, over all chips of the fleet"},
+       {.slices = true},
+       [](const TrialResult& t) {
+         return t.schedulable_share ? std::span(&*t.schedulable_share, 1)
+                                    : std::span<const double>();
+       }},
   };
   return rows;
 }

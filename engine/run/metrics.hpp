@@ -16,6 +16,7 @@ struct Metric {
   struct Needs {
     bool work = false;      ///< tokens, not job.compute_time in their place
     bool long_run = false;  ///< a reliability.horizon
+    bool slices = false;    ///< a reliability.slice_chips
   } needs;
   /// The trial's values, in the order of the extents; chip_generation is the fleet's own here. None
   /// where the design point does not have it.

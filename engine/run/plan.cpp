@@ -150,6 +150,7 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
     const Scenario& scenario = point->all().front()->scenario();
     any.work = any.work || !scenario.job.compute_time;
     any.long_run = any.long_run || scenario.reliability.on();
+    any.slices = any.slices || point->schedulable_share();
     for (std::size_t f = 0; f < point_facts().size(); ++f)
       schema.point_variables[f].numbers.push_back(point_facts()[f].of(*point));
     choice.texts.push_back(point->choice());
@@ -168,7 +169,9 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
   if (any.long_run) schema.causes.assign(loss_causes.begin(), loss_causes.end());
 
   for (const Metric& metric : metrics()) {
-    if ((metric.needs.work && !any.work) || (metric.needs.long_run && !any.long_run)) continue;
+    if ((metric.needs.work && !any.work) || (metric.needs.long_run && !any.long_run) ||
+        (metric.needs.slices && !any.slices))
+      continue;
     plan.metrics.push_back(&metric);
     schema.variables.push_back(metric.variable);
   }

@@ -80,6 +80,16 @@ CASES = {
                                  "out of range"),
     "failures without end": (FLEET + "[reliability]\nhorizon = 1d\nnode_failure_rate = 1e9/s\n", 5,
                              "lower one of them"),
+    "slices larger than the machine": (FLEET + "[reliability]\nslice_chips = 128\n"
+                                       "host_availability = 0.99\n", 4, "take at most 64"),
+    "slices of no whole cubes": (FLEET + "[topology]\nkind = ocs_torus\n[reliability]\n"
+                                 "slice_chips = 48\nhost_availability = 0.99\n", 6, "take 64"),
+    "slices of unknown hosts": (FLEET + "[reliability]\nslice_chips = 16\n", 4,
+                                "give reliability.host_availability too"),
+    "availability of no slices": (FLEET + "[reliability]\nhost_availability = 0.99\n", 4,
+                                  "give reliability.slice_chips too"),
+    "availability in percent": (FLEET + "[reliability]\nhost_availability = 99\n", 4, "0 .. 1"),
+    "slices of no chips": (FLEET + "[reliability]\nslice_chips = 0\n", 4, "out of range"),
     "half a fabric": (FLEET + "[fabric]\nhop_latency = 1us\n", 4, "fabric.hop_bandwidth"),
     "key twice": (FLEET + "[job]\ntensor = 4\ntensor = 8\n", 5, "given twice"),
     "open section": (FLEET + "[job\ntensor = 4\n", 3, "write [job]"),

@@ -206,3 +206,41 @@ topology.kind = tree, ocs_torus
     with xarray.open_dataset(lockstep.folder / "short.h5") as data:
         assert not {"goodput", "time_lost", "cause"} & set(data.variables)
         assert bool((data.step_time == steps_alone.step_time).all())
+
+
+def test_slices_of_a_machine(lockstep):
+    text = """[sampling]
+trials = 40
+steps = 1
+[fleet]
+chips = TPUv4:1024
+[reliability]
+host_availability = uniform(low=0.98, high=1)
+[sweep]
+reliability.slice_chips = 128, 256
+topology.kind = tree, ocs_torus, torus
+"""
+    lockstep.write("slices.ini", text)
+    ended = lockstep.done("run", "slices.ini")
+    assert re.split("  +", ended.stdout.splitlines()[0])[-1] == "schedulable %"
+    with xarray.open_dataset(lockstep.folder / "slices.h5") as data:
+        share = data.schedulable_share
+        assert share.dims == ("reliability.slice_chips", "topology.kind", "trial")
+        assert 0 < float(share.min()) < float(share.max()) == 1
+        tree, optical, fixed = (share.sel({"topology.kind": kind})
+                                for kind in ["tree", "ocs_torus", "torus"])
+        assert bool((fixed <= optical).all()) and bool((optical <= tree).all())
+        assert bool((fixed < optical).any())
+        assert "goodput" not in data.variables
+        step_time = data.step_time.isel({"reliability.slice_chips": 0}).values
+    described = lockstep.done("describe", "slices.ini", "--no-estimate").stdout
+    assert re.search(r"^ *256 +ocs_torus .* 4 healthy cubes of 4x4x4, wherever they are$",
+                     described, re.M)
+    assert "a box of 1x2x2 healthy cubes in the torus of 2x2x4 cubes, as many as fit" in described
+    assert " 99 " in described and " 85.15 " in described  # of hosts, of cubes
+    lockstep.write("steps.ini", text.split("[reliability]", maxsplit=1)[0]
+                   + "[sweep]\ntopology.kind = tree, ocs_torus, torus\n")
+    lockstep.done("run", "steps.ini", "-q")
+    with xarray.open_dataset(lockstep.folder / "steps.h5") as data:
+        assert "schedulable_share" not in data.variables
+        assert bool((data.step_time.values == step_time).all())

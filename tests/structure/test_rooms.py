@@ -11,7 +11,7 @@ ENGINE = {
     "run": {"base", "model", "statistics", "run"},
     "storage": {"base", "model", "statistics", "run", "storage"},
 }
-INTERFACES = {"fabric", "collective", "replacement"}  # of engine/model, for topologies
+INTERFACES = {"fabric", "collective", "replacement", "slices"}  # of engine/model, for topologies
 LONGEST = 400
 
 # What a line may say in one place only: pattern, home (start of a path), name.

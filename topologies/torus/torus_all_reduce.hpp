@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/model/collective.hpp"
+#include "topologies/torus/cube_slices.hpp"
 #include "topologies/torus/torus_grid.hpp"
 #include "topologies/torus/torus_links.hpp"
 #include "topologies/torus/torus_shape.hpp"
@@ -111,6 +112,7 @@ TopologyKind torus_kind(std::string_view name, std::string_view summary, std::st
             request, shape_of(request.values, layout.replicas, layout.groups()), largest_published);
       },
       .replacement = unit == torus_cube_side ? replace_cube : replace_plane,
+      .slices = unit == torus_cube_side ? slices_of_cubes : slices_of_boxes,
   };
 }
 

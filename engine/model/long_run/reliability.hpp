@@ -32,6 +32,9 @@ struct Reliability {
   double ocs_reconfiguration_time = 0;          ///< of each restart on optical circuit switches [s]
   bool shrinks = false;  ///< runs smaller with no spare at hand, or else waits
   std::optional<double> straggler_detection_time;  ///< until one leaves the job [s]; nullopt: never
+  // Another question than the long run's: both are given, or neither (SchedulableShare).
+  std::optional<double> host_availability;  ///< probability that a node is up
+  std::optional<std::int64_t> slice_chips;  ///< of each slice
 
   bool on() const { return horizon > 0; }
 };
