@@ -1,68 +1,79 @@
 #!/usr/bin/env python3
-"""Draws the distribution of step time of a result file: one curve per design point.
+"""Draws one figure of a result file, for a paper.
 
-    analysis/plot.py FILE.h5 -o FIGURE.png        (also .svg, .pdf)
+    analysis/plot.py FILE.h5 -o FIGURE.png            (also .svg, .pdf)
+    analysis/plot.py FILE.h5 --figure utilisation -o FIGURE.pdf
+    analysis/plot.py --list
+
+FILE.h5 may also be the shards of one run, or a folder of them.
 """
 
 import argparse
+import os
 
-from lockstep_results import design_points, load
+import lockstep_results
+from design import Design
+from lockstep_results import ResultsError
+from measures import main_measure, ranking
+from picture import NotShown
+from views import FIGURES
 
-try:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-    import numpy
-except ImportError as error:
-    raise SystemExit(f"{error}: install the package python3-matplotlib (for /usr/bin/python3)")
-
-# Colours of Okabe and Ito, told apart by the colour-blind; line styles tell them apart in grey.
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
-STYLES = ["-", "--", ":", "-."]
+ENDINGS = (".png", ".svg", ".pdf")
 
 
-def curve_styles(points):
-    """The first axis takes colours, the second line styles; a single axis takes both."""
-    first, second = [], []
-    for choice, _ in points:
-        values = [str(v) for v in choice.values()]
-        for seen, value in ((first, values[0] if values else ""), (second, " ".join(values[1:]))):
-            if value not in seen:
-                seen.append(value)
-        yield (
-            COLOURS[first.index(values[0] if values else "") % len(COLOURS)],
-            STYLES[second.index(" ".join(values[1:])) % len(STYLES)],
-        )
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="*", metavar="FILE.h5")
+    parser.add_argument("-o", "--output", metavar="FIGURE")
+    parser.add_argument("--figure", metavar="NAME", help="one of --list; default distribution")
+    parser.add_argument("--select", action="append", default=[], metavar="AXIS=VALUE[;VALUE...]",
+                        help="these values of an axis only; may be given again for other axes")
+    parser.add_argument("--timeline", metavar="FILE.csv", help="events of one trial")
+    parser.add_argument("--list", action="store_true", help="names the figures and ends")
+    return parser.parse_args()
 
 
-def draw(data, axes):
-    points = list(design_points(data))
-    for (choice, point), (colour, style) in zip(points, curve_styles(points)):
-        times = numpy.sort(point["step_time"].values.ravel())
-        times = times[~numpy.isnan(times)]
-        share = (numpy.arange(times.size) + 1) / times.size
-        label = ", ".join(str(v) for v in choice.values()) or "all trials"
-        axes.step(times, share, where="post", color=colour, linestyle=style, label=label)
-    axes.set_xlabel("step time [s]")
-    axes.set_ylabel("share of steps at or below")
-    axes.set_ylim(0, 1.02)
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8)
+def choices(texts):
+    """{axis: [value, ...]} of the --select options."""
+    found = {}
+    for text in texts:
+        name, equals, values = text.partition("=")
+        if not equals:
+            raise ResultsError(f"--select {text} has no = (it is AXIS=VALUE;VALUE)")
+        found.setdefault(name.strip(), []).extend(v.strip() for v in values.split(";"))
+    return found
+
+
+def chosen_figure(name):
+    for figure in FIGURES:
+        if figure.name == name:
+            return figure
+    raise ResultsError(f"{name} is no figure (they are {', '.join(f.name for f in FIGURES)})")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file")
-    parser.add_argument("-o", "--output", required=True)
-    arguments = parser.parse_args()
-    data = load(arguments.file)
-    figure, axes = plt.subplots(figsize=(7, 3.8), layout="constrained")
-    draw(data, axes)
-    axes.set_title(data.attrs.get("title", ""), fontsize=10)
-    figure.savefig(arguments.output, dpi=160, metadata={"Software": None} if arguments.output.endswith(".png") else None)
+    options = arguments()
+    if options.list:
+        for figure in FIGURES:
+            print(f"{figure.name:15s} {figure.summary}")
+        return
+    if not options.output or not options.output.lower().endswith(ENDINGS):
+        raise ResultsError(f"-o FIGURE is due, ending in {', '.join(ENDINGS)}")
+    folder = os.path.dirname(options.output) or "."
+    if not os.path.isdir(folder):
+        raise ResultsError(f"the folder {folder} does not exist")
+    figure = chosen_figure(options.figure or ("timeline" if options.timeline else "distribution"))
+    design = Design(lockstep_results.load(*options.files), choices(options.select),
+                    timeline=options.timeline)
+    try:
+        picture = figure.draw(design)
+    except NotShown as reason:
+        raise ResultsError(f"no figure {figure.name} of this file: {reason}") from None
+    from paint import save
+
+    save(picture, options.output, design.title, ranking(design, main_measure(design)))
 
 
 if __name__ == "__main__":
-    main()
+    lockstep_results.run(main)

@@ -1,0 +1,198 @@
+"""The answer of a study in a few sentences, from its own numbers.
+
+The sentences follow from what the study asks: what its design points are judged by (measures.py)
+and the kind of each axis. `first_paragraph` compares along the axes, `second_paragraph` tells where
+the rest goes."""
+
+import numpy
+
+import estimates
+from answers.effects import axis_sentence, levels, recommends, where
+from measures import (GOODPUT, MFU, MFU_EFFECTIVE, SCHEDULABLE, STEP_TIME, between, main_measure, plain, ranking,
+                      summaries, text, there)
+from answers.scaling import scaling_sentences
+from views.losses import WORDS, shares_lost
+from views.mixing import taxes
+
+
+def question(data):
+    """The study's leading comment lines, where its author wrote the question."""
+    lines = []
+    for line in str(data.attrs.get("study", "")).splitlines():
+        if not line.startswith("#"):
+            break
+        lines.append(line.lstrip("# ").rstrip())
+    return " ".join(lines)
+
+
+def first_paragraph(design):
+    measure = main_measure(design)
+    chips = design.axis("fleet.chips")
+    scales = chips is not None and len(set(design.axes[chips].numbers)) > 1
+    if scales:
+        return scaling_sentences(design, measure)
+    mixing = _mixing(design)
+    sentences = mixing + [_headline(design, measure)]
+    if measure == GOODPUT and there(design, MFU_EFFECTIVE) and design.axis("topology.kind") is not None:
+        sentences.append(_headline(design, MFU_EFFECTIVE))
+    several = [i for i, axis in enumerate(design.axes)
+               if len(axis.labels) > 1 and not (i == chips and mixing)]
+    if measure == SCHEDULABLE:
+        listed = [i for i in several if design.axes[i].ordered]
+        sentences += levels(design, measure, listed[0]) if listed else []
+        several = [i for i in several if i not in listed[:1]]
+    # What to choose comes before what a choice costs.
+    for over in sorted(several, key=lambda i: not recommends(design, i)):
+        sentences.append(axis_sentence(design, over, measure))
+    return [s for s in sentences if s] + (_waiting(design) if not there(design, GOODPUT) else [])
+
+
+def second_paragraph(design):
+    sentences = []
+    if there(design, GOODPUT):
+        sentences += _losses(design) + _spares(design)
+    if main_measure(design) != SCHEDULABLE and there(design, STEP_TIME):
+        sentences += _tail(design) + _communication(design)
+    return sentences
+
+
+def _headline(design, measure):
+    values = summaries(design, measure)
+    if len(design.points) == 1:
+        return f"The {measure.title} is {text(values[0], measure.unit)}" + (
+            f", at {text(_mfu(design, design.points[0]), '%')} MFU."
+            if measure == STEP_TIME and there(design, MFU) else ".")
+    ranked = [n for n in ranking(design, measure) if values[n].value == values[n].value]
+    worst, as_good = design.points[ranked[-1]], _best(design, measure)
+    best, others = as_good[0], len(as_good) - 1
+    tied = f", and {others} {'others are' if others > 1 else 'other is'} as good" if others else ""
+    words = ("The shortest step", "the longest") if measure == STEP_TIME else \
+        (f"The highest {measure.title}", "the lowest")
+    also = f" ({text(_mfu(design, best), '%')} MFU)" \
+        if measure == STEP_TIME and there(design, MFU) else ""
+    if worst in as_good:
+        return (f"The {measure.title} is {text(values[best.number], measure.unit)} at every design "
+                "point, as far as the trials can tell.")
+    return (f"{words[0]} is {text(values[best.number], measure.unit)}{also} with {best.words}{tied}; "
+            f"{words[1]} {text(values[worst.number], measure.unit)} with {worst.words}.")
+
+
+def _best(design, measure):
+    """The best design points that cannot be told apart, in study order."""
+    ranked = ranking(design, measure)
+    return [design.points[n] for n in sorted(ranked) if _tied(design, measure, n, ranked[0])]
+
+
+def _tied(design, measure, one, other):
+    """Whether two design points differ by less than a thousandth, or cannot be told apart."""
+    e = estimates.relative_difference(*(measure.of(design, design.points[n]) for n in (one, other)))
+    return abs(e.value) < 1e-3 or (e.low <= 0 <= e.high and abs(e.value) < 0.01)
+
+
+def _mfu(design, point):
+    return estimates.mean(MFU.of(design, point))
+
+
+def _mixing(design):
+    """What mixed fleets lose at each work share, most and where."""
+    found = taxes(design)
+    share = design.axis("job.work_share")
+    parts = []
+    for work in design.axes[share].labels if share is not None else [None]:
+        mine = [p for p in design.points if p.number in found
+                and (work is None or p.labels[share] == work)]
+        if mine:
+            worst = max(mine, key=lambda p: found[p.number].value)
+            fleet = worst.labels[design.axis("fleet.chips")]
+            most = found[worst.number].scaled(100)
+            parts.append((f"up to {text(most, '%')} ({fleet})" if most.high > 0 else "nothing")
+                         + (f" with {work} work" if work else ""))
+    if not parts:
+        return []
+    return ["Of the tokens a second that their chips reach in fleets of one generation each, mixed "
+            "fleets lose " + ", ".join(parts) + "."]
+
+
+def _losses(design):
+    """Where the time of the best design point goes."""
+    best = _best(design, GOODPUT)[0]
+    if not design.has("time_lost"):
+        return []
+    shares = shares_lost(design, best)
+    useful = shares.pop("useful")
+    lost = sorted(((e.value, cause) for cause, e in shares.items() if e.value > 5e-4), reverse=True)
+    parts = [f"{plain(100 * v)} % to {WORDS.get(c, c.replace('_', ' '))}" for v, c in lost]
+    rate = estimates.mean(design.trials(best, "interruptions"))
+    return [f"At the best design point ({best.words}) {text(useful.scaled(100), '%')} of the time is "
+            f"useful; after {text(rate)} failures of nodes in the job, {', '.join(parts)}."]
+
+
+def _spares(design):
+    """Spare nodes in use at the worst moment, where there is no limit."""
+    over = design.axis("reliability.spares")
+    if over is None or not design.has("spares_used") or \
+            "unlimited" not in design.axes[over].labels:
+        return []
+    parts = []
+    for others, row in design.groups(over).items():
+        point = next(p for p in row if p.labels[over] == "unlimited")
+        used = design.trials(point, "spares_used")
+        parts.append((others, f"{plain(numpy.nanmean(used))} (most {plain(numpy.nanmax(used))})"))
+    merged = {}
+    for others, words in parts:
+        merged.setdefault(words, []).append(others)
+    if len(merged) > 4:
+        return []
+    return ["Without a limit the spare nodes in use at the same time peak at " + ", ".join(
+        words + where(design, over, others) for words, others in merged.items())
+        + " (mean of the trials' peaks)."]
+
+
+def _tail(design):
+    """How far the 99th percentile lies above the mean."""
+    found = []
+    for point in design.points:
+        steps = design.raw(point, "step_time")
+        mean = estimates.mean(steps.mean(axis=1))
+        p99 = estimates.pooled_quantile(steps, 0.99)
+        if mean.value == mean.value and mean.value > 0:
+            found.append((p99.value / mean.value - 1, point, p99))
+    if not found or max(found, key=lambda f: f[0])[0] < 1e-6:
+        return []
+    least, most = min(found, key=lambda f: f[0]), max(found, key=lambda f: f[0])
+    ends = [f"{plain(100 * above)} %" for above, _, _ in (least, most)]
+    if ends[0] == ends[1]:
+        return [f"The 99th percentile of a step lies {ends[0]} above the mean: "
+                f"{between(most[2], 's')}."]
+    return [f"The 99th percentile of a step lies {ends[0]} ({least[1].words}) to {ends[1]} above "
+            f"the mean, the latter with {most[1].words}: {between(most[2], 's')}."]
+
+
+def _waiting(design):
+    """What chips of several generations wait at the first design point."""
+    first = design.points[0]
+    if len(design.generations) < 2 or not design.has("wait_fraction_by_generation"):
+        return []
+    values = 100 * design.raw(first, "wait_fraction_by_generation")
+    waits = {name: estimates.mean(values[:, i]) for i, name in enumerate(design.generations)}
+    parts = [f"{name} {text(e, '%')}" for name, e in waits.items() if e.value == e.value]
+    if len(parts) < 2:
+        return []
+    return [f"With {first.words} the chips wait of each step: {', '.join(parts)}."]
+
+
+def _communication(design):
+    """The communication that nothing hides."""
+    if not design.has("communication_time"):
+        return []
+    share = {p: estimates.mean(100 * design.trials(p, "communication_time")
+                               / design.trials(p, "step_time")) for p in design.points}
+    known = [p for p, e in share.items() if e.value == e.value]
+    if not known:
+        return []
+    least, most = (pick(known, key=lambda p: share[p].value) for pick in (min, max))
+    words = "Communication that no computation hides takes"
+    if share[most].value - share[least].value <= share[most].half_width:
+        return [f"{words} {text(share[least], '%')} of the step."]
+    return [f"{words} {text(share[least], '%')} of the step ({least.words}) to "
+            f"{text(share[most], '%')} ({most.words})."]

@@ -1,0 +1,49 @@
+"""What a reader of a report must know before trusting its numbers."""
+
+import re
+
+import estimates
+from design import parameters
+
+FEW_TRIALS = 30
+
+
+def cautions(design):
+    return _gaps(design) + _few(design) + _heavy(design) + _extrapolated(design)
+
+
+def _gaps(design):
+    trials = [estimates.finite(design.trials(p, "step_time")).size for p in design.points] \
+        if design.has("step_time") else []
+    if len(set(trials)) > 1:
+        return [f"Design points have between {min(trials)} and {max(trials)} trials each: others "
+                "are missing or had no values."]
+    return []
+
+
+def _few(design):
+    trials = design.data.sizes["trial"]
+    return [f"{trials} trials a design point: intervals are wide, and the tail is hardly seen."] \
+        if trials < FEW_TRIALS else []
+
+
+def _heavy(design):
+    """Laws without a finite variance: the mean's interval is not to be trusted."""
+    found = []
+    for key, text in parameters(design.data).items():
+        for shape in re.findall(r"pareto\([^)]*shape\s*=\s*([\d.eE+-]+)", text):
+            if float(shape) <= 2:
+                found.append(f"{key} = {text.strip()} has no finite variance: intervals of means are "
+                             "not reliable, quantiles are.")
+    return found
+
+
+def _extrapolated(design):
+    if not design.has("extrapolated"):
+        return []
+    beyond = [p.text for p in design.points if design.known(p, "extrapolated") == 1]
+    if not beyond:
+        return []
+    names = "; ".join(beyond[:4]) + ("; ..." if len(beyond) > 4 else "")
+    return [f"{len(beyond)} of {len(design.points)} design points are larger than any published "
+            f"machine of their kind: {names}."]

@@ -1,0 +1,199 @@
+"""What one axis of a study does, in a sentence: paired differences along it, for each combination
+of the other axes."""
+
+import numpy
+
+import estimates
+from measures import STEP_TIME, plain, text
+
+NEAR = 0.01  # within this share of the best, a value is as good
+MOST_GROUPS, MOST_VALUES = 3, 5  # listed one by one
+WORDS_OF_NO_LIMIT = {"unlimited", "never", "none"}
+WORDS_OF_CHOICE = {"optimal", "auto"}
+
+
+def recommends(design, over):
+    """Whether the sentence names a value to choose: the best, or one that is enough."""
+    axis = design.axes[over]
+    return axis.ordered and (reference_of(axis) is not None or not axis.numeric)
+
+
+def axis_sentence(design, over, measure):
+    """How the measure changes along the axis at position `over`."""
+    axis = design.axes[over]
+    groups = design.groups(over)
+    if not axis.ordered:
+        return _against(design, over, measure, 0)
+    reference = reference_of(axis)
+    chosen = WORDS_OF_CHOICE & set(axis.labels)
+    if reference is not None and not chosen and len(axis.labels) > 2:
+        return _enough(design, over, measure, reference)
+    if len(groups) <= MOST_GROUPS and len(axis.labels) <= MOST_VALUES:
+        return _listed(design, over, measure)
+    return _against(design, over, measure, 0)
+
+
+def levels(design, measure, over):
+    """The measure at each value of the axis, for the first and the last value of the last other
+    axis and each combination of the rest; in one sentence with one bound on the intervals."""
+    axis, groups = design.axes[over], design.groups(over)
+    ends = {design.axes[-1].labels[0], design.axes[-1].labels[-1]}
+    if over != len(design.axes) - 1:
+        groups = {g: row for g, row in groups.items() if g[-1] in ends}
+    means = {g: [estimates.mean(measure.of(design, point)) for point in row]
+             for g, row in groups.items()}
+    halves = [m.half_width for row in means.values() for m in row if m.half_width == m.half_width]
+    parts = [f"{', '.join(plain(m.value) for m in row)}{where(design, over, [g])}"
+             for g, row in means.items()]
+    bound = f", each within {plain(max(halves))} points" if halves else ""
+    return [f"For {axis.title} {', '.join(axis.labels)} the {measure.title} is, in {measure.unit}: "
+            + "; ".join(parts) + bound + "."]
+
+
+def reference_of(axis):
+    """Position of the value that lifts the limit (unlimited), or else turns the axis' subject off
+    (0, none); None where there is no such value."""
+    for position, label in enumerate(axis.labels):
+        if label in WORDS_OF_NO_LIMIT:
+            return position
+    return axis.numbers.index(0) if 0 in axis.numbers else None
+
+
+def where(design, over, groups):
+    """" with tree, optimal": in words, the combinations of the other axes in `groups`; by one axis
+    alone if that tells them; "" for all."""
+    axes = [axis for i, axis in enumerate(design.axes) if i != over]
+    several = [i for i, axis in enumerate(axes) if len(axis.labels) > 1]
+
+    def said(group):
+        return ", ".join(axes[i].said(group[i]) for i in several)
+
+    everything = list(design.groups(over))
+    if len(groups) == len(everything):
+        return ""
+    for i in several:
+        values = [v for v in axes[i].labels if v in {g[i] for g in groups}]
+        if {g for g in everything if g[i] in values} == set(groups):
+            return " with " + " or ".join([axes[i].said(values[0]), *values[1:]])
+    return " with " + " or with ".join(map(said, groups))
+
+
+def _change(measure, e):
+    """A paired difference in words: 9.2 ± 0.1 % shorter, +13.1 ± 0.1 points."""
+    if e.value == 0 and e.half_width == 0:
+        return "the same"
+    if measure == STEP_TIME:
+        word = "longer" if e.value > 0 else "shorter"
+        size = e.scaled(100 if e.value > 0 else -100)
+        return f"{text(size, '%')} {word}"
+    return f"{text(e, sign=True)} points" if measure.unit == "%" else text(e, measure.unit, sign=True)
+
+
+def _size(measure, e):
+    """The same without its interval, as an end of a range."""
+    rounded = float(f"{e.value * 100:.3g}") / 100
+    return _change(measure, estimates.Estimate(rounded, rounded, rounded))
+
+
+def _difference(measure, values, base):
+    if measure == STEP_TIME:
+        return estimates.relative_difference(values, base)
+    return estimates.difference(values, base)
+
+
+def _against(design, over, measure, reference):
+    """Each value against the first: on average over the other axes, and its least and most."""
+    axis, groups = design.axes[over], design.groups(over)
+    parts = []
+    for value in range(len(axis.labels)):
+        if value == reference:
+            continue
+        pairs = {g: (measure.of(design, row[value]), measure.of(design, row[reference]))
+                 for g, row in groups.items()}
+        pairs = {g: p for g, p in pairs.items() if not numpy.isnan(p).all(axis=1).any()}
+        if not pairs:
+            continue
+        each = {g: _difference(measure, *pair) for g, pair in pairs.items()}
+        if measure == STEP_TIME:  # relative to each its own base, so that large steps do not rule
+            whole = estimates.mean(numpy.mean([a / numpy.nanmean(b) - b / numpy.nanmean(b)
+                                               for a, b in pairs.values()], axis=0))
+        else:
+            whole = estimates.mean(numpy.mean([a - b for a, b in pairs.values()], axis=0))
+        words = f"with {axis.said(axis.labels[value])} "
+        change = _change(measure, whole)
+        words += f"the step is {change}" if measure == STEP_TIME else \
+            f"{measure.title} is {change}" if change == "the same" else \
+            f"{measure.title} changes by {change}"
+        if len(each) > 1:
+            least, most = min(each, key=lambda g: each[g].value), max(each, key=lambda g: each[g].value)
+            if each[most].value - each[least].value > max(each[most].half_width,
+                                                          each[least].half_width):
+                words += (f" on average ({_size(measure, each[least])}{where(design, over, [least])}"
+                          f", {_size(measure, each[most])}{where(design, over, [most])})")
+        parts.append(words)
+    if not parts:
+        return ""
+    return f"Against {axis.said(axis.labels[reference])}, " + "; ".join(parts) + "."
+
+
+def _listed(design, over, measure):
+    """The measure at each value, for each combination of the others; the best one first."""
+    axis, parts = design.axes[over], []
+    for group, row in design.groups(over).items():
+        values = [measure.of(design, point) for point in row]
+        means = [estimates.mean(v) for v in values]
+        order = sorted((i for i, m in enumerate(means) if m.value == m.value),
+                       key=lambda i: means[i].value, reverse=measure.more_is_better)
+        if not order:
+            continue
+        best = order[0]
+        rest = {i: _difference(measure, values[i], values[best])
+                for i in range(len(row)) if i in order[1:]}
+        words = [f"{axis.labels[i]} " + ("as good" if e.low <= 0 <= e.high else _change(measure, e))
+                 for i, e in rest.items()]
+        parts.append(f"{axis.labels[best]}{where(design, over, [group])}: "
+                     f"{text(means[best], measure.unit)} (against it {', '.join(words)})")
+    if not parts:
+        return ""
+    return f"Best {axis.title}: " + "; ".join(parts) + "."
+
+
+def _enough(design, over, measure, reference):
+    """From which value on the axis hurts, or up to which it still does: against the reference."""
+    axis = design.axes[over]
+    order = sorted(range(len(axis.labels)), key=lambda i: (
+        float("inf") if axis.numbers[i] is None else axis.numbers[i]))
+    from_none = axis.numbers[reference] == 0 or axis.labels[reference] == "none"
+    nearest_first = order if from_none else order[::-1]
+    nearest_first = [i for i in nearest_first if i != reference]
+    found = {}
+    for group, row in design.groups(over).items():
+        base = measure.of(design, row[reference])
+        last, change = None, None
+        for i in nearest_first:
+            change = estimates.relative_difference(measure.of(design, row[i]), base)
+            worse = -change.value if measure.more_is_better else change.value
+            if worse > NEAR:
+                break
+            last = i
+        far = measure.of(design, row[nearest_first[-1]])
+        found[group] = (last, _difference(measure, far, base))
+    parts, near = [], f"{NEAR * 100:.0f} %"
+    for last in dict.fromkeys(f[0] for f in found.values()):
+        mine = [g for g, f in found.items() if f[0] == last]
+        end = nearest_first[-1]
+        costs = [found[g] for g in mine]
+        low, high = (pick((cost for _, cost in costs), key=lambda c: c.value) for pick in (min, max))
+        if last == end:
+            words = f"even {axis.labels[end]} is within {near} of {axis.labels[reference]}"
+        else:
+            words = (f"{axis.labels[last]} is within {near} of" if last is not None else
+                     f"{axis.labels[nearest_first[0]]} is already more than {near} worse than")
+            words += f" {axis.labels[reference]}, "
+            subject = "the step is " if measure == STEP_TIME else ""
+            words += f"at {axis.labels[end]} {subject}{_change(measure, low)}"
+            if high.value - low.value > high.half_width:
+                words += f" to {_change(measure, high)}"
+        parts.append(words + where(design, over, mine))
+    title = axis.title[0].upper() + axis.title[1:]
+    return f"{title}: " + "; ".join(parts) + "."

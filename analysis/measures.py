@@ -1,0 +1,121 @@
+"""What a study is judged by, and how its numbers are written."""
+
+import math
+from dataclasses import dataclass
+
+import numpy
+
+import estimates
+from design import chips
+
+
+@dataclass(frozen=True)
+class Measure:
+    name: str  # variable of the file
+    title: str
+    unit: str
+    factor: float  # from the file's unit
+    more_is_better: bool
+
+    def of(self, design, point):
+        """One value a trial, in `unit`."""
+        return design.trials(point, self.name) * self.factor
+
+    @property
+    def label(self):
+        return f"{self.title} [{self.unit}]"
+
+
+STEP_TIME = Measure("step_time", "step time", "s", 1, False)
+MFU = Measure("mfu", "MFU", "%", 100, True)
+GOODPUT = Measure("goodput", "goodput", "%", 100, True)
+MFU_EFFECTIVE = Measure("mfu_effective", "effective MFU", "%", 100, True)
+SCHEDULABLE = Measure("schedulable_share", "schedulable share", "%", 100, True)
+WAITING = Measure("wait_fraction", "waiting", "%", 100, False)
+INTERRUPTIONS = Measure("interruptions", "interruptions", "1", 1, False)
+ALL = [STEP_TIME, MFU, WAITING, GOODPUT, MFU_EFFECTIVE, INTERRUPTIONS, SCHEDULABLE]
+
+
+def there(design, measure):
+    """Whether the file has values of the measure at some design point."""
+    return design.has(measure.name) and any(
+        not numpy.isnan(design.trials(point, measure.name)).all() for point in design.points)
+
+
+def main_measure(design):
+    """What the design points of a study are compared by: the share of an availability study, the
+    goodput of a long run, else the step time; MFU where points differ in what a step does."""
+    for measure in (SCHEDULABLE, GOODPUT):
+        if there(design, measure):
+            return measure
+    if there(design, MFU) and _steps_differ(design):
+        return MFU
+    return STEP_TIME
+
+
+def _steps_differ(design):
+    """Whether step times cannot be compared: batches per chip, chips or kinds of job differ."""
+    tokens = {round(float(design.known(p, "tokens_per_step") / design.known(p, "chips_used")), 0)
+              for p in design.points}
+    fleet, share = design.axis("fleet.chips"), design.axis("job.work_share")
+    mixes = len({tuple(sorted(chips(text))) for text in design.axes[fleet].written}) \
+        if fleet is not None else 1
+    isolated = share is not None and "isolated" in design.axes[share].labels
+    return max(tokens) > 1.5 * min(tokens) or mixes > 1 or isolated
+
+
+def text(estimate, unit="", sign=False):
+    """A number with as many digits as its interval bears: 7.816 ± 0.004 s; > x where the sample
+    does not bound it."""
+    value, low, high = estimate
+    space = {"%": " %", "1": "", "": ""}.get(unit, f" {unit}")
+    if math.isnan(value):
+        return "unknown"
+    if math.isinf(high):
+        return f"> {plain(value if math.isinf(low) else low)}{space}"
+    if math.isinf(low):
+        return f"< {plain(high)}{space}"
+    plus = "+" if sign and value > 0 else ""
+    half = (high - low) / 2
+    if math.isnan(half):
+        return f"{plus}{plain(value)}{space}"
+    if half <= 1e-9 * max(1.0, abs(value)):
+        return f"{plus}{value:.4g}{space}"
+    magnitude = math.floor(math.log10(half))
+    digits = (1 if half < 2 * 10**magnitude else 0) - magnitude  # of the half width: 12 but 4
+    if digits <= 0:
+        return f"{plus}{value:,.0f} ± {half:,.0f}{space}"
+    return f"{plus}{value:.{digits}f} ± {half:.{digits}f}{space}"
+
+
+def between(estimate, unit=""):
+    """A number with its ends, which need not lie evenly around it: 7.86 s (7.85 to 7.88)."""
+    value, low, high = estimate
+    if math.isnan(value):
+        return "unknown"
+    if math.isinf(high):
+        return text(estimate, unit)
+    space = "" if unit in ("", "1") else f" {unit}"
+    ends = f"< {plain(high)}" if math.isinf(low) else f"{plain(low)} to {plain(high)}"
+    return f"{plain(value)}{space} ({ends})"
+
+
+def plain(value):
+    """Four significant digits."""
+    if value == 0 or math.isnan(value):
+        return "0" if value == 0 else "unknown"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def summaries(design, measure):
+    """Mean over trials of the measure at every design point."""
+    return [estimates.mean(measure.of(design, point)) for point in design.points]
+
+
+def ranking(design, measure):
+    """Numbers of the design points, best first."""
+    values = [s.value for s in summaries(design, measure)]
+    order = sorted(range(len(values)), key=lambda i: (math.isnan(values[i]), values[i], i))
+    known = [i for i in order if not math.isnan(values[i])]
+    unknown = order[len(known):]
+    return (known[::-1] if measure.more_is_better else known) + unknown

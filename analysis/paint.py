@@ -1,0 +1,173 @@
+"""Paints a picture for paper, with matplotlib."""
+
+import math
+import sys
+import textwrap
+
+try:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+except ImportError as error:
+    sys.exit(f"{error}: install python3-matplotlib (for /usr/bin/python3)")
+
+from picture import COLOURS, representatives
+
+DASHES = ["-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (9, 2)),
+          (0, (9, 2, 1, 2, 1, 2))]
+MARKERS = ["o", "s", "^", "D", "v", "P"]
+HATCHES = ["", "///", "...", "xxx", "\\\\\\", "++", "oo"]
+WIDTH, HEIGHT, ROW = 4.3, 3.5, 0.26  # inches of a panel, of a row of it
+MOST_ROWS = 30
+MOST_LABELLED = 100  # ratio of a log scale's ends up to which 2 and 5 of a decade have labels
+MOST_MARKS = 300  # of one series; more are drawn as thin strokes
+
+
+def save(picture, path, title, ranked):
+    """Effect: writes the picture as PNG, SVG or PDF by the ending of `path`. Pictures of the same
+    data are the same bytes."""
+    columns = min(picture.columns, len(picture.panels))
+    rows = -(-len(picture.panels) // columns)
+    by_point = any(panel.y.by_point for panel in picture.panels)
+    most = picture.most_points or (MOST_ROWS if by_point else 0)
+    shown = set(representatives(ranked, most))
+    height = max(HEIGHT, 0.9 + ROW * len(shown)) if by_point else HEIGHT
+    labels = max((len(text) for panel in picture.panels if panel.y.by_point
+                  for at, text in panel.y.ticks if at in shown), default=0)
+    wide = (WIDTH if columns > 1 else 6.5) * columns + (0.07 * labels)
+    with plt.rc_context({"svg.hashsalt": "lockstep", "font.size": 9, "axes.titlesize": 9,
+                         "pdf.fonttype": 42, "hatch.linewidth": 0.5}):
+        figure = plt.figure(figsize=(wide, height * rows + 0.9), layout="constrained")
+        grid = figure.subplots(rows, columns, squeeze=False).ravel()
+        order = {number: i for i, number in enumerate(sorted(shown))}
+        previous = None
+        for axes, panel in zip(grid, picture.panels):
+            repeated = previous is not None and panel.y.by_point and previous.y.by_point
+            _panel(axes, panel, order, labelled=not repeated)
+            previous = panel
+        for axes in grid[len(picture.panels):]:
+            axes.set_visible(False)
+        _words(figure, grid, picture, title, wide, len(shown) < len(ranked))
+        metadata = {"png": {"Software": None}, "svg": {"Date": None},
+                    "pdf": {"CreationDate": None}}.get(path.rsplit(".", 1)[-1].lower())
+        figure.savefig(path, dpi=160, metadata=metadata)
+        plt.close(figure)
+
+
+def _words(figure, grid, picture, title, wide, fewer):
+    """Title above; caption below; one legend below all panels, or in each its own where their
+    entries differ."""
+    found = [dict(zip(*axes.get_legend_handles_labels()[::-1])) for axes in grid]
+    keys = max(found, key=len)
+    if not all(set(entries) <= set(keys) for entries in found):
+        keys = {}
+        for axes, entries in zip(grid, found):
+            if len(entries) > 1:
+                axes.legend(entries.values(), entries.keys(), fontsize=7, framealpha=0.8,
+                            edgecolor="none", handlelength=3)
+    below = "\n".join(textwrap.wrap(picture.caption + (
+        " Some design points only, from best to worst (--select chooses)." if fewer else ""),
+        int(wide * 15)))
+    lines = below.count("\n") + 1
+    longest = max(map(len, keys), default=0)
+    columns = max(1, min(len(keys), int(wide / (0.6 + 0.075 * longest)))) if keys else 1
+    deep = 0.17 * lines + 0.12 + (0.2 * math.ceil(len(keys) / columns) + 0.1 if len(keys) > 1 else 0)
+    high = figure.get_figheight() + deep
+    figure.set_figheight(high)
+    figure.get_layout_engine().set(rect=(0, deep / high, 1, 1 - deep / high))
+    figure.suptitle(title, fontsize=11)
+    figure.text(0.5, 0.08 / high, below, ha="center", va="bottom", fontsize=7.5, color="0.3")
+    if len(keys) > 1:
+        figure.legend(keys.values(), keys.keys(), loc="lower center", ncols=columns, fontsize=8,
+                      frameon=False, handlelength=3,
+                      bbox_to_anchor=(0.5, (0.17 * lines + 0.08) / high))
+
+
+def _panel(axes, panel, order, labelled):
+    for series in panel.series:
+        kept = _kept(series, panel, order)
+        if kept:
+            _series(axes, series, *kept)
+    for scale, name in ((panel.x, "x"), (panel.y, "y")):
+        axis = axes.xaxis if name == "x" else axes.yaxis
+        if scale.log:
+            axes.set(**{f"{name}scale": "log"})
+        if scale.ticks is not None:
+            ticks = [(order[at], text) for at, text in scale.ticks if at in order] \
+                if scale.by_point else scale.ticks
+            axis.set_major_locator(matplotlib.ticker.FixedLocator([at for at, _ in ticks]))
+            axis.set_minor_locator(matplotlib.ticker.NullLocator())
+            axis.set_major_formatter(matplotlib.ticker.FixedFormatter(
+                [text for _, text in ticks] if labelled or name == "x" else [""] * len(ticks)))
+            if name == "x" and sum(len(text) for _, text in ticks) > 26:
+                axes.tick_params("x", rotation=28)
+                for label in axes.get_xticklabels():
+                    label.set_ha("right")
+        elif scale.log:
+            axis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda v, _: f"{v:g}"))
+            low, high = sorted(axes.get_xlim() if name == "x" else axes.get_ylim())
+            if high / low < MOST_LABELLED:
+                axis.set_minor_formatter(matplotlib.ticker.FuncFormatter(
+                    lambda v, _: f"{v:g}" if f"{v:e}"[0] in "125" else ""))
+        if scale.limits:
+            axes.set(**{f"{name}lim": scale.limits})
+        axes.set(**{f"{name}label": scale.label})
+    if panel.y.by_point:
+        axes.set_ylim(len(order) - 0.4, -0.6)
+    axes.set_title(panel.title)
+    axes.grid(alpha=0.25, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _kept(series, panel, order):
+    """x, y, low, high, base of the vertices whose design point is shown, at their rows."""
+    columns = [list(series.x), list(series.y)] + [
+        list(c) if c is not None else [None] * len(series.x)
+        for c in (series.low, series.high, series.base)]
+    if series.points is None:
+        return columns
+    owners = series.points if isinstance(series.points, list) else [series.points] * len(series.x)
+    kept = [i for i, owner in enumerate(owners) if owner in order]
+    columns = [[column[i] for i in kept] for column in columns]
+    if panel.y.by_point:
+        columns[1] = [y - owners[i] + order[owners[i]] for y, i in zip(columns[1], kept)]
+    return columns if kept else None
+
+
+def _series(axes, series, x, y, low, high, base):
+    colour, dash = COLOURS[series.look.colour], DASHES[series.look.dash]
+    marker = MARKERS[series.look.marker]
+    label = series.label if series.legend else None
+    if series.kind == "fill":
+        axes.fill(x, y, facecolor=colour, edgecolor=colour, alpha=0.45, linewidth=0.8, label=label)
+    elif series.kind == "bar":
+        axes.barh(y, x, left=base, height=0.75, color=colour, edgecolor="white", linewidth=0.4,
+                  hatch=HATCHES[series.look.colour], label=label)
+    elif series.kind == "marks":
+        _marks(axes, series, x, y, low, high, colour, marker, label)
+    else:
+        step = {"step": "post"} if series.kind == "step" else {}
+        if series.low is not None:
+            ends = [[math.nan if v is None or not math.isfinite(v) else v for v in side]
+                    for side in (low, high)]
+            axes.fill_between(x, *ends, color=colour, alpha=0.18, linewidth=0, **step)
+        style = {"drawstyle": "steps-post"} if step else \
+            {} if series.plain else {"marker": marker, "markersize": 4}
+        axes.plot(x, y, color=colour, linestyle=dash, linewidth=1.4, label=label, **style)
+
+
+def _marks(axes, series, x, y, low, high, colour, marker, label):
+    """Marks with error bars; where the sample does not bound a value above, an open triangle."""
+    values = x if series.across else y
+    ends = [[abs(v - e) if e is not None and math.isfinite(e) else 0 for v, e in zip(values, side)]
+            for side in (low, high)]
+    opened = any(e is not None and e == math.inf for e in high)
+    if opened:
+        marker = ">" if series.across else "^"
+    dense = len(x) > MOST_MARKS
+    axes.errorbar(x, y, **{"xerr" if series.across else "yerr": ends if low[0] is not None else None},
+                  linestyle="none", marker="|" if dense else marker, markersize=9 if dense else 5,
+                  alpha=0.5 if dense else 1, color=colour, capsize=2, linewidth=1.1,
+                  markerfacecolor="white" if opened else colour, label=label)

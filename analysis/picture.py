@@ -1,0 +1,96 @@
+"""A picture as data: what a figure says, apart from who paints it. paint.py paints it for paper,
+page/report.js in the report, from the same numbers."""
+
+from dataclasses import dataclass, field
+
+# Colours of Okabe and Ito, told apart by the colour-blind; dashes and markers tell them in grey.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+DASHES = 6
+MARKERS = 6
+
+
+@dataclass(frozen=True)
+class Look:
+    colour: int = 0
+    dash: int = 0
+    marker: int = 0
+
+
+@dataclass
+class Scale:
+    label: str
+    log: bool = False
+    ticks: list = None  # [(position, text)] of categories
+    limits: tuple = None
+    by_point: bool = False  # positions are numbers of design points, shown close together
+
+
+@dataclass
+class Series:
+    """Vertices of one kind: line, step (right-continuous), marks, bar, fill (closed outline).
+    `low` and `high` bound y (x where `across`): a band of lines, error bars of marks and bars.
+    `points` numbers the design point of the series, or of each vertex; None: of none."""
+    kind: str
+    x: list
+    y: list
+    label: str = ""
+    look: Look = field(default_factory=Look)
+    low: list = None
+    high: list = None
+    across: bool = False
+    base: list = None  # where bars begin, 0 by default
+    points: object = None
+    texts: list = None  # said of a vertex when pointed at
+    legend: bool = True
+    plain: bool = False  # a line without markers
+
+
+@dataclass
+class Panel:
+    x: Scale
+    y: Scale
+    series: list
+    title: str = ""
+
+
+@dataclass
+class Picture:
+    title: str
+    caption: str
+    panels: list
+    columns: int = 3
+    most_points: int = 0  # design points shown at once, those evenly spread in rank; 0: all
+    name: str = ""
+
+
+class NotShown(Exception):
+    """A figure that a file cannot give; the text is the reason."""
+
+
+def looks(design):
+    """Look of each design point: the first axis of several values gives colour, the second dash,
+    the third marker; a lone axis gives all three."""
+    several = [i for i, axis in enumerate(design.axes) if len(axis.labels) > 1]
+    found = []
+    for point in design.points:
+        at = [point.index[i] for i in several]
+        first = at[0] if at else 0
+        if len(at) < 2:
+            found.append(look_of(first))
+        else:
+            found.append(Look(first % len(COLOURS), (at[1] + first // len(COLOURS)) % DASHES,
+                              (at[2] if len(at) > 2 else at[1]) % MARKERS))
+    return found
+
+
+def look_of(number):
+    """Look of the number-th of many: colour, dash and marker change together."""
+    return Look(number % len(COLOURS), (number + number // len(COLOURS)) % DASHES,
+                number % MARKERS)
+
+
+def representatives(ranked, most):
+    """At most `most` of the ranked, evenly spread from best to worst."""
+    if not most or len(ranked) <= most:
+        return list(ranked)
+    return [ranked[round(i * (len(ranked) - 1) / (most - 1))] for i in range(most)]

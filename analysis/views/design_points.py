@@ -1,0 +1,14 @@
+"""What a study is judged by, at every design point."""
+
+from measures import GOODPUT, MFU, MFU_EFFECTIVE, STEP_TIME, main_measure, summaries, there
+from picture import Picture, looks
+from views.rows import mark_rows
+
+
+def design_points(design):
+    first = main_measure(design)
+    beside = {STEP_TIME: MFU, MFU: STEP_TIME, GOODPUT: MFU_EFFECTIVE}.get(first)
+    chosen = [first] + ([beside] if beside and there(design, beside) else [])
+    panels = [mark_rows(design, m.label, summaries(design, m), looks(design)) for m in chosen]
+    return Picture("Design points", "Mean over trials with its 95 % interval.", panels,
+                   columns=len(panels))

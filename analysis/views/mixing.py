@@ -1,0 +1,58 @@
+"""What mixing generations costs, against each generation alone."""
+
+import estimates
+from design import chips
+from measures import MFU, there
+from picture import NotShown, Picture, looks
+from views.rows import mark_rows
+
+
+def taxes(design):
+    """{number of a mixed design point: share of the tokens per second that its generations would
+    reach, each chip as in the fleet of its generation alone, but that the mix does not}. Needs
+    design points of each generation alone, else {}. Other axes being equal, trials are paired; a
+    balanced or isolated job is held against the generations' plain (equal) jobs."""
+    over = design.axis("fleet.chips")
+    if over is None or not there(design, MFU):
+        return {}
+    fleets = [chips(text) for text in design.axes[over].written]
+    share = design.axis("job.work_share")
+
+    def at(point, fleet, work=None):
+        index = list(point.index)
+        index[over] = fleet
+        if share is not None and work is not None:
+            index[share] = work
+        return next(p for p in design.points if p.index == tuple(index))
+
+    def speed(point):
+        return design.known(point, "tokens_per_step") / design.trials(point, "step_time")
+
+    alone = {next(iter(fleet)): i for i, fleet in enumerate(fleets) if len(fleet) == 1}
+    found = {}
+    for point in design.points:
+        fleet = fleets[point.index[over]]
+        if len(fleet) < 2 or not set(fleet) <= set(alone):
+            continue
+        equal = at(point, point.index[over], 0)
+        reached = speed(equal) * design.trials(point, "mfu") / design.trials(equal, "mfu")
+        possible = sum(n * speed(at(point, alone[name], 0)) / fleets[alone[name]][name]
+                       for name, n in fleet.items())
+        found[point.number] = estimates.mean(1 - reached / possible)
+    return found
+
+
+def mixing_tax(design):
+    found = taxes(design)
+    if not found:
+        raise NotShown("the study has no mixed fleet beside fleets of each of its generations alone")
+    tax = [found[p.number].scaled(100) if p.number in found else estimates.NOTHING
+           for p in design.points]
+    mfu = [estimates.mean(MFU.of(design, p)) for p in design.points]
+    style = looks(design)
+    return Picture(
+        "Mixing tax", "Share of the tokens a second that the chips would reach in fleets of one "
+        "generation each, but that the mixed fleet does not; mean over trials with its 95 % "
+        "interval. Fleets of one generation have none.",
+        [mark_rows(design, "mixing tax [%]", tax, style), mark_rows(design, MFU.label, mfu, style)],
+        columns=2)
