@@ -16,12 +16,8 @@
 # Exit codes: 0 done, 75 stopped, 2 bad input, 1 anything else.
 set -euo pipefail
 
-usage() { sed -n '2,/^set /s/^# \{0,1\}//p' "$0"; }
-say() { echo "local.sh: $*" >&2; }
-fail() {
-  say "$*"
-  exit 2
-}
+# shellcheck source=common.sh
+source "$(dirname "$0")/common.sh"
 
 study="" tasks=4 output="" threads="" options=()
 while [ $# -gt 0 ]; do
@@ -53,10 +49,7 @@ done
 [ -n "$output" ] || output=$(basename "${study%.*}").h5
 base=${output%.h5}
 
-here=$(cd "$(dirname "$0")/.." && pwd)
-program=${LOCKSTEP:-$(command -v lockstep || echo "$here/build/lockstep")}
-[ -x "$(command -v "$program" || true)" ] || fail "no program at $program (LOCKSTEP, the PATH and" \
-  "build/ were tried) build it, or set LOCKSTEP"
+find_program
 if [ -z "$threads" ]; then
   threads=$(($(nproc) / tasks))
   [ "$threads" -ge 1 ] || threads=1
@@ -74,9 +67,7 @@ for leftover in "$base".*-of-*.h5 "$base".*-of-*.h5.part; do
     fail "$leftover exists (of a call with --tasks $count) go on with --tasks $count, or remove it"
   fi
 done
-if [ -e "$output" ]; then
-  # Accepts the complete file of this very study, and refuses any other by name.
-  "$program" run "$study" ${options[@]+"${options[@]}"} --resume --quiet -o "$output"
+if output_is_complete; then
   rm -f "${shards[@]}"
   say "$output is complete: nothing to do"
   exit 0
@@ -88,6 +79,7 @@ trap 'rm -rf "$messages"' EXIT
 # TERM to every shard; they save and end. A second Ctrl-C does not wait for that.
 stop() {
   local signal=TERM
+  signalled=1
   [ "$stopped$1" != INTINT ] || signal=KILL
   stopped=$1
   kill -"$signal" ${pids[@]+"${pids[@]}"} 2> /dev/null || true
@@ -103,15 +95,6 @@ for ((i = 0; i < tasks; i++)); do
   pids+=($!)
 done
 
-# A signal ends a wait before the process ends: then it is waited for again.
-finish() {
-  code=0
-  wait "$1" || code=$?
-  while [ "$code" -gt 128 ] && kill -0 "$1" 2> /dev/null; do
-    code=0
-    wait "$1" || code=$?
-  done
-}
 complete=0 status=0
 for i in "${!pids[@]}"; do
   finish "${pids[i]}"

@@ -1,0 +1,110 @@
+"""What slurm/submit.sh and status.sh refuse, and what a dry run prints; nothing is queued."""
+
+import shlex
+import shutil
+
+import pytest
+
+pytest_plugins = ["runs"]
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["--set", "job.tensr=8"], "job.tensr"),
+    (["--trials", "0"], "--trials"),
+    (["--set", "sweep.topology.kind=rng"], "rng"),
+    (["--tasks", "0"], "--tasks 0 ("),
+    (["--tasks", "x"], "--tasks x ("),
+    (["--tasks"], "--tasks has no value ("),
+    (["--array", "1,3"], "--array 1,3 ("),
+    (["--array", "9-3"], "--array 9-3 ("),
+    (["--array", "0-7"], "is for 8 tasks (--tasks says 4)"),
+    (["--time", "soon"], "--time soon ("),
+    (["--time", "2:00"], "--time 2:00 is 120 s ("),
+    (["-t4"], "--time 4 is 240 s ("),
+    (["--threads", "0"], "--threads 0 ("),
+    (["--cpus-per-task", "many"], "--cpus-per-task many ("),
+    (["-o", "none/x.h5"], "there is no folder none ("),
+    (["-o", "back\\slash.h5"], "a backslash or line break in "),
+    (["--exclusive", "--nodes=1", "second.ini"], "too many arguments ("),
+])
+def test_bad_input_is_refused_once(run, slurm, arguments, message):
+    before, jobs = run.program.names(), slurm.all_jobs()
+    ended = run.call("submit.sh", run.study, "--time", "2:00:00", "--tasks", 4, *arguments, code=2)
+    lines = [line for line in ended.stderr.splitlines() if "does not check (see above)" not in line]
+    assert len(lines) == 1 and message in lines[0], ended.stderr
+    assert ended.stdout == ""
+    assert run.program.names() == before and slurm.all_jobs() == jobs and slurm.queue() == []
+
+
+@pytest.mark.parametrize("arguments, message", [
+    ([], "no study given ("),
+    (["s.ini"], "--tasks is not given ("),
+    (["s.ini", "--tasks", 3], "--time is not given ("),
+    (["s.ini", "t.ini", "--tasks", 3, "--time", 9], "too many arguments (s.ini and t.ini)"),
+    (["s.ini", "--tasks", 3, "--time", 9], "s.ini"),
+])
+def test_what_is_due_is_named(run, arguments, message):
+    assert message in run.call("submit.sh", *arguments, code=2).stderr
+
+
+def test_no_program_and_no_slurm(run, tmp_path):
+    call = ["submit.sh", run.study, "--tasks", 3, "--time", "1-0"]
+    assert "no program at /none (" in run.call(*call, code=2, LOCKSTEP="/none").stderr
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in ["bash", "env", "basename", "dirname", "realpath", "sed", "seq"]:
+        (tools / tool).symlink_to(shutil.which(tool))
+    assert "no sbatch here (" in run.call(*call, code=2, PATH=str(tools)).stderr
+
+
+def test_what_sbatch_refuses_leaves_nothing(run, slurm, tmp_path):
+    # The first array is taken, the second refused, as where a user may queue so many jobs.
+    stub = tmp_path / "sbatch"
+    stub.write_text("#!/usr/bin/env bash\n"
+                    'case "$*" in *26-51) echo "a limit is reached" >&2; exit 1 ;; esac\n'
+                    f'exec {shutil.which("sbatch")} "$@"\n')
+    stub.chmod(0o755)
+    jobs = slurm.all_jobs()
+    ended = run.call("submit.sh", run.study, "--tasks", 60, "--time", 9, "--hold", code=1,
+                     PATH=f"{tmp_path}:{slurm.variables['PATH']}")
+    assert "a limit is reached" in ended.stderr and "sbatch refused (" in ended.stderr
+    assert slurm.all_jobs() > jobs and slurm.queue() == []
+    # The real one refuses at once.
+    ended = run.call("submit.sh", run.study, "--tasks", 60, "--time", 9, "--partition", "x", code=1)
+    assert "invalid partition" in ended.stderr and slurm.queue() == []
+
+
+def test_a_dry_run_prints_and_submits_nothing(run, slurm):
+    before, jobs = run.program.names(), slurm.all_jobs()
+    out = run.call("submit.sh", run.study, "--tasks", 60, "--time", 9, "-c", 2, "--set",
+                   "title=It's \"so\"", "--account", "a b", "--dry-run").stdout
+    assert run.program.names() == before and slurm.all_jobs() == jobs
+    commands = [shlex.split(line) for line in out.splitlines() if line.startswith("sbatch ")]
+    assert [word for command in commands for word in command if word.startswith("--array=")] == \
+        ["--array=0-25:1", "--array=0-25:1", "--array=0-7:1"]
+    assert commands[1][-3:] == [str(run.scripts / "array.sh"), str(run.dir), "26-51"]
+    assert "--dependency=afterany:JOB1:JOB2:JOB3" in commands[3]
+    assert all("a b" in command and "--time=9" in command for command in commands)
+    for script in ["array.sh", "merge.sh"]:
+        assert (run.scripts / script).read_text() in out
+    assert "design points" in out and "with 2 threads" in out and "(estimate" in out
+    assert "not submitted: 60 tasks" in out and f"result: {run.output}\n" in out
+
+
+@pytest.mark.parametrize("arguments, message", [
+    ([], "no folder given ("),
+    (["none"], "none is not the folder of a run ("),
+    (["a", "b"], "too many arguments ("),
+    (["--frobnicate"], "no option --frobnicate ("),
+])
+def test_status_refuses(run, arguments, message):
+    assert message in run.call("status.sh", *arguments, code=2).stderr
+
+
+@pytest.mark.parametrize("script, options", [
+    ("submit.sh", ["--tasks", "--array", "--time", "--partition", "--dry-run", "-o FILE.h5", "--set"]),
+    ("status.sh", ["DIR", "--resubmit"]),
+])
+def test_help_names_every_option(run, script, options):
+    out = run.call(script, "--help").stdout
+    assert "set -euo" not in out and all(option in out for option in options)
