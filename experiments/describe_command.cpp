@@ -73,6 +73,11 @@ void print_size(const Plan& plan) {
     if (variable.name == "chips_used")
       chips = std::accumulate(variable.numbers.begin(), variable.numbers.end(), 0.0);
   const std::int64_t steps = plan.study.warmup_steps + schema.steps;
+  if (plan.study.until)
+    fmt::print(
+        "Trials are run until {} for every design point, at least {} and at most {} of each; what "
+        "follows is for the most.\n",
+        schema.until, plan.study.trials, schema.trials);
   fmt::print(
       "{} design points x {} trials x {} steps in {} blocks: {:.3g} chip-steps, result file about "
       "{}.\n",

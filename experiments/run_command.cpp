@@ -7,16 +7,15 @@
 #include <chrono>
 #include <ctime>
 #include <filesystem>
-#include <set>
 
 #include "engine/base/error.hpp"
 #include "engine/base/simd.hpp"
-#include "engine/run/progress.hpp"
 #include "engine/run/scheduler.hpp"
 #include "engine/storage/result_reader.hpp"
 #include "engine/storage/result_writer.hpp"
 #include "experiments/command.hpp"
 #include "experiments/notes.hpp"
+#include "experiments/run_sampling.hpp"
 #include "experiments/study_options.hpp"
 #include "experiments/summary_table.hpp"
 
@@ -104,6 +103,11 @@ int run(const std::vector<std::string>& arguments) {
   WriterOptions to_file;
   if (map.count("shard")) {
     const Shard shard = parse_shard(map["shard"].as<std::string>());
+    if (plan.study.until)
+      throw InputError(fmt::format(
+          "--shard {}/{} (sampling.until judges the trials of all shards together) run the whole "
+          "study, or set sampling.until=none and as many sampling.trials as it needs",
+          shard.index, shard.count));
     to_file.shard = shard;
     to_file.blocks = plan.blocks_of(shard);
     default_output = fmt::format("{}.{}-of-{}.h5", study.stem().string(), shard.index, shard.count);
@@ -123,34 +127,19 @@ int run(const std::vector<std::string>& arguments) {
     if (!quiet)
       for (const std::string& warning : notes.warnings(plan.study))
         fmt::print(stderr, "{}\n", warning);
-    const std::vector<std::int64_t> finished = writer.finished_blocks();
-    const std::set<std::int64_t> skip(finished.begin(), finished.end());
-    std::vector<std::int64_t> blocks;
-    std::int64_t before = 0, trials = 0;
-    for (std::int64_t block : to_file.blocks.value_or(plan.blocks_of({}))) {
-      trials += place_of(plan.schema, block).trials;
-      if (skip.contains(block))
-        before += place_of(plan.schema, block).trials;
-      else
-        blocks.push_back(block);
+    const Sampling sampling = run_sampling(plan, to_file.blocks.value_or(plan.blocks_of({})),
+                                           writer, threads, cancellation, quiet);
+    if (!sampling.complete) {
+      const std::string of_all =
+          plan.study.until ? "" : fmt::format(" of {}", writer.blocks_to_hold());
+      throw Interrupted(fmt::format("stopped by {} ({}{} blocks are saved) continue with {}{}",
+                                    cancellation.signal_name(), writer.saved_blocks(), of_all,
+                                    command_line(arguments), resume ? "" : " --resume"));
     }
-    {
-      Progress progress(trials, before);
-      run_blocks(plan, blocks, threads, writer, cancellation, [&](const BlockResult& block) {
-        if (!quiet) progress.advance(block.trials);
-      });
-    }
-    if (cancellation.asked()) writer.flush();
-    const std::int64_t missing = writer.blocks_to_hold() - writer.saved_blocks();
-    if (cancellation.asked() && missing > 0)
-      throw Interrupted(fmt::format("stopped by {} ({} of {} blocks are saved) continue with {}{}",
-                                    cancellation.signal_name(), writer.saved_blocks(),
-                                    writer.blocks_to_hold(), command_line(arguments),
-                                    resume ? "" : " --resume"));
     runtime.finished_utc = utc_now();
     runtime.elapsed_s = std::chrono::duration<double>(Clock::now() - started).count();
     runtime.cpu_s = cpu_seconds();
-    writer.finish(runtime);
+    writer.finish(runtime, sampling.stop);
   }
   if (quiet) return done;
   const std::string file = to_file.path.string();

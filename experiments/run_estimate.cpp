@@ -67,7 +67,7 @@ Timing time_point(const Plan& plan, std::size_t point, double budget) {
          step < steps_of_one && (steps < sync_every || since(start) < budget); ++step, ++steps)
       for (const auto& job : trial) job->next();
     stepping += since(lap);
-  } while (steps < sync_every || (trials < plan.study.trials && since(start) < budget));
+  } while (steps < sync_every || (trials < plan.schema.trials && since(start) < budget));
 
   double seconds = beginning / static_cast<double>(trials) +
                    stepping / static_cast<double>(steps) * static_cast<double>(steps_of_one) *
@@ -147,10 +147,10 @@ RunEstimate estimate_run(const Plan& plan, int threads, double budget_seconds) {
   for (std::size_t point = 0; point < seconds.size(); ++point) {
     if (seconds[point] == 0)
       seconds[point] = rate_near(timings, cost_of_trial(plan, point)) * cost_of_trial(plan, point);
-    all += seconds[point] * static_cast<double>(plan.study.trials);
-    longest_block = std::max(
-        longest_block,
-        seconds[point] * static_cast<double>(std::min(plan.study.trials, plan.study.block_trials)));
+    all += seconds[point] * static_cast<double>(plan.schema.trials);
+    longest_block =
+        std::max(longest_block, seconds[point] * static_cast<double>(std::min(
+                                                     plan.schema.trials, plan.study.block_trials)));
   }
   // Blocks are spread over threads; where they are too few, a trial is.
   estimate.seconds = all / threads;

@@ -5,28 +5,24 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/statistics/mean_interval.hpp"
 #include "engine/statistics/quantile.hpp"
 #include "experiments/table.hpp"
+#include "experiments/variable_summary.hpp"
 
 namespace lockstep {
 namespace {
 
-/// Mean of each trial's steps: the trial is what is independent.
-std::vector<double> trial_means(const std::vector<double>& values, std::int64_t steps) {
-  std::vector<double> means;
-  for (std::size_t begin = 0; begin < values.size(); begin += static_cast<std::size_t>(steps))
-    means.push_back(mean(std::span(values).subspan(begin, static_cast<std::size_t>(steps))));
-  return means;
-}
-
-bool has(const ResultSchema& schema, std::string_view name) {
-  return std::any_of(schema.variables.begin(), schema.variables.end(),
-                     [&](const Variable& v) { return v.name == name; });
+/// nullptr where the file does not have it.
+const Variable* find(const ResultSchema& schema, std::string_view name) {
+  const auto found = std::find_if(schema.variables.begin(), schema.variables.end(),
+                                  [&](const Variable& v) { return v.name == name; });
+  return found == schema.variables.end() ? nullptr : &*found;
 }
 
 }  // namespace
 
-std::string summary_table(const ResultFile& file) {
+std::string summary_table(const ResultFile& file, const std::optional<std::string>& by) {
   const ResultSchema& schema = file.schema();
   std::vector<std::string> head;
   for (const Axis& axis : schema.axes) head.push_back(axis.key);
@@ -35,33 +31,32 @@ std::string summary_table(const ResultFile& file) {
   if (incomplete) head.emplace_back("trials");
   for (const char* name : {"step time s", "p50", "p95", "p99", "MFU %", "waiting %"})
     head.push_back(name);
-  const bool long_run = has(schema, "goodput");
+  const bool long_run = find(schema, "goodput") != nullptr;
   if (long_run)
     for (const char* name : {"goodput %", "interruptions"}) head.emplace_back(name);
-  const bool slices = has(schema, "schedulable_share");
+  const bool slices = find(schema, "schedulable_share") != nullptr;
   if (slices) head.emplace_back("schedulable %");
   std::vector<std::vector<std::string>> rows{head};
   constexpr std::array<double, 3> shares{0.5, 0.95, 0.99};
   for (std::int64_t point = 0; point < schema.points(); ++point) {
     std::vector<std::string> row = labels_of(schema.axes, point);
+    const auto percent_estimate = [&](const char* name) {
+      std::vector<double> shares_of_trials = file.read(name, point);
+      for (double& share : shares_of_trials) share *= 100;
+      return format_estimate(mean_estimate(shares_of_trials));
+    };
     const std::vector<double> step_time = file.read("step_time", point);
     const std::vector<double> trials = trial_means(step_time, schema.steps);
-    if (incomplete) row.push_back(fmt::format("{}", trials.size()));
-    row.push_back(format_interval(mean(trials), mean_half_width(trials)));
+    if (incomplete) row.push_back(fmt::format("{}", present_values(trials)));
+    row.push_back(format_estimate(mean_estimate(trials)));
     for (double q : quantiles(step_time, shares)) row.push_back(format_value(q));
-    row.push_back(has(schema, "mfu") ? format_percent(mean(file.read("mfu", point))) : "-");
+    row.push_back(find(schema, "mfu") ? format_percent(mean(file.read("mfu", point))) : "-");
     row.push_back(format_percent(mean(file.read("wait_fraction", point))));
     if (long_run) {
-      std::vector<double> goodput = file.read("goodput", point);
-      for (double& share : goodput) share *= 100;
-      row.push_back(format_interval(mean(goodput), mean_half_width(goodput)));
+      row.push_back(percent_estimate("goodput"));
       row.push_back(format_value(mean(file.read("interruptions", point))));
     }
-    if (slices) {
-      std::vector<double> share = file.read("schedulable_share", point);
-      for (double& part : share) part *= 100;
-      row.push_back(format_interval(mean(share), mean_half_width(share)));
-    }
+    if (slices) row.push_back(percent_estimate("schedulable_share"));
     rows.push_back(std::move(row));
   }
   const std::string title = schema.title.empty() ? "" : schema.title + "\n\n";
@@ -74,9 +69,16 @@ std::string summary_table(const ResultFile& file) {
   const std::string trials =
       incomplete ? std::string("the trials held")
                  : fmt::format("{} trial{}", schema.trials, schema.trials == 1 ? "" : "s");
-  return fmt::format("{}{}\nMean of {}{}; quantiles over the {} step{} of each.\n{}", title,
-                     format_table(rows), trials, spread, schema.steps, schema.steps == 1 ? "" : "s",
-                     missing);
+  std::string text = fmt::format("{}{}\nMean of {}{}; quantiles over the {} step{} of each.\n{}",
+                                 title, by ? format_blocks(rows, *by) : format_table(rows), trials,
+                                 spread, schema.steps, schema.steps == 1 ? "" : "s", missing);
+  if (!schema.until.empty())
+    text += schema.until_met
+                ? fmt::format("The trials were run until {}.\n", schema.until)
+                : fmt::format("sampling.max_trials ended the run before {}.\n", schema.until);
+  for (const std::string& warning : variance_warnings(file, *find(schema, "step_time")))
+    text += warning + "\n";
+  return text;
 }
 
 }  // namespace lockstep

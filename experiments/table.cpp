@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 namespace lockstep {
 namespace {
@@ -20,7 +21,7 @@ bool is_number(const std::string& cell) {
   const bool has_digit =
       std::any_of(cell.begin(), cell.end(), [](char c) { return c >= '0' && c <= '9'; });
   return cell == "-" ||
-         (has_digit && cell.find_first_not_of("0123456789+-.e± ") == std::string::npos);
+         (has_digit && cell.find_first_not_of("0123456789+-.e± <>") == std::string::npos);
 }
 
 /// Decimals that show `value` to `significant` digits.
@@ -58,6 +59,27 @@ std::string format_table(const std::vector<std::vector<std::string>>& rows) {
   return text;
 }
 
+std::string format_blocks(const std::vector<std::vector<std::string>>& rows,
+                          const std::string& by) {
+  const auto column = std::find(rows[0].begin(), rows[0].end(), by) - rows[0].begin();
+  std::vector<std::pair<std::string, std::vector<std::vector<std::string>>>> blocks;
+  const auto without = [&](std::vector<std::string> cells) {
+    cells.erase(cells.begin() + column);
+    return cells;
+  };
+  for (std::size_t r = 1; r < rows.size(); ++r) {
+    const std::string& value = rows[r][static_cast<std::size_t>(column)];
+    auto block = std::find_if(blocks.begin(), blocks.end(),
+                              [&](const auto& known) { return known.first == value; });
+    if (block == blocks.end()) block = blocks.insert(block, {value, {without(rows[0])}});
+    block->second.push_back(without(rows[r]));
+  }
+  std::string text;
+  for (const auto& [value, table] : blocks)
+    text += fmt::format("{}{} = {}\n{}", text.empty() ? "" : "\n", by, value, format_table(table));
+  return text;
+}
+
 std::string format_value(double value) {
   if (std::isnan(value)) return "-";
   if (!is_handy(value)) return fmt::format("{:.3e}", value);
@@ -82,6 +104,15 @@ std::string format_interval(double value, double half_width) {
   const int most = decimals_for(value, 7);
   if (decimals > most) return fmt::format("{:.{}f} ± {:.0e}", value, most, half_width);
   return fmt::format("{:.{}f} ± {:.{}f}", value, decimals, half_width, decimals);
+}
+
+std::string format_estimate(const Estimate& estimate, bool alone) {
+  const auto& [value, lower, upper] = estimate;
+  if (std::isfinite(lower) && std::isfinite(upper))
+    return format_interval(value, std::max(upper - value, value - lower));
+  if (std::isfinite(lower)) return "> " + format_value(lower);
+  if (std::isfinite(upper)) return "< " + format_value(upper);
+  return alone ? format_value(value) : "-";
 }
 
 std::vector<std::string> labels_of(const std::vector<Axis>& axes, std::int64_t point) {

@@ -49,6 +49,24 @@ std::span<const Parameter> sampling_parameters() {
        .shapes_arrays = true,
        .summary = "consecutive trials scheduled, saved and sharded together",
        .source = "assumption: seconds of work at 100k chips"},
+      {.key = "sampling.until",
+       .number = 155,
+       .type = ValueType::text,
+       .default_text = "none",
+       .shapes_arrays = true,
+       .summary =
+           "run trials until \"p99(step_time) within 1%\" or its like (mean, p50, p95, p99 of "
+           "a variable) holds for every design point; sampling.trials is then the least",
+       .source = "assumption: a fixed number of trials"},
+      {.key = "sampling.max_trials",
+       .number = 156,
+       .type = ValueType::count,
+       .default_text = "10000",
+       .minimum = 1,
+       .maximum = 4294967295.0,
+       .shapes_arrays = true,
+       .summary = "most trials of each design point under sampling.until",
+       .source = "assumption: p99 of the trials is then known to a tenth of the tail beyond it"},
   };
   return rows;
 }

@@ -131,7 +131,7 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
   schema.program_version = program_version();
   schema.git_commit = git_commit();
   schema.axes = s.axes;
-  schema.trials = s.trials;
+  schema.trials = s.until ? s.max_trials : s.trials;
   schema.block_trials = s.block_trials;
   schema.steps = s.steps;
 
@@ -177,6 +177,14 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
   }
   for (const std::string& key : plan.input_keys)
     schema.variables.push_back({"input." + key, {}, "SI", "drawn value of " + key});
+  if (s.until) {
+    schema.until = s.until->text;
+    try {
+      check_stopping_rule(*s.until, schema.variables);
+    } catch (const InputError& error) {
+      throw s.problem("sampling.until", error.what());
+    }
+  }
   return plan;
 }
 

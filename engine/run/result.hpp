@@ -55,7 +55,9 @@ struct ResultSchema {
   std::string program_version;
   std::string git_commit;
   std::vector<Axis> axes;
-  std::int64_t trials = 0;  ///< per design point
+  std::int64_t trials = 0;  ///< per design point; under a rule, until it ends the run, the most
+  std::string until;        ///< stopping rule; "" for a fixed number of trials
+  bool until_met = false;   ///< the rule ended the run, not sampling.max_trials
   std::int64_t block_trials = 16;
   std::int64_t steps = 0;                ///< recorded, after warm-up
   std::vector<std::string> generations;  ///< coordinate of chip_generation
@@ -91,6 +93,12 @@ inline double result_bytes(const ResultSchema& schema) {
     values += static_cast<double>(schema.values_per_trial(variable));
   return around + sizeof(double) * values * static_cast<double>(schema.trials * schema.points());
 }
+
+/// Where a run ended that a stopping rule governs.
+struct Stop {
+  std::int64_t trials = 0;  ///< of each design point
+  bool met = false;         ///< by the rule; else sampling.max_trials ended it
+};
 
 /// The finished trials of one block.
 struct BlockResult {

@@ -260,6 +260,14 @@ std::string Study::resolved_text() const {
   return resolved_lines(*this, true);
 }
 
+InputError Study::problem(std::string_view key, std::string_view what) const {
+  const auto parameter = std::find_if(parameters.begin(), parameters.end(),
+                                      [&](const ResolvedParameter& p) { return p.key == key; });
+  const std::string& place = parameter->place;
+  return InputError(
+      fmt::format("{}: {}: {}", place.empty() ? path : place, shown(key, parameter->text), what));
+}
+
 InputError first_problems(std::vector<std::string> problems) {
   if (problems.size() > most_problems) {
     const std::size_t more = problems.size() - most_problems;
@@ -285,6 +293,15 @@ Study resolve_study(const StudyText& file, std::span<const StudyEntry> overrides
   study.steps = values.count("sampling.steps");
   study.warmup_steps = values.count("sampling.warmup_steps");
   study.block_trials = values.count("sampling.block");
+  study.max_trials = values.count("sampling.max_trials");
+  if (const std::string& until = values.text("sampling.until"); until != "none") {
+    study.until = parse_stopping_rule(until);
+    if (study.max_trials < study.trials)
+      throw study.problem("sampling.max_trials",
+                          fmt::format("fewer than sampling.trials, the least under sampling.until "
+                                      "({}) raise it, or lower sampling.trials",
+                                      study.trials));
+  }
   const std::string& seed = values.text(seed_key);
   std::from_chars(seed.data(), seed.data() + seed.size(), study.seed);
   study.study_id = sha256_hex(resolved_lines(study, false));

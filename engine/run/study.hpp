@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "engine/base/error.hpp"
 #include "engine/base/parameter.hpp"
 #include "engine/run/result.hpp"
+#include "engine/run/stopping_rule.hpp"
 
 namespace lockstep {
 
@@ -50,6 +52,12 @@ struct Study {
   std::string study_id;
   std::uint64_t seed = 0;
   std::int64_t trials = 0, block_trials = 16, steps = 0, warmup_steps = 0;
+  std::optional<StoppingRule> until;  ///< then `trials` is the least, and
+  std::int64_t max_trials = 0;        ///< the most
+
+  /// What is wrong with the value of `key`: "PLACE: key = value: what", PLACE where the user wrote
+  /// it or else the study's path.
+  InputError problem(std::string_view key, std::string_view what) const;
 
   /// One "key = value" line per parameter, canonical values, then one "sweep.KEY = values" line
   /// per axis: what study_id hashes (with the content of every CSV, through the canonical texts)
@@ -67,7 +75,8 @@ inline constexpr std::int64_t most_design_points = 16384;
 ///
 /// Rows are all known parameters, in the order of help; a row "chip.*.peak" stands for that key of
 /// every NAME the study mentions. `rows` must outlive the study and hold sampling.trials, .steps,
-/// .warmup_steps, .block (counts) and .seed (any whole number of 64 bits), each with a default.
+/// .warmup_steps, .block, .max_trials (counts), .until and .seed (any whole number of 64 bits),
+/// each with a default.
 ///
 /// In a text value that names a CSV file (fleet.inventory) the path is resolved against
 /// `file.directory`, and the SHA-256 of the content stands in the canonical text.

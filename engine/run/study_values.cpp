@@ -11,6 +11,7 @@
 #include "engine/base/error.hpp"
 #include "engine/base/sha256.hpp"
 #include "engine/base/text.hpp"
+#include "engine/run/stopping_rule.hpp"
 #include "engine/run/study.hpp"
 
 namespace lockstep {
@@ -28,6 +29,11 @@ Value read_seed(std::string_view text) {
                     text));
   std::string digits = std::to_string(seed);
   return {digits, digits};
+}
+
+Value read_until(std::string_view text) {
+  const std::string canonical = text == "none" ? "none" : parse_stopping_rule(text).text;
+  return {canonical, canonical};
 }
 
 /// The study stands for what the file says, not for where it lies.
@@ -103,6 +109,7 @@ Value read_value(const Parameter& row, std::string_view text, const std::string&
   if (text.empty())
     throw InputError("no value (a key needs one) give it, or remove the line to get the default");
   if (row.key == "sampling.seed") return read_seed(text);
+  if (row.key == "sampling.until") return read_until(text);
   if (row.type == ValueType::text && text.ends_with(".csv")) return read_csv(text, directory);
   try {
     return parse_value(row, text, directory);

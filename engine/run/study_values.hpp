@@ -15,9 +15,9 @@ std::string listed(const std::string& text);
 
 /// Reads one value under its row as `parse_value` does, with the study's own rules on top: quotes
 /// around the whole are dropped, sampling.seed is exact to 64 bits (its Value holds the digits as
-/// text), a text that names a CSV file holds the path resolved against `directory` and has the
-/// SHA-256 of the content as its canonical text. Throws InputError; the message says what is
-/// allowed.
+/// text), sampling.until is none or a stopping rule, a text that names a CSV file holds the path
+/// resolved against `directory` and has the SHA-256 of the content as its canonical text. Throws
+/// InputError; the message says what is allowed.
 Value read_value(const Parameter& row, std::string_view text, const std::string& directory);
 
 /// "key = value" for a message; a long value is cut.

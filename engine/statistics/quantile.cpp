@@ -18,24 +18,27 @@ constexpr double nothing = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
+double quantile_of_sorted(std::span<const double> sorted, double p) {
+  const double place = p * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<std::size_t>(place);
+  const std::size_t above = std::min(below + 1, sorted.size() - 1);
+  const double part = place - static_cast<double>(below);
+  const double step = sorted[above] - sorted[below];
+  // Not part * step where either is 0: it would make NaN of infinite values.
+  return part > 0 && step > 0 ? sorted[below] + part * step : sorted[below];
+}
+
 std::vector<double> quantiles(std::span<const double> sample, std::span<const double> p) {
   std::vector<double> values = present(sample);
   std::sort(values.begin(), values.end());
   std::vector<double> result;
-  for (double share : p) {
-    if (values.empty()) {
-      result.push_back(nothing);
-      continue;
-    }
-    const double place = share * static_cast<double>(values.size() - 1);
-    const auto below = static_cast<std::size_t>(place);
-    const std::size_t above = std::min(below + 1, values.size() - 1);
-    const double part = place - static_cast<double>(below);
-    const double step = values[above] - values[below];
-    // Not part * step where either is 0: it would make NaN of infinite values.
-    result.push_back(part > 0 && step > 0 ? values[below] + part * step : values[below]);
-  }
+  for (double share : p)
+    result.push_back(values.empty() ? nothing : quantile_of_sorted(values, share));
   return result;
+}
+
+std::int64_t present_values(std::span<const double> sample) {
+  return std::count_if(sample.begin(), sample.end(), [](double x) { return !std::isnan(x); });
 }
 
 double mean(std::span<const double> sample) {
@@ -50,16 +53,6 @@ double mean(std::span<const double> sample) {
     ++count;
   }
   return count == 0 ? nothing : sum / static_cast<double>(count);
-}
-
-double mean_half_width(std::span<const double> sample) {
-  const std::vector<double> values = present(sample);
-  if (values.size() < 2) return nothing;
-  const double middle = mean(values);
-  double squares = 0;
-  for (double x : values) squares += (x - middle) * (x - middle);
-  const auto n = static_cast<double>(values.size());
-  return 1.96 * std::sqrt(squares / (n - 1) / n);
 }
 
 }  // namespace lockstep

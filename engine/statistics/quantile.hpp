@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -10,11 +11,13 @@ namespace lockstep {
 /// left out; NaN where nothing is left. Cost O(n log n).
 std::vector<double> quantiles(std::span<const double> sample, std::span<const double> p);
 
+/// The same of one p for values that are sorted, none NaN, at least one.
+double quantile_of_sorted(std::span<const double> sorted, double p);
+
+/// Values of a sample that are not NaN.
+std::int64_t present_values(std::span<const double> sample);
+
 /// Mean of a sample, NaNs left out, by compensated summation in order; NaN where nothing is left.
 double mean(std::span<const double> sample);
-
-/// Half the width of the 95 % confidence interval of the mean of independent values: 1.96 standard
-/// errors. NaN below two values.
-double mean_half_width(std::span<const double> sample);
 
 }  // namespace lockstep

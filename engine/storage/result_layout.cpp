@@ -46,6 +46,10 @@ void write_root_attributes(const h5::Handle& file, const ResultSchema& schema,
   h5::write_attribute(file, "seed_text", fmt::format("{}", schema.seed));
   h5::write_attribute(file, "block_trials", schema.block_trials);
   h5::write_attribute(file, "blocks", schema.blocks());
+  if (!schema.until.empty()) {
+    h5::write_attribute(file, "until", schema.until);
+    h5::write_attribute(file, "until_met", std::int64_t{schema.until_met});
+  }
   if (content.shard) {
     h5::write_attribute(file, "blocks_held", held);
     h5::write_attribute(file, "shard_index", content.shard->index);

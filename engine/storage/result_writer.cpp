@@ -21,17 +21,35 @@ namespace fs = std::filesystem;
 /// Far longer than a batch, and a run that is killed at this rate loses a thousandth of its work.
 constexpr double batch_share_of_run = 1e-3;
 
-std::vector<std::int64_t> blocks_of(const ResultSchema& schema, const WriterOptions& options) {
-  std::vector<std::int64_t> blocks;
-  if (options.blocks) {
-    blocks = *options.blocks;
-    std::sort(blocks.begin(), blocks.end());
-  } else {
-    blocks.resize(static_cast<std::size_t>(schema.blocks()));
-    std::iota(blocks.begin(), blocks.end(), 0);
-  }
+std::vector<std::int64_t> all_blocks(const ResultSchema& schema) {
+  std::vector<std::int64_t> blocks(static_cast<std::size_t>(schema.blocks()));
+  std::iota(blocks.begin(), blocks.end(), 0);
   return blocks;
 }
+
+std::vector<std::int64_t> blocks_of(const ResultSchema& schema, const WriterOptions& options) {
+  if (!options.blocks) return all_blocks(schema);
+  std::vector<std::int64_t> blocks = *options.blocks;
+  std::sort(blocks.begin(), blocks.end());
+  return blocks;
+}
+
+/// The blocks of a run that a rule ended, numbered as in its file: there each design point has
+/// fewer than the plan allows.
+class FinalBlocks : public BlockSource {
+ public:
+  FinalBlocks(BlockSource& parts, const ResultSchema& plan, const ResultSchema& file)
+      : parts_(parts), of_plan_(plan.blocks_per_point()), of_file_(file.blocks_per_point()) {}
+
+  std::int64_t number_of(std::int64_t block) const {
+    return block / of_file_ * of_plan_ + block % of_file_;
+  }
+  const BlockResult& read(std::int64_t block) override { return parts_.read(number_of(block)); }
+
+ private:
+  BlockSource& parts_;
+  std::int64_t of_plan_, of_file_;  ///< blocks of a design point
+};
 
 fs::path part_folder(const fs::path& path) {
   return path.string() + ".part";
@@ -103,7 +121,8 @@ bool ResultWriter::accept_complete_file() const {
   if (!text.empty())
     throw InputError(
         fmt::format("{} holds another run ({}) choose another -o", options_.path.string(), text));
-  if (file.held_blocks() != blocks_)
+  // A stopping rule has its own say on how many there are.
+  if (file.held_blocks() != (schema_.until.empty() ? blocks_ : all_blocks(file.schema())))
     throw InputError(
         fmt::format("{} holds other blocks (merged with some missing) choose another -o",
                     options_.path.string()));
@@ -112,6 +131,10 @@ bool ResultWriter::accept_complete_file() const {
 
 std::vector<std::int64_t> ResultWriter::finished_blocks() const {
   return complete_ ? blocks_ : parts_->blocks();
+}
+
+const BlockResult& ResultWriter::finished_block(std::int64_t block) {
+  return parts_->read(block);
 }
 
 std::int64_t ResultWriter::saved_blocks() const {
@@ -143,15 +166,23 @@ void ResultWriter::flush() {
   last_saved_ = Clock::now();
 }
 
-void ResultWriter::finish(const RuntimeInfo& runtime) {
+void ResultWriter::finish(const RuntimeInfo& runtime, const std::optional<Stop>& stop) {
   if (complete_) return;
   flush();
-  if (parts_->blocks() != blocks_)
+  ResultSchema schema = schema_;
+  if (stop) {
+    schema.trials = stop->trials;
+    schema.until_met = stop->met;
+    blocks_ = all_blocks(schema);
+  }
+  FinalBlocks source(*parts_, schema_, schema);
+  if (!std::all_of(blocks_.begin(), blocks_.end(),
+                   [&](std::int64_t block) { return parts_->holds(source.number_of(block)); }))
     throw std::logic_error("finish() before every block was written");
   const fs::path temporary_path = temporary(options_.path);
   try {
     save([&] {
-      write_result_file(temporary_path, schema_, {options_.shard, blocks_, runtime, 0}, *parts_);
+      write_result_file(temporary_path, schema, {options_.shard, blocks_, runtime, 0}, source);
       publish(temporary_path, options_.path);
     });
   } catch (...) {

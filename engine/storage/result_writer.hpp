@@ -44,6 +44,9 @@ class ResultWriter : public ResultSink {
   std::int64_t saved_blocks() const;
   std::int64_t blocks_to_hold() const { return static_cast<std::int64_t>(blocks_.size()); }
 
+  /// One of the blocks that were there before, with its values; valid until the next call.
+  const BlockResult& finished_block(std::int64_t block);
+
   /// Takes one block; a batch is saved when it reaches its size or age (a thousandth of the run so
   /// far once that is longer, so that a day's run leaves thousands of parts, not a hundred
   /// thousand). Throws IoError when the batch cannot be saved; it stays pending.
@@ -52,8 +55,10 @@ class ResultWriter : public ResultSink {
   void flush();
   /// Effect: saves the pending batch, writes PATH from the parts in block order, removes the parts.
   /// All blocks must have been written. Memory: a few parts, one chunk per variable. Throws IoError
-  /// with nothing under PATH and all parts kept; std::logic_error when a block is missing.
-  void finish(const RuntimeInfo& runtime);
+  /// with nothing under PATH and all parts kept; std::logic_error when a block is missing. With
+  /// `stop`, of a schema that has a stopping rule, PATH holds the first stop->trials of each design
+  /// point; these blocks are needed, others left out.
+  void finish(const RuntimeInfo& runtime, const std::optional<Stop>& stop = {});
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -75,6 +75,8 @@ void read_attributes(const h5::Handle& file, ResultSchema& schema) {
   schema.program_version = h5::read_text(file, "program_version");
   schema.git_commit = h5::read_text(file, "git_commit");
   schema.block_trials = h5::read_integer(file, "block_trials");
+  schema.until = text_or_empty(file, "until");
+  schema.until_met = !schema.until.empty() && h5::read_integer(file, "until_met") != 0;
   const std::string seed = h5::read_text(file, "seed_text");
   const auto [end, failure] = std::from_chars(seed.data(), seed.data() + seed.size(), schema.seed);
   if (failure != std::errc() || end != seed.data() + seed.size() || schema.block_trials < 1)

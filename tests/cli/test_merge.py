@@ -143,7 +143,13 @@ def test_missing_shards(merge):
     assert f"{BLOCKS - len(lost)} of 10 blocks from 2 shards" in printed
     assert f"{len(lost)} blocks are missing" in printed
     incomplete = f"Incomplete: {BLOCKS - len(lost)} of 10 blocks are in the file"
-    assert incomplete in merge.done("summary", "gaps.h5").stdout
+    shown = merge.done("summary", "gaps.h5").stdout
+    assert incomplete in shown
+    with h5py.File(merge.folder / "gaps.h5") as gaps:
+        held = (~numpy.isnan(gaps["step_time"][:, :, 0])).sum(axis=1)
+    assert [int(line.split()[1]) for line in shown.splitlines()[-5:-3]] == list(held)
+    answers = json.loads(merge.done("summary", "gaps.h5", "--variable", "mfu", "--json").stdout)
+    assert [row["trials"] for row in answers["answers"]] == list(held)
     assert "Incomplete" not in merge.done("summary", "whole.h5").stdout
     with h5py.File(merge.folder / "gaps.h5") as gaps, h5py.File(merge.folder / "whole.h5") as whole:
         assert gaps.attrs["blocks_missing"] == len(lost)

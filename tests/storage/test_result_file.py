@@ -50,7 +50,7 @@ def test_h5py(sample):
     with h5py.File(sample.path("a.h5")) as file:
         assert file.attrs["seed"] == SEED and file.attrs["seed_text"].decode() == str(SEED)
         assert file.attrs["title"].decode() == "Synthetic study, 7 µs"
-        assert file.attrs["lockstep_schema_version"] == b"1.1"
+        assert file.attrs["lockstep_schema_version"] == b"1.2"
         times = file["step_time"]
         assert times.shape == (3, 2, 40, 5) and times.chunks == (1, 1, 40, 5)
         assert times.fletcher32 and times.compression is None
@@ -141,6 +141,19 @@ def test_merge_with_gaps_records_them(sample):
         assert file["step_time"][0, 0, 16, 0] == value(0, 0, 16, 0)
 
 
+def test_a_rule_cuts_every_design_point(sample):
+    sample("run", "a.h5")
+    sample("run", "u.h5", "--until", "32")
+    with h5py.File(sample.path("a.h5")) as whole, h5py.File(sample.path("u.h5")) as cut:
+        assert cut.attrs["until"] == b"mean(goodput) within 1%" and cut.attrs["until_met"] == 1
+        assert "until" not in whole.attrs
+        assert cut.attrs["blocks"] == 12 and cut.attrs["blocks_missing"] == 0
+        for name in ("step_time", "compute_time_by_generation", "goodput", "time_lost"):
+            assert cut[name].shape[2] == 32
+            assert cut[name][()].tobytes() == whole[name][:, :, :32].tobytes()
+    sample("run", "u.h5", "--until", "32", "--resume")  # is complete as it is
+
+
 def documented():
     """Names in the first column of each section's table."""
     sections = {}
@@ -154,9 +167,10 @@ def test_format_page_and_files_agree(sample):
     page = documented()
     sample("run", "a.h5")
     sample("merge", "m.h5", "--allow-missing", *sample.shards(3)[:2])
+    sample("run", "until.h5", "--until", "32")
     sample("run", "half.h5", "--stop-after", "3", code=75)
     root, dimensions, attributes, runtime = set(), set(), set(), set()
-    for name in ("a.h5", "s0.h5", "m.h5"):
+    for name in ("a.h5", "s0.h5", "m.h5", "until.h5"):
         with h5py.File(sample.path(name)) as file:
             root |= set(file.attrs)
             runtime |= set(file["runtime"].attrs)

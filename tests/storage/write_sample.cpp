@@ -1,6 +1,7 @@
 // Writes, merges and checks synthetic result files through engine/storage, so that tests can kill,
 // starve and compare it without running a simulation:
-//   write_sample run OUT [--resume] [--shard I/N] [--stop-after BLOCKS] [--batch-blocks B] [shape]
+//   write_sample run OUT [--resume] [--shard I/N] [--stop-after BLOCKS] [--batch-blocks B]
+//     [--until TRIALS] [shape]         --until: a stopping rule ended the run there
 //   write_sample merge OUT [--allow-missing] SHARD...
 //   write_sample check FILE [shape]     every value against its known one, NaN where not held
 // shape: --no-axes --trials N --steps N --points N --seed S --study-id ID
@@ -10,6 +11,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -30,6 +32,7 @@ struct Options {
   bool resume = false, allow_missing = false, batch_per_size = false;
   std::optional<Shard> shard;
   std::int64_t stop_after = -1, batch_blocks = 2;
+  std::optional<std::int64_t> until;
   sample::Shape shape;
 };
 
@@ -62,6 +65,8 @@ Options parse(int argc, char** argv) {
       options.shape.seed = std::stoull(next());
     else if (word == "--study-id")
       options.shape.study_id = next();
+    else if (word == "--until")
+      options.until = std::stoll(next());
     else if (word == "--stop-after")
       options.stop_after = std::stoll(next());
     else if (word == "--batch-blocks")
@@ -82,7 +87,8 @@ void report(const ResultWriter& writer) {
 }
 
 int run(const Options& options) {
-  const ResultSchema schema = sample::make_schema(options.shape);
+  ResultSchema schema = sample::make_schema(options.shape);
+  if (options.until) schema.until = "mean(goodput) within 1%";
   WriterOptions writing;
   writing.path = options.path;
   writing.resume = options.resume;
@@ -111,7 +117,9 @@ int run(const Options& options) {
     writer.write(sample::make_block(schema, b));
     report(writer);
   }
-  writer.finish(sample::make_runtime());
+  std::optional<Stop> stop;
+  if (options.until) stop = Stop{*options.until, true};
+  writer.finish(sample::make_runtime(), stop);
   report(writer);
   return 0;
 }

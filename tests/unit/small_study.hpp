@@ -32,6 +32,8 @@ inline const std::vector<Parameter>& study_rows() {
     row("sampling.warmup_steps", ValueType::count, "2", {0, 1e9});
     row("sampling.seed", ValueType::count, "1");
     row("sampling.block", ValueType::count, "16", {1, 1e6});
+    row("sampling.until", ValueType::text, "none");
+    row("sampling.max_trials", ValueType::count, "10000", {1, 1e9});
     row("fleet.chips", ValueType::text, "");
     row("fleet.inventory", ValueType::text, "");
     row("fleet.chip_spread", ValueType::real, "0.005", {0, 1});

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/run/result.hpp"
+#include "engine/run/stopping_rule.hpp"
+
+namespace lockstep {
+
+/// Level of the intervals that a rule is judged by. Above the level of those shown, since a rule
+/// stops where an interval is narrow, by chance too: tests/validation/until_coverage_test.cpp.
+inline constexpr double judged_level = 0.98;
+
+/// Judges a stopping rule over all design points, and over each generation or cause where the
+/// variable has them, from the first trials of each: the order in which blocks come does not
+/// matter. Memory: the variable.
+class Convergence {
+ public:
+  /// `schema` must outlive it and have the rule's variable.
+  Convergence(const StoppingRule& rule, const ResultSchema& schema);
+
+  void take(const BlockResult& block);
+  /// The largest `excess` of any row over its first `trials` trials, all of which were taken; rows
+  /// without a value do not count. The rule is met at or below 1. Cost O(n log n).
+  double excess(std::int64_t trials) const;
+
+ private:
+  StoppingRule rule_;
+  const ResultSchema& schema_;
+  std::size_t variable_ = 0;
+  std::int64_t per_trial_ = 1;
+  std::vector<std::vector<double>> values_;  ///< of each point: (trials, extents...)
+};
+
+}  // namespace lockstep

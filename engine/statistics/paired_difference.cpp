@@ -1,0 +1,162 @@
+#include "engine/statistics/paired_difference.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <numeric>
+
+#include "engine/base/random.hpp"
+#include "engine/statistics/mean_interval.hpp"
+#include "engine/statistics/pooled_steps.hpp"
+#include "engine/statistics/quantile.hpp"
+
+namespace lockstep {
+namespace {
+
+constexpr Stream bootstrap{.seed = 1, .purpose = Purpose::bootstrap, .trial = 0};
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+/// The trials of both points where neither has a NaN.
+struct CommonTrials {
+  std::vector<double> first, second;
+
+  CommonTrials(std::span<const double> a, std::span<const double> b, std::int64_t steps) {
+    const auto each = static_cast<std::size_t>(steps);
+    const auto missing = [](double x) { return std::isnan(x); };
+    for (std::size_t begin = 0; begin < a.size(); begin += each) {
+      const auto x = a.subspan(begin, each), y = b.subspan(begin, each);
+      if (std::any_of(x.begin(), x.end(), missing) || std::any_of(y.begin(), y.end(), missing))
+        continue;
+      first.insert(first.end(), x.begin(), x.end());
+      second.insert(second.end(), y.begin(), y.end());
+    }
+  }
+};
+
+/// The steps of one point by size, each with its trial: quantiles of any resample of the trials.
+class Resampled {
+ public:
+  Resampled(const std::vector<double>& values, std::int64_t steps) : values_(values) {
+    std::vector<std::size_t> order(values.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return values[a] < values[b] || (values[a] == values[b] && a < b);
+    });
+    std::sort(values_.begin(), values_.end());
+    for (std::size_t i : order)
+      trial_.push_back(static_cast<std::uint32_t>(i / static_cast<std::size_t>(steps)));
+  }
+
+  /// The least value with at least p of the resample at or below it, sought from the nearer end.
+  double quantile(double p, const std::vector<std::uint32_t>& weight) const {
+    const auto all = static_cast<double>(values_.size());
+    const auto below = static_cast<std::int64_t>(std::ceil(p * all - 1e-9));
+    std::int64_t left = p < 0.5 ? below : static_cast<std::int64_t>(values_.size()) - below + 1;
+    std::size_t i = p < 0.5 ? 0 : values_.size() - 1;
+    for (;; p < 0.5 ? ++i : --i) {
+      left -= weight[trial_[i]];
+      if (left <= 0) return values_[i];
+    }
+  }
+  double quantile(double p) const { return quantile_of_sorted(values_, p); }
+
+ private:
+  std::vector<double> values_;  ///< sorted
+  std::vector<std::uint32_t> trial_;
+};
+
+/// How often resample `number` takes each trial. Consumes weight.size() / 4 blocks.
+void draw_weights(std::uint32_t number, std::vector<std::uint32_t>& weight) {
+  std::fill(weight.begin(), weight.end(), 0);
+  const std::size_t trials = weight.size();
+  for (std::size_t i = 0; i < trials; i += 4) {
+    const PhiloxBlock block = bootstrap.block(i / 4, number);
+    for (std::size_t j = 0; j < std::min<std::size_t>(4, trials - i); ++j)
+      ++weight[(std::uint64_t{block.word[j]} * trials) >> 32];
+  }
+}
+
+Estimate bootstrap_estimate(double value, std::vector<double> drawn, double level) {
+  std::sort(drawn.begin(), drawn.end());
+  const auto outside = static_cast<std::size_t>((1 - level) / 2 * (drawn.size() + 1.0) + 0.5);
+  const double low = drawn[outside - 1], high = drawn[drawn.size() - outside];
+  return {value, std::min(low, 2 * value - high), std::max(high, 2 * value - low)};
+}
+
+/// The ratio of two means: all r at which the mean of numerator - r denominator may be 0.
+Estimate ratio_estimate(const std::vector<double>& numerator,
+                        const std::vector<double>& denominator, double level) {
+  std::vector<double> rest(numerator.size());
+  const auto rest_at = [&](double ratio) {
+    for (std::size_t t = 0; t < rest.size(); ++t) rest[t] = numerator[t] - ratio * denominator[t];
+    return mean_estimate(rest, level);
+  };
+  const double base = mean(denominator), ratio = mean(numerator) / base;
+  const Estimate at_ratio = rest_at(ratio);
+  const double width = (at_ratio.upper - at_ratio.lower) / std::fabs(base);
+  if (!std::isfinite(width) || !(width > 0)) return {ratio, ratio - width, ratio + width};
+  const auto limit = [&](double step) {
+    const auto possible = [&](double r) {
+      const Estimate e = rest_at(r);
+      return e.lower <= 0 && 0 <= e.upper;
+    };
+    constexpr int most_doublings = 64, halvings = 50;
+    int doublings = 0;
+    while (possible(ratio + step))
+      if (step *= 2; ++doublings == most_doublings) return std::copysign(infinity, step);
+    double inside = ratio, outside = ratio + step;
+    for (int i = 0; i < halvings; ++i) {
+      const double middle = (inside + outside) / 2;
+      (possible(middle) ? inside : outside) = middle;
+    }
+    return outside;
+  };
+  return {ratio, limit(-width), limit(width)};
+}
+
+}  // namespace
+
+PairedDifference mean_difference(std::span<const double> first, std::span<const double> second,
+                                 std::int64_t steps, double level) {
+  const CommonTrials common(first, second, steps);
+  const std::vector<double> a = trial_means(common.first, steps);
+  const std::vector<double> b = trial_means(common.second, steps);
+  std::vector<double> differences(a.size());
+  std::transform(b.begin(), b.end(), a.begin(), differences.begin(), std::minus<>());
+  const Estimate absolute = mean_estimate(differences, level);
+  return {absolute, ratio_estimate(differences, a, level)};
+}
+
+std::vector<PairedDifference> quantile_differences(std::span<const double> first,
+                                                   std::span<const double> second,
+                                                   std::int64_t steps, std::span<const double> p,
+                                                   double level) {
+  const CommonTrials common(first, second, steps);
+  std::vector<PairedDifference> results(p.size());
+  if (common.first.empty()) return results;
+  const Resampled a(common.first, steps), b(common.second, steps);
+  std::vector<std::vector<double>> absolute(p.size()), relative(p.size());
+  std::vector<std::uint32_t> weight(common.first.size() / static_cast<std::size_t>(steps));
+  for (std::uint32_t number = 0; number < resamples; ++number) {
+    draw_weights(number, weight);
+    for (std::size_t q = 0; q < p.size(); ++q) {
+      const double base = a.quantile(p[q], weight), other = b.quantile(p[q], weight);
+      absolute[q].push_back(other - base);
+      relative[q].push_back(other / base - 1);
+    }
+  }
+  const PooledSteps of_first(common.first, steps), of_second(common.second, steps);
+  for (std::size_t q = 0; q < p.size(); ++q) {
+    const double base = a.quantile(p[q]), other = b.quantile(p[q]);
+    const Estimate x = of_first.quantile(p[q], level), y = of_second.quantile(p[q], level);
+    results[q] = {bootstrap_estimate(other - base, std::move(absolute[q]), level),
+                  bootstrap_estimate(other / base - 1, std::move(relative[q]), level)};
+    for (Estimate* e : {&results[q].absolute, &results[q].relative}) {
+      if (std::isinf(x.upper) || std::isinf(y.lower)) e->lower = -infinity;
+      if (std::isinf(x.lower) || std::isinf(y.upper)) e->upper = infinity;
+    }
+  }
+  return results;
+}
+
+}  // namespace lockstep

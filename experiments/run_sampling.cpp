@@ -1,0 +1,86 @@
+#include "experiments/run_sampling.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdio>
+#include <functional>
+#include <set>
+
+#include "engine/run/convergence.hpp"
+#include "engine/run/progress.hpp"
+#include "engine/run/scheduler.hpp"
+
+namespace lockstep {
+namespace {
+
+using Blocks = std::vector<std::int64_t>;
+
+/// Blocks of all design points whose trials lie from `begin` to `end`, point by point.
+Blocks blocks_between(const ResultSchema& schema, std::int64_t begin, std::int64_t end) {
+  const std::int64_t size = schema.block_trials;
+  Blocks blocks;
+  for (std::int64_t point = 0; point < schema.points(); ++point)
+    for (std::int64_t b = begin / size; b < (end + size - 1) / size; ++b)
+      blocks.push_back(point * schema.blocks_per_point() + b);
+  return blocks;
+}
+
+void print_look(const Plan& plan, std::int64_t trials, double excess, std::int64_t next) {
+  const StoppingRule& rule = *plan.study.until;
+  const std::string_view unit = rule.dimension == Dimension::time ? " s" : "";
+  const std::string now = std::isinf(excess) ? "not known yet"
+                          : rule.relative    ? fmt::format("{:.3g} %", 100 * rule.width * excess)
+                                             : fmt::format("{:.3g}{}", rule.width * excess, unit);
+  fmt::print(stderr, "{} trials of each design point: {}({}) within {}, asked is {}; on to {}\n",
+             trials, rule.statistic, rule.variable, now, rule.text.substr(rule.text.rfind(' ') + 1),
+             next);
+}
+
+}  // namespace
+
+Sampling run_sampling(const Plan& plan, const Blocks& blocks, ResultWriter& writer, int threads,
+                      const Cancellation& cancellation, bool quiet) {
+  const Blocks before = writer.finished_blocks();
+  const std::set<std::int64_t> finished(before.begin(), before.end());
+  const auto run = [&](const Blocks& wanted,
+                       const std::function<void(const BlockResult&)>& written) {
+    Blocks missing;
+    std::int64_t trials = 0, there = 0;
+    for (std::int64_t block : wanted) {
+      const std::int64_t of_block = place_of(plan.schema, block).trials;
+      trials += of_block;
+      if (finished.contains(block))
+        there += of_block;
+      else
+        missing.push_back(block);
+    }
+    Progress progress(trials, there);
+    std::size_t left = missing.size();
+    run_blocks(plan, missing, threads, writer, cancellation, [&](const BlockResult& block) {
+      --left;
+      written(block);
+      if (!quiet) progress.advance(block.trials);
+    });
+    if (cancellation.asked()) writer.flush();
+    return left == 0;
+  };
+  if (!plan.study.until) return {run(blocks, [](const BlockResult&) {})};
+
+  const ResultSchema& schema = plan.schema;
+  Convergence convergence(*plan.study.until, schema);
+  for (std::int64_t block : before) convergence.take(writer.finished_block(block));
+  std::int64_t trials = first_look(plan.study.trials, schema.trials, schema.block_trials);
+  for (std::int64_t begin = 0;;) {
+    if (!run(blocks_between(schema, begin, trials),
+             [&](const BlockResult& block) { convergence.take(block); }))
+      return {};
+    const double excess = convergence.excess(trials);
+    if (excess <= 1 || trials == schema.trials) return {true, Stop{trials, excess <= 1}};
+    begin = trials;
+    trials = next_look(trials, schema.trials, schema.block_trials);
+    if (!quiet) print_look(plan, begin, excess, trials);
+  }
+}
+
+}  // namespace lockstep
