@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <limits>
 
@@ -45,19 +44,6 @@ std::vector<double> read_sizes(const std::string& text, std::int64_t factor) {
     sizes.push_back(size);
   }
   return sizes;
-}
-
-std::int64_t read_whole(const po::variables_map& map, const char* name, std::int64_t least,
-                        std::int64_t most) {
-  const std::string text = map[name].as<std::string>();
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value < least || value > most)
-    throw InputError(
-        fmt::format("--{} {} (a whole number from {} to {} is due) write for example "
-                    "--{} {}",
-                    name, text, least, most, name, std::max<std::int64_t>(least, 8)));
-  return value;
 }
 
 std::string required(const po::variables_map& map, const char* name, const char* example) {

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <iostream>
 
 #include "engine/base/error.hpp"
@@ -13,8 +15,8 @@ namespace lockstep {
 namespace po = boost::program_options;
 
 std::span<const Command* const> commands() {
-  static const std::array rows{&run_command,   &describe_command, &summary_command,
-                               &merge_command, &list_command,     &all_reduce_command};
+  static const std::array rows{&run_command,  &describe_command,   &summary_command, &merge_command,
+                               &list_command, &all_reduce_command, &timeline_command};
   return rows;
 }
 
@@ -72,6 +74,19 @@ po::variables_map parse_arguments(const Command& command, const std::vector<std:
                                  std::string_view(positional) == "study" ? "study" : "file",
                                  command.name, command.usage, see_help));
   return map;
+}
+
+std::int64_t read_whole(const po::variables_map& map, const char* name, std::int64_t least,
+                        std::int64_t most) {
+  const std::string text = map[name].as<std::string>();
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || value < least || value > most)
+    throw InputError(
+        fmt::format("--{} {} (a whole number from {} to {} is due) write for example "
+                    "--{} {}",
+                    name, text, least, most, name, std::clamp<std::int64_t>(8, least, most)));
+  return value;
 }
 
 }  // namespace lockstep

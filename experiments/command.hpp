@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,7 +28,7 @@ struct Command {
 std::span<const Command* const> commands();
 
 extern const Command run_command, describe_command, summary_command, merge_command, list_command,
-    all_reduce_command;
+    all_reduce_command, timeline_command;
 
 /// Options of a command line. `visible` are shown by --help, which is always there; `positional`
 /// names the option that takes the bare arguments, `most` how many (-1: any).
@@ -35,5 +36,10 @@ extern const Command run_command, describe_command, summary_command, merge_comma
 boost::program_options::variables_map parse_arguments(
     const Command& command, const std::vector<std::string>& arguments,
     const boost::program_options::options_description& visible, const char* positional, int most);
+
+/// The whole number that option `name`, which is there, gives. Throws InputError where it is none
+/// or not from `least` to `most`.
+std::int64_t read_whole(const boost::program_options::variables_map& map, const char* name,
+                        std::int64_t least, std::int64_t most);
 
 }  // namespace lockstep

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "engine/model/long_run/checkpoint.hpp"
@@ -95,19 +96,48 @@ void find_independent_noise(const DesignPoint& job, Texts& texts) {
         "noise.tenancy.");
 }
 
+/// "28.8 h", "40.2 s".
+std::string rough_time(double seconds) {
+  if (seconds < 60) return fmt::format("{:.3g} s", seconds);
+  if (seconds < 3600) return fmt::format("{:.3g} min", seconds / 60);
+  return fmt::format("{:.3g} h", seconds / 3600);
+}
+
+/// Of each FailureCause: what befalls one of how many parts.
+constexpr std::array<std::string_view, failure_causes.size()> befalls{
+    "nodes fails",  "domains fails",          "leaf switches fails",
+    "cables fails", "optical switches fails", "nodes is taken down",
+    "cables flaps"};
+
 void find_failures(const DesignPoint& job, Texts& texts) {
   const Reliability& reliability = job.scenario().reliability;
-  if (!reliability.on() || reliability.node_failure_rate == 0) return;
+  if (!reliability.on()) return;
   const LongRunJob& run = job.long_run_job();
-  const double between = 1 / interruption_rate(reliability, run);
-  const double interval = optimal_checkpoint_interval(reliability.checkpoint_write_time, between);
-  texts.push_back(fmt::format(
-      "One of {} nodes fails every {:.3g} h, about {:.0f} times within the horizon; the optimal "
-      "checkpoint interval is {:.3g} min.{}",
-      run.nodes, between / 3600, reliability.horizon / between, interval / 60,
-      run.nodes_per_unit > 1
-          ? fmt::format(" With a failed node {} nodes are replaced together.", run.nodes_per_unit)
-          : ""));
+  std::vector<std::string> sorts;
+  for (const FailureRate& rate : failure_rates(reliability, run))
+    if (rate.all > 0)
+      sorts.push_back(fmt::format("{} of {:.0f} {} every {}", sorts.empty() ? "One" : "one",
+                                  rate.parts, befalls[static_cast<std::size_t>(rate.cause)],
+                                  rough_time(1 / rate.all)));
+  if (sorts.empty()) return;
+  std::string text = fmt::format("{}", fmt::join(sorts, ", "));
+  if (const double rate = interruption_rate(reliability, run); rate > 0)
+    text += fmt::format(
+        ": {:.0f} interruptions without plan within the horizon; the optimal checkpoint interval "
+        "is {}",
+        reliability.horizon * rate,
+        rough_time(optimal_checkpoint_interval(reliability.checkpoint_write_time, 1 / rate)));
+  if (run.nodes_per_unit > 1)
+    text += fmt::format("; with a failed node {} nodes are replaced together", run.nodes_per_unit);
+  texts.push_back(text + ".");
+}
+
+void find_rates_of_nothing(const DesignPoint& job, Texts& texts) {
+  if (!job.scenario().reliability.on()) return;
+  for (const FailureRate& rate : failure_rates(job.scenario().reliability, job.long_run_job()))
+    if (rate.each > 0 && rate.parts == 0)
+      texts.push_back(fmt::format("{} counts for nothing with {}, which has no such part.",
+                                  rate.key, job.scenario().topology->name));
 }
 
 void find_unusable_spares(const DesignPoint& job, Texts& texts) {
@@ -129,7 +159,8 @@ struct NoteKind {
 constexpr NoteKind kinds[] = {
     {false, find_inventory},        {false, find_slowest_chip}, {true, find_uneven_steps},
     {true, find_idle_chips},        {true, find_full_memory},   {true, find_wide_tensor_groups},
-    {true, find_independent_noise}, {false, find_failures},     {true, find_unusable_spares},
+    {true, find_independent_noise}, {false, find_failures},     {false, find_rates_of_nothing},
+    {true, find_unusable_spares},
 };
 constexpr std::size_t side_by_side = std::size(kinds);  // a kind of Jobs as a whole
 

@@ -24,6 +24,13 @@ enum class Purpose : std::uint8_t {
   effective_hop = 14,
   node_failure = 15,
   repair = 16,
+  lemon_node = 17,
+  domain_failure = 18,
+  switch_failure = 19,
+  cable_failure = 20,
+  ocs_failure = 21,
+  maintenance = 22,
+  link_flap = 23,
   host_state = 40,
 };
 

@@ -116,6 +116,11 @@ std::span<const Parameter> chip_parameters() {
        .summary = "how far the software is tuned for the generation, 1 = as far as for H100",
        .source = "assumption, range 0.5-1.2; GB200 was measured at 2.79x H100 (FP8 Llama 3.1 405B, "
                  "Megatron Bridge performance summary) where peaks give 2.53x"},
+      {.key = "chip.*.node_failure_rate",
+       .number = 110,
+       .dimension = Dimension::rate,
+       .summary = "failures of one node of the generation; default reliability.node_failure_rate",
+       .source = "by chip, 2025: one in 1,000-3,000 chip-days for GB200, 2,000-5,000 for H100"},
   };
   return rows;
 }
@@ -142,6 +147,7 @@ Chip find_chip(std::string_view name, const Values& values) {
   chip.name = name;
   for (const ChipKey& row : chip_keys)
     if (const auto value = values.optional_real(key_of(row.key))) chip.*(row.member) = *value;
+  chip.node_failure_rate = values.optional_real(key_of("node_failure_rate"));
   return chip;
 }
 

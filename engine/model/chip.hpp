@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +24,8 @@ struct Chip {
   double injection_bandwidth = 0;  ///< into the scale-out fabric, each way [B/s]
   double stack = 1;                ///< how far the software is tuned for it
   std::string_view source;
+  /// Of each node [1/s]; nullopt: reliability.node_failure_rate.
+  std::optional<double> node_failure_rate = {};
 };
 
 /// The catalogue: A100, H100, H200, B200, GB200, TPUv4, TPUv5p, each with its source.

@@ -86,6 +86,8 @@ struct TopologyKind {
   /// How slices are cut from a machine with hosts down. Throws InputError, naming
   /// reliability.slice_chips, on a size that it cannot cut.
   std::unique_ptr<Slices> (*slices)(const SliceRequest& request) = slices_of_chips;
+  /// What else fails in a job of so many chips.
+  Parts (*parts)(const Values& values, std::int64_t chips) = switched_parts;
 };
 
 }  // namespace lockstep

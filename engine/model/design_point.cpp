@@ -6,6 +6,8 @@
 
 #include "engine/base/error.hpp"
 
+#include "engine/model/long_run/failures.hpp"
+
 namespace lockstep {
 
 DesignPoint::DesignPoint(const Values& values, std::span<const TopologyKind* const> topologies,
@@ -50,7 +52,9 @@ void DesignPoint::prepare_long_run() {
                    .reconfigures_ocs = replacement.reconfigures_ocs,
                    .ranks = layout_.chips(),
                    .replicas = layout_.replicas};
-  check_long_run(scenario_.reliability, long_run_job_.nodes, noise_free_compute_time());
+  add_failing_parts(long_run_job_, scenario_.fleet, layout_, *nodes_, scenario_.reliability,
+                    scenario_.topology->parts(values_, layout_.chips()));
+  check_long_run(scenario_.reliability, long_run_job_, noise_free_compute_time());
 }
 
 std::optional<DesignPoint> DesignPoint::with_replicas(std::int64_t replicas) const {

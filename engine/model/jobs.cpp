@@ -66,6 +66,7 @@ Jobs::Jobs(const Values& values, std::span<const TopologyKind* const> topologies
   for (std::size_t g = 0; g < fleet_.generations.size(); ++g) {
     Scenario own = scenario;
     own.fleet = fleet_of_generation(fleet_, g);
+    own.job_number = g;
     jobs_.push_back(std::make_unique<DesignPoint>(std::move(own), values));
   }
 }

@@ -14,6 +14,32 @@ struct Replacement {
   bool reconfigures_ocs = false;  ///< optical switches are set anew at every restart
 };
 
+/// What can fail in a topology beside nodes.
+struct Parts {
+  std::int64_t leaf_chips = 0;  ///< below one leaf switch; 0: there are none
+  std::int64_t cables_per_chip = 1;
+  std::int64_t optical_switches = 0;  ///< of the whole job
+};
+
+// What TopologyKind::parts can be.
+
+/// Switched fabrics: a chip's NIC has one cable, to its leaf.
+inline Parts switched_parts(const Values& values, std::int64_t) {
+  return {.leaf_chips = values.count("fabric.leaf_chips")};
+}
+
+/// Tori without switches: six links a chip, each shared by two.
+inline Parts torus_parts(const Values&, std::int64_t) {
+  return {.cables_per_chip = 3};
+}
+
+/// 48 optical circuit switches for each 64 cubes begun (Jouppi et al., TPU v4, section 2).
+inline Parts ocs_torus_parts(const Values&, std::int64_t chips) {
+  constexpr std::int64_t switches = 48, chips_joined = 64 * 64;
+  return {.cables_per_chip = 3,
+          .optical_switches = switches * ((chips + chips_joined - 1) / chips_joined)};
+}
+
 // What TopologyKind::replacement can be.
 
 /// Switched fabrics: any healthy node.

@@ -75,7 +75,7 @@ std::vector<Parameter> engine_parameters() {
   std::vector<Parameter> all;
   for (const auto rows :
        {sampling_parameters(), fleet_parameters(), job_parameters(), fabric_parameters(),
-        noise_parameters(), reliability_parameters(), chip_parameters()})
+        noise_parameters(), reliability_parameters(), failure_parameters(), chip_parameters()})
     all.insert(all.end(), rows.begin(), rows.end());
   return all;
 }

@@ -26,6 +26,10 @@ struct Scenario {
   const TopologyKind* topology = nullptr;
   std::int64_t steps = 0, warmup_steps = 0;
   std::uint64_t seed = 0;
+  std::uint64_t job_number = 0;  ///< of jobs side by side, from 0
+
+  /// Another for each of them, so that they fail independently.
+  std::uint64_t failure_seed() const { return seed + job_number * 0x9E3779B97F4A7C15; }
 };
 
 /// All parameters of the engine: fleet, chips, job, fabric, noise, reliability,

@@ -7,10 +7,15 @@
 
 namespace lockstep {
 
-double mean_step_time(std::span<const StepResult> steps) {
-  double sum = 0;
-  for (const StepResult& step : steps) sum += step.step_time;
-  return sum / static_cast<double>(steps.size());
+StepResult mean_step(std::span<const StepResult> steps) {
+  StepResult sum;
+  for (const StepResult& step : steps) {
+    sum.step_time += step.step_time;
+    sum.compute_time += step.compute_time;
+    sum.communication_time += step.communication_time;
+  }
+  const auto count = static_cast<double>(steps.size());
+  return {sum.step_time / count, sum.compute_time / count, sum.communication_time / count};
 }
 
 TrainingSteps::TrainingSteps(const DesignPoint& point, std::uint32_t trial, int workers,

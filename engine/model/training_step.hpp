@@ -19,7 +19,8 @@ struct StepResult {
   double communication_time = 0;  ///< latest finish less the latest end of compute [s]
 };
 
-double mean_step_time(std::span<const StepResult> steps);
+/// Every part averaged over the steps.
+StepResult mean_step(std::span<const StepResult> steps);
 
 /// The steps of one trial, one after another: compute, gradient all-reduce, clipping.
 ///

@@ -17,7 +17,8 @@ double waiting(double busy, double communication, double elapsed) {
 
 }  // namespace
 
-TrialResult run_trial(const DesignPoint& point, std::uint32_t trial, int workers) {
+TrialResult run_trial(const DesignPoint& point, std::uint32_t trial, int workers,
+                      Timeline* timeline) {
   const Scenario& scenario = point.scenario();
   const double not_there = std::numeric_limits<double>::quiet_NaN();
   TrialChips chips = draw_chips(point, trial);
@@ -29,7 +30,7 @@ TrialResult run_trial(const DesignPoint& point, std::uint32_t trial, int workers
     result.compute_time.push_back(step.compute_time);
     result.communication_time.push_back(step.communication_time);
   }
-  const double mean_step = mean_step_time(recorded_steps);
+  const StepResult mean = mean_step(recorded_steps);
 
   const std::size_t generations = scenario.fleet.generations.size();
   double used_peak = 0, busy = 0, communication = 0, elapsed = 0;
@@ -38,7 +39,7 @@ TrialResult run_trial(const DesignPoint& point, std::uint32_t trial, int workers
     const bool works = point.chips_by_generation()[g] > 0;
     result.wait_fraction_by_generation.push_back(
         works ? waiting(steps.busy()[g], noise_free, steps.elapsed()[g]) : not_there);
-    result.step_time_by_generation.push_back(works ? mean_step : not_there);
+    result.step_time_by_generation.push_back(works ? mean.step_time : not_there);
     used_peak += point.chips_by_generation()[g] * scenario.fleet.generations[g].chip.peak;
     busy += steps.busy()[g];
     communication += noise_free;
@@ -47,13 +48,13 @@ TrialResult run_trial(const DesignPoint& point, std::uint32_t trial, int workers
   result.wait_fraction = waiting(busy, communication, elapsed);
   const bool counted = !scenario.job.compute_time;
   const double flops = point.work().flops;
-  result.mfu = counted ? flops / (scenario.fleet.peak() * mean_step) : not_there;
-  result.mfu_used = counted ? flops / (used_peak * mean_step) : not_there;
+  result.mfu = counted ? flops / (scenario.fleet.peak() * mean.step_time) : not_there;
+  result.mfu_used = counted ? flops / (used_peak * mean.step_time) : not_there;
   if (scenario.reliability.on()) {
-    Members members(point, trial, workers, std::move(chips), mean_step);
-    result.long_run =
-        run_over_horizon(scenario.reliability, point.long_run_job(), members, scenario.seed, trial);
-    const double at_full_speed = result.long_run->steps_done * mean_step;
+    Members members(point, trial, workers, std::move(chips), mean);
+    result.long_run = run_over_horizon(scenario.reliability, point.long_run_job(), members,
+                                       scenario.failure_seed(), trial, timeline);
+    const double at_full_speed = result.long_run->steps_done * mean.step_time;
     result.mfu_effective =
         result.mfu * point.share_without_spares() * at_full_speed / scenario.reliability.horizon;
   }

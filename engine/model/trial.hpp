@@ -26,7 +26,8 @@ struct TrialResult {
 /// only spreads one trial's groups over threads.
 /// Draws: per chip one for speed, one for straggler, one a link; per step one a chip, one a
 /// replica (imbalance), one a spike; and those of a long run. Cost per step: about 20 ns a chip,
-/// plus the collective.
-TrialResult run_trial(const DesignPoint& point, std::uint32_t trial, int workers);
+/// plus the collective. With `timeline` what a long run meets is written there.
+TrialResult run_trial(const DesignPoint& point, std::uint32_t trial, int workers,
+                      Timeline* timeline = nullptr);
 
 }  // namespace lockstep

@@ -48,9 +48,9 @@ std::int64_t trial_cost(const Jobs& point) {
                             static_cast<double>(scenario.job.sync_every);
     cost += step * static_cast<double>(scenario.steps + scenario.warmup_steps);
     const Reliability& reliability = scenario.reliability;
-    if (reliability.on())
-      cost +=
-          per_failure * interruption_rate(reliability, job->long_run_job()) * reliability.horizon;
+    if (!reliability.on()) continue;
+    for (const FailureRate& rate : failure_rates(reliability, job->long_run_job()))
+      cost += per_failure * rate.all * reliability.horizon;
   }
   return static_cast<std::int64_t>(cost);
 }

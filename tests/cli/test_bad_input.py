@@ -90,6 +90,8 @@ CASES = {
                                   "give reliability.slice_chips too"),
     "availability in percent": (FLEET + "[reliability]\nhost_availability = 99\n", 4, "0 .. 1"),
     "slices of no chips": (FLEET + "[reliability]\nslice_chips = 0\n", 4, "out of range"),
+    "flaps without end": (FLEET + "[reliability]\nhorizon = 1d\nlink_flap_rate = 1e9/s\n", 5,
+                          "lower one of them"),
     "half a fabric": (FLEET + "[fabric]\nhop_latency = 1us\n", 4, "fabric.hop_bandwidth"),
     "key twice": (FLEET + "[job]\ntensor = 4\ntensor = 8\n", 5, "given twice"),
     "open section": (FLEET + "[job\ntensor = 4\n", 3, "write [job]"),

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-COMMANDS = ["run", "describe", "summary", "merge", "list", "all-reduce"]
+COMMANDS = ["run", "describe", "summary", "merge", "list", "all-reduce", "timeline"]
 LISTINGS = ["parameters", "topologies", "chips", "distributions", "metrics"]
 
 

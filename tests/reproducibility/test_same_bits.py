@@ -8,8 +8,8 @@ import pytest
 from conftest import Program
 from result_files import differences
 
-# Every cause of noise, every topology, both work shares, skew carried from step to step, failures
-# over a long run, and inputs that are drawn for each trial. 3 x 2 x 2 points of 3 blocks each.
+# Every cause of noise, every topology, both work shares, skew carried from step to step, every
+# failure over a long run, and inputs that are drawn for each trial. 3 x 2 x 2 points of 3 blocks each.
 STUDY = """\
 [sampling]
 trials = 20
@@ -44,6 +44,13 @@ horizon = 60d
 failure_law = weibull
 detection_time = uniform(low=1min, high=5min)
 spares = 1
+domain_failure_share = 0.3
+lemon_fraction = 0.05
+switch_failure_rate = 2e-2/d
+cable_failure_rate = 1e-3/d
+ocs_failure_rate = 2e-3/d
+maintenance = 1e-2/d
+link_flap_rate = 0.1/d
 
 [sweep]
 topology.kind = ring, tree, ocs_torus
@@ -157,3 +164,11 @@ def test_another_seed_differs(run):
                                    "job.kernel_efficiency=0.5", "sampling.warmup_steps=0"])
 def test_every_cause_of_the_study_acts(run, cause):
     assert "step_time" in differences(run("--threads", 1), run("--set", cause))
+
+
+@pytest.mark.parametrize("key", ["domain_failure_share=0", "lemon_fraction=0",
+                                 "switch_failure_rate=0/d", "cable_failure_rate=0/d",
+                                 "ocs_failure_rate=0/d", "maintenance=0/d", "link_flap_rate=0/d"])
+def test_every_failure_of_the_study_acts_on_the_long_run_alone(run, key):
+    found = differences(run("--threads", 1), run("--set", "reliability." + key))
+    assert "time_lost" in found and "step_time" not in found

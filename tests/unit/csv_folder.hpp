@@ -1,6 +1,8 @@
 #pragma once
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -8,9 +10,11 @@
 
 namespace lockstep {
 
-/// A folder with measured values for empirical laws, good and bad.
+/// A folder with measured values for empirical laws, good and bad; of this process alone, since
+/// ctest runs several cases at once.
 inline std::string csv_folder() {
-  const auto folder = std::filesystem::path(testing::TempDir()) / "lockstep_distribution_test";
+  const auto folder = std::filesystem::path(testing::TempDir()) /
+                      fmt::format("lockstep_distribution_test_{}", getpid());
   std::filesystem::create_directories(folder);
   const auto write = [&](const char* name, const char* text) {
     std::ofstream(folder / name) << text;

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <vector>
 
-#include "engine/model/long_run/node_failures.hpp"
+#include "engine/model/long_run/failures.hpp"
 #include "tests/unit/long_run_case.hpp"
 
 namespace lockstep {
@@ -20,15 +20,14 @@ using test::lost;
 /// The same run, a tick of time after another.
 LongRun in_ticks(const Case& c, std::uint64_t seed, std::uint32_t trial, double tick) {
   const Reliability& r = c.reliability;
-  NodeFailures failures(r, c.job.nodes, Stream{seed, Purpose::node_failure, trial});
+  Failures failures(r, c.job, seed, trial);
   const Stream repairs{seed, Purpose::repair, trial};
   std::vector<double> back;  // ends of repairs
   std::vector<bool> there(static_cast<std::size_t>(c.job.nodes), true);
   std::vector<std::size_t> empty;
   auto spares = r.spares.value();
-  NodeFailure failure = failures.next();
-  std::uint32_t number = 0;
-  double detecting = 0, restarting = 0, computed = 0, stalled = 0, kept = 0;
+  Failure failure = failures.next();
+  double saving = 0, detecting = 0, restarting = 0, computed = 0, stalled = 0, kept = 0;
   LongRun run;
   const auto lose = [&](LossCause cause, double time) {
     run.time_lost[static_cast<std::size_t>(cause)] += time;
@@ -47,23 +46,42 @@ LongRun in_ticks(const Case& c, std::uint64_t seed, std::uint32_t trial, double 
         empty.erase(empty.begin());
       }
     }
-    for (; failure.time <= now; failure = failures.next(), ++number) {
-      const auto place = static_cast<std::size_t>(failure.node);
-      if (!there[place]) continue;
-      back.push_back(failure.time + r.repair_time.sample(repairs.uniform(0, number)));
-      if (spares > 0) {
-        --spares;
+    for (; failure.time <= now; failure = failures.next()) {
+      const bool of_nodes =
+          failure.cause == FailureCause::node || failure.cause == FailureCause::domain;
+      const std::uint64_t source = of_nodes ? 0 : 2 + static_cast<std::uint64_t>(failure.cause);
+      bool hit = failure.nodes.first == failure.nodes.last;
+      for (std::int64_t node = failure.nodes.first; node < failure.nodes.last; ++node) {
+        const auto place = static_cast<std::size_t>(node);
+        if (!there[place]) continue;
+        hit = true;
+        back.push_back(failure.time +
+                       r.repair_time.sample(repairs.uniform(source, failure.number)));
+        if (spares > 0) {
+          --spares;
+        } else {
+          there[place] = false;
+          empty.push_back(place);
+        }
+      }
+      if (!hit) continue;
+      if (failure.kind == Failure::Kind::plan) {
+        const double whole = std::floor(computed / c.step_time) * c.step_time;
+        if (whole > 0) saving = r.checkpoint_write_time;
+        kept += whole;
+        computed -= whole;
       } else {
-        there[place] = false;
-        empty.push_back(place);
+        detecting = r.detection_time;
       }
       lose(LossCause::lost_work, computed);
       computed = stalled = 0;
-      detecting = r.detection_time;
       restarting = r.restart_time;
       run.interruptions += 1;
     }
-    if (detecting > tick / 2) {
+    if (saving > tick / 2) {
+      saving -= tick;
+      lose(LossCause::checkpoint, tick);
+    } else if (detecting > tick / 2) {
       detecting -= tick;
       lose(LossCause::detection, tick);
     } else if (!empty.empty()) {
@@ -87,8 +105,8 @@ LongRun in_ticks(const Case& c, std::uint64_t seed, std::uint32_t trial, double 
 
 TEST(LongRun, EqualsTheSameRunInTicks) {
   constexpr double tick = 0.25;
-  double waiting = 0, ignored = 0;
-  for (std::uint32_t trial = 0; trial < 12; ++trial) {
+  double waiting = 0, ignored = 0, several = 0, planned = 0;
+  for (std::uint32_t trial = 0; trial < 24; ++trial) {
     SCOPED_TRACE(trial);
     Case c(400);
     c.job.nodes = 4;
@@ -99,6 +117,16 @@ TEST(LongRun, EqualsTheSameRunInTicks) {
     c.reliability.checkpoint.steps = 50;
     c.reliability.checkpoint_write_time = 10;
     c.reliability.repair_time = Distribution::parse("exponential(mean=700s)", Dimension::time);
+    if (trial >= 12) {  // with other failures than of single nodes
+      c.job.domains = {0, 2, 4};
+      c.job.switches = {{0, 3}, {2, 4}};
+      c.job.optical_switches = 3;
+      c.reliability.node_failure_rate = 1.0 / 8000;
+      c.reliability.rates.domain_share = 0.5;
+      c.reliability.rates.leaf_switch = 1.0 / 6000;
+      c.reliability.rates.optical_switch = 1.0 / 20000;
+      c.reliability.rates.maintenance = 1.0 / 5000;
+    }
     const LongRun run = c.run(trial, 5), slow = in_ticks(c, 5, trial, tick);
     EXPECT_EQ(run.interruptions, slow.interruptions);
     const double tolerance = 2 * tick * (run.interruptions + 1);  // a tick at each change
@@ -107,10 +135,17 @@ TEST(LongRun, EqualsTheSameRunInTicks) {
       EXPECT_NEAR(run.time_lost[i], slow.time_lost[i], tolerance + 2 * 60) << loss_causes[i];
     EXPECT_NEAR(run.goodput * day, slow.goodput * day, tolerance + 2 * 60);
     waiting += lost(run, LossCause::waiting);
-    ignored += day / 400 - run.interruptions;
+    const std::vector<Failure> failures = test::all_failures(c, trial, 5);
+    ignored += static_cast<double>(failures.size()) - run.interruptions;
+    for (const Failure& failure : failures) {
+      several += failure.nodes.last > failure.nodes.first + 1 ? 1 : 0;
+      planned += failure.kind == Failure::Kind::plan ? 1 : 0;
+    }
   }
   EXPECT_GT(waiting, 12 * hour);
   EXPECT_GT(ignored, 12);  // failures of places without a node
+  EXPECT_GT(several, 100);
+  EXPECT_GT(planned, 100);
 }
 
 /// A machine of whole units, each spare and each place of the job one of them, node by node.
@@ -162,7 +197,7 @@ TEST(LongRun, WaitsExactlyWhileTheMachineHasNoHealthyUnit) {
       Machine machine(static_cast<std::size_t>(8 / per_unit),
                       static_cast<std::size_t>(spares / per_unit),
                       static_cast<std::size_t>(per_unit));
-      NodeFailures failures(c.reliability, 8, Stream{9, Purpose::node_failure, 2});
+      NodeFailures failures(c.reliability, c.job, 9, 2);
       const Stream repairs{9, Purpose::repair, 2};
       double now = 0, waiting = 0, interruptions = 0;
       NodeFailure failure = failures.next();

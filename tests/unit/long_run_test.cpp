@@ -111,7 +111,7 @@ TEST(LongRun, WeibullNodesFailAtTheirRateFromTheStartOn) {
     c.reliability.failure_shape = shape;
     double sum = 0, squares = 0, early = 0, early_squares = 0;
     for (std::uint32_t trial = 0; trial < trials; ++trial) {
-      NodeFailures failures(c.reliability, c.job.nodes, Stream{3, Purpose::node_failure, trial});
+      NodeFailures failures(c.reliability, c.job, 3, trial);
       double all = 0, first_tenth = 0, last = 0;
       for (NodeFailure f = failures.next(); f.time < day; f = failures.next()) {
         ASSERT_GE(f.time, last);
@@ -225,7 +225,7 @@ TEST(LongRun, ShrinksByWholeReplicas) {
     EXPECT_NEAR(total(run) + run.steps_done, day, 1e-6);
     if (run.interruptions != 1) continue;
     ++met;
-    NodeFailures failures(c.reliability, c.job.nodes, Stream{1, Purpose::node_failure, trial});
+    NodeFailures failures(c.reliability, c.job, 1, trial);
     const double failed = failures.next().time;
     // One node of a hundred less is one replica of ten less; at most two steps are cut.
     EXPECT_NEAR(run.steps_done, failed + 0.9 * (day - failed), 2);

@@ -28,7 +28,7 @@ double every_step(const DesignPoint& point, std::uint32_t trial) {
   const Scenario& scenario = point.scenario();
   const Reliability& r = scenario.reliability;
   const LongRunJob& job = point.long_run_job();
-  const double first = mean_step_time(TrainingSteps(point, trial, 1).run());
+  const double first = mean_step(TrainingSteps(point, trial, 1).run()).step_time;
   const double between = steps_between_checkpoints(r, interruption_rate(r, job), first);
   TrialChips chips = draw_chips(point, trial);
   std::vector<std::uint32_t> occupant(static_cast<std::size_t>(job.nodes));
@@ -51,8 +51,8 @@ double every_step(const DesignPoint& point, std::uint32_t trial) {
       unsaved = 0;
     }
     if (failure.time >= r.horizon) return kept + unsaved;
-    const auto node = static_cast<std::size_t>(failure.first_node);
-    const auto positions = point.nodes().chips(failure.first_node, failure.last_node);
+    const auto node = static_cast<std::size_t>(failure.nodes.first);
+    const auto positions = point.nodes().chips(failure.nodes.first, failure.nodes.last);
     replace_chips(point, trial, positions, ++occupant[node], nullptr, chips);
     find_slowest(point, chips);
     now = failure.time + r.detection_time + r.restart_time;
@@ -83,7 +83,7 @@ TEST(Members, PoolOfStepsIsWithinHalfAPercentOfEveryStepSimulated) {
       const double every = every_step(*point, trial);
       const double pooled = run_trial(*point, trial, 1).long_run->steps_done;
       worst = std::max(worst, std::abs(pooled / every - 1));
-      EqualStepTimes equal(mean_step_time(TrainingSteps(*point, trial, 1).run()),
+      EqualStepTimes equal(mean_step(TrainingSteps(*point, trial, 1).run()).step_time, 0,
                            point->layout().replicas);
       const LongRun run =
           run_over_horizon(point->scenario().reliability, point->long_run_job(), equal, 1, trial);
@@ -101,18 +101,18 @@ TEST(Members, StepTimeFollowsTheSlowestChip) {
     fleet.chips=H100:64
     reliability.horizon=1d
     reliability.spare_generation=A100)"));
-  const double step = mean_step_time(TrainingSteps(*point, 0, 1).run());
+  const StepResult step = mean_step(TrainingSteps(*point, 0, 1).run());
   Members members(*point, 0, 1, draw_chips(*point, 0), step);
-  EXPECT_EQ(members.step_time(), step);
+  EXPECT_EQ(members.step_time(), step.step_time);
   members.replace(3, 4, false);
-  EXPECT_EQ(members.step_time(), step);
+  EXPECT_EQ(members.step_time(), step.step_time);
   members.replace(5, 6, true);  // 312 against 989.4 TFLOP/s
-  EXPECT_NEAR(members.step_time() / step, 989.4 / 312, 1e-9);
+  EXPECT_NEAR(members.step_time() / step.step_time, 989.4 / 312, 1e-9);
   members.replace(2, 3, true);
   members.replace(5, 6, false);
-  EXPECT_NEAR(members.step_time() / step, 989.4 / 312, 1e-9);
+  EXPECT_NEAR(members.step_time() / step.step_time, 989.4 / 312, 1e-9);
   members.replace(2, 3, false);
-  EXPECT_NEAR(members.step_time(), step, 1e-9 * step);
+  EXPECT_NEAR(members.step_time(), step.step_time, 1e-9 * step.step_time);
 }
 
 TEST(Members, FewerReplicasShareTheBatch) {
@@ -120,7 +120,7 @@ TEST(Members, FewerReplicasShareTheBatch) {
     fleet.chips=H100:64
     job.tensor=8
     reliability.horizon=1d)"));
-  const double step = mean_step_time(TrainingSteps(*point, 0, 1).run());
+  const StepResult step = mean_step(TrainingSteps(*point, 0, 1).run());
   Members members(*point, 0, 1, draw_chips(*point, 0), step);
   EXPECT_EQ(members.slowdown(8), 1);
   EXPECT_NEAR(members.slowdown(7), 8.0 / 7, 1e-9);
@@ -136,7 +136,7 @@ TEST(Members, FewerReplicasShareTheBatch) {
     job.tokens_per_batch=1048576
     job.microbatch_sequences=1
     reliability.horizon=1d)"));
-  const double whole = mean_step_time(TrainingSteps(*piped, 0, 1).run());
+  const StepResult whole = mean_step(TrainingSteps(*piped, 0, 1).run());
   Members fewer(*piped, 0, 1, draw_chips(*piped, 0), whole);
   EXPECT_NEAR(fewer.slowdown(7), (19.0 + 3) / (16.0 + 3), 1e-9);
 
@@ -145,7 +145,7 @@ TEST(Members, FewerReplicasShareTheBatch) {
     topology.kind=torus
     topology.shape=4x4x4
     reliability.horizon=1d)"));
-  Members fixed(*shaped, 0, 1, draw_chips(*shaped, 0), 1);
+  Members fixed(*shaped, 0, 1, draw_chips(*shaped, 0), {.step_time = 1});
   EXPECT_EQ(fixed.slowdown(63), cannot_run);
 }
 

@@ -113,6 +113,7 @@ TopologyKind torus_kind(std::string_view name, std::string_view summary, std::st
       },
       .replacement = unit == torus_cube_side ? replace_cube : replace_plane,
       .slices = unit == torus_cube_side ? slices_of_cubes : slices_of_boxes,
+      .parts = unit == torus_cube_side ? ocs_torus_parts : torus_parts,
   };
 }
 

@@ -9,16 +9,19 @@ void Account::recover(const Recovery& recovery) {
   step_ = recovery.step;
   fewer_ = recovery.fewer;
   failed_ = recovery.now;
-  detected_ = failed_ + recovery.detection;
+  // A planned end does not find out what an earlier failure was.
+  detected_ = std::max(detected_, failed_ + recovery.detection);
   complete_ = std::max(detected_, recovery.complete);
   running_ = complete_ + restart_;
   delayed_ = delayed_until_ = 0;
 }
 
-void Account::delay(double now, double time) {
+double Account::delay(double now, double time) {
   const double begin = std::max({now, running_, delayed_until_});
-  delayed_ += std::max(0.0, now + time - begin);
+  const double more = std::max(0.0, now + time - begin);
+  delayed_ += more;
   delayed_until_ = std::max(delayed_until_, now + time);
+  return more;
 }
 
 void Account::end_by_failure(double now) {

@@ -30,8 +30,9 @@ class Account {
     double fewer;      ///< how many times longer they take with the replicas left
   };
   void recover(const Recovery& recovery);
-  /// The job makes no progress for `time` [s] from `now` on, whatever it does.
-  void delay(double now, double time);
+  /// The job makes no progress for `time` [s] from `now` on, whatever it does. Returns what of that
+  /// it would compute in, were there no delay [s].
+  double delay(double now, double time);
   /// Accounts for the time since the last interruption up to a failure at `now`.
   void end_by_failure(double now);
   /// The same up to a planned end, before which the job saves its state if it computes. Returns
@@ -39,6 +40,10 @@ class Account {
   double end_by_plan(double now);
   /// The same up to the horizon.
   void end_by_horizon();
+
+  // Of what follows the last interruption, unless something else comes [s].
+  double complete() const { return complete_; }  ///< when nodes are there
+  double running() const { return running_; }    ///< when it computes
 
   double steps_done() const { return steps_done_; }
   double useful() const { return useful_; }  ///< time of the steps kept, without losses [s]

@@ -70,10 +70,11 @@ class Detections {
 class Run {
  public:
   Run(const Reliability& reliability, const LongRunJob& job, StepTimes& step_times,
-      std::uint64_t seed, std::uint32_t trial)
+      std::uint64_t seed, std::uint32_t trial, Timeline* timeline)
       : reliability_(reliability),
         job_(job),
         step_times_(step_times),
+        timeline_(timeline),
         usual_step_(step_times.step_time()),
         failures_(reliability, job, seed, trial),
         repairs_{seed, Purpose::repair, trial},
@@ -98,6 +99,7 @@ class Run {
       }
     }
     account_.end_by_horizon();
+    if (timeline_) sort_timeline();
     run_.mean_time_between_interruptions = run_.interruptions > 0
                                                ? reliability_.horizon / run_.interruptions
                                                : std::numeric_limits<double>::quiet_NaN();
@@ -111,48 +113,69 @@ class Run {
   std::int64_t place_of(std::int64_t node) const { return node / job_.nodes_per_unit; }
 
   void meet(const Failure& failure) {
+    TimelineEvent event{.time = failure.time,
+                        .cause = failure_causes[static_cast<std::size_t>(failure.cause)],
+                        .nodes = failure.nodes};
     if (failure.kind == Failure::Kind::delay) {
-      account_.delay(failure.time, failure.delay);
+      event.effect = TimelineEvent::Effect::delay;
+      event.delay = account_.delay(
+          failure.time, flap_delay(failure.phase, failure.duration, step_times_.step_time(),
+                                   step_times_.communication_time()));
+      record(event);
       return;
     }
     units_->repair_until(failure.time);
-    bool hit = failure.first_node == failure.last_node;
-    for (std::int64_t place = place_of(failure.first_node);
-         place * job_.nodes_per_unit < failure.last_node; ++place) {
-      if (units_->is_empty(place)) continue;
-      units_->leave(place, failure.time + repair_time(0, number_));
-      hit = true;
-    }
-    if (hit) interrupt(failure.time, failure.kind == Failure::Kind::plan);
-    ++number_;
+    const auto [first, last] = failure.nodes;
+    const bool of_nodes = failure.cause <= FailureCause::domain;
+    const std::uint64_t source = of_nodes ? 0 : 2 + static_cast<std::uint64_t>(failure.cause);
+    bool hit = first == last;
+    for (std::int64_t place = place_of(first); place * job_.nodes_per_unit < last; ++place)
+      hit |= leave(place, failure.time, source, failure.number);
+    if (hit) interrupt(event, failure.kind == Failure::Kind::plan);
+    record(event);
   }
 
   /// Takes out all stragglers found at `time`.
   void evict(double time) {
     units_->repair_until(time);
+    TimelineEvent event{.time = time, .cause = straggler_cause};
     bool hit = false;
     while (detections_.next() == time) {
       const auto node = detections_.take();
-      if (!node || units_->is_empty(place_of(*node))) continue;
-      units_->leave(place_of(*node), time + repair_time(1, evicted_++));
+      if (!node || !leave(place_of(*node), time, 1, evicted_)) continue;
+      event.nodes = {*node, *node + 1};
+      ++evicted_;
       hit = true;
     }
-    if (hit) interrupt(time, true);
+    if (!hit) return;
+    interrupt(event, true);
+    record(event);
   }
 
-  double repair_time(std::uint64_t entity, std::uint32_t draw) const {
-    return reliability_.repair_time.sample(repairs_.uniform(entity, draw));
+  /// Whether there was a unit at `place`, which then leaves; `source` and `number` draw its repair.
+  bool leave(std::int64_t place, double now, std::uint64_t source, std::uint32_t number) {
+    if (units_->is_empty(place)) return false;
+    const double repaired = now + reliability_.repair_time.sample(repairs_.uniform(source, number));
+    units_->leave(place, repaired);
+    record({.time = repaired, .cause = repair_cause, .nodes = nodes_at(place)});
+    return true;
   }
 
-  void interrupt(double time, bool planned) {
-    const double now = std::max(time, saved_);
+  NodeSpan nodes_at(std::int64_t place) const {
+    const std::int64_t first = place * job_.nodes_per_unit;
+    return {first, std::min(first + job_.nodes_per_unit, job_.nodes)};
+  }
+
+  /// Stops the job, and fills in how.
+  void interrupt(TimelineEvent& event, bool planned) {
+    const double now = std::max(event.time, saved_);
+    const double lost_before = lost_work();
     if (planned)
       saved_ = account_.end_by_plan(now);
     else
       account_.end_by_failure(now);
     for (const Units::Arrival& unit : units_->set_up()) {
-      const std::int64_t first = unit.place * job_.nodes_per_unit;
-      const std::int64_t last = std::min(first + job_.nodes_per_unit, job_.nodes);
+      const auto [first, last] = nodes_at(unit.place);
       for (std::int64_t node = first; node < last; ++node) detections_.forget(node);
       step_times_.replace(first, last, unit.spare);
     }
@@ -170,6 +193,30 @@ class Run {
     run_.interruptions += 1;
     run_.spares_used = std::max(run_.spares_used,
                                 static_cast<double>(units_->spares_in_use() * job_.nodes_per_unit));
+    event.effect = planned ? TimelineEvent::Effect::planned_stop : TimelineEvent::Effect::stop;
+    event.lost_work = lost_work() - lost_before;
+    event.stopped = stopped;
+    event.complete = account_.complete();
+    event.running = account_.running();
+    event.missing_nodes = units_->empty() * job_.nodes_per_unit;
+    event.replicas = fewer < cannot_run ? left : job_.replicas;
+  }
+
+  double lost_work() const {
+    return account_.lost()[static_cast<std::size_t>(LossCause::lost_work)];
+  }
+
+  void record(const TimelineEvent& event) {
+    if (timeline_) timeline_->push_back(event);
+  }
+
+  /// Repairs are known before they end.
+  void sort_timeline() {
+    std::erase_if(*timeline_,
+                  [&](const TimelineEvent& e) { return e.time >= reliability_.horizon; });
+    std::stable_sort(
+        timeline_->begin(), timeline_->end(),
+        [](const TimelineEvent& a, const TimelineEvent& b) { return a.time < b.time; });
   }
 
   void expect_stragglers(double now) {
@@ -180,6 +227,7 @@ class Run {
   const Reliability& reliability_;
   const LongRunJob& job_;
   StepTimes& step_times_;
+  Timeline* timeline_;
   double usual_step_;
   Failures failures_;
   Stream repairs_;
@@ -187,15 +235,16 @@ class Run {
   Detections detections_;
   Account account_;
   LongRun run_;
-  double saved_ = 0;                        // end of the last planned interruption's checkpoint [s]
-  std::uint32_t number_ = 0, evicted_ = 0;  // failures and evictions so far
+  double saved_ = 0;           // end of the last planned interruption's checkpoint [s]
+  std::uint32_t evicted_ = 0;  // stragglers so far
 };
 
 }  // namespace
 
 LongRun run_over_horizon(const Reliability& reliability, const LongRunJob& job,
-                         StepTimes& step_times, std::uint64_t seed, std::uint32_t trial) {
-  return Run(reliability, job, step_times, seed, trial).over_horizon();
+                         StepTimes& step_times, std::uint64_t seed, std::uint32_t trial,
+                         Timeline* timeline) {
+  return Run(reliability, job, step_times, seed, trial, timeline).over_horizon();
 }
 
 }  // namespace lockstep

@@ -2,22 +2,13 @@
 
 #include <cstdint>
 
+#include "engine/model/long_run/long_run_job.hpp"
 #include "engine/model/long_run/loss_cause.hpp"
 #include "engine/model/long_run/reliability.hpp"
 #include "engine/model/long_run/step_times.hpp"
+#include "engine/model/long_run/timeline.hpp"
 
 namespace lockstep {
-
-/// What a long run needs to know of a job, whatever the trial.
-struct LongRunJob {
-  std::int64_t nodes = 0;
-  std::int64_t nodes_per_unit = 1;  ///< that leave the job and are replaced together
-  bool consecutive = false;         ///< units can be replaced along a line only
-  bool reconfigures_ocs = false;    ///< at every restart
-  std::int64_t ranks = 0, replicas = 1;
-
-  std::int64_t units() const { return (nodes + nodes_per_unit - 1) / nodes_per_unit; }
-};
 
 /// What one trial gives over its horizon. Useful time is that of the steps kept, and with
 /// `time_lost` it makes the horizon.
@@ -49,10 +40,14 @@ struct LongRun {
 /// With policy shrink there is no waiting while a replica is left: nodes at hand fill as many
 /// replicas as they can, and the restart after a later failure takes the nodes that were repaired
 /// meanwhile. What steps of fewer replicas take longer is lost to `shrunk`.
-/// Draws: those of Failures, and of Purpose::repair one a failure (entity 0, draw = its number) and
-/// one a straggler that leaves (entity 1). Cost: 0.1 us a failure, and a move in the list of nodes
-/// in repair.
+///
+/// A link flap makes the step wait that it begins in (flap_delay); nothing is lost but that time.
+/// Draws: those of Failures, and of Purpose::repair one a failure that takes nodes away (entity: 0
+/// for nodes and their domains, 2 + FailureCause for others; draw = its number), the same for all
+/// of its nodes, and one a straggler that leaves (entity 1). Cost: 0.1 us a failure, and a move in
+/// the list of nodes in repair. With `timeline` what the run meets is written there.
 LongRun run_over_horizon(const Reliability& reliability, const LongRunJob& job,
-                         StepTimes& step_times, std::uint64_t seed, std::uint32_t trial);
+                         StepTimes& step_times, std::uint64_t seed, std::uint32_t trial,
+                         Timeline* timeline = nullptr);
 
 }  // namespace lockstep

@@ -4,16 +4,14 @@
 #include <cmath>
 #include <optional>
 
-#include "engine/model/training_step.hpp"
-
 namespace lockstep {
 namespace {
 
 /// Share by which the gate may move before steps are simulated anew.
 constexpr double near = 1e-3;
 
-double mean_step(const DesignPoint& point, std::uint32_t trial, int workers, TrialChips chips) {
-  return mean_step_time(TrainingSteps(point, trial, workers, std::move(chips)).run());
+StepResult simulate(const DesignPoint& point, std::uint32_t trial, int workers, TrialChips chips) {
+  return mean_step(TrainingSteps(point, trial, workers, std::move(chips)).run());
 }
 
 }  // namespace
@@ -40,13 +38,13 @@ bool Members::Gate::is_near(const Gate& other) const {
 }
 
 Members::Members(const DesignPoint& point, std::uint32_t trial, int workers, TrialChips chips,
-                 double step_time)
+                 const StepResult& step)
     : point_(point),
       trial_(trial),
       workers_(workers),
       chips_(std::move(chips)),
-      first_step_time_(step_time),
-      step_time_(step_time),
+      step_(step),
+      first_step_time_(step.step_time),
       compute_([&] {
         std::vector<double> all;
         for (std::int64_t stage = 0; stage < point.layout().pipeline; ++stage)
@@ -79,14 +77,10 @@ void Members::replace(std::int64_t first, std::int64_t last, bool spare) {
     slowest_.update(group);
     done = group;
   }
-}
-
-double Members::step_time() {
   if (const Gate now = gate(); !now.is_near(simulated_)) {
-    step_time_ = mean_step(point_, trial_, workers_, chips_);
+    step_ = simulate(point_, trial_, workers_, chips_);
     simulated_ = now;
   }
-  return step_time_;
 }
 
 double Members::slowdown(std::int64_t replicas) {
@@ -94,8 +88,8 @@ double Members::slowdown(std::int64_t replicas) {
   const auto [known, is_new] = slowdowns_.try_emplace(replicas, cannot_run);
   if (is_new)
     if (const std::optional<DesignPoint> smaller = point_.with_replicas(replicas))
-      known->second =
-          mean_step(*smaller, trial_, workers_, draw_chips(*smaller, trial_)) / first_step_time_;
+      known->second = simulate(*smaller, trial_, workers_, draw_chips(*smaller, trial_)).step_time /
+                      first_step_time_;
   return known->second;
 }
 

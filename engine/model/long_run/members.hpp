@@ -6,6 +6,7 @@
 
 #include "engine/model/design_point.hpp"
 #include "engine/model/long_run/step_times.hpp"
+#include "engine/model/training_step.hpp"
 #include "engine/model/trial_chips.hpp"
 
 namespace lockstep {
@@ -21,13 +22,14 @@ namespace lockstep {
 /// point and its steps for each number of replicas that a trial runs with.
 class Members final : public StepTimes {
  public:
-  /// `chips` as the trial began with them, and the mean of its recorded steps [s]. The point must
+  /// `chips` as the trial began with them, and the mean of its recorded steps. The point must
   /// outlive it.
   Members(const DesignPoint& point, std::uint32_t trial, int workers, TrialChips chips,
-          double step_time);
+          const StepResult& step);
 
   void replace(std::int64_t first, std::int64_t last, bool spare) override;
-  double step_time() override;
+  double step_time() override { return step_.step_time; }
+  double communication_time() override { return step_.communication_time; }
   double slowdown(std::int64_t replicas) override;
   std::vector<std::int64_t> new_stragglers() override;
 
@@ -62,10 +64,11 @@ class Members final : public StepTimes {
   std::uint32_t trial_;
   int workers_;
   TrialChips chips_;
-  double first_step_time_, step_time_;
+  StepResult step_;  // mean, with the nodes of now
+  double first_step_time_;
   std::vector<double> compute_;  // (pipeline, replicas) of each tensor group, with bubble [s]
   Largest slowest_, slowest_link_;
-  Gate simulated_;                            // what step_time_ was simulated with
+  Gate simulated_;                            // what step_ was simulated with
   std::vector<std::uint32_t> occupant_;       // (nodes) of the first node of each unit, so far
   std::map<std::int64_t, double> slowdowns_;  // by replicas
 };

@@ -1,18 +1,8 @@
 #include "engine/model/long_run/reliability.hpp"
 
-#include <fmt/format.h>
-
-#include "engine/base/error.hpp"
-#include "engine/base/quantity.hpp"
+#include <vector>
 
 namespace lockstep {
-namespace {
-
-/// Failures that one trial can follow: some seconds of them.
-constexpr double most_failures = 1e8;
-
-}  // namespace
-
 std::span<const Parameter> reliability_parameters() {
   static const std::vector<Parameter> rows{
       {.key = "reliability.horizon",
@@ -169,6 +159,7 @@ Reliability reliability_from(const Values& values) {
   reliability.node_failure_rate = values.real("reliability.node_failure_rate");
   if (values.text("reliability.failure_law") == "weibull")
     reliability.failure_shape = values.real("reliability.failure_shape");
+  reliability.rates = failure_rates_from(values);
   reliability.detection_time = values.real("reliability.detection_time");
   reliability.restart_time = values.real("reliability.restart_time");
   reliability.communicator_startup = values.real("reliability.communicator_startup");
@@ -186,29 +177,6 @@ Reliability reliability_from(const Values& values) {
   reliability.host_availability = values.optional_real("reliability.host_availability");
   reliability.slice_chips = values.optional_count("reliability.slice_chips");
   return reliability;
-}
-
-void check_long_run(const Reliability& reliability, std::int64_t nodes, double step_time) {
-  if (!reliability.on()) return;
-  const std::string horizon = format_quantity(reliability.horizon, Dimension::time);
-  if (!(step_time > 0))
-    throw InputError(
-        fmt::format("reliability.horizon = {} (a step's compute takes no time, so that it holds "
-                    "any number of steps) give the job work",
-                    horizon));
-  if (reliability.horizon < step_time)
-    throw InputError(fmt::format(
-        "reliability.horizon = {} is below one step (whose compute alone takes {:.4g} s) write a "
-        "longer time, or none",
-        horizon, step_time));
-  const double failures =
-      static_cast<double>(nodes) * reliability.node_failure_rate * reliability.horizon;
-  if (failures > most_failures)
-    throw InputError(fmt::format(
-        "reliability.node_failure_rate = {} gives {:.3g} failures of {} nodes in "
-        "reliability.horizon = {} (at most {:.0e} can be followed in a trial) lower one of them",
-        format_quantity(reliability.node_failure_rate, Dimension::rate), failures, nodes, horizon,
-        most_failures));
 }
 
 }  // namespace lockstep

@@ -7,6 +7,7 @@
 
 #include "engine/base/distribution.hpp"
 #include "engine/base/parameter.hpp"
+#include "engine/model/long_run/failure_rates.hpp"
 
 namespace lockstep {
 
@@ -19,8 +20,9 @@ struct CheckpointInterval {
 /// What fails over a long run, and what that costs.
 struct Reliability {
   double horizon = 0;                  ///< wall time of the run [s]; 0: there is none
-  double node_failure_rate = 0;        ///< of each node in the job [1/s]
+  double node_failure_rate = 0;        ///< of a node in the job, unless its chip's is given [1/s]
   double failure_shape = 1;            ///< of Weibull lifetimes; 1 is the exponential law
+  FailureRates rates;                  ///< of what else befalls the job
   double detection_time = 0;           ///< from a failure to the start of recovery [s]
   double restart_time = 0;             ///< from all nodes at hand to the first step, fixed part [s]
   double communicator_startup = 0;     ///< the same for each rank [s]
@@ -41,10 +43,5 @@ struct Reliability {
 
 std::span<const Parameter> reliability_parameters();
 Reliability reliability_from(const Values& values);
-
-/// Refuses what cannot be simulated: a horizon that holds no step of `step_time` [s], and more
-/// failures of `nodes` nodes than can be followed. Throws InputError. Without a horizon all is
-/// well.
-void check_long_run(const Reliability& reliability, std::int64_t nodes, double step_time);
 
 }  // namespace lockstep

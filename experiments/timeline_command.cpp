@@ -1,0 +1,177 @@
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "engine/base/error.hpp"
+#include "engine/base/simd.hpp"
+#include "engine/model/jobs.hpp"
+#include "engine/model/uncertain.hpp"
+#include "engine/run/scheduler.hpp"
+#include "engine/storage/result_reader.hpp"
+#include "experiments/command.hpp"
+#include "experiments/study_file.hpp"
+#include "experiments/study_options.hpp"
+#include "experiments/table.hpp"
+#include "topologies/table.hpp"
+
+namespace lockstep {
+namespace {
+
+namespace po = boost::program_options;
+
+/// The study behind a result file, with the overrides that it was run with. Throws InputError where
+/// it resolves to another one today.
+StudyText study_of_result(const std::string& path, std::vector<StudyEntry>& overrides) {
+  const ResultSchema schema = ResultFile(path).schema();
+  StudyText text = parse_study(path, schema.study_text);
+  std::vector<StudyEntry> first;
+  for (const std::string& override : schema.overrides) {
+    const auto space = override.find(' '), equals = override.find('=');
+    const std::string option = override.substr(0, space);
+    if (option == "--set")
+      first.push_back(
+          {override.substr(space + 1, equals - space - 1), override.substr(equals + 1), option});
+    else
+      first.push_back({"sampling." + option.substr(2), override.substr(space + 1), option});
+  }
+  if (resolve_study(text, first, all_parameters()).study_id != schema.study_id)
+    throw InputError(fmt::format(
+        "{} holds another study than its text gives here (a CSV file that it reads changed or lies "
+        "elsewhere, or another version wrote it) give the study itself",
+        path));
+  overrides.insert(overrides.begin(), first.begin(), first.end());
+  return text;
+}
+
+Study read(const po::variables_map& map) {
+  std::vector<StudyEntry> overrides = read_overrides(map);
+  const std::string path = map["study"].as<std::vector<std::string>>().front();
+  const StudyText text =
+      path.ends_with(".h5") ? study_of_result(path, overrides) : read_study(path);
+  return resolve_study(text, overrides, all_parameters());
+}
+
+std::size_t chosen_point(const po::variables_map& map, const Study& study) {
+  const auto points = static_cast<std::int64_t>(study.points.size());
+  if (map.count("point")) return static_cast<std::size_t>(read_whole(map, "point", 0, points - 1));
+  if (points > 1)
+    throw InputError(fmt::format(
+        "{} has {} design points (0: {}, 1: {}, ...; one is due) choose by --point or --set",
+        study.path, points, study.point_names[0], study.point_names[1]));
+  return 0;
+}
+
+/// "3d 04:12:09.5", cut to tenths of a second.
+std::string clock(double seconds) {
+  const double tenths = std::floor(seconds * 10);
+  const auto part = [&](double unit, double of) {
+    return static_cast<int>(std::fmod(std::floor(tenths / unit), of));
+  };
+  return fmt::format("{}d {:02}:{:02}:{:02}.{}", part(864000, 1e9), part(36000, 24), part(600, 60),
+                     part(10, 60), part(1, 10));
+}
+
+/// "place 12", "places 8-15".
+std::string places(NodeSpan nodes) {
+  return nodes.last == nodes.first + 1 ? fmt::format("place {}", nodes.first)
+                                       : fmt::format("places {}-{}", nodes.first, nodes.last - 1);
+}
+
+std::string cause_text(const TimelineEvent& event) {
+  const bool nowhere = event.nodes.first == event.nodes.last;
+  return nowhere ? std::string(event.cause)
+                 : fmt::format("{}, {}", event.cause, places(event.nodes));
+}
+
+std::string action_text(const TimelineEvent& event, const LongRunJob& job) {
+  using Effect = TimelineEvent::Effect;
+  if (event.cause == repair_cause) return "back, as a spare or in a place that waits";
+  if (event.effect == Effect::none) return "no node was there";
+  if (event.effect == Effect::delay)
+    return event.delay > 0 ? fmt::format("messages wait {:.3g} s", event.delay)
+                           : "no message waits";
+  std::string text = "loses no work";
+  if (event.effect == Effect::planned_stop)
+    text = fmt::format("saves until {}", clock(event.stopped));
+  else if (event.lost_work > 0)
+    text = fmt::format("loses {:.4g} min of work", event.lost_work / 60);
+  if (event.missing_nodes == 0)
+    text += event.nodes.first == event.nodes.last ? ", restarts with the same nodes"
+                                                  : ", restarts with spares in place";
+  else if (event.replicas < job.replicas)
+    text += fmt::format(", restarts with {} of {} replicas", event.replicas, job.replicas);
+  else
+    text += fmt::format(", waits for {} node{} until {}", event.missing_nodes,
+                        event.missing_nodes == 1 ? "" : "s", clock(event.complete));
+  return text + fmt::format(", runs from {}", clock(event.running));
+}
+
+/// A line an event, and one at the horizon.
+std::vector<std::vector<std::string>> lines_of(const DesignPoint& job, std::uint32_t trial,
+                                               bool csv) {
+  Timeline timeline;
+  const LongRun run = *run_trial(job, trial, default_threads(), &timeline).long_run;
+  const auto time = [&](double seconds) {
+    return csv ? fmt::format("{:.3f}", seconds) : clock(seconds);
+  };
+  std::vector<std::vector<std::string>> lines;
+  for (const TimelineEvent& event : timeline)
+    lines.push_back({time(event.time), cause_text(event), action_text(event, job.long_run_job())});
+  lines.push_back({time(job.scenario().reliability.horizon), "horizon",
+                   fmt::format("{:.0f} steps are done, goodput {:.2f} %, {:.0f} interruptions",
+                               run.steps_done, 100 * run.goodput, run.interruptions)});
+  return lines;
+}
+
+void print(const std::vector<std::vector<std::string>>& lines, bool csv) {
+  if (!csv) {
+    fmt::print("{}", format_table(lines));
+    return;
+  }
+  const auto cell = [](const std::string& text) {
+    return text.find(',') == std::string::npos ? text : '"' + text + '"';
+  };
+  for (const auto& line : lines)
+    fmt::print("{},{},{}\n", cell(line[0]), cell(line[1]), cell(line[2]));
+}
+
+int run(const std::vector<std::string>& arguments) {
+  po::options_description options = study_options();
+  po::options_description choosing("The timeline", help_width);
+  choosing.add_options()(
+      "point", po::value<std::string>()->value_name("N"),
+      "design point, from 0 in the order of the summary (default: the only one)")(
+      "trial", po::value<std::string>()->value_name("N")->default_value("0"),
+      "trial of it, from 0")("csv", po::bool_switch(), "print time_s,cause,action as CSV");
+  options.add(choosing);
+  const auto map = parse_arguments(timeline_command, arguments, options, "study", 1);
+  if (map.empty()) return done;
+  simd_level();  // an unusable LOCKSTEP_SIMD is no fault of the study
+  const Study study = read(map);
+  const std::size_t point = chosen_point(map, study);
+  const auto trial = static_cast<std::uint32_t>(read_whole(map, "trial", 0, study.trials - 1));
+  const Values values =
+      draw_inputs(study.points[point], uncertain_inputs(study.points[point], all_parameters()),
+                  study.seed, trial);
+  const Jobs jobs(values, topology_kinds(), study.seed);
+  if (!jobs.all().front()->scenario().reliability.on())
+    throw InputError(
+        "reliability.horizon is none (a timeline is of a long run) write for example --set "
+        "reliability.horizon=30d");
+  const bool csv = map["csv"].as<bool>();
+  std::vector<std::vector<std::string>> lines{{csv ? "time_s" : "time", "cause", "action"}};
+  for (const auto& job : jobs.all()) {
+    const auto own = lines_of(*job, trial, csv);
+    lines.insert(lines.end(), own.begin(), own.end());
+  }
+  print(lines, csv);
+  return done;
+}
+
+}  // namespace
+
+const Command timeline_command{
+    "timeline", "STUDY.ini|FILE.h5 [--point N] [--trial N] [options]",
+    "Prints what one trial of one design point meets over its horizon, and what follows.", run};
+
+}  // namespace lockstep

@@ -1,0 +1,119 @@
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine/base/error.hpp"
+#include "engine/model/jobs.hpp"
+#include "engine/model/long_run/failures.hpp"
+#include "tests/unit/scenario_values.hpp"
+
+namespace lockstep {
+namespace {
+
+using test::join;
+using test::make_point;
+using testing::AllOf;
+using testing::HasSubstr;
+
+LongRunJob job_of(const std::string& lines) {
+  return make_point(join("reliability.horizon=1d", lines))->long_run_job();
+}
+
+TEST(ModelFailures, TopologiesHaveTheirParts) {
+  std::size_t seen = 0;
+  for (auto [kind, leaves, cables, optical] : {std::tuple{"ring", 512 / 16, 1, 0},
+                                               {"hierarchical_ring", 512 / 16, 1, 0},
+                                               {"tree", 512 / 16, 1, 0},
+                                               {"switch_reduce", 512 / 16, 1, 0},
+                                               {"torus", 0, 3, 0},
+                                               {"ocs_torus", 0, 3, 48}}) {
+    SCOPED_TRACE(kind);
+    const LongRunJob job = job_of(fmt::format("fleet.chips=H100:512\ntopology.kind={}", kind));
+    EXPECT_EQ(std::ssize(job.switches), leaves);
+    EXPECT_EQ(job.cables.total(), 512 * cables);
+    EXPECT_EQ(job.cables.of(17), 8 * cables);
+    EXPECT_EQ(job.optical_switches, optical);
+    ++seen;
+  }
+  EXPECT_EQ(seen, topology_kinds().size());
+  const char* large = "fleet.chips=TPUv4:8192\ntopology.kind=ocs_torus\njob.tensor=1";
+  EXPECT_EQ(job_of(large).optical_switches, 2 * 48);
+}
+
+TEST(ModelFailures, NodesStandBelowTheirLeafInTheirDomain) {
+  const LongRunJob job = job_of("fleet.chips=H100:40, GB200:144\njob.tokens_per_chip=8192");
+  ASSERT_EQ(job.nodes, 5 + 36);
+  EXPECT_EQ(job.domains, (std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 23, 41}));
+  // 16 chips a leaf: two nodes of 8, then 8 + 2 x 4 under the third, then four of 4.
+  ASSERT_EQ(std::ssize(job.switches), 12);
+  const auto expect = [&](std::size_t leaf, std::int64_t first, std::int64_t last) {
+    EXPECT_EQ(job.switches[leaf].first, first);
+    EXPECT_EQ(job.switches[leaf].last, last);
+  };
+  expect(0, 0, 2);
+  expect(2, 4, 7);
+  expect(3, 7, 11);
+  expect(11, 39, 41);
+  // A node of 8 chips on leaves of 12 is below two of them.
+  const LongRunJob shared = job_of("fleet.chips=H100:48\nfabric.leaf_chips=12");
+  ASSERT_EQ(std::ssize(shared.switches), 4);
+  EXPECT_EQ(shared.switches[0].last, 2);
+  EXPECT_EQ(shared.switches[1].first, 1);
+}
+
+TEST(ModelFailures, RatesByGeneration) {
+  const std::string fleet = "fleet.chips=H100:16, GB200:16\njob.tokens_per_chip=8192\n";
+  EXPECT_EQ(job_of(fleet).node_rates.runs().size(), 1u);
+  const LongRunJob job = job_of(fleet + "chip.GB200.node_failure_rate=2e-2/d");
+  ASSERT_EQ(job.node_rates.runs().size(), 2u);
+  EXPECT_DOUBLE_EQ(job.node_rates.of(0) * 86400, 6.5e-3);
+  EXPECT_DOUBLE_EQ(job.node_rates.of(2) * 86400, 2e-2);
+  EXPECT_EQ(job.node_rates.count(), 6);
+}
+
+TEST(ModelFailures, EveryCauseStopsOrDelaysTheJob) {
+  const std::string base = join(R"(
+    fleet.chips=H100:512
+    job.overlap=0
+    reliability.horizon=60d
+    reliability.node_failure_rate=0/d)");
+  const LongRun none = *test::run_one(base).long_run;
+  EXPECT_EQ(none.interruptions, 0);
+  EXPECT_EQ(none.time_lost[std::size_t(LossCause::link_flap)], 0);
+  for (const char* cause :
+       {"reliability.switch_failure_rate=0.01/d", "reliability.cable_failure_rate=0.001/d",
+        "reliability.maintenance=0.01/d",
+        "topology.kind=ocs_torus\nreliability.ocs_failure_rate=0.01/d"}) {
+    SCOPED_TRACE(cause);
+    const LongRun run = *test::run_one(join(base, cause)).long_run;
+    EXPECT_GT(run.interruptions, 5);
+    EXPECT_LT(run.goodput, none.goodput);
+  }
+  const LongRun flaps = *test::run_one(join(base, "reliability.link_flap_rate=0.1/d")).long_run;
+  EXPECT_EQ(flaps.interruptions, 0);
+  EXPECT_GT(flaps.time_lost[std::size_t(LossCause::link_flap)], 0);
+}
+
+std::string refusal(const std::string& lines) {
+  try {
+    Jobs(test::scenario_values(join("fleet.chips=H100:64\nreliability.horizon=30d", lines)),
+         topology_kinds(), 1);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(ModelFailures, TooManyAreRefusedByTheKeyOfMostOfThem) {
+  EXPECT_THAT(refusal("reliability.link_flap_rate=1/s"),
+              AllOf(HasSubstr("reliability.link_flap_rate = 1/s brings"), HasSubstr("64 parts"),
+                    HasSubstr("at most 1e+08")));
+  EXPECT_THAT(refusal("chip.H100.node_failure_rate=100/s\nreliability.maintenance=1/s"),
+              HasSubstr("chip.H100.node_failure_rate = 100/s brings"));
+  EXPECT_EQ(refusal("reliability.ocs_failure_rate=1e9/s"), "accepted");  // a tree has none
+  EXPECT_THAT(refusal("topology.kind=ocs_torus\nreliability.ocs_failure_rate=1e9/s"),
+              HasSubstr("reliability.ocs_failure_rate = 1e+09/s"));
+}
+
+}  // namespace
+}  // namespace lockstep
