@@ -20,16 +20,14 @@ std::span<const Parameter> failure_parameters() {
        .maximum = 1,
        .summary = "probability that a node is a lemon: drawn at the start, and anew for the node "
                   "that takes a failed one's place",
-       .source = "off; lemons were 1.2 % of the nodes of Meta RSC-1, 1.7 % of RSC-2 (arXiv "
-                 "2410.21680)"},
+       .source = "off; assumption, range 0-0.03: lemon nodes are described in arXiv 2410.21680"},
       {.key = "reliability.lemon_factor",
        .number = 177,
        .default_text = "10",
        .minimum = 1,
        .maximum = 1e6,
        .summary = "how many times as often a lemon fails as node_failure_rate says",
-       .source = "assumption, range 3-30: without lemons 4 % of large jobs failed in place of 14 % "
-                 "(arXiv 2410.21680)"},
+       .source = "assumption, range 3-30"},
       {.key = "reliability.switch_failure_rate",
        .number = 178,
        .dimension = Dimension::rate,
@@ -74,7 +72,7 @@ std::span<const Parameter> failure_parameters() {
        .dimension = Dimension::time,
        .default_text = "exponential(mean=5s)",
        .summary = "for which a flapping link is down",
-       .source = "assumption, range of means 1-30 s: several seconds (MegaScale, NSDI'24)"},
+       .source = "assumption, range of means 1-30 s"},
   };
   return rows;
 }
