@@ -44,13 +44,23 @@ def there(design, measure):
 
 def main_measure(design):
     """What the design points of a study are compared by: the share of an availability study, the
-    goodput of a long run, else the step time; MFU where points differ in what a step does."""
-    for measure in (SCHEDULABLE, GOODPUT):
-        if there(design, measure):
-            return measure
+    goodput of a long run, else the step time; MFU, effective MFU of a long run, where points differ
+    in what a step does, or hardly in goodput."""
+    if there(design, SCHEDULABLE):
+        return SCHEDULABLE
+    if there(design, GOODPUT):
+        more = there(design, MFU_EFFECTIVE) and \
+            _spread(design, MFU_EFFECTIVE) > 3 * _spread(design, GOODPUT)
+        return MFU_EFFECTIVE if more else GOODPUT
     if there(design, MFU) and _steps_differ(design):
         return MFU
     return STEP_TIME
+
+
+def _spread(design, measure):
+    """How far apart the design points are, as a share of the largest mean."""
+    values = [s.value for s in summaries(design, measure) if not math.isnan(s.value)]
+    return (max(values) - min(values)) / max(values) if values and max(values) > 0 else 0
 
 
 def _steps_differ(design):

@@ -56,12 +56,12 @@ def main():
 def page_of(design, runtime, warned):
     """The page as text."""
     pictures = drawn(design)
-    answer = [" ".join(first_paragraph(design)), " ".join(second_paragraph(design))]
+    answer = [first_paragraph(design), second_paragraph(design)]
     values = {
         "title": html.escape(design.title or "A study"),
         "question": f'<p class="question">{html.escape(question(design.data))}</p>'
         if question(design.data) else "",
-        "answer": "\n".join(f"<p>{_together(html.escape(text))}</p>" for text in answer if text),
+        "answer": "\n".join(f"<p>{_sentences(said)}</p>" for said in answer if said),
         "cautions": "".join(f"<li>{html.escape(text)}</li>" for text in
                             warned + cautions(design)) or "<li>None.</li>",
         "table": design_point_table(design),
@@ -82,6 +82,11 @@ def page_of(design, runtime, warned):
     parts = page.split("{{")
     return parts[0] + "".join(values[name] + rest for name, rest in
                               (part.split("}}", 1) for part in parts[1:]))
+
+
+def _sentences(said):
+    """Sentences of a paragraph, each apart, so that the style may give it a line of its own."""
+    return " ".join(f"<span>{_together(html.escape(sentence))}</span>" for sentence in said)
 
 
 def _together(text):

@@ -26,11 +26,23 @@ def axis_sentence(design, over, measure):
         return _against(design, over, measure, 0)
     reference = reference_of(axis)
     chosen = WORDS_OF_CHOICE & set(axis.labels)
-    if reference is not None and not chosen and len(axis.labels) > 2:
+    if reference is not None and not chosen and len(axis.labels) > 2 \
+            and _is_best(groups.values(), measure, design, reference):
         return _enough(design, over, measure, reference)
     if len(groups) <= MOST_GROUPS and len(axis.labels) <= MOST_VALUES:
         return _listed(design, over, measure)
     return _against(design, over, measure, 0)
+
+
+def _is_best(rows, measure, design, reference):
+    """Whether no value on the axis is better than the one at `reference`, all by no more than NEAR."""
+    for row in rows:
+        base = measure.of(design, row[reference])
+        for point in row:
+            change = estimates.relative_difference(measure.of(design, point), base)
+            if (change.value if measure.more_is_better else -change.value) > NEAR:
+                return False
+    return True
 
 
 def levels(design, measure, over):
