@@ -108,8 +108,13 @@ std::string format_interval(double value, double half_width) {
 
 std::string format_estimate(const Estimate& estimate, bool alone) {
   const auto& [value, lower, upper] = estimate;
-  if (std::isfinite(lower) && std::isfinite(upper))
-    return format_interval(value, std::max(upper - value, value - lower));
+  if (std::isfinite(lower) && std::isfinite(upper)) {
+    const double above = upper - value, below = value - lower;
+    if (std::max(above, below) > 3 * std::min(above, below))
+      return fmt::format("{} ({} to {})", format_value(value), format_value(lower),
+                         format_value(upper));
+    return format_interval(value, std::max(above, below));
+  }
   if (std::isfinite(lower)) return "> " + format_value(lower);
   if (std::isfinite(upper)) return "< " + format_value(upper);
   return alone ? format_value(value) : "-";

@@ -30,7 +30,8 @@ std::string format_bytes(double bytes);
 /// A NaN half width leaves the value alone.
 std::string format_interval(double value, double half_width);
 
-/// "0.9786 ± 0.0067" with the farther limit; "> 7.851" or "< 7.851" where trials are too few for
+/// "0.9786 ± 0.0067" with the farther limit; "701.3 (508.1 to 4063)" where the limits lie unevenly;
+/// "> 7.851" or "< 7.851" where trials are too few for
 /// the other limit, the value alone where they are for both and `alone` allows, else "-".
 std::string format_estimate(const Estimate& estimate, bool alone = true);
 

@@ -87,7 +87,7 @@ def opened(browser, tmp_path, text, address=""):
 
 def first_paragraph(text):
     answer = re.search(r'<section class="answer">\s*<p>(.*?)</p>', text, re.S).group(1)
-    return html.unescape(answer).replace("\xa0", " ")
+    return html.unescape(re.sub("</?span>", "", answer)).replace("\xa0", " ")
 
 
 def data_of(text):
