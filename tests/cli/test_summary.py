@@ -60,7 +60,8 @@ def test_too_few_trials_show_a_bound_and_no_number(run):
                                          "p95", "p99", "p99.9"]
     assert len({len(line) for line in lines[2:9]}) == 1, "columns do not line up"
     for line in lines[3:9]:
-        assert re.search(r"\d ± \d\S* +\d\S* (± \d\S*|\(\S+ to \S+\)) +> \d\S+ +> \d\S+ +> \d\S+$", line), line
+        interval = r"\d\S* (± \d\S*|\(\S+ to \S+\))"
+        assert re.search(rf"{interval} +{interval} +> \d\S+ +> \d\S+ +> \d\S+$", line), line
 
 
 def test_generations_have_a_row_each(run):
