@@ -78,11 +78,11 @@ void print_size(const Plan& plan) {
         "Trials are run until {} for every design point, at least {} and at most {} of each; what "
         "follows is for the most.\n",
         schema.until, plan.study.trials, schema.trials);
-  fmt::print(
-      "{} design points x {} trials x {} steps in {} blocks: {:.3g} chip-steps, result file about "
-      "{}.\n",
-      schema.points(), schema.trials, steps, schema.blocks(),
-      chips * static_cast<double>(schema.trials * steps), format_bytes(result_bytes(schema)));
+  fmt::print("{} x {} x {} in {}: {:.3g} chip-steps, result file about {}.\n",
+             counted(schema.points(), "design point"), counted(schema.trials, "trial"),
+             counted(steps, "step"), counted(schema.blocks(), "block"),
+             chips * static_cast<double>(schema.trials * steps),
+             format_bytes(result_bytes(schema)));
 }
 
 int run(const std::vector<std::string>& arguments) {

@@ -136,8 +136,12 @@ void find_rates_of_nothing(const DesignPoint& job, Texts& texts) {
   if (!job.scenario().reliability.on()) return;
   for (const FailureRate& rate : failure_rates(job.scenario().reliability, job.long_run_job()))
     if (rate.each > 0 && rate.parts == 0)
-      texts.push_back(fmt::format("{} counts for nothing with {}, which has no such part.",
-                                  rate.key, job.scenario().topology->name));
+      texts.push_back(
+          rate.cause == FailureCause::domain
+              ? fmt::format("{} counts for nothing where a node is a scale-up domain of its own.",
+                            rate.key)
+              : fmt::format("{} counts for nothing with {}, which has no such part.", rate.key,
+                            job.scenario().topology->name));
 }
 
 void find_unusable_spares(const DesignPoint& job, Texts& texts) {

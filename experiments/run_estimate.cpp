@@ -11,6 +11,7 @@
 
 #include "engine/model/training_step.hpp"
 #include "engine/run/shards.hpp"
+#include "experiments/table.hpp"
 
 namespace lockstep {
 namespace {
@@ -161,18 +162,16 @@ RunEstimate estimate_run(const Plan& plan, int threads, double budget_seconds) {
 }
 
 std::string estimate_text(const Plan& plan, const RunEstimate& estimate, int threads) {
-  const std::string plural = threads == 1 ? "" : "s";
   const std::string measured =
       estimate.points == 0
           ? "from cost figures alone, since one step would take too long to be timed here"
-          : fmt::format("from {} step{} at {} of {} design point{} timed just now in {:.1f} s",
-                        estimate.steps, estimate.steps == 1 ? "" : "s", estimate.points,
-                        plan.schema.points(), plan.schema.points() == 1 ? "" : "s",
-                        estimate.measuring_seconds);
+          : fmt::format("from {} at {} of {} timed just now in {:.1f} s",
+                        counted(estimate.steps, "step"), estimate.points,
+                        counted(plan.schema.points(), "design point"), estimate.measuring_seconds);
   return fmt::format(
-      "Run time {} with {} thread{}, memory about {:.0f} MB (estimate, {}; no result depends on "
-      "it).",
-      rough_duration(estimate.seconds), threads, plural, estimate.memory / 1e6, measured);
+      "Run time {} with {}, memory about {:.0f} MB (estimate, {}; no result depends on it).",
+      rough_duration(estimate.seconds), counted(threads, "thread"), estimate.memory / 1e6,
+      measured);
 }
 
 }  // namespace lockstep

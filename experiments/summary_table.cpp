@@ -33,7 +33,8 @@ std::string summary_table(const ResultFile& file, const std::optional<std::strin
     head.push_back(name);
   const bool long_run = find(schema, "goodput") != nullptr;
   if (long_run)
-    for (const char* name : {"goodput %", "interruptions"}) head.emplace_back(name);
+    for (const char* name : {"goodput %", "effective MFU %", "interruptions"})
+      head.emplace_back(name);
   const bool slices = find(schema, "schedulable_share") != nullptr;
   if (slices) head.emplace_back("schedulable %");
   std::vector<std::vector<std::string>> rows{head};
@@ -54,6 +55,7 @@ std::string summary_table(const ResultFile& file, const std::optional<std::strin
     row.push_back(format_percent(mean(file.read("wait_fraction", point))));
     if (long_run) {
       row.push_back(percent_estimate("goodput"));
+      row.push_back(find(schema, "mfu_effective") ? percent_estimate("mfu_effective") : "-");
       row.push_back(format_value(mean(file.read("interruptions", point))));
     }
     if (slices) row.push_back(percent_estimate("schedulable_share"));
@@ -67,11 +69,10 @@ std::string summary_table(const ResultFile& file, const std::optional<std::strin
                         held, schema.blocks())
           : "";
   const std::string trials =
-      incomplete ? std::string("the trials held")
-                 : fmt::format("{} trial{}", schema.trials, schema.trials == 1 ? "" : "s");
-  std::string text = fmt::format("{}{}\nMean of {}{}; quantiles over the {} step{} of each.\n{}",
-                                 title, by ? format_blocks(rows, *by) : format_table(rows), trials,
-                                 spread, schema.steps, schema.steps == 1 ? "" : "s", missing);
+      incomplete ? std::string("the trials held") : counted(schema.trials, "trial");
+  std::string text = fmt::format("{}{}\nMean of {}{}; quantiles over the {} of each.\n{}", title,
+                                 by ? format_blocks(rows, *by) : format_table(rows), trials, spread,
+                                 counted(schema.steps, "step"), missing);
   if (!schema.until.empty())
     text += schema.until_met
                 ? fmt::format("The trials were run until {}.\n", schema.until)

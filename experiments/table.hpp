@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/run/result.hpp"
@@ -25,6 +26,9 @@ std::string format_percent(double share);
 
 /// Four significant digits in the fitting unit: "12.66 GB", "240 B".
 std::string format_bytes(double bytes);
+
+/// "1 step", "2 steps".
+std::string counted(std::int64_t count, std::string_view what);
 
 /// "0.9786 ± 0.0067": two significant digits of the half width, the value to the same place.
 /// A NaN half width leaves the value alone.

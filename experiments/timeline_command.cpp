@@ -101,8 +101,8 @@ std::string action_text(const TimelineEvent& event, const LongRunJob& job) {
   else if (event.replicas < job.replicas)
     text += fmt::format(", restarts with {} of {} replicas", event.replicas, job.replicas);
   else
-    text += fmt::format(", waits for {} node{} until {}", event.missing_nodes,
-                        event.missing_nodes == 1 ? "" : "s", clock(event.complete));
+    text += fmt::format(", waits for {} until {}", counted(event.missing_nodes, "node"),
+                        clock(event.complete));
   return text + fmt::format(", runs from {}", clock(event.running));
 }
 
@@ -131,8 +131,11 @@ void print(const std::vector<std::vector<std::string>>& lines, bool csv) {
   const auto cell = [](const std::string& text) {
     return text.find(',') == std::string::npos ? text : '"' + text + '"';
   };
-  for (const auto& line : lines)
-    fmt::print("{},{},{}\n", cell(line[0]), cell(line[1]), cell(line[2]));
+  for (const auto& line : lines) {
+    std::vector<std::string> cells;
+    for (const std::string& text : line) cells.push_back(cell(text));
+    fmt::print("{}\n", fmt::join(cells, ","));
+  }
 }
 
 int run(const std::vector<std::string>& arguments) {
@@ -160,10 +163,13 @@ int run(const std::vector<std::string>& arguments) {
         "reliability.horizon=30d");
   const bool csv = map["csv"].as<bool>();
   std::vector<std::vector<std::string>> lines{{csv ? "time_s" : "time", "cause", "action"}};
-  for (const auto& job : jobs.all()) {
-    const auto own = lines_of(*job, trial, csv);
-    lines.insert(lines.end(), own.begin(), own.end());
-  }
+  const bool several = jobs.all().size() > 1;  // side by side, one a generation
+  if (several) lines.front().emplace_back("job");
+  for (std::size_t j = 0; j < jobs.all().size(); ++j)
+    for (auto& line : lines_of(*jobs.all()[j], trial, csv)) {
+      if (several) line.push_back(jobs.fleet().generations[j].chip.name);
+      lines.push_back(std::move(line));
+    }
   print(lines, csv);
   return done;
 }

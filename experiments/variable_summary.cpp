@@ -67,7 +67,8 @@ bool has_steps(const Variable& variable) {
 }
 
 constexpr std::string_view how_to_read =
-    "± the farther limit of the 95 % interval, or both limits where they lie unevenly; > or < where "
+    "± the farther limit of the 95 % interval, or both limits where they lie unevenly; > or < "
+    "where "
     "the trials are too few for the other limit, - where for both.";
 
 /// "step_time[, ...]" of the design point, for a message; "" where there is but one.

@@ -144,7 +144,7 @@ if [ -z "$dry_run" ]; then
   mv "$dir/settings.tmp" "$dir/settings"
 fi
 
-grep -E '^(Warning: |[0-9]+ design points |Run time )' <<< "$described"
+grep -E '^(Warning: |[0-9]+ design points? |Run time )' <<< "$described"
 echo "That is for all; each of $tasks tasks has about 1/$tasks of it."
 look_at_run
 if [ ${#shards_missing[@]} = 0 ] && [ ${#alive_merges[@]} -gt 0 ]; then

@@ -181,7 +181,7 @@ topology.kind = tree, ocs_torus
     lockstep.write("long.ini", text)
     ended = lockstep.done("run", "long.ini")
     head = re.split("  +", ended.stdout.splitlines()[0])
-    assert head[-2:] == ["goodput %", "interruptions"]
+    assert head[-3:] == ["goodput %", "effective MFU %", "interruptions"]
     with xarray.open_dataset(lockstep.folder / "long.h5") as data:
         page = (repository / "engine/storage/FORMAT.md").read_text()
         causes = re.search(r"^\| `cause` \| text \|.*lost to: (.*)\|$", page, re.M).group(1)
