@@ -110,18 +110,18 @@ std::string format_interval(double value, double half_width) {
   return fmt::format("{:.{}f} ± {:.{}f}", value, decimals, half_width, decimals);
 }
 
-std::string format_estimate(const Estimate& estimate, bool alone) {
+std::string format_estimate(const Estimate& estimate, bool of_mean) {
   const auto& [value, lower, upper] = estimate;
   if (std::isfinite(lower) && std::isfinite(upper)) {
     const double above = upper - value, below = value - lower;
-    if (std::max(above, below) > 3 * std::min(above, below))
+    if (!of_mean && std::max(above, below) > 3 * std::min(above, below))
       return fmt::format("{} ({} to {})", format_value(value), format_value(lower),
                          format_value(upper));
     return format_interval(value, std::max(above, below));
   }
   if (std::isfinite(lower)) return "> " + format_value(lower);
   if (std::isfinite(upper)) return "< " + format_value(upper);
-  return alone ? format_value(value) : "-";
+  return of_mean ? format_value(value) : "-";
 }
 
 std::vector<std::string> labels_of(const std::vector<Axis>& axes, std::int64_t point) {

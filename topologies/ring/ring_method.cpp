@@ -44,7 +44,7 @@ std::string obstacle(const Noise& noise, std::span<const RingHopSpan> rings) {
     most_ranks = std::max(most_ranks, static_cast<double>(ring.ranks()));
   }
   if (most_ranks > most_ranks_with_jitter) return "jitter on more ranks than were compared";
-  if (jitter.mean() > latency / hops)
+  if (jitter.mean() > latency / hops * (1 + 1e-9))  // the sum's rounding
     return fmt::format("jitter is above the mean hop latency, {:.3g} us", 1e6 * latency / hops);
   if (noise.spike_probability > 0 && noise.spike_delay.mean() < smallest_spike * jitter.mean())
     return "spikes are as small as jitter adds up to";
