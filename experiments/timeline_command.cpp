@@ -152,7 +152,8 @@ int run(const std::vector<std::string>& arguments) {
   simd_level();  // an unusable LOCKSTEP_SIMD is no fault of the study
   const Study study = read(map);
   const std::size_t point = chosen_point(map, study);
-  const auto trial = static_cast<std::uint32_t>(read_whole(map, "trial", 0, study.trials - 1));
+  const std::int64_t trials = study.until ? study.max_trials : study.trials;
+  const auto trial = static_cast<std::uint32_t>(read_whole(map, "trial", 0, trials - 1));
   const Values values =
       draw_inputs(study.points[point], uncertain_inputs(study.points[point], all_parameters()),
                   study.seed, trial);

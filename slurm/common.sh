@@ -17,6 +17,12 @@ find_program() {
     "and build/ were tried) build it, or set LOCKSTEP"
 }
 
+# Ends where $1, what `describe` prints, says that a rule ends the sampling: no shard can judge it.
+refuse_rule() {
+  [[ $'\n'$1 != *$'\n'"Trials are run until "* ]] || fail "$study has sampling.until (it judges the" \
+    "trials of all tasks together) use lockstep run, or --set sampling.until=none --trials N"
+}
+
 # Whether $output is there already: then it is the complete file of this very study, or refused by
 # name.
 output_is_complete() {

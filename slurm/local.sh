@@ -56,7 +56,8 @@ if [ -z "$threads" ]; then
 fi
 
 # Said here once, not by every shard.
-"$program" describe "$study" --no-estimate ${options[@]+"${options[@]}"} > /dev/null
+described=$("$program" describe "$study" --no-estimate ${options[@]+"${options[@]}"})
+refuse_rule "$described"
 
 shards=()
 for ((i = 0; i < tasks; i++)); do shards+=("$base.$i-of-$tasks.h5"); done
@@ -69,7 +70,7 @@ for leftover in "$base".*-of-*.h5 "$base".*-of-*.h5.part; do
 done
 if output_is_complete; then
   rm -f "${shards[@]}"
-  say "$output is complete: nothing to do"
+  say "$output is complete: nothing to do; -o names another"
   exit 0
 fi
 

@@ -87,7 +87,7 @@ submit_job() {
 # after them and those still at work.
 submit_missing() {
   local most place part=() list array_ids name output_of arrays waits count after=()
-  most=$(scontrol show config 2> /dev/null | sed -n 's/^MaxArraySize *= *//p')
+  most=$(scontrol show config 2> /dev/null | sed -n 's/^MaxArraySize *= *//p') || true
   [[ $most =~ ^[1-9][0-9]*$ ]] || most=1001 # Slurm's default
   name=$(basename "${output%.h5}")
   output_of=${dir//%/%%}/log # Slurm replaces %

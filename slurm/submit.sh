@@ -118,10 +118,11 @@ if ! described=$(SLURM_CPUS_PER_TASK=${threads[1]:-${cores:-${SLURM_CPUS_PER_TAS
   say "$study does not check (see above): nothing is submitted"
   exit 2
 fi
+refuse_rule "$described"
 study=$(realpath "$study")
 study_id=$(sed -n 's/^study_id //p' <<< "$described")
 if output_is_complete; then
-  say "$output is complete: nothing to do"
+  say "$output is complete: nothing to do; -o names another"
   exit 0
 fi
 

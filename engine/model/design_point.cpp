@@ -43,6 +43,11 @@ void DesignPoint::prepare_long_run() {
   nodes_.emplace(scenario_.fleet, layout_);
   const Replacement replacement =
       scenario_.topology->replacement(values_, layout_.replicas, layout_.groups());
+  if (const auto& spare = scenario_.reliability.spare_generation; spare && replacement.consecutive)
+    throw InputError(
+        "reliability.spare_generation = " + *spare +
+        " (on this topology the job moves along a line of like parts) leave it out, or take "
+        "another topology.kind");
   const double chips_per_node =
       static_cast<double>(layout_.chips()) / static_cast<double>(nodes_->count());
   const double unit = std::ceil(static_cast<double>(replacement.unit_chips) / chips_per_node);
@@ -57,7 +62,7 @@ void DesignPoint::prepare_long_run() {
   check_long_run(scenario_.reliability, long_run_job_, noise_free_compute_time());
 }
 
-std::optional<DesignPoint> DesignPoint::with_replicas(std::int64_t replicas) const {
+std::optional<DesignPoint> DesignPoint::quiet_with_replicas(std::int64_t replicas) const {
   Scenario smaller = scenario_;
   const auto all = static_cast<double>(layout_.replicas), left = static_cast<double>(replicas);
   if (smaller.job.compute_time) {
@@ -67,6 +72,8 @@ std::optional<DesignPoint> DesignPoint::with_replicas(std::int64_t replicas) con
     smaller.job.tokens_per_chip.reset();
   }
   smaller.reliability = {};
+  smaller.noise = {};
+  smaller.fleet.chip_spread = 0;
   try {
     return std::optional<DesignPoint>(std::in_place, std::move(smaller), values_, replicas);
   } catch (const InputError&) {  // such as a shape that is given

@@ -25,9 +25,9 @@ class DesignPoint {
   /// more than `most_replicas`.
   DesignPoint(Scenario scenario, const Values& values,
               std::int64_t most_replicas = std::numeric_limits<std::int64_t>::max());
-  /// The same job with fewer replicas, which share its batch; none where the topology cannot be
-  /// made smaller.
-  std::optional<DesignPoint> with_replicas(std::int64_t replicas) const;
+  /// The same job with so many replicas, which share its batch, all chips equal and without noise;
+  /// none where the topology cannot be made smaller.
+  std::optional<DesignPoint> quiet_with_replicas(std::int64_t replicas) const;
 
   const Scenario& scenario() const { return scenario_; }
   const Layout& layout() const { return layout_; }

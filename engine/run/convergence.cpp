@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace lockstep {
 
@@ -24,6 +25,7 @@ double Convergence::excess(std::int64_t trials) const {
   const bool steps = extents == std::vector<Extent>{Extent::step};
   const std::int64_t rows = steps ? 1 : per_trial_;
   double largest = 0;
+  bool has_value = false;
   std::vector<double> row;
   for (const std::vector<double>& values : values_)
     for (std::int64_t r = 0; r < rows; ++r) {
@@ -31,9 +33,11 @@ double Convergence::excess(std::int64_t trials) const {
       for (std::int64_t i = r; i < trials * per_trial_; i += rows)
         row.push_back(values[static_cast<std::size_t>(i)]);
       const Estimate estimate = rule_.estimate(row, steps ? per_trial_ : 1, judged_level);
-      if (!std::isnan(estimate.value)) largest = std::max(largest, rule_.excess(estimate));
+      if (std::isnan(estimate.value)) continue;
+      has_value = true;
+      largest = std::max(largest, rule_.excess(estimate));
     }
-  return largest;
+  return has_value ? largest : std::numeric_limits<double>::infinity();
 }
 
 }  // namespace lockstep

@@ -22,7 +22,8 @@ class Convergence {
 
   void take(const BlockResult& block);
   /// The largest `excess` of any row over its first `trials` trials, all of which were taken; rows
-  /// without a value do not count. The rule is met at or below 1. Cost O(n log n).
+  /// without a value do not count; infinite where none has one. The rule is met at or below 1. Cost
+  /// O(n log n).
   double excess(std::int64_t trials) const;
 
  private:

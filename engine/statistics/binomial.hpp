@@ -4,8 +4,8 @@
 
 namespace lockstep {
 
-/// P(B <= k) for B binomial of n trials with probability 0 < p < 1. Relative error below 1e-9 for
-/// n <= 1e9. Cost O(sqrt(n)) at most.
+/// P(B <= k) for B binomial of n trials with probability 0 < p < 1. Relative error below 1e-8 for
+/// n <= 1e6, 1e-6 for n <= 1e9. Cost O(sqrt(n)) at most.
 double binomial_cdf(std::int64_t k, std::int64_t n, double p);
 
 /// Ranks of the order statistics (from 1) between which a quantile lies: P(X(lower) <= q <=

@@ -77,6 +77,10 @@ void draw_weights(std::uint32_t number, std::vector<std::uint32_t>& weight) {
 }
 
 Estimate bootstrap_estimate(double value, std::vector<double> drawn, double level) {
+  if (std::isnan(value)) return {};
+  // A share of nothing, 0 / 0 in some resample, may be any.
+  if (std::any_of(drawn.begin(), drawn.end(), [](double x) { return std::isnan(x); }))
+    return {value, -infinity, infinity};
   std::sort(drawn.begin(), drawn.end());
   const auto outside = static_cast<std::size_t>((1 - level) / 2 * (drawn.size() + 1.0) + 0.5);
   const double low = drawn[outside - 1], high = drawn[drawn.size() - outside];

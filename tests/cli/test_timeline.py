@@ -89,6 +89,15 @@ def test_bad_choices(lockstep, options, says):
     assert says in lockstep.refused("timeline", "long.ini", *options)
 
 
+def test_trials_beyond_the_least_under_a_rule(lockstep):
+    lockstep.write("long.ini", LONG)
+    options = ["--set", "sampling.until=mean(goodput) within 1e-9", "--set",
+               "sampling.max_trials=8"]
+    lockstep.done("run", "long.ini", "-q", *options)
+    assert "horizon" in lockstep.done("timeline", "long.h5", "--trial", 7).stdout
+    assert "from 0 to 7" in lockstep.refused("timeline", "long.h5", "--trial", 8)
+
+
 def test_what_is_no_study(lockstep):
     assert "'none.ini' cannot be opened" in lockstep.refused("timeline", "none.ini")
     assert "none.h5 does not exist" in lockstep.refused("timeline", "none.h5")

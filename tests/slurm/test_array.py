@@ -74,7 +74,7 @@ def test_a_complete_study_is_left_alone(run, slurm):
     slurm.wait()
     before, jobs = run.output.read_bytes(), slurm.all_jobs()
     ended = run.call("submit.sh", run.study, "--tasks", 2, "--time", 10)
-    assert ended.stderr == f"submit.sh: {run.output} is complete: nothing to do\n"
+    assert ended.stderr == f"submit.sh: {run.output} is complete: nothing to do; -o names another\n"
     ended = run.call("submit.sh", run.study, "--tasks", 2, "--time", 10, "--seed", 9, code=2)
     assert "holds another run (its seed is 1, here it is 9)" in ended.stderr
     assert run.output.read_bytes() == before and slurm.all_jobs() == jobs

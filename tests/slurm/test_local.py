@@ -133,6 +133,7 @@ def test_a_signal_to_the_script_stops_all_shards(local, number):
     (["--tasks"], "--tasks has no value ("),
     (["--shard", "0/2"], "no option --shard ("),
     (["--frobnicate"], "no option --frobnicate ("),
+    (["--set", "sampling.until=mean(step_time) within 1%"], "has sampling.until ("),
     (["second.ini"], "too many arguments ("),
     (["--threads", "0"], "--threads 0 ("),
     (["-o", "none/x.h5"], "there is no folder none"),

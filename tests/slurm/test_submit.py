@@ -12,6 +12,7 @@ pytest_plugins = ["runs"]
     (["--set", "job.tensr=8"], "job.tensr"),
     (["--trials", "0"], "--trials"),
     (["--set", "sweep.topology.kind=rng"], "rng"),
+    (["--set", "sampling.until=mean(step_time) within 1%"], "has sampling.until ("),
     (["--tasks", "0"], "--tasks 0 ("),
     (["--tasks", "x"], "--tasks x ("),
     (["--tasks"], "--tasks has no value ("),
@@ -89,6 +90,12 @@ def test_a_dry_run_prints_and_submits_nothing(run, slurm):
         assert (run.scripts / script).read_text() in out
     assert "design points" in out and "with 2 threads" in out and "(estimate" in out
     assert "not submitted: 60 tasks" in out and f"result: {run.output}\n" in out
+
+
+def test_a_dry_run_needs_no_slurm(run):
+    out = run.call("submit.sh", run.study, "--tasks", 1002, "--time", 9, "--dry-run",
+                   PATH="/nowhere:/usr/bin:/bin", SLURM_CONF="/nowhere").stdout
+    assert "--array=0-1000:1" in out and "--array=0-0:1" in out  # Slurm's default MaxArraySize
 
 
 @pytest.mark.parametrize("arguments, message", [

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "engine/base/error.hpp"
 #include "engine/model/long_run/checkpoint.hpp"
 #include "engine/model/long_run/failures.hpp"
 #include "engine/model/training_step.hpp"
@@ -177,6 +178,73 @@ TEST(Members, StragglersLeaveOnceTheyAreDetected) {
   EXPECT_NEAR(run.time_lost[static_cast<std::size_t>(LossCause::restart)], run.interruptions * 600,
               1e-6);
   EXPECT_GT(evicted.mfu_effective, 1.3 * kept.mfu_effective);
+}
+
+// With one straggler that is never in the job again, where it stood does not matter: 2.5 days as
+// slow (until found, until it is back), the rest without it.
+TEST(Members, StragglersAreFoundAlsoWhereNodesWaitForRepair) {
+  for (const char* kind : {"ring", "torus"}) {
+    SCOPED_TRACE(kind);
+    const auto lines = [&](const char* detection) {
+      return join(quiet, free_network, fmt::format("topology.kind={}", kind), R"(
+        fleet.chips=H100:512
+        noise.straggler_fraction=0.004
+        noise.straggler_slowdown=3
+        reliability.horizon=60d
+        reliability.node_failure_rate=0/d
+        reliability.spares=0
+        reliability.repair_time=1d)",
+                  fmt::format("reliability.straggler_detection_time={}", detection));
+    };
+    const auto soon = make_point(lines("1h")), late = make_point(lines("8d"));
+    const auto never = make_point(lines("never"));
+    double steps[3] = {};
+    for (std::uint32_t trial = 0; trial < 8; ++trial) {
+      steps[0] += run_trial(*soon, trial, 1).long_run->steps_done;
+      steps[1] += run_trial(*late, trial, 1).long_run->steps_done;
+      steps[2] += run_trial(*never, trial, 1).long_run->steps_done;
+    }
+    EXPECT_GT(steps[0], 1.05 * steps[1]);
+    EXPECT_GT(steps[1], 1.5 * steps[2]);
+  }
+}
+
+// A smaller job is not quicker for a straggler that it happens to have left behind.
+TEST(Members, FewerReplicasAreNeverQuicker) {
+  const auto point = make_point(R"(
+    fleet.chips=H100:256
+    job.tensor=8
+    noise.straggler_fraction=0.003
+    noise.straggler_slowdown=3
+    reliability.horizon=30d
+    reliability.node_failure_rate=0.1/d
+    reliability.policy=shrink
+    reliability.spares=0)");
+  for (std::uint32_t trial = 0; trial < 24; ++trial) {
+    SCOPED_TRACE(trial);
+    const LongRun run = *run_trial(*point, trial, 1).long_run;
+    EXPECT_LE(run.goodput, 1);
+    for (double time : run.time_lost) EXPECT_GE(time, 0);
+  }
+}
+
+TEST(Members, UnitsAlongALineHaveNoOtherGeneration) {
+  const std::string lines = R"(
+    fleet.chips=H100:512
+    reliability.horizon=30d
+    reliability.spare_generation=A100)";
+  EXPECT_NO_THROW(make_point(join(lines, "topology.kind=ocs_torus")));
+  EXPECT_THROW(make_point(join(lines, "topology.kind=torus")), InputError);
+}
+
+TEST(Members, StragglersThatLeaveWithoutEndAreRefused) {
+  const std::string lines = R"(
+    fleet.chips=H100:64
+    noise.straggler_fraction=1
+    reliability.horizon=30d
+    reliability.straggler_detection_time=0s)";
+  EXPECT_NO_THROW(make_point(lines));
+  EXPECT_THROW(make_point(join(lines, "reliability.restart_time=0s")), InputError);
 }
 
 TEST(Members, ASlowerSpareSlowsTheJobUntilTheNodeIsBack) {

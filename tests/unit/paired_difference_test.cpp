@@ -51,6 +51,24 @@ TEST(Differences, OfAPointAndItsMultipleAreKnown) {
   }
 }
 
+// Half of the trials are 0 in both points: so is the median of many a resample, and a share of it
+// is anything.
+TEST(Differences, AsAShareOfWhatMayBeNothingHaveNoLimits) {
+  std::vector<double> a = normals(0, 201);
+  for (std::size_t i = 0; i < 101; ++i) a[2 * i] = 0;
+  std::vector<double> b = a;
+  for (double& x : b) x *= 1.25;
+  const PairedDifference nothing = quantile_differences(a, b, 1, std::array{0.5}).front();
+  EXPECT_TRUE(std::isnan(nothing.relative.value));
+  EXPECT_TRUE(std::isnan(nothing.relative.lower));
+  a[0] = 9, b[0] = 10, a[2] = 9, b[2] = 10;
+  const PairedDifference some = quantile_differences(a, b, 1, std::array{0.5}).front();
+  EXPECT_TRUE(std::isfinite(some.relative.value));
+  EXPECT_EQ(some.relative.lower, -std::numeric_limits<double>::infinity());
+  EXPECT_EQ(some.relative.upper, std::numeric_limits<double>::infinity());
+  EXPECT_TRUE(std::isfinite(some.absolute.upper));
+}
+
 TEST(Differences, LeaveOutTrialsThatOneDoesNotHave) {
   const std::vector<double> a{1, nan, 3, 4}, b{2, 3, nan, 6};
   EXPECT_EQ(mean_difference(a, b, 1).absolute.value, 1.5);

@@ -136,5 +136,19 @@ TEST(Convergence, IsThatOfTheWorstRow) {
   EXPECT_LT(convergence.excess(12), convergence.excess(8));
 }
 
+TEST(Convergence, IsFarWhereNothingHasAValue) {
+  ResultSchema schema;
+  schema.trials = 8;
+  schema.block_trials = 4;
+  schema.variables = {{"mean_time_between_interruptions", {}, "s", ""}};
+  Convergence convergence(parse_stopping_rule("mean(mean_time_between_interruptions) within 5%"),
+                          schema);
+  BlockResult block;
+  block.trials = 4;
+  block.values = {std::vector<double>(4, std::numeric_limits<double>::quiet_NaN())};
+  convergence.take(block);
+  EXPECT_EQ(convergence.excess(4), infinity);
+}
+
 }  // namespace
 }  // namespace lockstep

@@ -26,10 +26,10 @@ class ConsecutiveUnits final : public Units {
   }
   void leave(std::int64_t place, double repaired) override {
     away_.push_back({unit_at(place), repaired});
+    arrivals_.push_back({place, false});
   }
   std::vector<Arrival> set_up() override {
     const std::int64_t begin = soonest();
-    std::vector<Arrival> arrivals;
     std::vector<std::int64_t> stays;  // of the new units, those that were there
     for (std::int64_t unit : unit_at_)
       if (is_inside(unit, begin)) stays.push_back(unit);
@@ -39,13 +39,10 @@ class ConsecutiveUnits final : public Units {
       std::int64_t& unit = unit_at_[static_cast<std::size_t>(place)];
       if (is_inside(unit, begin)) continue;
       while (std::binary_search(stays.begin(), stays.end(), wrapped(next))) ++next;
-      const bool moved =
-          std::none_of(away_.begin(), away_.end(), [&](const Away& a) { return a.unit == unit; });
       unit = wrapped(next++);
-      if (!moved) arrivals.push_back({place, false});
     }
     begin_ = begin;
-    return arrivals;
+    return std::exchange(arrivals_, {});
   }
   double complete_at(double now) const override { return std::max(now, complete(begin_)); }
   std::int64_t empty() const override {
@@ -102,6 +99,7 @@ class ConsecutiveUnits final : public Units {
   std::int64_t begin_ = 0;             // the job's first unit along the line
   std::vector<std::int64_t> unit_at_;  // (places)
   std::vector<Away> away_;
+  std::vector<Arrival> arrivals_;  // since the job was set up
 };
 
 }  // namespace

@@ -192,6 +192,15 @@ void check_long_run(const Reliability& reliability, const LongRunJob& job, doubl
         "reliability.horizon = {} is below one step (whose compute alone takes {:.4g} s) write a "
         "longer time, or none",
         horizon, step_time));
+  const double restart =
+      reliability.restart_time + reliability.communicator_startup * static_cast<double>(job.ranks);
+  if (const auto& detection = reliability.straggler_detection_time;
+      detection && most_failures * (*detection + restart) < reliability.horizon)
+    throw InputError(fmt::format(
+        "reliability.straggler_detection_time = {} (stragglers may leave without end: restarts "
+        "take "
+        "{}) raise one of them",
+        format_quantity(*detection, Dimension::time), format_quantity(restart, Dimension::time)));
   const std::vector<FailureRate> rates = failure_rates(reliability, job);
   double failures = 0;
   for (const FailureRate& rate : rates) failures += rate.all * reliability.horizon;

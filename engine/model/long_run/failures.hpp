@@ -95,8 +95,8 @@ double interruption_rate(const Reliability& reliability, const LongRunJob& job);
 /// `phase` of a step of `step_time` [s]; its last `communication_time` [s] send messages.
 double flap_delay(double phase, double duration, double step_time, double communication_time);
 
-/// Refuses what cannot be simulated: a horizon that holds no step of `step_time` [s], and more
-/// failures than can be followed. Throws InputError.
+/// Refuses what cannot be simulated: a horizon that holds no step of `step_time` [s], more failures
+/// than can be followed, stragglers that are found and leave at once. Throws InputError.
 void check_long_run(const Reliability& reliability, const LongRunJob& job, double step_time);
 
 }  // namespace lockstep

@@ -1,9 +1,7 @@
 #include "engine/model/long_run/long_run.hpp"
 
 #include <algorithm>
-#include <deque>
 #include <limits>
-#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -11,6 +9,7 @@
 #include "engine/base/random.hpp"
 #include "engine/model/long_run/account.hpp"
 #include "engine/model/long_run/checkpoint.hpp"
+#include "engine/model/long_run/detections.hpp"
 #include "engine/model/long_run/failures.hpp"
 #include "engine/model/long_run/units.hpp"
 
@@ -30,41 +29,6 @@ std::unique_ptr<Units> make_units(const Reliability& reliability, const LongRunJ
   return job.consecutive ? consecutive_units(job.units(), spares)
                          : any_units(spares, reliability.spare_generation.has_value());
 }
-
-/// When nodes with a straggler will be found out.
-class Detections {
- public:
-  explicit Detections(double after) : after_(after) {}
-
-  void expect(double now, const std::vector<std::int64_t>& nodes) {
-    for (std::int64_t node : nodes) {
-      coming_.push_back({now + after_, node});
-      due_[node] = now + after_;
-    }
-  }
-  void forget(std::int64_t node) { due_.erase(node); }
-  double next() const {
-    return coming_.empty() ? std::numeric_limits<double>::infinity() : coming_.front().time;
-  }
-  /// The node found at next(), unless another has taken its place since.
-  std::optional<std::int64_t> take() {
-    const Coming found = coming_.front();
-    coming_.pop_front();
-    const auto due = due_.find(found.node);
-    if (due == due_.end() || due->second != found.time) return std::nullopt;
-    due_.erase(due);
-    return found.node;
-  }
-
- private:
-  struct Coming {
-    double time;
-    std::int64_t node;
-  };
-  double after_;
-  std::deque<Coming> coming_;
-  std::map<std::int64_t, double> due_;
-};
 
 /// The job on its way through one trial.
 class Run {
@@ -141,9 +105,12 @@ class Run {
     TimelineEvent event{.time = time, .cause = straggler_cause};
     bool hit = false;
     while (detections_.next() == time) {
-      const auto node = detections_.take();
-      if (!node || !leave(place_of(*node), time, 1, evicted_)) continue;
-      event.nodes = {*node, *node + 1};
+      const std::int64_t node = detections_.take();
+      if (!leave(place_of(node), time, 1, evicted_)) {
+        detections_.hold(node);  // it is drawn, but not there yet
+        continue;
+      }
+      event.nodes = {node, node + 1};
       ++evicted_;
       hit = true;
     }
@@ -180,7 +147,6 @@ class Run {
       step_times_.replace(first, last, unit.spare);
     }
     const double stopped = planned ? saved_ : now;
-    expect_stragglers(stopped);
     // A block of consecutive units with a hole in it cannot run at all.
     const bool shrinks = reliability_.shrinks && !job_.consecutive;
     const std::int64_t left = shrinks ? replicas_left(job_, units_->empty()) : 0;
@@ -190,6 +156,7 @@ class Run {
                       .complete = fewer < cannot_run ? stopped : units_->complete_at(stopped),
                       .step = step_times_.step_time(),
                       .fewer = fewer < cannot_run ? fewer : 1});
+    expect_stragglers(account_.running());
     run_.interruptions += 1;
     run_.spares_used = std::max(run_.spares_used,
                                 static_cast<double>(units_->spares_in_use() * job_.nodes_per_unit));
@@ -219,9 +186,15 @@ class Run {
         [](const TimelineEvent& a, const TimelineEvent& b) { return a.time < b.time; });
   }
 
-  void expect_stragglers(double now) {
-    if (reliability_.straggler_detection_time)
-      detections_.expect(now, step_times_.new_stragglers());
+  /// Those that came, and those that had not come when they were due, slow the job from `running`.
+  void expect_stragglers(double running) {
+    if (!reliability_.straggler_detection_time) return;
+    for (std::int64_t node : step_times_.new_stragglers()) detections_.expect(running, node);
+    for (std::int64_t node : detections_.take_held())
+      if (units_->is_empty(place_of(node)))
+        detections_.hold(node);
+      else
+        detections_.expect(running, node);
   }
 
   const Reliability& reliability_;

@@ -33,9 +33,9 @@ struct LongRun {
 /// unit fills a place, and when. A place without a unit cannot fail; nodes fail while the job
 /// stands still, idle spares do not. What steps take follows from who is in the job (StepTimes):
 /// what they take longer than `step_times.step_time()` at first is lost to `slow_members`; shorter
-/// ones count as they are. With straggler_detection_time a straggler leaves the job so long after
-/// it came, as planned. At the horizon steps since the last checkpoint are kept, the step that it
-/// cuts is lost work.
+/// ones count as they are. With straggler_detection_time a straggler leaves the job, as
+/// planned, so long after the job with it began to run. At the horizon steps since the last
+/// checkpoint are kept, the step that it cuts is lost work.
 ///
 /// With policy shrink there is no waiting while a replica is left: nodes at hand fill as many
 /// replicas as they can, and the restart after a later failure takes the nodes that were repaired

@@ -44,7 +44,6 @@ Members::Members(const DesignPoint& point, std::uint32_t trial, int workers, Tri
       workers_(workers),
       chips_(std::move(chips)),
       step_(step),
-      first_step_time_(step.step_time),
       compute_([&] {
         std::vector<double> all;
         for (std::int64_t stage = 0; stage < point.layout().pipeline; ++stage)
@@ -77,20 +76,33 @@ void Members::replace(std::int64_t first, std::int64_t last, bool spare) {
     slowest_.update(group);
     done = group;
   }
+}
+
+/// Once for all nodes that come together.
+const StepResult& Members::step() {
   if (const Gate now = gate(); !now.is_near(simulated_)) {
     step_ = simulate(point_, trial_, workers_, chips_);
     simulated_ = now;
   }
+  return step_;
 }
 
 double Members::slowdown(std::int64_t replicas) {
   if (replicas == point_.layout().replicas) return 1;
   const auto [known, is_new] = slowdowns_.try_emplace(replicas, cannot_run);
-  if (is_new)
-    if (const std::optional<DesignPoint> smaller = point_.with_replicas(replicas))
-      known->second = simulate(*smaller, trial_, workers_, draw_chips(*smaller, trial_)).step_time /
-                      first_step_time_;
+  if (is_new) {
+    if (!quiet_step_) quiet_step_ = quiet_step(point_.layout().replicas);
+    if (const auto fewer = quiet_step(replicas); fewer && quiet_step_)
+      known->second = std::max(1.0, *fewer / *quiet_step_);
+  }
   return known->second;
+}
+
+/// What steps of so many replicas take without noise [s]; none where there can be no such job.
+std::optional<double> Members::quiet_step(std::int64_t replicas) const {
+  const std::optional<DesignPoint> point = point_.quiet_with_replicas(replicas);
+  if (!point) return std::nullopt;
+  return simulate(*point, trial_, workers_, draw_chips(*point, trial_)).step_time;
 }
 
 std::vector<std::int64_t> Members::new_stragglers() {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "engine/model/design_point.hpp"
@@ -16,10 +17,11 @@ namespace lockstep {
 /// The trial's recorded steps are a pool: their mean holds until the gate moves by more than
 /// 1 in 1,000, and is then simulated anew, with the draws of the recorded steps. The gate is what
 /// sets the pace: the slowest tensor group, its pipeline's bubble included, or the slowest link.
-/// A job of fewer replicas shares the batch out anew, and is simulated with the trial's first
-/// chips. Draws: those of another holder of each chip that is replaced. Cost: 0.1 us a replaced
-/// chip, a trial's steps where the gate moves (once in several trials of a month), and a design
-/// point and its steps for each number of replicas that a trial runs with.
+/// A job of fewer replicas shares the batch out anew; how many times longer its steps take is
+/// simulated without noise, as the slow chip or link may be in any replica. Draws: those of another
+/// holder of each chip that is replaced. Cost: 0.1 us a replaced chip, a trial's steps where the
+/// gate moves (once in several trials of a month), and a design point and its steps for each number
+/// of replicas that a trial runs with.
 class Members final : public StepTimes {
  public:
   /// `chips` as the trial began with them, and the mean of its recorded steps. The point must
@@ -28,8 +30,8 @@ class Members final : public StepTimes {
           const StepResult& step);
 
   void replace(std::int64_t first, std::int64_t last, bool spare) override;
-  double step_time() override { return step_.step_time; }
-  double communication_time() override { return step_.communication_time; }
+  double step_time() override { return step().step_time; }
+  double communication_time() override { return step().communication_time; }
   double slowdown(std::int64_t replicas) override;
   std::vector<std::int64_t> new_stragglers() override;
 
@@ -58,15 +60,17 @@ class Members final : public StepTimes {
   };
 
   double compute(std::int64_t stage, std::int64_t replica) const;
+  const StepResult& step();
+  std::optional<double> quiet_step(std::int64_t replicas) const;
   Gate gate() const { return {slowest_.value(), slowest_link_.value()}; }
 
   const DesignPoint& point_;
   std::uint32_t trial_;
   int workers_;
   TrialChips chips_;
-  StepResult step_;  // mean, with the nodes of now
-  double first_step_time_;
-  std::vector<double> compute_;  // (pipeline, replicas) of each tensor group, with bubble [s]
+  StepResult step_;                   // mean, simulated with the gate simulated_
+  std::optional<double> quiet_step_;  // of all replicas, once it is known [s]
+  std::vector<double> compute_;       // (pipeline, replicas) of each tensor group, with bubble [s]
   Largest slowest_, slowest_link_;
   Gate simulated_;                            // what step_ was simulated with
   std::vector<std::uint32_t> occupant_;       // (nodes) of the first node of each unit, so far

@@ -45,9 +45,10 @@ using SpareUnits = std::optional<std::int64_t>;
 std::unique_ptr<Units> any_units(SpareUnits spares, bool other_generation);
 
 /// The units form a line, closed to a ring where spares are limited, and the job takes `places`
-/// consecutive ones: when one leaves, those that are complete soonest, of equals the nearest. Only
-/// the places whose unit left count as arrivals; the whole units that come and go as the job moves
-/// along are taken to be alike. Cost: O((units in repair)^2 + places) a set_up.
+/// consecutive ones: when one leaves, those that are complete soonest, of equals the nearest. The
+/// places whose unit left count as arrivals, also where it comes back from repair; the whole units
+/// that come and go as the job moves along are taken to be alike. Cost: O((units in repair)^2 +
+/// places) a set_up.
 std::unique_ptr<Units> consecutive_units(std::int64_t places, SpareUnits spares);
 
 }  // namespace lockstep
