@@ -1,6 +1,7 @@
-"""Estimates with 95 % intervals. The sampling unit is the trial: steps of one trial are not
-independent, so what is pooled over steps counts as many values as the spread between trials
-allows. Everything is deterministic: resampling starts from a fixed seed.
+"""Estimates with 95 % intervals: those of `lockstep summary` (engine/statistics), and what only
+figures need. The sampling unit is the trial: steps of one trial are not independent, so what is
+pooled over steps counts as many values as the spread between trials allows. Everything is
+deterministic: resampling starts from a fixed seed.
 
 An open end of an interval is infinite: the sample does not bound it. NaN ends: too few trials.
 """
@@ -14,8 +15,6 @@ import numpy
 LEVEL = 0.95
 RESAMPLES = 400
 SEED = 1
-# From fewer trials the spread between trials cannot be told.
-FEWEST_BEYOND = 4
 
 
 class Estimate(NamedTuple):
@@ -25,7 +24,8 @@ class Estimate(NamedTuple):
 
     @property
     def half_width(self):
-        return (self.high - self.low) / 2
+        """To the farther end."""
+        return max(self.high - self.value, self.value - self.low)
 
     def scaled(self, factor):
         ends = sorted([self.low * factor, self.high * factor])
@@ -69,14 +69,31 @@ def finite(values):
 
 
 def mean(per_trial):
-    """Mean over trials with Student's t interval."""
+    """Mean over trials; on each side the farther of Student's limit and that of Hall's cubic
+    transformation, which allows for skewness (P. Hall, J. R. Stat. Soc. B 54, 1992, eq. 2.2)."""
     x = finite(per_trial)
     if x.size == 0:
         return NOTHING
+    middle = float(x.mean())
     if x.size == 1:
-        return Estimate(float(x[0]), math.nan, math.nan)
-    half = t_quantile(x.size - 1) * x.std(ddof=1) / math.sqrt(x.size)
-    return Estimate(float(x.mean()), float(x.mean() - half), float(x.mean() + half))
+        return Estimate(middle, math.nan, math.nan)
+    deviations = x - middle
+    squares = float((deviations**2).mean())
+    error = math.sqrt(squares / (x.size - 1))
+    if error == 0:
+        return Estimate(middle, middle, middle)
+    skewness = float((deviations**3).mean()) / squares**1.5
+    t, root = t_quantile(x.size - 1), math.sqrt(x.size)
+
+    def student_of(q):
+        """Where Hall's transform of Student's statistic is q."""
+        if abs(skewness) < 1e-6:
+            return q
+        inner = 1 + skewness * (q / root - skewness / (6 * x.size))
+        return 3 * root / skewness * (math.copysign(abs(inner) ** (1 / 3), inner) - 1)
+
+    return Estimate(middle, middle - error * max(t, student_of(t)),
+                    middle + error * max(t, -student_of(-t)))
 
 
 def order_ranks(n, p):
@@ -104,30 +121,34 @@ def quantile(per_trial, p):
 
 
 def pooled_quantile(steps, p):
-    """p-quantile of all steps of all trials, `steps` being (trials, steps): order statistics of
-    the pooled steps, as far apart as they would be for the effective number of independent steps,
-    which follows from the spread over trials of the share of steps beyond the quantile (Woodruff,
-    JASA 47, 1952; Korn and Graubard, Survey Methodology 24, 1998). Where fewer than FEWEST_BEYOND
-    trials lie beyond it, a trial counts as one step."""
+    """p-quantile of all steps of all trials, `steps` being (trials, steps): between the order
+    statistics for as many independent values as the steps are worth, which follows from the spread
+    over trials of the share of steps below (Korn and Graubard, Survey Methodology 24, 1998)."""
     steps = _whole_trials(steps)
     if steps.size == 0:
         return NOTHING
-    trials, per_trial = steps.shape
-    if per_trial == 1 or trials == 1:
-        return quantile(steps[:, 0], p)
+    worth = _worth(steps, p)
     x = numpy.sort(steps, axis=None)
-    value = float(numpy.quantile(x, p))
-    beyond = (steps > value) if p >= 0.5 else (steps < value)
-    variance = beyond.mean(axis=1).var(ddof=1) / trials
-    effective = float(trials)
-    if beyond.any(axis=1).sum() >= FEWEST_BEYOND:
-        effective = p * (1 - p) / variance if variance > 0 else math.inf
-        effective *= (t_quantile(10**9) / t_quantile(trials - 1)) ** 2
-    n = int(min(x.size, max(trials, effective)))
-    low, high = order_ranks(n, p)
-    return Estimate(value,
-                    float(x[(low - 1) * x.size // n]) if low >= 1 else -math.inf,
-                    float(x[-(-high * x.size // n) - 1]) if high <= n else math.inf)
+    low, high = order_ranks(worth, p)
+    # Rank r of the independent values stands where the same share of the steps lies below.
+    return Estimate(float(numpy.quantile(x, p)),
+                    float(x[-(-low * x.size // worth) - 1]) if low >= 1 else -math.inf,
+                    float(x[(high - 1) * x.size // worth]) if high <= worth else math.inf)
+
+
+def _worth(steps, p):
+    """How many independent values the steps are worth for their p-quantile."""
+    trials, per_trial = steps.shape
+    order = numpy.argsort(steps, axis=None, kind="stable")[:int(p * steps.size)]
+    below = numpy.bincount(order // per_trial, minlength=trials)
+    tail_trials = min(numpy.count_nonzero(below), numpy.count_nonzero(below < per_trial))
+    if per_trial == 1 or tail_trials < 2:
+        return trials
+    variance = ((below - p * per_trial) ** 2).sum() * trials / (trials - 1) / steps.size**2
+    if variance == 0:
+        return steps.size
+    shrink = statistics.NormalDist().inv_cdf((1 + LEVEL) / 2) / t_quantile(tail_trials - 1)
+    return int(min(steps.size, max(trials, p * (1 - p) / variance * shrink**2)))
 
 
 def share_below(steps, limits):

@@ -9,6 +9,8 @@ import pathlib
 import sys
 import warnings
 
+from packages import end_without
+
 try:
     import numpy
     import xarray
@@ -16,7 +18,7 @@ try:
     from xarray.core import indexing
     import h5netcdf  # noqa: F401 (xarray opens files with it)
 except ImportError as error:
-    sys.exit(f"{error}: install python3-xarray and python3-h5netcdf (for /usr/bin/python3)")
+    end_without(error, "python3-xarray", "python3-h5netcdf")
 
 SCHEMA_MAJOR = 1
 SAME_IN_ALL_SHARDS = ["study_id", "seed_text", "lockstep_schema_version", "program_version",

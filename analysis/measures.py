@@ -75,8 +75,8 @@ def _steps_differ(design):
 
 
 def text(estimate, unit="", sign=False):
-    """A number with as many digits as its interval bears: 7.816 ± 0.004 s; > x where the sample
-    does not bound it."""
+    """A number with as many digits as its interval bears, ± the farther limit: 7.816 ± 0.004 s;
+    > x where the sample does not bound it."""
     value, low, high = estimate
     space = {"%": " %", "1": "", "": ""}.get(unit, f" {unit}")
     if math.isnan(value):
@@ -86,7 +86,7 @@ def text(estimate, unit="", sign=False):
     if math.isinf(low):
         return f"< {plain(high)}{space}"
     plus = "+" if sign and value > 0 else ""
-    half = (high - low) / 2
+    half = estimate.half_width
     if math.isnan(half):
         return f"{plus}{plain(value)}{space}"
     if half <= 1e-9 * max(1.0, abs(value)):
@@ -123,9 +123,7 @@ def summaries(design, measure):
 
 
 def ranking(design, measure):
-    """Numbers of the design points, best first."""
-    values = [s.value for s in summaries(design, measure)]
-    order = sorted(range(len(values)), key=lambda i: (math.isnan(values[i]), values[i], i))
-    known = [i for i in order if not math.isnan(values[i])]
-    unknown = order[len(known):]
-    return (known[::-1] if measure.more_is_better else known) + unknown
+    """Numbers of the design points, best first, equals in study order, unknown ones last."""
+    sign = -1 if measure.more_is_better else 1
+    values = [sign * s.value for s in summaries(design, measure)]
+    return sorted(range(len(values)), key=lambda i: (math.isnan(values[i]), values[i]))

@@ -1,8 +1,9 @@
 """Paints a picture for paper, with matplotlib."""
 
 import math
-import sys
 import textwrap
+
+from packages import end_without
 
 try:
     import matplotlib
@@ -10,14 +11,14 @@ try:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 except ImportError as error:
-    sys.exit(f"{error}: install python3-matplotlib (for /usr/bin/python3)")
+    end_without(error, "python3-matplotlib")
 
 from picture import COLOURS, representatives
 
 DASHES = ["-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (9, 2)),
           (0, (9, 2, 1, 2, 1, 2))]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
-HATCHES = ["", "///", "...", "xxx", "\\\\\\", "++", "oo"]
+HATCHES = ["", "///", "...", "xxx", "\\\\\\", "++", "oo", "--", "||"]
 WIDTH, HEIGHT, ROW = 4.3, 3.5, 0.26  # inches of a panel, of a row of it
 MOST_ROWS = 30
 MOST_LABELLED = 100  # ratio of a log scale's ends up to which 2 and 5 of a decade have labels

@@ -17,7 +17,6 @@ import math
 import os
 import pathlib
 import re
-import sys
 import warnings
 
 import lockstep_results
@@ -26,6 +25,7 @@ from answers.cautions import cautions
 from design import Design
 from lockstep_results import ResultsError
 from measures import SCHEDULABLE, STEP_TIME, main_measure, ranking
+from packages import end_without
 from picture import COLOURS, NotShown
 from tables import design_point_table, parameter_table, provenance_table
 from views import FIGURES
@@ -122,7 +122,7 @@ def plotting_library():
     try:
         from plotly.offline import get_plotlyjs
     except ImportError as error:
-        sys.exit(f"{error}: install python3-plotly (for /usr/bin/python3)")
+        end_without(error, "python3-plotly")
     return get_plotlyjs().encode()
 
 

@@ -78,9 +78,9 @@ def _headline(design, measure):
 
 
 def _best(design, measure):
-    """The best design points that cannot be told apart, in study order."""
+    """The best design points that cannot be told apart, best first."""
     ranked = ranking(design, measure)
-    return [design.points[n] for n in sorted(ranked) if _tied(design, measure, n, ranked[0])]
+    return [design.points[n] for n in ranked if _tied(design, measure, n, ranked[0])]
 
 
 def _tied(design, measure, one, other):
@@ -124,7 +124,7 @@ def _losses(design):
     parts = [f"{plain(100 * v)} % to {WORDS.get(c, c.replace('_', ' '))}" for v, c in lost]
     rate = estimates.mean(design.trials(best, "interruptions"))
     return [f"At the best design point ({best.words}) {text(useful.scaled(100), '%')} of the time is "
-            f"useful; after {text(rate)} failures of nodes in the job, {', '.join(parts)}."]
+            f"useful; after {text(rate)} interruptions, {', '.join(parts)}."]
 
 
 def _spares(design):

@@ -6,7 +6,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const DASHES = ["solid", "10px,4px", "2px,3px", "10px,4px,2px,4px", "18px,5px", "18px,5px,3px,5px,3px,5px"];
 const MARKERS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross"];
-const HATCHES = ["", "/", ".", "x", "\\", "+", "-"];
+const HATCHES = ["", "/", ".", "x", "\\", "+", "-", "|", "\\"];
 const MOST_ROWS = 30, MOST_MARKS = 300, ROW = 26, HEIGHT = 340;
 
 // ---- What is chosen -------------------------------------------------------------------------

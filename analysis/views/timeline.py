@@ -69,4 +69,4 @@ def kind_of(action):
     clauses = action.split(", ")
     telling = next((c for c in clauses if c.startswith(("restarts", "waits"))), clauses[0])
     words = re.sub(r" until .*", "", re.sub(r"\d+ of \d+", "fewer", telling))
-    return re.sub(r"\d[\d.]* ?", "", words).strip() or "event"
+    return re.sub(r"\bfor node\b", "for nodes", re.sub(r"\d[\d.]* ?", "", words)).strip() or "event"

@@ -1,12 +1,16 @@
 """Estimates against known answers and known coverage."""
 
+import json
 import math
 import statistics
+import subprocess
 
 import numpy
 import pytest
 
 import estimates
+import lockstep_results
+from design import Design
 
 
 @pytest.mark.parametrize("degrees, known", [(1, 12.7062047), (2, 4.3026527), (3, 3.1824463),
@@ -28,6 +32,26 @@ def test_too_few_values_leave_the_interval_open():
     assert p99.high == math.inf and p99.low == 96
     assert math.isnan(estimates.mean([3.0]).low) and math.isnan(estimates.mean([]).value)
     assert estimates.mean([1, 2, 3]).half_width == pytest.approx(4.3026527 / math.sqrt(3))
+
+
+@pytest.mark.parametrize("file", ["mixed.h5", "long_run.h5", "scaling.h5"])
+def test_they_are_those_of_the_summary(binary, results, file):
+    design = Design(lockstep_results.load(results / file))
+    for variable in ["step_time", "mfu", "goodput"]:
+        if not design.has(variable):
+            continue
+        summary = json.loads(subprocess.run(
+            [binary, "summary", results / file, "--json", "--variable", variable], text=True,
+            capture_output=True, check=True, timeout=60).stdout)["answers"]
+        for point, known in zip(design.points, summary, strict=True):
+            mine = {"mean": estimates.mean(design.trials(point, variable))}
+            for name, p in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)]:
+                mine[name] = estimates.pooled_quantile(design.raw(point, variable), p) \
+                    if variable == "step_time" else \
+                    estimates.quantile(design.trials(point, variable), p)
+            for name, estimate in mine.items():
+                found = [None if math.isinf(end) else end for end in estimate]
+                assert found == pytest.approx(list(known[name].values()), rel=1e-5), (point, name)
 
 
 def dependent_steps(random, trials, steps, correlation):
