@@ -24,21 +24,23 @@ bool contains_in_any_case(std::string_view text, std::string_view part) {
                      [](char a, char b) { return lower_case(a) == lower_case(b); }) != text.end();
 }
 
-/// Rows whose key contains `filter`, in any case.
+/// Rows whose key or summary contains `filter`, in any case.
 void list_parameters(std::string_view filter) {
   bool any = false;
   for (const Parameter& row : all_parameters()) {
-    if (!contains_in_any_case(row.key, filter)) continue;
+    if (!contains_in_any_case(row.key, filter) && !contains_in_any_case(row.summary, filter))
+      continue;
     any = true;
     fmt::print("{} = {}\n    {}\n    allowed: {}\n", row.key,
                row.default_text.empty() ? "(none)" : row.default_text, row.summary,
                allowed_text(row).empty() ? "text, as the summary says" : allowed_text(row));
     if (row.type == ValueType::law) fmt::print("    a law, sampled per event\n");
+    if (!row.needs.empty()) fmt::print("    no effect without: {}\n", fmt::join(row.needs, " or "));
     fmt::print("    source: {}\n", row.source);
   }
   if (!any)
-    throw InputError(fmt::format("no parameter is called {} (no key contains it) {}", filter,
-                                 StudyKeys(all_parameters()).suggestion(filter)));
+    throw InputError(fmt::format("no parameter is about {} (no key or summary contains it) {}",
+                                 filter, StudyKeys(all_parameters()).suggestion(filter)));
 }
 
 void list_topologies() {

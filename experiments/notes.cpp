@@ -172,6 +172,34 @@ bool is_warning(std::size_t kind) {
   return kind < std::size(kinds) && kinds[kind].warning;
 }
 
+/// Settings without effect, since what they need is off at every design point.
+Texts idle_settings(const Study& study) {
+  const auto is_on = [&](std::string_view key) {
+    const auto known = std::find_if(study.parameters.begin(), study.parameters.end(),
+                                    [&](const ResolvedParameter& p) { return p.key == key; });
+    const std::string off = parse_value(*known->row, known->row->default_text, "").canonical;
+    return std::any_of(study.points.begin(), study.points.end(), [&](const Values& values) {
+      return values.all().find(key)->second.canonical != off;
+    });
+  };
+  std::vector<std::pair<std::string, Texts>> idle;  // keys by what they need
+  for (const ResolvedParameter& parameter : study.parameters) {
+    const std::vector<std::string_view>& needs = parameter.row->needs;
+    if (parameter.place.empty() || needs.empty() || std::any_of(needs.begin(), needs.end(), is_on))
+      continue;
+    std::string needed = fmt::format("{}", fmt::join(needs, " or "));
+    auto known = std::find_if(idle.begin(), idle.end(),
+                              [&](const auto& other) { return other.first == needed; });
+    if (known == idle.end()) known = idle.insert(known, {std::move(needed), {}});
+    known->second.push_back(parameter.key);
+  }
+  Texts texts;
+  for (const auto& [needed, keys] : idle)
+    texts.push_back(fmt::format("{} {} no effect without {}.", fmt::join(keys, ", "),
+                                keys.size() == 1 ? "has" : "have", needed));
+  return texts;
+}
+
 /// " (topology.kind=tree and 2 more)", or "" for all points.
 std::string holding_for(const std::vector<std::size_t>& points, const Study& study) {
   if (points.size() == study.points.size()) return "";
@@ -214,6 +242,8 @@ std::vector<std::string> StudyNotes::warnings(const Study& study) const {
 
 std::vector<std::string> StudyNotes::lines(const Study& study, bool warnings) const {
   std::vector<std::string> lines;
+  if (warnings)
+    for (const std::string& text : idle_settings(study)) lines.push_back("Warning: " + text);
   for (std::size_t kind = 0; kind < notes_.size(); ++kind) {
     if (is_warning(kind) != warnings) continue;
     const std::vector<Note>& notes = notes_[kind];

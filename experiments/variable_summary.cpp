@@ -205,17 +205,20 @@ std::vector<std::string> variance_warnings(const ResultFile& file, const Variabl
     const std::string value(line.substr(equals + 3));
     find_wild_laws(*row, key, axis ? split_values(value) : Strings{value}, warnings);
   }
+  Strings wild;
   for (std::int64_t point = 0; point < file.schema().points(); ++point)
     for (const Series& series : series_of(file, variable, point)) {
       if (!variance_seems_infinite(trial_means(series.values, series.steps))) continue;
       Labels labels = point_labels(file.schema(), point);
       labels.insert(labels.end(), series.element.begin(), series.element.end());
-      warnings.push_back(
-          fmt::format("Warning: the variance of {}{} seems infinite (the largest trials fall off "
-                      "too slowly): the mean settles slowly and its interval is too narrow; rely "
-                      "on the quantiles.",
-                      variable.name, where(labels)));
+      wild.push_back(where(labels));
     }
+  if (!wild.empty())
+    warnings.push_back(
+        fmt::format("Warning: the variance of {}{} seems infinite (the largest trials fall off too "
+                    "slowly): the mean settles slowly and its interval is too narrow; rely on the "
+                    "quantiles.",
+                    variable.name, fmt::join(wild, ";")));
   return warnings;
 }
 

@@ -119,6 +119,7 @@ std::span<const Parameter> chip_parameters() {
       {.key = "chip.*.node_failure_rate",
        .number = 110,
        .dimension = Dimension::rate,
+       .needs = {"reliability.horizon"},
        .summary = "failures of one node of the generation; default reliability.node_failure_rate",
        .source = "by chip, 2025: one in 1,000-3,000 chip-days for GB200, 2,000-5,000 for H100"},
   };

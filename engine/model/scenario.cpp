@@ -65,6 +65,7 @@ std::span<const Parameter> sampling_parameters() {
        .minimum = 1,
        .maximum = 4294967295.0,
        .shapes_arrays = true,
+       .needs = {"sampling.until"},
        .summary = "most trials of each design point under sampling.until",
        .source = "assumption: p99 of the trials is then known to a tenth of the tail beyond it"},
   };

@@ -70,7 +70,7 @@ std::string StudyKeys::suggestion(std::string_view key) const {
     if (found != last_parts.end())
       meant = views[static_cast<std::size_t>(found - last_parts.begin())];
   }
-  if (meant.empty()) return "see `lockstep list` for every key";
+  if (meant.empty()) return "see `lockstep list parameters` for every key";
   return fmt::format("did you mean {}?", meant);
 }
 

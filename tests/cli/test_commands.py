@@ -58,7 +58,7 @@ def test_no_arguments_show_the_help_and_fail(lockstep):
     (["list", "frobnicate"], "see lockstep list"),
     (["list", "parameters", "tensr"], "did you mean job.tensor?"),
     (["list", "parameters", "topology.knd"], "did you mean topology.kind?"),
-    (["list", "parameters", "frobnicate"], "see `lockstep list`"),
+    (["list", "parameters", "frobnicate"], "see `lockstep list parameters`"),
     (["run", "x.ini", "--treads", "2"], "did you mean --threads?"),
     (["--hlep"], "did you mean --help?"),
 ])

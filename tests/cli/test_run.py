@@ -207,7 +207,13 @@ topology.kind = tree, ocs_torus
                               "reliability.switch_failure_rate=0.01/d").stdout
     assert "one of 64 leaf switches fails every 37.5 h" in described
     assert "reliability.switch_failure_rate counts for nothing with ocs_torus" in described
+    assert "no effect" not in described
     lockstep.write("short.ini", text.replace("none, 60d", "none"))
+    idle = [f"reliability.{key}" for key in re.findall(
+        r"^(\w+) =", text.split("[reliability]")[1].split("[")[0], re.M) if key != "horizon"]
+    assert f"Warning: {', '.join(idle)} have no effect without reliability.horizon." in \
+        lockstep.done("describe", "short.ini", "--no-estimate", "--set",
+                      "noise.straggler_slowdown=2", "--set", "noise.straggler_fraction=0.1").stdout
     lockstep.done("run", "short.ini", "-q")
     with xarray.open_dataset(lockstep.folder / "short.h5") as data:
         assert not {"goodput", "time_lost", "cause"} & set(data.variables)

@@ -19,6 +19,7 @@ std::span<const Parameter> reliability_parameters() {
        .number = 161,
        .dimension = Dimension::rate,
        .default_text = "6.5e-3/d",
+       .needs = {"reliability.horizon"},
        .summary = "failures of one node in the job that stop it; idle spares do not fail",
        .source = "6.5 per 1,000 node-days: Meta RSC-1; RSC-2 2.34 (arXiv 2410.21680), Llama 3 405B "
                  "3.8 (arXiv 2407.21783, Table 5, derived)"},
@@ -28,6 +29,7 @@ std::span<const Parameter> reliability_parameters() {
        .default_text = "exponential",
        .words = {"exponential", "weibull"},
        .shapes_arrays = true,
+       .needs = {"reliability.horizon"},
        .summary = "law of a node's lifetime, of mean 1 / node_failure_rate; new after a repair, in "
                   "its stationary law at the start",
        .source = "exponential: failures of many nodes and causes; weibull: fitted to failures of "
@@ -37,6 +39,7 @@ std::span<const Parameter> reliability_parameters() {
        .default_text = "0.7",
        .minimum = 0.1,
        .maximum = 20,
+       .needs = {"reliability.failure_law"},
        .summary = "shape of failure_law weibull: below 1 failures cluster after a repair, above 1 "
                   "nodes wear out",
        .source = "assumption, range 0.5-1: a decreasing hazard was found in HPC systems (Schroeder "
@@ -45,18 +48,21 @@ std::span<const Parameter> reliability_parameters() {
        .number = 164,
        .dimension = Dimension::time,
        .default_text = "1min",
+       .needs = {"reliability.horizon"},
        .summary = "from a failure to the start of recovery",
        .source = "about 60 s: ByteRobust; below 10 min with diagnosis: MegaScale (NSDI'24)"},
       {.key = "reliability.restart_time",
        .number = 165,
        .dimension = Dimension::time,
        .default_text = "10min",
+       .needs = {"reliability.horizon"},
        .summary = "from detection, or from when all nodes are there, to the first step",
        .source = "5-20 min (arXiv 2410.21680); within 15 min: MegaScale (NSDI'24)"},
       {.key = "reliability.communicator_startup",
        .number = 166,
        .dimension = Dimension::time,
        .default_text = "0s",
+       .needs = {"reliability.horizon"},
        .summary = "added to restart_time for each chip in the job",
        .source = "0: restart_time was measured with it"},
       {.key = "reliability.checkpoint_interval",
@@ -66,6 +72,7 @@ std::span<const Parameter> reliability_parameters() {
        .minimum_is_legal = false,
        .words = {"optimal"},
        .or_steps = true,
+       .needs = {"reliability.horizon"},
        .summary = "computing from one checkpoint to the next, to the nearest step; optimal: for "
                   "the job's own rate of failures and its checkpoint_write_time",
        .source = "optimal: Daly, Future Generation Computer Systems 22 (2006) 303"},
@@ -73,6 +80,7 @@ std::span<const Parameter> reliability_parameters() {
        .number = 168,
        .dimension = Dimension::time,
        .default_text = "5s",
+       .needs = {"reliability.horizon"},
        .summary = "for which a checkpoint stalls all chips",
        .source = "several seconds: MegaScale (NSDI'24); range 0 s (written behind) - 5 min"},
       {.key = "reliability.spares",
@@ -82,6 +90,7 @@ std::span<const Parameter> reliability_parameters() {
        .maximum = 16777216,
        .words = {"unlimited"},
        .shapes_arrays = true,
+       .needs = {"reliability.horizon"},
        .summary = "nodes beside the fleet that replace failed ones; with none left the job waits "
                   "for a repair",
        .source =
@@ -92,6 +101,7 @@ std::span<const Parameter> reliability_parameters() {
        .type = ValueType::law,
        .dimension = Dimension::time,
        .default_text = "lognormal(mean=1d, sigma=1)",
+       .needs = {"reliability.horizon"},
        .summary = "from a node's failure to its return as a spare",
        .source = "assumption, range of means 1 h - 7 d: lognormal, mean below an hour to above a "
                  "day in HPC systems (Schroeder and Gibson, DSN 2006)"},
@@ -99,6 +109,7 @@ std::span<const Parameter> reliability_parameters() {
        .number = 171,
        .dimension = Dimension::time,
        .default_text = "10s",
+       .needs = {"reliability.horizon"},
        .summary = "added to restart_time where optical circuit switches join the cubes",
        .source = "a cube set to any torus with all software takes about 10 s (range 10 ms, the "
                  "mirrors alone, to 10 s)"},
@@ -108,6 +119,7 @@ std::span<const Parameter> reliability_parameters() {
        .default_text = "wait",
        .words = {"wait", "shrink"},
        .shapes_arrays = true,
+       .needs = {"reliability.spares"},
        .summary =
            "with no spare at hand: wait for a repair, or restart at once with fewer replicas, "
            "which share the batch, and grow again at a later restart",
@@ -118,6 +130,7 @@ std::span<const Parameter> reliability_parameters() {
        .default_text = "never",
        .words = {"never"},
        .shapes_arrays = true,
+       .needs = {"noise.straggler_fraction", "noise.slow_link_fraction"},
        .summary =
            "after which a persistent straggler (chip or link) is taken out of the job, which "
            "saves its state and restarts without it",
@@ -127,6 +140,7 @@ std::span<const Parameter> reliability_parameters() {
        .type = ValueType::text,
        .default_text = "same",
        .shapes_arrays = true,
+       .needs = {"reliability.spares"},
        .summary = "generation of the spares (H100); same: each place's own. A slower spare slows "
                   "the job down until the node it stands for is back from repair",
        .source = "same: what replaces a node is bought with it"},
@@ -135,6 +149,7 @@ std::span<const Parameter> reliability_parameters() {
        .default_text = "none",
        .maximum = 1,
        .words = {"none"},
+       .needs = {"reliability.slice_chips"},
        .summary = "probability that a node of the fleet is up, for slice_chips; steps and a long "
                   "run do not know of it",
        .source = "off; 99.0 to 99.9 % in Jouppi et al., TPU v4 (arXiv 2304.01433)"},
@@ -146,6 +161,7 @@ std::span<const Parameter> reliability_parameters() {
        .maximum = 16777216,
        .words = {"none"},
        .shapes_arrays = true,
+       .needs = {"reliability.host_availability"},
        .summary = "chips of each of the slices that the hosts that are up are cut into, as the "
                   "topology allows: schedulable_share; on a torus whole cubes of 64 chips",
        .source = "off"},
