@@ -149,7 +149,6 @@ std::span<const Parameter> reliability_parameters() {
        .default_text = "none",
        .maximum = 1,
        .words = {"none"},
-       .needs = {"reliability.slice_chips"},
        .summary = "probability that a node of the fleet is up, for slice_chips; steps and a long "
                   "run do not know of it",
        .source = "off; 99.0 to 99.9 % in Jouppi et al., TPU v4 (arXiv 2304.01433)"},
@@ -161,7 +160,6 @@ std::span<const Parameter> reliability_parameters() {
        .maximum = 16777216,
        .words = {"none"},
        .shapes_arrays = true,
-       .needs = {"reliability.host_availability"},
        .summary = "chips of each of the slices that the hosts that are up are cut into, as the "
                   "topology allows: schedulable_share; on a torus whole cubes of 64 chips",
        .source = "off"},
