@@ -44,11 +44,13 @@ pid=$!
 finish "$pid"
 
 if [ "$code" = 75 ]; then
+  # SLURM_JOB_ID of one task is the array's, and would mean all of them.
+  task=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
   # Once Slurm ends the job itself (cancelled, preempted, out of time), what follows is its choice.
-  state=$(scontrol show job "$SLURM_JOB_ID" || true)
+  state=$(scontrol show job "$task" || true)
   if [[ $state == *JobState=RUNNING* ]]; then
     echo "saved: back to the queue"
-    scontrol requeue "$SLURM_JOB_ID" || true
+    scontrol requeue "$task" || true
   else
     echo "saved: ended by Slurm"
   fi

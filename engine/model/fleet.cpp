@@ -90,12 +90,17 @@ std::string_view content_hash(const Values& values, std::string_view key) {
 struct Domain {
   double order;  ///< of its place in the topology
   std::size_t generation;
-  std::int64_t number;        ///< within the generation
+  std::int64_t number;  ///< within the generation; where they are smaller than nodes, its node's
   std::int64_t first, chips;  ///< within the generation
 };
 
 std::int64_t domain_size(const FleetGeneration& generation) {
   return static_cast<std::int64_t>(generation.chip.scale_up_domain);
+}
+
+/// Domain::number of the domain that begins at a chip of a generation's whole nodes.
+std::int64_t domain_number(const FleetGeneration& generation, std::int64_t chip) {
+  return chip / std::max(domain_size(generation), static_cast<std::int64_t>(generation.chip.node));
 }
 
 /// Domains full of a generation's chips, generation after generation.
@@ -104,7 +109,8 @@ std::vector<Domain> counted_domains(const Fleet& fleet) {
   for (std::size_t g = 0; g < fleet.generations.size(); ++g) {
     const std::int64_t size = domain_size(fleet.generations[g]), chips = fleet.generations[g].chips;
     for (std::int64_t d = 0; d * size < chips; ++d)
-      domains.push_back({0, g, d, d * size, std::min(size, chips - d * size)});
+      domains.push_back({0, g, domain_number(fleet.generations[g], d * size), d * size,
+                         std::min(size, chips - d * size)});
   }
   return domains;
 }
@@ -113,7 +119,7 @@ std::vector<Domain> counted_domains(const Fleet& fleet) {
 /// the chips that its generation has in one, also where some are missing.
 std::vector<Domain> measured_domains(const Fleet& fleet) {
   struct Filled {
-    std::int64_t chips = 0, places = 0, domains = 0;
+    std::int64_t chips = 0, places = 0;
     std::int64_t open = -1;  // which `size` places the last domain stands for
     std::size_t last = 0;    // the last domain
   };
@@ -129,8 +135,8 @@ std::vector<Domain> measured_domains(const Fleet& fleet) {
       if (island != so_far.open) {
         so_far.open = island;
         so_far.last = domains.size();
-        domains.push_back({static_cast<double>(domains.size()), node.generation, so_far.domains++,
-                           so_far.chips, 0});
+        domains.push_back({static_cast<double>(domains.size()), node.generation,
+                           domain_number(generation, island * size), so_far.chips, 0});
       }
       ++domains[so_far.last].chips;
       ++so_far.chips;
@@ -251,12 +257,28 @@ Fleet fleet_from(const Values& values) {
   return fleet;
 }
 
+std::vector<std::vector<std::uint32_t>> node_numbers(const Fleet& fleet) {
+  std::vector<std::vector<std::uint32_t>> numbers(fleet.generations.size());
+  std::vector<std::uint32_t> nodes(fleet.generations.size(), 0);
+  for (const FleetNode& node : fleet.nodes)
+    numbers[node.generation].insert(numbers[node.generation].end(),
+                                    static_cast<std::size_t>(node.chips), nodes[node.generation]++);
+  if (!fleet.nodes.empty()) return numbers;
+  for (std::size_t g = 0; g < numbers.size(); ++g) {
+    const auto node = static_cast<std::int64_t>(fleet.generations[g].chip.node);
+    for (std::int64_t chip = 0; chip < fleet.generations[g].chips; ++chip)
+      numbers[g].push_back(static_cast<std::uint32_t>(chip / node));
+  }
+  return numbers;
+}
+
 Placement place(const Fleet& fleet, std::uint64_t seed) {
   const Stream stream{seed, Purpose::placement, 0};
   std::vector<Domain> domains =
       fleet.nodes.empty() ? counted_domains(fleet) : measured_domains(fleet);
   std::vector<double> count(fleet.generations.size(), 0.0);
-  for (const Domain& domain : domains) count[domain.generation] += 1;
+  for (const Domain& domain : domains)
+    count[domain.generation] = static_cast<double>(domain.number + 1);
   for (Domain& domain : domains) {
     const FleetGeneration& generation = fleet.generations[domain.generation];
     if (fleet.placement == PlacementOrder::interleaved)

@@ -55,8 +55,11 @@ FleetGeneration make_generation(std::string_view name, std::int64_t chips, const
 /// The chips of one generation of a fleet, with what is known of them, and no others.
 Fleet fleet_of_generation(const Fleet& fleet, std::size_t generation);
 
+/// (generations, chips of it) the number of each chip's node within the generation.
+std::vector<std::vector<std::uint32_t>> node_numbers(const Fleet& fleet);
+
 /// Which chip sits in which slot. Slots are physical positions in order; a scale-up domain stays
-/// together, so it is what placement moves.
+/// together, and a node of several, so they are what placement moves.
 struct Placement {
   std::vector<std::uint8_t> generation;  ///< (slots)
   std::vector<std::uint32_t> index;      ///< (slots) index within the generation, before placement
@@ -70,7 +73,7 @@ struct Placement {
 /// every trial. In a measured fleet `index` counts a generation's chips in the file's order,
 /// consecutive nodes of a generation fill its domains (one that lacks chips leaves their places
 /// empty), and `blocked` takes each domain where the file names its first node. Draws: one per
-/// domain (Purpose::placement, trial 0) for `random`, else none.
+/// domain or larger node (Purpose::placement, trial 0) for `random`, else none.
 Placement place(const Fleet& fleet, std::uint64_t seed);
 
 }  // namespace lockstep

@@ -10,25 +10,9 @@
 namespace lockstep {
 namespace {
 
-/// (generations, chips of it) the number of each chip's host within the generation.
-std::vector<std::vector<std::uint32_t>> host_numbers(const Fleet& fleet) {
-  std::vector<std::vector<std::uint32_t>> numbers(fleet.generations.size());
-  std::vector<std::uint32_t> hosts(fleet.generations.size(), 0);
-  for (const FleetNode& node : fleet.nodes)
-    numbers[node.generation].insert(numbers[node.generation].end(),
-                                    static_cast<std::size_t>(node.chips), hosts[node.generation]++);
-  if (!fleet.nodes.empty()) return numbers;
-  for (std::size_t g = 0; g < numbers.size(); ++g) {
-    const auto node = static_cast<std::int64_t>(fleet.generations[g].chip.node);
-    for (std::int64_t chip = 0; chip < fleet.generations[g].chips; ++chip)
-      numbers[g].push_back(static_cast<std::uint32_t>(chip / node));
-  }
-  return numbers;
-}
-
 /// (slots) random identity of the host of the chip in each.
 std::vector<std::uint64_t> host_identities(const Fleet& fleet, std::uint64_t seed) {
-  const std::vector<std::vector<std::uint32_t>> numbers = host_numbers(fleet);
+  const std::vector<std::vector<std::uint32_t>> numbers = node_numbers(fleet);
   const Placement placement = place(fleet, seed);
   std::vector<std::uint64_t> identities;
   for (std::size_t slot = 0; slot < placement.index.size(); ++slot) {

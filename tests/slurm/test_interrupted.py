@@ -88,6 +88,24 @@ def test_told_to_stop(make_run, number):
     task.finish(starts=2)
 
 
+def test_the_last_task_to_start_stops_alone(make_run, slurm):
+    # Its job id is the array's.
+    run = make_run(LONG)
+    array, merge = run.submit("--tasks", TASKS)
+    for task in range(TASKS - 1):
+        run.process(task)
+    last = run.process(TASKS - 1)
+    assert slurm.jobs(array)[TASKS - 1]["JobId"] == array
+    parent(last).send(signal.SIGUSR1)
+    slurm.wait()
+    for task in range(TASKS):
+        started = re.findall(r"^shard \d of 2 on .*, start (\d)$", run.log(array, task), re.M)
+        assert started == (["1", "2"] if task == TASKS - 1 else ["1"]), task
+    assert states(slurm, merge) == {None: "COMPLETED"}
+    run.whole()
+    run.check()
+
+
 def test_queued_again_as_after_a_preemption(make_run, slurm):
     task = Interrupted(make_run(LONG))
     slurm.run("scontrol", "requeue", task.first)

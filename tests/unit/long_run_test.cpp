@@ -7,6 +7,7 @@
 #include <limits>
 #include <numeric>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "engine/base/elementary.hpp"
@@ -241,6 +242,33 @@ TEST(LongRun, ShrinksByWholeReplicas) {
   EXPECT_GT(lost(c.run(0), LossCause::waiting), 0.9 * day);
 }
 
+TEST(LongRun, ASmallerJobMeetsNoFailureOfNodesThatItRunsWithout) {
+  Case c(5 * hour);
+  c.job.nodes = c.job.replicas = 8;
+  c.reliability.node_failure_rate = 1 / (8 * 5 * hour);
+  c.reliability.horizon = 60 * day;
+  c.reliability.spares = 0;
+  c.reliability.shrinks = true;
+  c.reliability.repair_time = Distribution(hour);
+  EqualStepTimes steps(1, 0, 8);
+  Timeline timeline;
+  run_over_horizon(c.reliability, c.job, steps, 1, 0, &timeline);
+  std::int64_t left = -1;  // with the last stop, and not back before the next one
+  int stops = 0, spared = 0;
+  for (const TimelineEvent& event : timeline) {
+    if (event.cause == repair_cause) continue;
+    if (event.effect == TimelineEvent::Effect::none) {
+      ++spared;
+      continue;
+    }
+    EXPECT_NE(event.nodes.first, left);
+    left = event.nodes.first;
+    ++stops;
+  }
+  EXPECT_GT(stops, 100);
+  EXPECT_GT(spared, 10);
+}
+
 TEST(LongRun, OpticalSwitchesAddToEveryRestart) {
   Case c(hour);
   c.reliability.restart_time = 100;
@@ -260,6 +288,67 @@ TEST(LongRun, TheSameFailuresMeetEveryDesignPoint) {
     EXPECT_EQ(quick.run(trial).interruptions, slow.run(trial).interruptions);
     EXPECT_EQ(quick.run(trial).spares_used, slow.run(trial).spares_used);
   }
+}
+
+/// Steps of a second; some nodes have a persistent straggler when the run begins, and every one
+/// that comes to the places from `slow_from` on.
+class Stragglers final : public StepTimes {
+ public:
+  Stragglers(std::vector<std::int64_t> nodes, std::int64_t slow_from)
+      : nodes_(std::move(nodes)), slow_from_(slow_from) {}
+  void replace(std::int64_t first, std::int64_t, bool) override {
+    ++replaced;
+    if (first >= slow_from_) nodes_.push_back(first);
+  }
+  double step_time() override { return 1; }
+  double communication_time() override { return 0; }
+  double slowdown(std::int64_t) override { return cannot_run; }
+  std::vector<std::int64_t> new_stragglers() override { return std::exchange(nodes_, {}); }
+
+  int replaced = 0;
+
+ private:
+  std::vector<std::int64_t> nodes_;
+  std::int64_t slow_from_;
+};
+
+TEST(LongRun, StragglersOfOneUnitLeaveWithIt) {
+  Case c(0);
+  c.job.nodes_per_unit = 10;
+  c.reliability.straggler_detection_time = hour;
+  for (const auto& [other, units] : {std::pair(7, 1), {17, 2}}) {
+    Stragglers steps({3, other}, 100);
+    const LongRun run = run_over_horizon(c.reliability, c.job, steps, 1, 0);
+    EXPECT_EQ(run.interruptions, 1);
+    EXPECT_EQ(run.spares_used, 10 * units);
+    EXPECT_EQ(steps.replaced, units);
+  }
+}
+
+TEST(LongRun, StragglersAreFoundOnlyOnceTheyRun) {
+  Case c(2 * hour);
+  c.reliability.horizon = 10 * day;
+  c.reliability.spares = 0;
+  c.reliability.repair_time = Distribution(hour);
+  c.reliability.straggler_detection_time = 1e-3;
+  int found = 0, put_off = 0;
+  for (std::uint32_t trial = 0; trial < 20; ++trial) {
+    Stragglers steps({}, 90);
+    Timeline timeline;
+    run_over_horizon(c.reliability, c.job, steps, 1, trial, &timeline);
+    double running = 0;
+    for (const TimelineEvent& event : timeline) {
+      if (event.effect == TimelineEvent::Effect::none) continue;
+      if (event.cause == straggler_cause) {
+        EXPECT_GE(event.time, running) << trial;
+        ++found;
+      }
+      put_off += event.time < running;
+      running = event.running;
+    }
+  }
+  EXPECT_GT(found, 100);
+  EXPECT_GT(put_off, 100);
 }
 
 TEST(LongRun, SparesInUseAreThoseInRepair) {

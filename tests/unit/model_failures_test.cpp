@@ -61,6 +61,31 @@ TEST(ModelFailures, NodesStandBelowTheirLeafInTheirDomain) {
   EXPECT_EQ(shared.switches[1].first, 1);
 }
 
+TEST(ModelFailures, NodesOfSeveralDomainsAreWhole) {
+  // 8 nodes of 8 chips without NVLink, two under each leaf.
+  for (const char* placement : {"blocked", "interleaved", "random"})
+    for (int domain : {1, 2, 8}) {
+      SCOPED_TRACE(placement);
+      SCOPED_TRACE(domain);
+      const LongRunJob job = job_of(
+          fmt::format("fleet.chips=H100:32, A100:32\njob.tokens_per_chip=8192\nfleet.placement={}\n"
+                      "chip.H100.scale_up_domain={}",
+                      placement, domain));
+      EXPECT_EQ(job.nodes, 8);
+      EXPECT_EQ(std::ssize(job.domains), 9);
+      ASSERT_EQ(std::ssize(job.switches), 4);
+      for (std::int64_t leaf = 0; leaf < 4; ++leaf) {
+        EXPECT_EQ(job.switches[static_cast<std::size_t>(leaf)].first, 2 * leaf);
+        EXPECT_EQ(job.switches[static_cast<std::size_t>(leaf)].last, 2 * leaf + 2);
+      }
+      EXPECT_EQ(job.cables.of(5), 8);
+    }
+  // A domain of 12 chips ends within a node, which belongs to the first of its two.
+  const LongRunJob across = job_of("fleet.chips=H100:48\nchip.H100.scale_up_domain=12");
+  EXPECT_EQ(across.nodes, 6);
+  EXPECT_EQ(across.domains, (std::vector<std::int64_t>{0, 2, 3, 5, 6}));
+}
+
 TEST(ModelFailures, RatesByGeneration) {
   const std::string fleet = "fleet.chips=H100:16, GB200:16\njob.tokens_per_chip=8192\n";
   EXPECT_EQ(job_of(fleet).node_rates.runs().size(), 1u);

@@ -28,6 +28,14 @@ class Detections {
     }
     held_.erase(node);
   }
+  /// Those that were to slow the job from a time after `now` do so from `since` on.
+  void put_off(double now, double since) {
+    std::vector<std::int64_t> later;
+    for (auto due = order_.upper_bound({now + after_, std::numeric_limits<std::int64_t>::max()});
+         due != order_.end(); ++due)
+      later.push_back(due->second);
+    for (std::int64_t node : later) expect(since, node);
+  }
   double next() const {
     return order_.empty() ? std::numeric_limits<double>::infinity() : order_.begin()->first;
   }

@@ -10,7 +10,7 @@
 namespace lockstep {
 
 /// The nodes that hold a job's chips, in order of slots: a scale-up domain's stand together. A node
-/// counts if one of its chips is in the job.
+/// counts if one of its chips is in the job, and belongs to the domain of the first of them.
 class JobNodes {
  public:
   JobNodes(const Fleet& fleet, const Layout& layout);

@@ -4,6 +4,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "engine/base/random.hpp"
@@ -110,6 +111,7 @@ class Run {
         detections_.hold(node);  // it is drawn, but not there yet
         continue;
       }
+      forget_stragglers(place_of(node));
       event.nodes = {node, node + 1};
       ++evicted_;
       hit = true;
@@ -121,9 +123,10 @@ class Run {
 
   /// Whether there was a unit at `place`, which then leaves; `source` and `number` draw its repair.
   bool leave(std::int64_t place, double now, std::uint64_t source, std::uint32_t number) {
-    if (units_->is_empty(place)) return false;
+    if (units_->is_empty(place) || (smaller_ && empty_.contains(place))) return false;
     const double repaired = now + reliability_.repair_time.sample(repairs_.uniform(source, number));
     units_->leave(place, repaired);
+    if (units_->is_empty(place)) empty_.insert(place);
     record({.time = repaired, .cause = repair_cause, .nodes = nodes_at(place)});
     return true;
   }
@@ -131,6 +134,12 @@ class Run {
   NodeSpan nodes_at(std::int64_t place) const {
     const std::int64_t first = place * job_.nodes_per_unit;
     return {first, std::min(first + job_.nodes_per_unit, job_.nodes)};
+  }
+
+  /// All nodes at `place` leave it.
+  void forget_stragglers(std::int64_t place) {
+    const auto [first, last] = nodes_at(place);
+    for (std::int64_t node = first; node < last; ++node) detections_.forget(node);
   }
 
   /// Stops the job, and fills in how.
@@ -142,8 +151,8 @@ class Run {
     else
       account_.end_by_failure(now);
     for (const Units::Arrival& unit : units_->set_up()) {
+      forget_stragglers(unit.place);
       const auto [first, last] = nodes_at(unit.place);
-      for (std::int64_t node = first; node < last; ++node) detections_.forget(node);
       step_times_.replace(first, last, unit.spare);
     }
     const double stopped = planned ? saved_ : now;
@@ -151,11 +160,14 @@ class Run {
     const bool shrinks = reliability_.shrinks && !job_.consecutive;
     const std::int64_t left = shrinks ? replicas_left(job_, units_->empty()) : 0;
     const double fewer = left > 0 ? step_times_.slowdown(left) : cannot_run;
+    std::erase_if(empty_, [&](std::int64_t place) { return !units_->is_empty(place); });
+    smaller_ = fewer < cannot_run;
     account_.recover({.now = stopped,
                       .detection = planned ? 0 : reliability_.detection_time,
-                      .complete = fewer < cannot_run ? stopped : units_->complete_at(stopped),
+                      .complete = smaller_ ? stopped : units_->complete_at(stopped),
                       .step = step_times_.step_time(),
-                      .fewer = fewer < cannot_run ? fewer : 1});
+                      .fewer = smaller_ ? fewer : 1});
+    detections_.put_off(now, account_.running());
     expect_stragglers(account_.running());
     run_.interruptions += 1;
     run_.spares_used = std::max(run_.spares_used,
@@ -166,7 +178,7 @@ class Run {
     event.complete = account_.complete();
     event.running = account_.running();
     event.missing_nodes = units_->empty() * job_.nodes_per_unit;
-    event.replicas = fewer < cannot_run ? left : job_.replicas;
+    event.replicas = smaller_ ? left : job_.replicas;
   }
 
   double lost_work() const {
@@ -208,8 +220,10 @@ class Run {
   Detections detections_;
   Account account_;
   LongRun run_;
-  double saved_ = 0;           // end of the last planned interruption's checkpoint [s]
-  std::uint32_t evicted_ = 0;  // stragglers so far
+  std::set<std::int64_t> empty_;  // places, since the job was set up
+  bool smaller_ = false;          // it runs without those, also once they have a unit again
+  double saved_ = 0;              // end of the last planned interruption's checkpoint [s]
+  std::uint32_t evicted_ = 0;     // stragglers so far
 };
 
 }  // namespace

@@ -39,7 +39,8 @@ struct LongRun {
 ///
 /// With policy shrink there is no waiting while a replica is left: nodes at hand fill as many
 /// replicas as they can, and the restart after a later failure takes the nodes that were repaired
-/// meanwhile. What steps of fewer replicas take longer is lost to `shrunk`.
+/// meanwhile; before that these do not fail. What steps of fewer replicas take longer is lost to
+/// `shrunk`.
 ///
 /// A link flap makes the step wait that it begins in (flap_delay); nothing is lost but that time.
 /// Draws: those of Failures, and of Purpose::repair one a failure that takes nodes away (entity: 0
