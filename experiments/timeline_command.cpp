@@ -79,8 +79,10 @@ std::string places(NodeSpan nodes) {
 
 std::string cause_text(const TimelineEvent& event) {
   const bool nowhere = event.nodes.first == event.nodes.last;
-  return nowhere ? std::string(event.cause)
-                 : fmt::format("{}, {}", event.cause, places(event.nodes));
+  std::string text(event.cause);
+  if (!nowhere) text += ", " + places(event.nodes);
+  if (event.more > 0) text += fmt::format(" and {} more", event.more);
+  return text;
 }
 
 std::string action_text(const TimelineEvent& event, const LongRunJob& job) {

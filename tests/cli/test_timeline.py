@@ -67,6 +67,17 @@ def test_the_table_is_the_csv_for_people(lockstep):
     assert re.search(r"restarts with \d+ of 1024 replicas", table)
 
 
+def test_stragglers_that_leave_together_are_counted(lockstep):
+    lockstep.write("long.ini", LONG + "[noise]\nstraggler_fraction = 0.01\n")
+    lines = rows(lockstep.done("timeline", "long.ini", "--csv", "--set",
+                               "reliability.straggler_detection_time=1h").stdout)
+    first = next(line for line in lines if line["cause"].startswith("straggler"))
+    assert float(first["time_s"]) == 3600
+    more = int(re.fullmatch(r"straggler, place \d+ and (\d+) more", first["cause"]).group(1))
+    assert 1 + more == sum(line["cause"].startswith("repair") and
+                           abs(float(line["time_s"]) - 3600 - 86400) < 60 for line in lines)
+
+
 def test_points_are_chosen(lockstep):
     lockstep.write("long.ini", LONG + "[sweep]\ntopology.kind = tree, ocs_torus\n")
     message = lockstep.refused("timeline", "long.ini")

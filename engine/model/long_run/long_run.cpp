@@ -112,7 +112,10 @@ class Run {
         continue;
       }
       forget_stragglers(place_of(node));
-      event.nodes = {node, node + 1};
+      if (hit)
+        ++event.more;
+      else
+        event.nodes = {node, node + 1};
       ++evicted_;
       hit = true;
     }

@@ -13,6 +13,7 @@ struct TimelineEvent {
   double time = 0;         ///< since the run began [s]
   std::string_view cause;  ///< of failure_causes, or one of those below
   NodeSpan nodes = {};     ///< places of the job that it is about
+  std::int64_t more = 0;   ///< other places with a straggler that leaves at the same time
   enum class Effect { none, stop, planned_stop, delay } effect = Effect::none;
   double delay = 0;  ///< of a delay [s]
   // Of a stop.
