@@ -100,6 +100,9 @@ Value read_count(const Parameter& row, std::string_view text) {
     throw InputError(in_quotes(text) +
                      " is not a number (a count cannot be uncertain) write one value, or sweep it");
   }
+  if (text.ends_with('%'))
+    throw InputError(in_quotes(text) + " is a share (a count is due) write how many; allowed: " +
+                     allowed_text(row));
   const double value = parse_quantity(text, Dimension::none);
   if (value != std::floor(value) || std::fabs(value) > greatest_count) {
     throw InputError(

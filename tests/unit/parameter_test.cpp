@@ -124,6 +124,7 @@ TEST(Parameter, RefusesWithValueRangeAndNearestWord) {
       {&slowdown, "1", "'1' is out of range (allowed: > 1 | never)"},
       {&slowdown, "nevr", "did you mean never?"},
       {&tensor, "0", "out of range (allowed: a whole number 1 .. 1e+09)"},
+      {&tensor, "10%", "is a share (a count is due) write how many; allowed: a whole number"},
       {&tensor, "1.5", "is not a whole number"},
       {&tensor, "8GB", "is not a bare number"},
       {&tensor, "1e17", "is not a whole number up to 2^53"},
