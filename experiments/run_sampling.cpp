@@ -26,15 +26,19 @@ Blocks blocks_between(const ResultSchema& schema, std::int64_t begin, std::int64
   return blocks;
 }
 
-void print_look(const Plan& plan, std::int64_t trials, double excess, std::int64_t next) {
+void print_look(const Plan& plan, std::int64_t trials, const Convergence::Farthest& farthest,
+                std::int64_t next) {
+  const double excess = farthest.excess;
   const StoppingRule& rule = *plan.study.until;
   const std::string_view unit = rule.dimension == Dimension::time ? " s" : "";
-  const std::string now = std::isinf(excess) ? "not known yet"
-                          : rule.relative    ? fmt::format("{:.3g} %", 100 * rule.width * excess)
-                                             : fmt::format("{:.3g}{}", rule.width * excess, unit);
-  fmt::print(stderr, "{} trials of each design point: {}({}) within {}, asked is {}; on to {}\n",
-             trials, rule.statistic, rule.variable, now, rule.text.substr(rule.text.rfind(' ') + 1),
-             next);
+  const std::string now = std::isinf(excess) ? "not bounded yet"
+                          : rule.relative
+                              ? fmt::format("within {:.3g} %", 100 * rule.width * excess)
+                              : fmt::format("within {:.3g}{}", rule.width * excess, unit);
+  const std::string& name = plan.study.point_names[farthest.point];
+  fmt::print(stderr, "{} trials of each design point: {}({}) {}{}, asked is {}; on to {}\n", trials,
+             rule.statistic, rule.variable, now, name.empty() ? "" : " at " + name,
+             rule.text.substr(rule.text.rfind(' ') + 1), next);
 }
 
 }  // namespace
@@ -75,11 +79,12 @@ Sampling run_sampling(const Plan& plan, const Blocks& blocks, ResultWriter& writ
     if (!run(blocks_between(schema, begin, trials),
              [&](const BlockResult& block) { convergence.take(block); }))
       return {};
-    const double excess = convergence.excess(trials);
-    if (excess <= 1 || trials == schema.trials) return {true, Stop{trials, excess <= 1}};
+    const Convergence::Farthest farthest = convergence.farthest(trials);
+    const bool met = farthest.excess <= 1;
+    if (met || trials == schema.trials) return {true, Stop{trials, met}};
     begin = trials;
     trials = next_look(trials, schema.trials, schema.block_trials);
-    if (!quiet) print_look(plan, begin, excess, trials);
+    if (!quiet) print_look(plan, begin, farthest, trials);
   }
 }
 

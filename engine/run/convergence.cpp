@@ -20,24 +20,26 @@ void Convergence::take(const BlockResult& block) {
   std::copy(taken.begin(), taken.end(), values.begin() + static_cast<std::ptrdiff_t>(begin));
 }
 
-double Convergence::excess(std::int64_t trials) const {
+Convergence::Farthest Convergence::farthest(std::int64_t trials) const {
   const std::vector<Extent>& extents = schema_.variables[variable_].extents;
   const bool steps = extents == std::vector<Extent>{Extent::step};
   const std::int64_t rows = steps ? 1 : per_trial_;
-  double largest = 0;
+  Farthest farthest;
   bool has_value = false;
   std::vector<double> row;
-  for (const std::vector<double>& values : values_)
+  for (std::size_t point = 0; point < values_.size(); ++point)
     for (std::int64_t r = 0; r < rows; ++r) {
       row.clear();
       for (std::int64_t i = r; i < trials * per_trial_; i += rows)
-        row.push_back(values[static_cast<std::size_t>(i)]);
+        row.push_back(values_[point][static_cast<std::size_t>(i)]);
       const Estimate estimate = rule_.estimate(row, steps ? per_trial_ : 1, judged_level);
       if (std::isnan(estimate.value)) continue;
       has_value = true;
-      largest = std::max(largest, rule_.excess(estimate));
+      if (const double excess = rule_.excess(estimate); !(excess <= farthest.excess))
+        farthest = {excess, point};
     }
-  return has_value ? largest : std::numeric_limits<double>::infinity();
+  if (!has_value) farthest.excess = std::numeric_limits<double>::infinity();
+  return farthest;
 }
 
 }  // namespace lockstep

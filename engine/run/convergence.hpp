@@ -21,10 +21,14 @@ class Convergence {
   Convergence(const StoppingRule& rule, const ResultSchema& schema);
 
   void take(const BlockResult& block);
-  /// The largest `excess` of any row over its first `trials` trials, all of which were taken; rows
-  /// without a value do not count; infinite where none has one. The rule is met at or below 1. Cost
-  /// O(n log n).
-  double excess(std::int64_t trials) const;
+  /// The row farthest from what is asked.
+  struct Farthest {
+    double excess = 0;      ///< StoppingRule::excess; the rule is met at or below 1
+    std::size_t point = 0;  ///< design point of the row
+  };
+  /// Over each row's first `trials` trials, all of which were taken; rows without a value do not
+  /// count, and where none has one excess is infinite. Cost O(n log n).
+  Farthest farthest(std::int64_t trials) const;
 
  private:
   StoppingRule rule_;

@@ -131,9 +131,10 @@ TEST(Convergence, IsThatOfTheWorstRow) {
   std::vector<double> expected;
   for (int t = 0; t < 8; ++t) expected.push_back(5 + t % 5);
   const Estimate mean = mean_estimate(expected, judged_level);
-  EXPECT_NEAR(convergence.excess(8),
+  EXPECT_NEAR(convergence.farthest(8).excess,
               std::max(mean.upper - mean.value, mean.value - mean.lower) / 0.5, 1e-12);
-  EXPECT_LT(convergence.excess(12), convergence.excess(8));
+  EXPECT_EQ(convergence.farthest(8).point, 1u);
+  EXPECT_LT(convergence.farthest(12).excess, convergence.farthest(8).excess);
 }
 
 TEST(Convergence, IsFarWhereNothingHasAValue) {
@@ -147,7 +148,7 @@ TEST(Convergence, IsFarWhereNothingHasAValue) {
   block.trials = 4;
   block.values = {std::vector<double>(4, std::numeric_limits<double>::quiet_NaN())};
   convergence.take(block);
-  EXPECT_EQ(convergence.excess(4), infinity);
+  EXPECT_EQ(convergence.farthest(4).excess, infinity);
 }
 
 }  // namespace
