@@ -88,6 +88,8 @@ class Slurm:
         (self.folder / "slurm.conf").write_text(CONFIGURATION.format(
             host=socket.gethostname().split(".")[0], user=getpass.getuser(), folder=self.folder,
             controller_port=controller_port, node_port=node_port, cpus=CPUS, most_ids=MOST_IDS))
+        # Nothing asks for a cgroup; left to itself slurmd needs their file system mounted.
+        (self.folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")
         for command in [["slurmctld", "-D", "-i", "-c"], ["slurmd", "-D"]]:
             with open(self.folder / f"{command[0]}.out", "w") as out:
                 self.daemons.append(subprocess.Popen(
