@@ -63,7 +63,8 @@ void print_notes(const Plan& plan, const StudyNotes& notes) {
     fmt::print("What is derived above holds for the means of uncertain inputs: {}.\n",
                fmt::join(plan.input_keys, ", "));
   for (const std::string& remark : notes.remarks(plan.study)) fmt::print("{}\n", remark);
-  for (const std::string& warning : notes.warnings(plan.study)) fmt::print("{}\n", warning);
+  for (const std::string& warning : notes.warnings(plan.study))
+    fmt::print("Warning: {}\n", warning);
 }
 
 void print_size(const Plan& plan) {

@@ -261,14 +261,12 @@ std::vector<std::string> StudyNotes::warnings(const Study& study) const {
 
 std::vector<std::string> StudyNotes::lines(const Study& study, bool warnings) const {
   std::vector<std::string> lines;
-  if (warnings)
-    for (const std::string& text : idle_settings(study)) lines.push_back("Warning: " + text);
+  if (warnings) lines = idle_settings(study);
   for (std::size_t kind = 0; kind < notes_.size(); ++kind) {
     if (is_warning(kind) != warnings) continue;
     const std::vector<Note>& notes = notes_[kind];
     for (std::size_t i = 0; i < std::min(notes.size(), most_of_a_kind); ++i)
-      lines.push_back((warnings ? "Warning: " : "") + notes[i].first +
-                      holding_for(notes[i].second, study));
+      lines.push_back(notes[i].first + holding_for(notes[i].second, study));
     if (notes.size() > most_of_a_kind)
       lines.back() += fmt::format(" And {} more such lines.", notes.size() - most_of_a_kind);
   }

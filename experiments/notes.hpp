@@ -20,7 +20,7 @@ class StudyNotes {
   /// A line each, naming the design points it holds for where not all do; of those that differ in
   /// their numbers alone the first three.
   std::vector<std::string> remarks(const Study& study) const;
-  /// The same of what probably is not meant; each begins with "Warning: ".
+  /// The same of what probably is not meant.
   std::vector<std::string> warnings(const Study& study) const;
 
  private:

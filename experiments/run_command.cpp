@@ -96,8 +96,9 @@ int run(const std::vector<std::string>& arguments) {
 
   const Cancellation cancellation;
   StudyNotes notes;
-  const Plan plan =
+  Plan plan =
       load_plan(map, [&](std::size_t point, const Jobs& jobs) { notes.look_at(point, jobs); });
+  plan.schema.warnings = notes.warnings(plan.study);
   const std::filesystem::path study = map["study"].as<std::vector<std::string>>().front();
   std::string default_output = study.stem().string() + ".h5";
   WriterOptions to_file;
@@ -125,8 +126,8 @@ int run(const std::vector<std::string>& arguments) {
   ResultWriter writer(plan.schema, to_file);
   if (!writer.already_complete()) {
     if (!quiet)
-      for (const std::string& warning : notes.warnings(plan.study))
-        fmt::print(stderr, "{}\n", warning);
+      for (const std::string& warning : plan.schema.warnings)
+        fmt::print(stderr, "Warning: {}\n", warning);
     const Sampling sampling = run_sampling(plan, to_file.blocks.value_or(plan.blocks_of({})),
                                            writer, threads, cancellation, quiet);
     if (!sampling.complete) {

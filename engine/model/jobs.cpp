@@ -26,6 +26,7 @@ class LongRuns {
   void add(const LongRun& own, double chips, double horizon) {
     chips_ += chips;
     sum_.goodput += chips * own.goodput;
+    sum_.checkpoint_interval += chips * own.checkpoint_interval;
     for (std::size_t i = 0; i < own.time_lost.size(); ++i)
       sum_.time_lost[i] += chips * own.time_lost[i];
     sum_.interruptions += own.interruptions;
@@ -38,6 +39,7 @@ class LongRuns {
   LongRun together() const {
     LongRun all = sum_;
     all.goodput /= chips_;
+    all.checkpoint_interval /= chips_;
     for (double& time : all.time_lost) time /= chips_;
     return all;
   }

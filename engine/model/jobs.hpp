@@ -29,9 +29,9 @@ class Jobs {
   /// One trial of all jobs. Step times and their parts are the largest over the jobs, mfu is the
   /// sum of their FLOP rates over the sum of the peaks (models trained side by side, not one
   /// trained faster), waiting is weighted by chips, *_by_generation are each job's own. With
-  /// a horizon every job fails, saves and restarts by itself, and has the spares to itself: goodput
-  /// and time lost are weighted by chips, interruptions and spares in use add up, steps_done is the
-  /// fewest of a job.
+  /// a horizon every job fails, saves and restarts by itself, and has the spares to itself:
+  /// goodput, time lost and checkpoint interval are weighted by chips, interruptions and spares in
+  /// use add up, steps_done is the fewest of a job.
   TrialResult run_trial(std::uint32_t trial, int workers) const;
 
  private:

@@ -58,8 +58,7 @@ std::span<const Metric> metrics() {
         {},
         "1",
         "model FLOPs of the steps kept over the BF16 peak of fleet and spares (unlimited ones "
-        "count "
-        "for none) x the horizon"},
+        "count for none) x the horizon"},
        {.work = true, .long_run = true},
        [](const TrialResult& t) {
          return t.long_run ? std::span(&t.mfu_effective, 1) : std::span<const double>();
@@ -67,7 +66,7 @@ std::span<const Metric> metrics() {
       {{"interruptions",
         {},
         "1",
-        "times that the job stopped within the horizon, planned ones too"},
+        "failures and planned takedowns that stopped the job, or met it while it stood still"},
        {.long_run = true},
        of_long_run<&LongRun::interruptions>},
       {{"mean_time_between_interruptions", {}, "s", "the horizon over its interruptions"},
@@ -88,6 +87,12 @@ std::span<const Metric> metrics() {
       {{"steps_done", {}, "1", "whole steps kept within the horizon"},
        {.long_run = true},
        of_long_run<&LongRun::steps_done>},
+      {{"checkpoint_interval",
+        {},
+        "s",
+        "computing from one checkpoint to the next; none where the horizon holds no checkpoint"},
+       {.long_run = true},
+       of_long_run<&LongRun::checkpoint_interval>},
       {{"schedulable_share",
         {},
         "1",

@@ -49,6 +49,7 @@ struct ResultSchema {
   std::string title;
   std::string study_text;              ///< the study file, verbatim
   std::vector<std::string> overrides;  ///< "--set key=value", "--trials 100", in order
+  std::vector<std::string> warnings;   ///< what probably is not meant, a line each
   std::string resolved_parameters;     ///< one "key = value" line per parameter, canonical
   std::string study_id;                ///< SHA-256, see DESIGN of the file in FORMAT.md
   std::uint64_t seed = 0;

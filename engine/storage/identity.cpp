@@ -117,6 +117,7 @@ std::string header_digest(const ResultSchema& schema) {
     all += measured(text);
   all += fmt::format("{}\n", schema.seed);
   for (const std::string& text : schema.overrides) all += measured(text);
+  for (const std::string& text : schema.warnings) all += measured(text);  // none before 1.3
   if (!schema.until.empty())  // none in files of version 1.1
     all += measured(schema.until) + (schema.until_met ? "met" : "not met");
   return sha256_hex(all);

@@ -40,6 +40,7 @@ void write_root_attributes(const h5::Handle& file, const ResultSchema& schema,
   h5::write_attribute(file, "study_id", schema.study_id);
   h5::write_attribute(file, "study", schema.study_text);
   h5::write_attribute(file, "overrides", joined(schema.overrides));
+  h5::write_attribute(file, "warnings", joined(schema.warnings));
   h5::write_attribute(file, "resolved_parameters", schema.resolved_parameters);
   h5::write_attribute(file, "header_sha256", header_digest(schema));
   h5::write_attribute(file, "seed", schema.seed);

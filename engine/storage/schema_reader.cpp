@@ -70,6 +70,7 @@ void read_attributes(const h5::Handle& file, ResultSchema& schema) {
   schema.title = h5::read_text(file, "title");
   schema.study_text = h5::read_text(file, "study");
   schema.overrides = split_lines(h5::read_text(file, "overrides"));
+  schema.warnings = split_lines(text_or_empty(file, "warnings"));
   schema.resolved_parameters = h5::read_text(file, "resolved_parameters");
   schema.study_id = h5::read_text(file, "study_id");
   schema.program_version = h5::read_text(file, "program_version");

@@ -195,6 +195,13 @@ topology.kind = tree, ocs_torus
         # What was computed, over the peak of 128 nodes and two spares.
         kept = month.mfu * month.steps_done * month.step_time.mean("step") / (60 * 86400)
         assert float(abs(month.mfu_effective / (kept * 128 / 130) - 1).max()) < 1e-12
+        # Daly's optimum, in whole steps.
+        between = 86400 / (128 * 6.5e-3)
+        ratio = 10 / (2 * between)
+        optimum = (2 * 10 * between) ** 0.5 * (1 + ratio**0.5 / 3 + ratio / 9) - 10
+        step = month.step_time.mean("step")
+        assert float((abs(month.checkpoint_interval - optimum) / step).max()) < 0.501
+        assert "2 of 2 spare nodes make no whole unit of 8" in data.attrs["warnings"]
         # 128 nodes fail 49.9 times; with a failed node the optical torus loses a cube of eight.
         assert 30 < float(month.interruptions.sel({"topology.kind": "tree"}).mean()) < 70
         waiting = month.time_lost.sel(cause="waiting").mean("trial")

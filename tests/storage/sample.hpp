@@ -27,6 +27,7 @@ inline ResultSchema make_schema(const Shape& shape) {
   schema.title = "Synthetic study, 7 µs";
   schema.study_text = "title = Synthetic study\n[fleet]\nchips = H100:512\n";
   schema.overrides = {"--set job.tensor=8", "--trials 40"};
+  schema.warnings = {"this is meant", "And 2 more such lines."};
   schema.resolved_parameters = "fleet.chips = H100:512\njob.tensor = 8\n";
   schema.study_id = shape.study_id;
   schema.seed = shape.seed;

@@ -28,6 +28,7 @@ TEST_F(StorageReader, RoundTrip) {
   EXPECT_EQ(read.title, schema_.title);
   EXPECT_EQ(read.study_text, schema_.study_text);
   EXPECT_EQ(read.overrides, schema_.overrides);
+  EXPECT_EQ(read.warnings, schema_.warnings);
   EXPECT_EQ(read.resolved_parameters, schema_.resolved_parameters);
   EXPECT_EQ(read.study_id, schema_.study_id);
   EXPECT_EQ(read.seed, schema_.seed);

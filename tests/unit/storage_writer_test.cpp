@@ -29,7 +29,7 @@ TEST_F(StorageWriter, EqualRunsGiveEqualBytes) {
 
 TEST_F(StorageWriter, WritesStudiesWithoutAxesAndWithLongTexts) {
   schema_ = sample::make_schema({.axes = false, .trials = 7, .steps = 1});
-  schema_.overrides = {};
+  schema_.overrides = schema_.warnings = {};
   schema_.title = "";
   schema_.study_text = std::string(200000, 'x');
   const ResultFile file(write_results("a.h5"));

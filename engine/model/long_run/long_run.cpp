@@ -45,12 +45,13 @@ class Run {
         repairs_{seed, Purpose::repair, trial},
         units_(make_units(reliability, job)),
         detections_(reliability.straggler_detection_time.value_or(0)),
+        between_(steps_between_checkpoints(reliability, interruption_rate(reliability, job),
+                                           usual_step_)),
         account_(reliability, usual_step_,
                  reliability.restart_time +
                      reliability.communicator_startup * static_cast<double>(job.ranks) +
                      (job.reconfigures_ocs ? reliability.ocs_reconfiguration_time : 0),
-                 steps_between_checkpoints(reliability, interruption_rate(reliability, job),
-                                           usual_step_)) {}
+                 between_) {}
 
   LongRun over_horizon() {
     expect_stragglers(0);
@@ -71,6 +72,9 @@ class Run {
     run_.time_lost = account_.lost();
     run_.steps_done = account_.steps_done();
     run_.goodput = account_.useful() / reliability_.horizon;
+    const double interval = between_ * usual_step_;
+    run_.checkpoint_interval =
+        interval < reliability_.horizon ? interval : std::numeric_limits<double>::quiet_NaN();
     return run_;
   }
 
@@ -221,6 +225,7 @@ class Run {
   Stream repairs_;
   std::unique_ptr<Units> units_;
   Detections detections_;
+  double between_;  // steps from one checkpoint to the next
   Account account_;
   LongRun run_;
   std::set<std::int64_t> empty_;  // places, since the job was set up

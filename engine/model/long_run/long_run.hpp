@@ -14,11 +14,12 @@ namespace lockstep {
 /// `time_lost` it makes the horizon.
 struct LongRun {
   double goodput = 0;                          ///< useful step time over wall time
-  double interruptions = 0;                    ///< of the job, planned ones too
+  double interruptions = 0;                    ///< of the job or its restart, planned ones too
   double mean_time_between_interruptions = 0;  ///< [s]; NaN where there was none
   LostTime time_lost{};                        ///< by LossCause [s]
   double spares_used = 0;                      ///< nodes; the most at the same time
   double steps_done = 0;                       ///< whole steps kept
+  double checkpoint_interval = 0;  ///< computing between checkpoints [s]; NaN where there are none
 };
 
 /// Follows the job over the horizon, from failure to failure. It computes whole numbers of steps
