@@ -79,6 +79,11 @@ Value read_real(const Parameter& row, std::string_view text, const std::string& 
     return {only, format_canonical(only, row.dimension)};
   }
   const double value = parse_quantity(text, row.dimension);
+  const bool is_percent = row.maximum == 1 && value > 1 && value <= 100;
+  if (is_percent)
+    throw InputError(
+        in_quotes(text) + " is out of range (a share is due, allowed: " + allowed_text(row) +
+        ") write " + format_number(value / 100) + " for " + format_number(value) + " %");
   if (!in_range(row, value)) refuse_range(row, in_quotes(text));
   return {value, format_canonical(value, row.dimension)};
 }
@@ -101,8 +106,8 @@ Value read_count(const Parameter& row, std::string_view text) {
                      " is not a number (a count cannot be uncertain) write one value, or sweep it");
   }
   if (text.ends_with('%'))
-    throw InputError(in_quotes(text) + " is a share (a count is due) write how many; allowed: " +
-                     allowed_text(row));
+    throw InputError(in_quotes(text) +
+                     " is a share (a count is due) write how many; allowed: " + allowed_text(row));
   const double value = parse_quantity(text, Dimension::none);
   if (value != std::floor(value) || std::fabs(value) > greatest_count) {
     throw InputError(

@@ -56,7 +56,7 @@ struct Value {
 };
 
 /// Reads `text` under `row`. Throws InputError, message without the key: "'3' has no unit (a time
-/// is due) write for example 3us; units: ns us ms s min h d". Empty text is refused: a row without
+/// is due) write one of these behind it: ns us ms s min h d". Empty text is refused: a row without
 /// default whose key is not given has the value `Value{}`. A law, and a real that is one, must lie
 /// within the row's range with all the values a sampler can give.
 Value parse_value(const Parameter& row, std::string_view text, const std::string& directory);

@@ -139,15 +139,23 @@ std::string_view exponent_of(std::string_view suffix) {
   return "";
 }
 
+/// The unit that others write as `name`: bits are not bytes, and "m" is no millisecond.
+std::string_view meant_by(std::string_view name) {
+  constexpr std::pair<std::string_view, std::string_view> meanings[] = {
+      {"m", "min"},       {"sec", "s"},       {"hours", "h"},     {"days", "d"},
+      {"Mb/s", "Mbit/s"}, {"Mbps", "Mbit/s"}, {"Gb/s", "Gbit/s"}, {"Gbps", "Gbit/s"},
+      {"Tb/s", "Tbit/s"}, {"Tbps", "Tbit/s"}, {"Mb", "Mbit"},     {"Gb", "Gbit"},
+      {"/day", "/d"},     {"/hour", "/h"}};
+  for (const auto& [written, unit] : meanings)
+    if (written == name) return unit;
+  return "";
+}
+
 [[noreturn]] void refuse_unit(std::string_view text, std::string_view number, std::string_view unit,
                               const UnitFamily& due) {
-  if (unit.empty()) {
-    const std::string& example =
-        std::string(due.units.size() > 1 ? due.units[1].name : due.units[0].name);
+  if (unit.empty())
     throw InputError(in_quotes(text) + " has no unit (" + std::string(due.what) +
-                     " is due) write for example " + std::string(number) + example + "; " +
-                     unit_list(due));
-  }
+                     " is due) write one of these behind it: " + std::string(due.accepted));
   if (due.dimension == Dimension::none) {
     throw InputError(in_quotes(text) + " is not a bare number (" + in_quotes(unit) +
                      " follows it and no unit is due) write for example " + std::string(number) +
@@ -161,7 +169,9 @@ std::string_view exponent_of(std::string_view suffix) {
   }
   std::vector<std::string_view> names;
   for (const Unit& known : due.units) names.push_back(known.name);
-  const std::string near = nearest_name(unit, names);
+  const std::string_view known = meant_by(unit);
+  const std::string near =
+      find_unit(due, known) != nullptr ? std::string(known) : nearest_name(unit, names);
   throw InputError(in_quotes(text) + " has an unknown unit (" + in_quotes(unit) + "; " +
                    std::string(due.what) + " is due) " +
                    (near.empty() ? "" : "did you mean " + near + "? ") + unit_list(due));

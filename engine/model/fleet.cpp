@@ -41,8 +41,14 @@ FleetGeneration read_generation(std::string_view part, const Values& values) {
   if (has_colon ? name.empty() : count.has_value())
     throw InputError(fmt::format(
         "'{}' names no generation (a generation's name, a colon and a whole number of chips are "
-        "due) write for example H100:{:.0f}",
+        "due; commas part generations) write for example H100:{:.0f}",
         part, counts_chips ? *count : 1024.0));
+  if (const auto times = name.find_first_of("x* "); !has_colon && times != std::string_view::npos)
+    if (const auto first = number_in(trimmed(name.substr(0, times))))
+      throw InputError(
+          fmt::format("'{}' has no colon (a generation, a colon and its chips are due) write "
+                      "{}:{:.0f}",
+                      part, trimmed(name.substr(times + 1)), *first));
   if (!has_colon)
     throw InputError(
         fmt::format("'{}' has no count (a generation and its chips are due) write for "

@@ -250,8 +250,10 @@ TEST(FleetFrom, RefusesWhatIsNoFleet) {
       {"H100", "'H100' has no count"},
       {":8",
        "':8' names no generation (a generation's name, a colon and a whole number of chips are "
-       "due) write for example H100:8"},
+       "due; commas part generations) write for example H100:8"},
       {":x", "write for example H100:1024"},
+      {"98304xH100", "write H100:98304"},
+      {"98304 H100", "write H100:98304"},
       {"nan", "'nan' names no generation"},
       {"8", "'8' names no generation"},
       {"1e6", "H100:1000000"},

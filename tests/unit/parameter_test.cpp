@@ -113,12 +113,13 @@ TEST(Parameter, RefusesWithValueRangeAndNearestWord) {
   };
   const Bad table[] = {
       {&latency, "", "is empty"},
-      {&latency, "3", "'3' has no unit (a time is due) write for example 3us"},
+      {&latency, "3", "'3' has no unit (a time is due) write one of these behind it: ns us"},
       {&latency, "-3us", "'-3us' is out of range (allowed: >= 0s)"},
       {&latency, "nan", "is not a number"},
       {&latency, "1e301s", "is out of range"},
       {&latency, "exponental(1us)", "did you mean exponential?"},
-      {&share, "1.5", "'1.5' is out of range (allowed: 0 .. 1)"},
+      {&share, "1.5", "'1.5' is out of range (a share is due, allowed: 0 .. 1) write 0.015 for 1.5 %"},
+      {&share, "150", "'150' is out of range (allowed: 0 .. 1)"},
       {&share, "exponential(mean=0.5)", "can reach 18."},
       {&share, "normal(mean=0.5, sd=0.1)", "can reach 1.3"},
       {&slowdown, "1", "'1' is out of range (allowed: > 1 | never)"},

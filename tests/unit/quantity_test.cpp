@@ -111,8 +111,8 @@ TEST(Quantity, RefusesWhatItCannotRead) {
   };
   const Bad table[] = {
       {"3", Dimension::time,
-       "'3' has no unit (a time is due) write for example 3us; units: ns us ms s min h d"},
-      {"0", Dimension::bytes, "'0' has no unit (a size is due) write for example 0kB"},
+       "'3' has no unit (a time is due) write one of these behind it: ns us ms s min h d"},
+      {"0", Dimension::bytes, "'0' has no unit (a size is due) write one of these behind it: B kB"},
       {"3s", Dimension::none, "'3s' is not a bare number ('s' follows it and no unit is due)"},
       {"70B", Dimension::none, "no unit is due) write for example 70e9"},
       {"1%", Dimension::none, "no unit is due) write for example 1e-2"},
@@ -120,8 +120,11 @@ TEST(Quantity, RefusesWhatItCannotRead) {
       {"3GB", Dimension::time, "'GB' is a size's; a time is due"},
       {"3GB", Dimension::bandwidth, "a bandwidth is due"},
       {"3KB", Dimension::bytes, "did you mean kB?"},
-      {"3sec", Dimension::time, "'sec'"},
+      {"3sec", Dimension::time, "did you mean s?"},
       {"3mins", Dimension::time, "did you mean min?"},
+      {"3m", Dimension::time, "did you mean min?"},
+      {"400Gb/s", Dimension::bandwidth, "did you mean Gbit/s?"},
+      {"400Gbps", Dimension::bandwidth, "did you mean Gbit/s?"},
       {"3GBps", Dimension::bandwidth, "unknown unit"},
       {"3us4", Dimension::time, "unknown unit"},
       {"", Dimension::time, "is empty"},
