@@ -153,7 +153,7 @@ def _axis(data, name):
     keys = name.split(",")
     shown = written
     if len(keys) > 1:  # linked keys: the first that tells all values apart stands for them
-        parts = [[part.strip() for part in text.strip("()").split(",")] for text in written]
+        parts = [_parts(text) for text in written]
         column = next((i for i in range(len(keys))
                        if len({row[i] for row in parts}) == len(parts)), None)
         if column is not None:
@@ -171,6 +171,12 @@ def _axis(data, name):
         labels = written
     return Axis(name, title, tuple(labels), tuple(written), tuple(numbers),
                 str(variable.attrs.get("units", "")))
+
+
+def _parts(text):
+    """Values of linked keys, "(8, uniform(low=1, high=2))": commas in quotes or a law part none."""
+    found = re.findall(r'(?:"[^"]*"|\((?:[^()]|\([^()]*\))*\)|[^,"(])+', text[1:-1])
+    return [part.strip().strip('"') for part in found]
 
 
 def _written(data, name):

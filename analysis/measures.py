@@ -79,18 +79,18 @@ def text(estimate, unit="", sign=False):
     > x where the sample does not bound it."""
     value, low, high = estimate
     space = {"%": " %", "1": "", "": ""}.get(unit, f" {unit}")
-    if math.isnan(value):
+    if math.isnan(value) or math.isinf(low) and math.isinf(high):
         return "unknown"
     if math.isinf(high):
-        return f"> {plain(value if math.isinf(low) else low)}{space}"
+        return f"> {plain(low)}{space}"
     if math.isinf(low):
         return f"< {plain(high)}{space}"
     plus = "+" if sign and value > 0 else ""
     half = estimate.half_width
     if math.isnan(half):
         return f"{plus}{plain(value)}{space}"
-    if half <= 1e-9 * max(1.0, abs(value)):
-        return f"{plus}{value:.4g}{space}"
+    if half <= max(1e-12, 1e-9 * abs(value)):
+        return f"{plus}{value + 0.0:.4g}{space}"  # 0, not -0
     magnitude = math.floor(math.log10(half))
     digits = (1 if half < 2 * 10**magnitude else 0) - magnitude  # of the half width: 12 but 4
     if digits <= 0:

@@ -31,7 +31,7 @@ from tables import design_point_table, parameter_table, provenance_table
 from views import FIGURES
 
 PAGE = pathlib.Path(__file__).resolve().parent / "page"
-DIGITS = 6  # of numbers in figures
+DIGITS = 9  # of numbers in figures: tells steps apart that differ by little
 
 
 def main():

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 
 #include "engine/base/error.hpp"
 #include "engine/base/nearest.hpp"
 #include "engine/base/text.hpp"
 #include "engine/run/study.hpp"
+#include "engine/run/study_axes.hpp"
 #include "engine/run/study_keys.hpp"
 #include "engine/statistics/heavy_tail.hpp"
 #include "engine/statistics/mean_interval.hpp"
@@ -34,6 +36,14 @@ struct Series {
   /// That have a value.
   std::int64_t trials() const { return present_values(trial_means(values, steps)); }
 };
+
+/// Trials that have a value in both.
+std::int64_t common_trials(const Series& a, const Series& b) {
+  const std::vector<double> x = trial_means(a.values, a.steps), y = trial_means(b.values, b.steps);
+  std::vector<double> both(x.size());
+  std::transform(x.begin(), x.end(), y.begin(), both.begin(), std::plus<>());
+  return present_values(both);
+}
 
 std::vector<Series> series_of(const ResultFile& file, const Variable& variable,
                               std::int64_t point) {
@@ -76,6 +86,16 @@ std::string where(const Labels& labels) {
   Strings parts;
   for (const auto& [key, value] : labels) parts.push_back(key + "=" + value);
   return parts.empty() ? "" : fmt::format(" at {}", fmt::join(parts, ", "));
+}
+
+/// The texts of the k-th key in the labels of linked keys, "(8, none)", once each.
+Strings column(const Strings& labels, std::size_t k) {
+  Strings texts;
+  for (const std::string& label : labels) {
+    const std::string text = split_values(std::string_view(label).substr(1, label.size() - 2))[k];
+    if (std::find(texts.begin(), texts.end(), text) == texts.end()) texts.push_back(text);
+  }
+  return texts;
 }
 
 /// Laws without a finite variance among the texts of one parameter.
@@ -177,7 +197,7 @@ Answers compare(const ResultFile& file, const Variable& variable, const Comparis
       row.labels = point_labels(schema, point);
       row.labels.erase(row.labels.begin() + static_cast<std::ptrdiff_t>(comparison.axis));
       row.labels.insert(row.labels.end(), a.element.begin(), a.element.end());
-      row.trials = std::min(a.trials(), b.trials());
+      row.trials = common_trials(a, b);
       const PairedDifference mean = mean_difference(a.values, b.values, a.steps);
       const auto rest = quantile_differences(a.values, b.values, a.steps, shares);
       row.estimates = {mean.absolute, rest[0].absolute, rest[1].absolute,
@@ -197,13 +217,17 @@ std::vector<std::string> variance_warnings(const ResultFile& file, const Variabl
   for (std::string_view line : split_outside_parentheses(text, '\n')) {
     const auto equals = line.find(" = ");
     if (equals == std::string_view::npos) continue;
-    std::string_view key = line.substr(0, equals);
-    const bool axis = key.starts_with("sweep.");
-    if (axis) key.remove_prefix(std::string_view("sweep.").size());
-    const Parameter* row = StudyKeys(all_parameters()).find(key);
-    if (row == nullptr || (row->type != ValueType::law && row->type != ValueType::real)) continue;
+    std::string_view name = line.substr(0, equals);
+    const bool axis = name.starts_with("sweep.");
+    if (axis) name.remove_prefix(std::string_view("sweep.").size());
     const std::string value(line.substr(equals + 3));
-    find_wild_laws(*row, key, axis ? split_values(value) : Strings{value}, warnings);
+    const Strings keys = axis ? axis_keys(name) : Strings{std::string(name)};
+    const Strings labels = axis ? split_values(value) : Strings{value};
+    for (std::size_t k = 0; k < keys.size(); ++k) {
+      const Parameter* row = StudyKeys(all_parameters()).find(keys[k]);
+      if (row == nullptr || (row->type != ValueType::law && row->type != ValueType::real)) continue;
+      find_wild_laws(*row, keys[k], keys.size() == 1 ? labels : column(labels, k), warnings);
+    }
   }
   Strings wild;
   for (std::int64_t point = 0; point < file.schema().points(); ++point)

@@ -85,7 +85,10 @@ def _best(design, measure):
 
 def _tied(design, measure, one, other):
     """Whether two design points differ by less than a thousandth, or cannot be told apart."""
-    e = estimates.relative_difference(*(measure.of(design, design.points[n]) for n in (one, other)))
+    both = [measure.of(design, design.points[n]) for n in (one, other)]
+    e = estimates.relative_difference(*both)
+    if estimates.difference(*both).value == 0:  # also where both are 0, of which nothing is a share
+        return True
     return abs(e.value) < 1e-3 or (e.low <= 0 <= e.high and abs(e.value) < 0.01)
 
 
@@ -115,7 +118,8 @@ def _mixing(design):
 
 def _losses(design):
     """Where the time of the best design point goes."""
-    best = _best(design, GOODPUT)[0]
+    measure = main_measure(design)
+    best = _best(design, measure if measure == MFU_EFFECTIVE else GOODPUT)[0]
     if not design.has("time_lost"):
         return []
     shares = shares_lost(design, best)
@@ -123,8 +127,9 @@ def _losses(design):
     lost = sorted(((e.value, cause) for cause, e in shares.items() if e.value > 5e-4), reverse=True)
     parts = [f"{plain(100 * v)} % to {WORDS.get(c, c.replace('_', ' '))}" for v, c in lost]
     rate = estimates.mean(design.trials(best, "interruptions"))
-    return [f"At the best design point ({best.words}) {text(useful.scaled(100), '%')} of the time is "
-            f"useful; after {text(rate)} interruptions, {', '.join(parts)}."]
+    subject = f"At the best design point ({best.words}) " if best.words else ""
+    return [f"{subject}{text(useful.scaled(100), '%')} of the time is useful; after {text(rate)} "
+            f"interruptions, {', '.join(parts) or 'hardly any is lost'}."]
 
 
 def _spares(design):
@@ -160,12 +165,13 @@ def _tail(design):
     if not found or max(found, key=lambda f: f[0])[0] < 1e-6:
         return []
     least, most = min(found, key=lambda f: f[0]), max(found, key=lambda f: f[0])
-    ends = [f"{plain(100 * above)} %" for above, _, _ in (least, most)]
+    ends = [f"{plain(100 * abs(above))} % {'below' if above < 0 else 'above'}"
+            for above, _, _ in (least, most)]
     if ends[0] == ends[1]:
-        return [f"The 99th percentile of a step lies {ends[0]} above the mean: "
-                f"{between(most[2], 's')}."]
-    return [f"The 99th percentile of a step lies {ends[0]} ({least[1].words}) to {ends[1]} above "
-            f"the mean, the latter with {most[1].words}: {between(most[2], 's')}."]
+        return [f"The 99th percentile of a step lies {ends[0]} the mean: {between(most[2], 's')}."]
+    first = ends[0].removesuffix(ends[1][-len(" above"):])  # the side is said once
+    return [f"The 99th percentile of a step lies {first} ({least[1].words}) to {ends[1]} the mean, "
+            f"the latter with {most[1].words}: {between(most[2], 's')}."]
 
 
 def _waiting(design):
@@ -178,7 +184,8 @@ def _waiting(design):
     parts = [f"{name} {text(e, '%')}" for name, e in waits.items() if e.value == e.value]
     if len(parts) < 2:
         return []
-    return [f"With {first.words} the chips wait of each step: {', '.join(parts)}."]
+    subject = f"With {first.words} the" if first.words else "The"
+    return [f"{subject} chips wait of each step: {', '.join(parts)}."]
 
 
 def _communication(design):
@@ -192,7 +199,7 @@ def _communication(design):
         return []
     least, most = (pick(known, key=lambda p: share[p].value) for pick in (min, max))
     words = "Communication that no computation hides takes"
-    if share[most].value - share[least].value <= share[most].half_width:
+    if least is most or share[most].value - share[least].value <= share[most].half_width:
         return [f"{words} {text(share[least], '%')} of the step."]
     return [f"{words} {text(share[least], '%')} of the step ({least.words}) to "
             f"{text(share[most], '%')} ({most.words})."]

@@ -9,12 +9,17 @@ FEW_TRIALS = 30
 
 
 def cautions(design):
-    return _gaps(design) + _few(design) + _heavy(design) + _extrapolated(design)
+    return _gaps(design) + _few(design) + _ended(design) + _heavy(design) + _extrapolated(design)
+
+
+def _held(design):
+    """Trials that each design point has."""
+    return [estimates.finite(design.trials(p, "step_time")).size for p in design.points] \
+        if design.has("step_time") else [design.data.sizes["trial"]]
 
 
 def _gaps(design):
-    trials = [estimates.finite(design.trials(p, "step_time")).size for p in design.points] \
-        if design.has("step_time") else []
+    trials = _held(design)
     if len(set(trials)) > 1:
         return [f"Design points have between {min(trials)} and {max(trials)} trials each: others "
                 "are missing or had no values."]
@@ -22,9 +27,16 @@ def _gaps(design):
 
 
 def _few(design):
-    trials = design.data.sizes["trial"]
-    return [f"{trials} trials a design point: intervals are wide, and the tail is hardly seen."] \
-        if trials < FEW_TRIALS else []
+    trials = max(_held(design))
+    return [f"{trials} trial{'' if trials == 1 else 's'} a design point: intervals are wide, and the "
+            "tail is hardly seen."] if trials < FEW_TRIALS else []
+
+
+def _ended(design):
+    """A run that was to go on until its intervals are narrow, and did not."""
+    if design.data.attrs.get("until_met", 1):
+        return []
+    return [f"sampling.max_trials ended the run before {design.data.attrs['until']}."]
 
 
 def _heavy(design):

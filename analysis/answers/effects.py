@@ -35,12 +35,13 @@ def axis_sentence(design, over, measure):
 
 
 def _is_best(rows, measure, design, reference):
-    """Whether no value on the axis is better than the one at `reference`, all by no more than NEAR."""
+    """Whether no value on the axis is better than the one at `reference`, all by no more than NEAR,
+    as far as all are known."""
     for row in rows:
         base = measure.of(design, row[reference])
         for point in row:
             change = estimates.relative_difference(measure.of(design, point), base)
-            if (change.value if measure.more_is_better else -change.value) > NEAR:
+            if not (change.value if measure.more_is_better else -change.value) <= NEAR:
                 return False
     return True
 
@@ -122,7 +123,7 @@ def _against(design, over, measure, reference):
             continue
         pairs = {g: (measure.of(design, row[value]), measure.of(design, row[reference]))
                  for g, row in groups.items()}
-        pairs = {g: p for g, p in pairs.items() if not numpy.isnan(p).all(axis=1).any()}
+        pairs = {g: p for g, p in pairs.items() if not numpy.isnan(numpy.subtract(*p)).all()}
         if not pairs:
             continue
         each = {g: _difference(measure, *pair) for g, pair in pairs.items()}
@@ -131,6 +132,8 @@ def _against(design, over, measure, reference):
                                                for a, b in pairs.values()], axis=0))
         else:
             whole = estimates.mean(numpy.mean([a - b for a, b in pairs.values()], axis=0))
+        if numpy.isnan(whole.value):  # no trial that all of them have
+            continue
         words = f"with {axis.said(axis.labels[value])} "
         change = _change(measure, whole)
         words += f"the step is {change}" if measure == STEP_TIME else \
@@ -161,10 +164,13 @@ def _listed(design, over, measure):
         best = order[0]
         rest = {i: _difference(measure, values[i], values[best])
                 for i in range(len(row)) if i in order[1:]}
-        words = [f"{axis.labels[i]} " + ("as good" if e.low <= 0 <= e.high else _change(measure, e))
-                 for i, e in rest.items()]
+        near = NEAR * abs(means[best].value)  # farther away few trials tell nothing
+        words = [f"{axis.labels[i]} " + (
+            "as good" if e.low <= 0 <= e.high and abs(means[i].value - means[best].value) <= near
+            else _change(measure, e)) for i, e in rest.items() if e.value == e.value]
         parts.append(f"{axis.labels[best]}{where(design, over, [group])}: "
-                     f"{text(means[best], measure.unit)} (against it {', '.join(words)})")
+                     f"{text(means[best], measure.unit)}"
+                     + (f" (against it {', '.join(words)})" if words else ""))
     if not parts:
         return ""
     return f"Best {axis.title}: " + "; ".join(parts) + "."

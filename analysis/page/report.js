@@ -307,7 +307,8 @@ function makeSortable(table) {
         const cell = row.cells[column];
         return "value" in cell.dataset ? Number(cell.dataset.value) : Number(row.dataset.point);
       };
-      body.append(...[...body.rows].sort((a, b) => (up ? 1 : -1) * (key(a) - key(b))));
+      const order = (a, b) => isNaN(a) - isNaN(b) || (up ? 1 : -1) * (a - b);  // unknown ones last
+      body.append(...[...body.rows].sort((a, b) => order(key(a), key(b))));
     };
     head.addEventListener("click", sort);
     head.addEventListener("keydown", (event) => event.key === "Enter" && sort());

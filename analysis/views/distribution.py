@@ -46,6 +46,8 @@ def _thinned(size):
 def _curve(point, values, flat, look):
     x = flat[_thinned(flat.size)]
     share, half = estimates.share_below(values, x)
+    x, share, half = (numpy.insert(column, 0, first)  # it rises from 0, also of equal steps
+                      for column, first in ((x, x[0]), (share, 0), (half, 0)))
     return Series("step", x, share, point.text, look, low=numpy.clip(share - half, 0, 1),
                   high=numpy.clip(share + half, 0, 1), points=point.number)
 

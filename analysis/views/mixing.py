@@ -9,36 +9,42 @@ from views.rows import mark_rows
 
 def taxes(design):
     """{number of a mixed design point: share of the tokens per second that its generations would
-    reach, each chip as in the fleet of its generation alone, but that the mix does not}. Needs
-    design points of each generation alone, else {}. Other axes being equal, trials are paired; a
-    balanced or isolated job is held against the generations' plain (equal) jobs."""
+    reach, each chip as in the fleet of its generation alone (the one nearest in size), but that the
+    mix does not}. Needs design points of each generation alone, else {}. Other axes being equal,
+    trials are paired; a balanced or isolated job is held against the generations' plain (equal)
+    jobs. Tokens follow from MFU: isolated jobs have no common step."""
     over = design.axis("fleet.chips")
     if over is None or not there(design, MFU):
         return {}
     fleets = [chips(text) for text in design.axes[over].written]
     share = design.axis("job.work_share")
+    works = design.axes[share].labels if share is not None else ()
 
-    def at(point, fleet, work=None):
+    def alone(point, name, total):
+        """The point of that generation alone, and its chips."""
+        fleet = min((i for i, fleet in enumerate(fleets) if set(fleet) == {name}),
+                    key=lambda i: abs(fleets[i][name] - total))
         index = list(point.index)
         index[over] = fleet
-        if share is not None and work is not None:
-            index[share] = work
-        return next(p for p in design.points if p.index == tuple(index))
+        if "equal" in works:
+            index[share] = works.index("equal")
+        return next(p for p in design.points if p.index == tuple(index)), fleets[fleet][name]
 
-    def speed(point):
-        return design.known(point, "tokens_per_step") / design.trials(point, "step_time")
-
-    alone = {next(iter(fleet)): i for i, fleet in enumerate(fleets) if len(fleet) == 1}
+    known = {name for fleet in fleets if len(fleet) == 1 for name in fleet}
     found = {}
     for point in design.points:
         fleet = fleets[point.index[over]]
-        if len(fleet) < 2 or not set(fleet) <= set(alone):
+        if len(fleet) < 2 or not set(fleet) <= known:
             continue
-        equal = at(point, point.index[over], 0)
-        reached = speed(equal) * design.trials(point, "mfu") / design.trials(equal, "mfu")
-        possible = sum(n * speed(at(point, alone[name], 0)) / fleets[alone[name]][name]
-                       for name, n in fleet.items())
-        found[point.number] = estimates.mean(1 - reached / possible)
+        possible = peak = 0  # tokens a second: as alone, and at full MFU
+        for name, n in fleet.items():
+            other, chips_alone = alone(point, name, sum(fleet.values()))
+            speed = n / chips_alone * design.known(other, "tokens_per_step") / \
+                design.trials(other, "step_time")
+            possible += speed
+            peak += speed / design.trials(other, "mfu")
+        found[point.number] = estimates.mean(
+            1 - design.trials(point, "mfu") * peak / possible)
     return found
 
 

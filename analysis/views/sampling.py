@@ -14,17 +14,18 @@ def convergence(design):
     running, mean_width, tail_width = [], [], []
     for point, look in zip(design.points, looks(design)):
         values = measure.of(design, point)
-        have = estimates.finite(values).size
-        if have < FEWEST:
+        known = ~numpy.isnan(values)  # trials of missing shards are not
+        values = values[known]
+        if values.size < FEWEST:
             continue
-        sizes = numpy.unique(numpy.geomspace(FEWEST, have, 12).round().astype(int))
+        sizes = numpy.unique(numpy.geomspace(FEWEST, values.size, 12).round().astype(int))
         means = [estimates.mean(values[:n]) for n in sizes]
         running.append(Series("line", sizes, [m.value for m in means], point.text, look,
                               low=[m.low for m in means], high=[m.high for m in means],
                               points=point.number))
         mean_width += _widths(sizes, means, point, look)
         if there(design, STEP_TIME):
-            steps = design.raw(point, "step_time")
+            steps = design.raw(point, "step_time")[known]
             tails = [estimates.pooled_quantile(steps[:n], 0.99) for n in sizes]
             tail_width += _widths(sizes, tails, point, look)
     if not running:

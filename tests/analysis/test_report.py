@@ -45,6 +45,18 @@ CLICKS = """
 </script>
 """
 
+SORT = """
+<script>
+(async () => {
+  while (!document.body.dataset.drawn) await new Promise((go) => setTimeout(go, 20));
+  const heads = [...document.querySelectorAll(".sortable th")];
+  heads.find((head) => head.textContent.startsWith("goodput")).click();
+  document.body.dataset.order = [...document.querySelectorAll("tbody tr[data-point]")]
+    .map((row) => row.dataset.point).join(" ");
+})();
+</script>
+"""
+
 
 @pytest.fixture(scope="module")
 def browser():
@@ -143,6 +155,11 @@ def test_shards_with_one_missing_are_reported_as_such(script, results, tmp_path)
     assert "missing: shard 1 of 3" in out.read_text()
 
 
+def test_figures_tell_nearly_equal_steps_apart():
+    steps = [1.25 + i * 1e-8 for i in range(10)]
+    assert len(set(json.loads(report.json_of(steps)))) == len(steps)
+
+
 @pytest.mark.parametrize("arguments, words", [
     (["absent.h5", "-o", "x.html"], "absent.h5 does not exist"),
     (["mixed.ini", "-o", "x.html"], "no readable HDF5 file"),
@@ -176,6 +193,20 @@ def test_controls_change_the_figures(page, browser, tmp_path):
     assert 'data-scale-before="linear"' in body and 'data-scale-after="log"' in body
     assert "topology.kind=tree" in html.unescape(body) and "log=distribution.0.x" in body
     assert 'data-sorted="true"' in body
+
+
+def test_unknown_values_are_sorted_last(results, browser, tmp_path):
+    data = lockstep_results.load(results / "long_run.h5").load()
+    data.goodput[:] = data.goodput[:, ::-1, :1].values  # one value each, first the largest
+    data.goodput[{"reliability.spares": 1}] = float("nan")
+    design = Design(data)
+    text = report.page_of(design, {}, []).replace("</body>", SORT + "</body>")
+    elements, console = opened(browser, tmp_path, text)
+    assert console == []
+    order = re.search(r'data-order="([^"]*)"', elements).group(1).split()
+    values = {str(p.number): design.trials(p, "goodput")[0] for p in design.points}
+    known = [number for number in values if values[number] == values[number]]
+    assert order[:6] == sorted(known, key=values.get) and sorted(order[6:]) == ["1", "4", "7"]
 
 
 def test_an_address_brings_a_view_back(page, browser, tmp_path):

@@ -165,3 +165,26 @@ def test_laws_without_variance_are_named(lockstep):
         assert "1.5) has no finite variance" in warnings[0]
     assert "has no finite variance" in json.loads(
         lockstep.done("summary", "wild.h5", "--json").stdout)["warnings"][0]
+
+
+def test_laws_of_linked_keys_are_looked_at(lockstep):
+    lockstep.write("linked.ini", "[fleet]\nchips = H100:64\n[sampling]\ntrials = 2\nsteps = 1\n"
+                   "[noise]\nspike_probability = 1e-3\n[sweep]\n(job.overlap, noise.spike_delay) = "
+                   "(0, pareto(minimum=1ms, shape=1.5)), (0.5, exponential(mean=1ms)), "
+                   "(1, pareto(minimum=1ms, shape=1.5))\n")
+    lockstep.done("run", "linked.ini", "-q")
+    warnings = json.loads(lockstep.done("summary", "linked.h5", "--json").stdout)["warnings"]
+    assert len(warnings) == 1 and "noise.spike_delay = pareto(" in warnings[0]
+
+
+def test_compare_counts_the_trials_of_both(lockstep):
+    """A shard of four holds other trials of each design point."""
+    lockstep.write("part.ini", "[fleet]\nchips = H100:64\n[sampling]\ntrials = 48\nsteps = 1\n"
+                   "[sweep]\njob.overlap = 0, 0.1, 0.5, 1\n")
+    lockstep.done("run", "part.ini", "-q", "--shard", "0/4", "-o", "part.h5")
+    with h5py.File(lockstep.folder / "part.h5") as file:
+        held = numpy.isfinite(file["step_time"][()]).all(axis=2)
+    assert held[0].any() and held[1].any()
+    row, = json.loads(lockstep.done("summary", "part.h5", "--json", "--compare",
+                                    "job.overlap=0,0.1").stdout)["answers"]
+    assert row["trials"] == (held[0] & held[1]).sum()
