@@ -110,6 +110,14 @@ def between(estimate, unit=""):
     return f"{plain(value)}{space} ({ends})"
 
 
+def duration(seconds):
+    """1.68 min, 28.8 h."""
+    for unit, size in [("d", 172800), ("h", 7200), ("min", 60)]:
+        if seconds >= size:
+            return f"{seconds / {'d': 86400, 'h': 3600, 'min': 60}[unit]:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
 def plain(value):
     """Four significant digits."""
     if value == 0 or math.isnan(value):

@@ -69,8 +69,8 @@ class NotShown(Exception):
 
 
 def looks(design):
-    """Look of each design point: the first axis of several values gives colour, the second dash,
-    the third marker; a lone axis gives all three."""
+    """Look of each design point: the first axis of several values gives colour, the others dash
+    and marker; a lone axis gives all three."""
     several = [i for i, axis in enumerate(design.axes) if len(axis.labels) > 1]
     found = []
     for point in design.points:
@@ -79,8 +79,11 @@ def looks(design):
         if len(at) < 2:
             found.append(look_of(first))
         else:
-            found.append(Look(first % len(COLOURS), (at[1] + first // len(COLOURS)) % DASHES,
-                              (at[2] if len(at) > 2 else at[1]) % MARKERS))
+            rest = 0  # number among the points of the colour
+            for axis, i in zip(several[1:], at[1:]):
+                rest = rest * len(design.axes[axis].labels) + i
+            found.append(Look(first % len(COLOURS), (rest + first // len(COLOURS)) % DASHES,
+                              rest % MARKERS))
     return found
 
 

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Draws one figure of a result file, for a paper.
 
     analysis/plot.py FILE.h5 -o FIGURE.png            (also .svg, .pdf)

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Makes one self-contained page of a result file: question, answer, figures, all design points.
 
     analysis/report.py FILE.h5 -o report.html
@@ -41,6 +41,8 @@ def main():
     parser.add_argument("-o", "--output", required=True, metavar="report.html")
     parser.add_argument("--timeline", metavar="FILE.csv", help="events of one trial, for a figure")
     options = parser.parse_args()
+    if not options.output.lower().endswith((".html", ".htm")):
+        raise ResultsError(f"-o {options.output} is no page: its name must end in .html")
     folder = os.path.dirname(options.output) or "."
     if not os.path.isdir(folder):
         raise ResultsError(f"the folder {folder} does not exist")

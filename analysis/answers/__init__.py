@@ -8,8 +8,8 @@ import numpy
 
 import estimates
 from answers.effects import axis_sentence, levels, recommends, where
-from measures import (GOODPUT, MFU, MFU_EFFECTIVE, SCHEDULABLE, STEP_TIME, between, main_measure, plain, ranking,
-                      summaries, text, there)
+from measures import (GOODPUT, MFU, MFU_EFFECTIVE, SCHEDULABLE, STEP_TIME, between, duration,
+                      main_measure, plain, ranking, summaries, text, there)
 from answers.scaling import scaling_sentences
 from views.losses import WORDS, shares_lost
 from views.mixing import taxes
@@ -74,7 +74,9 @@ def _headline(design, measure):
         return (f"The {measure.title} is {text(values[best.number], measure.unit)} at every design "
                 "point, as far as the trials can tell.")
     return (f"{words[0]} is {text(values[best.number], measure.unit)}{also} with {best.words}{tied}; "
-            f"{words[1]} {text(values[worst.number], measure.unit)} with {worst.words}.")
+            f"{words[1]} {text(values[worst.number], measure.unit)} with {worst.words}"
+            + (" (spares without limit count for none)." if measure == MFU_EFFECTIVE
+               and "spares unlimited" in best.words else "."))
 
 
 def _best(design, measure):
@@ -128,8 +130,14 @@ def _losses(design):
     parts = [f"{plain(100 * v)} % to {WORDS.get(c, c.replace('_', ' '))}" for v, c in lost]
     rate = estimates.mean(design.trials(best, "interruptions"))
     subject = f"At the best design point ({best.words}) " if best.words else ""
-    return [f"{subject}{text(useful.scaled(100), '%')} of the time is useful; after {text(rate)} "
-            f"interruptions, {', '.join(parts) or 'hardly any is lost'}."]
+    sentences = [f"{subject}{text(useful.scaled(100), '%')} of the time is useful; after "
+                 f"{text(rate)} interruptions, {', '.join(parts) or 'hardly any is lost'}."]
+    if design.has("checkpoint_interval"):
+        interval = estimates.mean(design.trials(best, "checkpoint_interval"))
+        if interval.value == interval.value:
+            sentences.append(f"It saves its state after every {duration(interval.value)} of "
+                             "computing.")
+    return sentences
 
 
 def _spares(design):
@@ -184,8 +192,8 @@ def _waiting(design):
     parts = [f"{name} {text(e, '%')}" for name, e in waits.items() if e.value == e.value]
     if len(parts) < 2:
         return []
-    subject = f"With {first.words} the" if first.words else "The"
-    return [f"{subject} chips wait of each step: {', '.join(parts)}."]
+    subject = f"With {first.words} chips" if first.words else "Chips"
+    return [f"{subject} wait for this share of each step: {', '.join(parts)}."]
 
 
 def _communication(design):

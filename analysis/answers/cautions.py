@@ -9,7 +9,12 @@ FEW_TRIALS = 30
 
 
 def cautions(design):
-    return _gaps(design) + _few(design) + _ended(design) + _heavy(design) + _extrapolated(design)
+    return _said(design) + _gaps(design) + _few(design) + _ended(design) + _heavy(design) + _extrapolated(design)
+
+
+def _said(design):
+    """What the program said of the study before it ran."""
+    return [line for line in str(design.data.attrs.get("warnings", "")).split("\n") if line]
 
 
 def _held(design):

@@ -115,7 +115,7 @@ def _difference(measure, values, base):
 
 
 def _against(design, over, measure, reference):
-    """Each value against the first: on average over the other axes, and its least and most."""
+    """Each value against the first: the least and the most it changes, and from best to best."""
     axis, groups = design.axes[over], design.groups(over)
     parts = []
     for value in range(len(axis.labels)):
@@ -127,28 +127,29 @@ def _against(design, over, measure, reference):
         if not pairs:
             continue
         each = {g: _difference(measure, *pair) for g, pair in pairs.items()}
-        if measure == STEP_TIME:  # relative to each its own base, so that large steps do not rule
-            whole = estimates.mean(numpy.mean([a / numpy.nanmean(b) - b / numpy.nanmean(b)
-                                               for a, b in pairs.values()], axis=0))
+        least, most = min(each, key=lambda g: each[g].value), max(each, key=lambda g: each[g].value)
+        if each[most].value - each[least].value <= max(each[most].half_width,
+                                                       each[least].half_width):
+            change = _change(measure, each[least])
         else:
-            whole = estimates.mean(numpy.mean([a - b for a, b in pairs.values()], axis=0))
-        if numpy.isnan(whole.value):  # no trial that all of them have
-            continue
-        words = f"with {axis.said(axis.labels[value])} "
-        change = _change(measure, whole)
-        words += f"the step is {change}" if measure == STEP_TIME else \
-            f"{measure.title} is {change}" if change == "the same" else \
-            f"{measure.title} changes by {change}"
-        if len(each) > 1:
-            least, most = min(each, key=lambda g: each[g].value), max(each, key=lambda g: each[g].value)
-            if each[most].value - each[least].value > max(each[most].half_width,
-                                                          each[least].half_width):
-                words += (f" on average ({_size(measure, each[least])}{where(design, over, [least])}"
-                          f", {_size(measure, each[most])}{where(design, over, [most])})")
-        parts.append(words)
+            change = " to ".join(
+                f"{_size(measure, each[g]).replace('the same', '0')} ({said})" if said else
+                _size(measure, each[g]) for g, said in
+                ((g, where(design, over, [g]).removeprefix(" with ")) for g in (least, most)))
+            if not axis.ordered:
+                best = [_best_of([pair[i] for pair in pairs.values()], measure) for i in (0, 1)]
+                change += f"; between the best of each {_change(measure, _difference(measure, *best))}"
+        words = "the step is" if measure == STEP_TIME else \
+            f"{measure.title} is" if change == "the same" else f"{measure.title} changes by"
+        parts.append(f"with {axis.said(axis.labels[value])} {words} {change}")
     if not parts:
         return ""
-    return f"Against {axis.said(axis.labels[reference])}, " + "; ".join(parts) + "."
+    return f"Against {axis.said(axis.labels[reference])}: " + ", and ".join(parts) + "."
+
+
+def _best_of(samples, measure):
+    """The sample of the best mean."""
+    return (max if measure.more_is_better else min)(samples, key=lambda x: estimates.mean(x).value)
 
 
 def _listed(design, over, measure):
@@ -207,11 +208,13 @@ def _enough(design, over, measure, reference):
         else:
             words = (f"{axis.labels[last]} is within {near} of" if last is not None else
                      f"{axis.labels[nearest_first[0]]} is already more than {near} worse than")
-            words += f" {axis.labels[reference]}, "
-            subject = "the step is " if measure == STEP_TIME else ""
-            words += f"at {axis.labels[end]} {subject}{_change(measure, low)}"
-            if high.value - low.value > high.half_width:
-                words += f" to {_change(measure, high)}"
-        parts.append(words + where(design, over, mine))
+            words += f" {axis.labels[reference]}"
+        words += where(design, over, mine)
+        if last != end:
+            subject = "the step is" if measure == STEP_TIME else f"{measure.title} changes by"
+            words += f" (with {axis.labels[end]} {subject} {_change(measure, low)}"
+            words += f" to {_change(measure, high)})" if high.value - low.value > high.half_width \
+                else ")"
+        parts.append(words)
     title = axis.title[0].upper() + axis.title[1:]
     return f"{title}: " + "; ".join(parts) + "."

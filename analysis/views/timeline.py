@@ -1,6 +1,7 @@
 """One trial's events, as `lockstep timeline` writes them: time_s, cause, action."""
 
 import csv
+import os
 import re
 
 from lockstep_results import ResultsError
@@ -56,7 +57,7 @@ def timeline(design):
     rows = [(i, name.replace("_", " ")) for i, name in enumerate(causes)]
     return Picture(
         "Timeline of one trial",
-        f"{len(events):,} events." + "".join(f" At the end {text}." for text in end),
+        f"{len(events):,} events of {os.path.basename(design.timeline)}." + "".join(f" At the end {text}." for text in end),
         [Panel(Scale(label, limits=limits), Scale("", ticks=rows, limits=(-0.6, len(rows) - 0.4)),
                marks, "Events and what followed"),
          Panel(Scale(label, limits=limits), Scale("events so far"), total, "Events so far")],

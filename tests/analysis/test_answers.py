@@ -14,6 +14,7 @@ from conftest import LONG_RUN, SCALING
 from design import Design
 from estimates import Estimate
 from measures import GOODPUT, STEP_TIME, text
+from picture import looks
 from views.distribution import distribution
 from views.mixing import taxes
 from views.sampling import convergence
@@ -59,7 +60,7 @@ def test_one_design_point_needs_no_name(run):
     fleet = "[sampling]\ntrials = 1\nsteps = 2\n[fleet]\nchips = H100:32, GB200:32\n" + JOB
     words = said(run(fleet))
     assert "() " not in words and "with  " not in words.lower()
-    assert "The chips wait of each step: H100 " in words
+    assert "Chips wait for this share of each step: H100 " in words
     assert words.endswith(" % of the step.")  # not to as much of it
 
 
@@ -206,3 +207,35 @@ def test_convergence_counts_the_trials_that_are_there(results):
     for line, same in zip(convergence(Design(shifted)).panels[0].series,
                           convergence(few).panels[0].series, strict=True):
         assert list(line.x) == list(same.x) and line.y == same.y and line.low == same.low
+
+
+def test_a_long_run_says_how_often_it_saves(results):
+    design = opened(results, "long_run.h5")
+    best = max(design.points, key=lambda p: design.trials(p, "goodput").mean())
+    minutes = float(re.search(r"saves its state after every ([\d.]+) min", said(design)).group(1))
+    assert minutes == pytest.approx(design.trials(best, "checkpoint_interval").mean() / 60, rel=5e-3)
+
+
+def test_the_best_of_each_kind_are_compared(run):
+    design = run("title = Two kinds\n" + LONG_RUN.replace(
+        "reliability.checkpoint_interval = optimal, 10min, 2h", "topology.kind = tree, ocs_torus"))
+    best = {kind: max((design.trials(p, "goodput") for p in design.points if p.labels[0] == kind),
+                      key=lambda trials: trials.mean()) for kind in ("tree", "ocs_torus")}
+    percent = 100 * (best["ocs_torus"] - best["tree"]).mean()
+    found = re.search(r"between the best of each ([−+\d.-]+) ± [\d.]+ points", said(design)).group(1)
+    assert float(found.replace("−", "-")) == pytest.approx(percent, abs=0.1)
+
+
+def test_what_the_program_warned_of_is_a_caution(run):
+    design = run("[fleet]\nchips = H100:64\n[noise]\nstraggler_slowdown = 2\n" + JOB, "--trials", "40")
+    assert "noise.straggler_slowdown has no effect without noise.straggler_fraction." in \
+        cautions(design)
+
+
+def test_design_points_of_three_axes_look_different(run):
+    """Lines have no markers where they are steps."""
+    design = run(SCALING.replace("topology.kind = ring, tree", "topology.kind = ring, tree, torus\n"
+                                 "noise.step_jitter = 0, 0.01\njob.overlap = 0, 1").replace(
+        'H100:64, "H100:32, GB200:32", H100:256, GB200:64', "H100:64"), "--trials", "1")
+    lines = {(look.colour, look.dash) for look in looks(design)}
+    assert len(lines) == len(design.points) == 12

@@ -91,7 +91,7 @@ def test_a_timeline_sorts_events_by_what_followed(results, events):
     assert [series.label for series in picture.panels[0].series] == [
         "restarts with spares in place", "back as a spare", "restarts with fewer replicas"]
     assert picture.panels[1].series[0].x == [0, 3600 / 86400, 900000 / 86400, 30]
-    assert "3 events. At the end 190384 steps are done" in picture.caption
+    assert "3 events of events.csv. At the end 190384 steps are done" in picture.caption
 
 
 def test_shards_are_drawn_like_the_file(script, tmp_path):

@@ -107,7 +107,7 @@ def data_of(text):
 
 
 @pytest.mark.parametrize("name, words", [
-    ("mixed.h5", [r"The shortest step is \d.*± .* MFU.* with ", r"Against equal work, with proportional"]),
+    ("mixed.h5", [r"The shortest step is \d.*± .* MFU.* with ", r"Against equal work: with proportional"]),
     ("long_run.h5", [r"The highest goodput is .* ± .* %",
                      r"Best checkpoint interval: .*optimal with spares unlimited: \d",
                      r"Spares: .* is within 1 % of unlimited"]),
@@ -162,6 +162,7 @@ def test_figures_tell_nearly_equal_steps_apart():
 
 @pytest.mark.parametrize("arguments, words", [
     (["absent.h5", "-o", "x.html"], "absent.h5 does not exist"),
+    (["mixed.h5", "-o", "mixed.h5"], "-o mixed.h5 is no page: its name must end in .html"),
     (["mixed.ini", "-o", "x.html"], "no readable HDF5 file"),
     (["mixed.h5", "-o", "no/x.html"], "the folder no does not exist"),
 ])
