@@ -17,9 +17,10 @@ namespace po = boost::program_options;
 po::options_description summary_options() {
   const auto text = [](const char* name) { return po::value<std::string>()->value_name(name); };
   po::options_description options("What to show", help_width);
-  options.add_options()("variable", text("NAME"),
-                        "mean, p50, p95, p99 and p99.9 of one variable of the file, each with its "
-                        "95 % interval; lockstep list metrics names them")(
+  options.add_options()(
+      "variable", text("NAME"),
+      "mean, p5, p50, p95, p99 and p99.9 of one variable of the file, each with its "
+      "95 % interval; lockstep list metrics names them")(
       "compare", text("KEY=A,B"),
       "what value B of an axis has more than value A at the same trials (paired): mean, p50 and "
       "p99 of step_time, or of --variable")(

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "engine/statistics/mean_interval.hpp"
+#include "engine/statistics/pooled_steps.hpp"
 #include "engine/statistics/quantile.hpp"
 #include "experiments/table.hpp"
 #include "experiments/variable_summary.hpp"
@@ -39,6 +41,7 @@ std::string summary_table(const ResultFile& file, const std::optional<std::strin
   if (slices) head.emplace_back("schedulable %");
   std::vector<std::vector<std::string>> rows{head};
   constexpr std::array<double, 3> shares{0.5, 0.95, 0.99};
+  bool unbounded = false;
   for (std::int64_t point = 0; point < schema.points(); ++point) {
     std::vector<std::string> row = labels_of(schema.axes, point);
     const auto percent_estimate = [&](const char* name) {
@@ -50,7 +53,12 @@ std::string summary_table(const ResultFile& file, const std::optional<std::strin
     const std::vector<double> trials = trial_means(step_time, schema.steps);
     if (incomplete) row.push_back(fmt::format("{}", present_values(trials)));
     row.push_back(format_estimate(mean_estimate(trials)));
-    for (double q : quantiles(step_time, shares)) row.push_back(format_value(q));
+    const PooledSteps pooled(step_time, schema.steps);
+    for (double share : shares) {
+      const Estimate quantile = pooled.quantile(share);
+      unbounded |= !std::isfinite(quantile.upper - quantile.lower) && !std::isnan(quantile.value);
+      row.push_back(format_bounded(quantile));
+    }
     row.push_back(find(schema, "mfu") ? format_percent(mean(file.read("mfu", point))) : "-");
     row.push_back(format_percent(mean(file.read("wait_fraction", point))));
     if (long_run) {
@@ -70,9 +78,11 @@ std::string summary_table(const ResultFile& file, const std::optional<std::strin
           : "";
   const std::string trials =
       incomplete ? std::string("the trials held") : counted(schema.trials, "trial");
-  std::string text = fmt::format("{}{}\nMean of {}{}; quantiles over the {} of each.\n{}", title,
-                                 by ? format_blocks(rows, *by) : format_table(rows), trials, spread,
-                                 counted(schema.steps, "step"), missing);
+  std::string text =
+      fmt::format("{}{}\nMean of {}{}; quantiles over the {} of each{}.\n{}", title,
+                  by ? format_blocks(rows, *by) : format_table(rows), trials, spread,
+                  counted(schema.steps, "step"),
+                  unbounded ? ", > where the trials are too few to bound them" : "", missing);
   if (!schema.until.empty())
     text += schema.until_met
                 ? fmt::format("The trials were run until {}.\n", schema.until)

@@ -124,6 +124,11 @@ std::string format_estimate(const Estimate& estimate, bool of_mean) {
   return of_mean ? format_value(value) : "-";
 }
 
+std::string format_bounded(const Estimate& quantile) {
+  const bool bounded = std::isfinite(quantile.lower) && std::isfinite(quantile.upper);
+  return bounded ? format_value(quantile.value) : format_estimate(quantile, false);
+}
+
 std::vector<std::string> labels_of(const std::vector<Axis>& axes, std::int64_t point) {
   std::vector<std::string> labels(axes.size());
   for (std::size_t a = axes.size(); a-- > 0;) {

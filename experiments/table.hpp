@@ -39,6 +39,9 @@ std::string format_interval(double value, double half_width);
 /// for both, a mean alone, "-" in place of a quantile.
 std::string format_estimate(const Estimate& estimate, bool of_mean = true);
 
+/// A quantile alone where both its limits are known, else as format_estimate has it.
+std::string format_bounded(const Estimate& quantile);
+
 /// The labels of a design point, one per axis.
 std::vector<std::string> labels_of(const std::vector<Axis>& axes, std::int64_t point);
 

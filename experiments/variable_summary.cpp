@@ -77,9 +77,8 @@ bool has_steps(const Variable& variable) {
 }
 
 constexpr std::string_view how_to_read =
-    "± the farther limit of the 95 % interval, or both limits where they lie unevenly; > or < "
-    "where "
-    "the trials are too few for the other limit, - where for both.";
+    "± the farther limit of the 95 % interval, of a quantile both where they lie unevenly; > or < "
+    "where the trials are too few for the other limit, - where for both.";
 
 /// "step_time[, ...]" of the design point, for a message; "" where there is but one.
 std::string where(const Labels& labels) {
@@ -131,8 +130,8 @@ std::size_t find_named(std::string_view option, std::string_view what, std::stri
 }
 
 Answers summarize_variable(const ResultFile& file, const Variable& variable) {
-  constexpr std::array shares{0.5, 0.95, 0.99, 0.999};
-  Answers answers{variable, {"mean", "p50", "p95", "p99", "p99.9"}, {}, {}, {}};
+  constexpr std::array shares{0.05, 0.5, 0.95, 0.99, 0.999};
+  Answers answers{variable, {"mean", "p5", "p50", "p95", "p99", "p99.9"}, {}, {}, {}};
   for (std::int64_t point = 0; point < file.schema().points(); ++point)
     for (const Series& series : series_of(file, variable, point)) {
       Answer& row = answers.rows.emplace_back();

@@ -39,7 +39,7 @@ def test_variable_is_that_of_the_file(run):
     for row, point in zip(rows, x.reshape(6, TRIALS, STEPS)):
         assert row["units"] == "s" and row["trials"] == TRIALS
         assert row["mean"]["value"] == pytest.approx(point.mean(), rel=1e-13)
-        for name, p in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999)]:
+        for name, p in [("p5", 0.05), ("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999)]:
             assert row[name]["value"] == pytest.approx(numpy.quantile(point, p), rel=1e-13)
         assert row["mean"]["lower"] < row["mean"]["value"] < row["mean"]["upper"]
     assert [row["topology.kind"] for row in rows] == ["ring"] * 2 + ["tree"] * 2 + ["ocs_torus"] * 2
@@ -56,12 +56,12 @@ def test_limits_of_whole_trials_are_order_statistics(run):
 def test_too_few_trials_show_a_bound_and_no_number(run):
     lines = run.done("summary", "small.h5", "--variable", "mfu").stdout.splitlines()
     assert lines[0].startswith("mfu [1]: model FLOPs over")
-    assert re.split("  +", lines[2]) == ["topology.kind", "job.work_share", "trials", "mean", "p50",
-                                         "p95", "p99", "p99.9"]
+    assert re.split("  +", lines[2]) == ["topology.kind", "job.work_share", "trials", "mean", "p5",
+                                         "p50", "p95", "p99", "p99.9"]
     assert len({len(line) for line in lines[2:9]}) == 1, "columns do not line up"
     for line in lines[3:9]:
         interval = r"\d\S* (± \d\S*|\(\S+ to \S+\))"
-        assert re.search(rf"{interval} +{interval} +> \d\S+ +> \d\S+ +> \d\S+$", line), line
+        assert re.search(rf"{interval} +< \d\S+ +{interval} +> \d\S+ +> \d\S+ +> \d\S+$", line), line
 
 
 def test_generations_have_a_row_each(run):
@@ -111,9 +111,9 @@ def test_csv_says_what_json_says(run):
         assert {row["variable"] for row in every} == {
             name for name, item in file.items()
             if isinstance(item, h5py.Dataset) and "extents" in item.attrs}
-    assert len(rows) == 5 * len(every)
+    assert len(rows) == 6 * len(every)
     for i, row in enumerate(rows):
-        answer = every[i // 5]
+        answer = every[i // 6]
         assert row["variable"] == answer["variable"]
         told = answer[row["statistic"]]
         for key in ["value", "lower", "upper"]:
@@ -149,8 +149,8 @@ def test_study_without_axes(lockstep):
     lockstep.done("run", "one.ini", "-q")
     assert "no [sweep]" in lockstep.refused("summary", "one.h5", "--by", "topology.kind")
     line = lockstep.done("summary", "one.h5", "--variable", "step_time").stdout.splitlines()[3]
-    # One value lies below the p99 of its law with 99 %, below p95 with no more than 95 %.
-    assert re.fullmatch(r" *1 +\d\S* +- +- +> \d\S* +> \d\S*", line)
+    # One value lies below the p99 of its law with 99 %, below p95 and above p5 with 95 % only.
+    assert re.fullmatch(r" *1 +\d\S* +- +- +- +> \d\S* +> \d\S*", line)
 
 
 def test_laws_without_variance_are_named(lockstep):

@@ -98,8 +98,8 @@ def test_equals_a_study_of_that_many_trials(run):
     run.done("run", "s.ini", "-q", "-o", "fixed.h5", "--set", "sampling.until=none",
              "--trials", n)
     found = differences(run.folder / "s.h5", run.folder / "fixed.h5")
-    assert set(found) == {"@until", "@until_met", "@study_id", "@overrides", "@header_sha256",
-                          "@resolved_parameters"}
+    assert set(found) == {"@until", "@until_met", "@study_id", "@overrides", "@warnings",
+                          "@header_sha256", "@resolved_parameters"}
 
 
 @pytest.mark.parametrize("threads", [2, 7])
