@@ -8,6 +8,7 @@
 
 #include "engine/model/long_run/checkpoint.hpp"
 #include "engine/model/long_run/failures.hpp"
+#include "experiments/table.hpp"
 #include "topologies/table.hpp"
 
 namespace lockstep {
@@ -97,13 +98,6 @@ void find_independent_noise(const DesignPoint& job, Texts& texts) {
         "noise.tenancy.");
 }
 
-/// "28.8 h", "40.2 s".
-std::string rough_time(double seconds) {
-  if (seconds < 60) return fmt::format("{:.3g} s", seconds);
-  if (seconds < 3600) return fmt::format("{:.3g} min", seconds / 60);
-  return fmt::format("{:.3g} h", seconds / 3600);
-}
-
 /// Of each FailureCause: what befalls one of how many parts.
 constexpr std::array<std::string_view, failure_causes.size()> befalls{
     "nodes fails",  "domains fails",          "leaf switches fails",
@@ -119,7 +113,7 @@ void find_failures(const DesignPoint& job, Texts& texts) {
     if (rate.all > 0)
       sorts.push_back(fmt::format("{} of {:.0f} {} every {}", sorts.empty() ? "One" : "one",
                                   rate.parts, befalls[static_cast<std::size_t>(rate.cause)],
-                                  rough_time(1 / rate.all)));
+                                  format_duration(1 / rate.all)));
   if (sorts.empty()) return;
   std::string text = fmt::format("{}", fmt::join(sorts, ", "));
   if (const double rate = interruption_rate(reliability, run); rate > 0)
@@ -127,7 +121,7 @@ void find_failures(const DesignPoint& job, Texts& texts) {
         ": {:.0f} interruptions without plan within the horizon; the optimal checkpoint interval "
         "is {}",
         reliability.horizon * rate,
-        rough_time(optimal_checkpoint_interval(reliability.checkpoint_write_time, 1 / rate)));
+        format_duration(optimal_checkpoint_interval(reliability.checkpoint_write_time, 1 / rate)));
   if (run.nodes_per_unit > 1)
     text += fmt::format("; with a failed node {} nodes are replaced together", run.nodes_per_unit);
   texts.push_back(text + ".");

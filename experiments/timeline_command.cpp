@@ -96,7 +96,7 @@ std::string action_text(const TimelineEvent& event, const LongRunJob& job) {
   if (event.effect == Effect::planned_stop)
     text = fmt::format("saves until {}", clock(event.stopped));
   else if (event.lost_work > 0)
-    text = fmt::format("loses {:.4g} min of work", event.lost_work / 60);
+    text = fmt::format("loses {} of work", format_duration(event.lost_work));
   if (event.missing_nodes == 0)
     text += event.nodes.first == event.nodes.last ? ", restarts with the same nodes"
                                                   : ", restarts with spares in place";

@@ -41,6 +41,24 @@ std::string difference(const Identity& theirs, const Identity& ours) {
   return "";
 }
 
+std::string parameter_difference(const ResultSchema& theirs, const ResultSchema& ours) {
+  std::string_view left = theirs.resolved_parameters, right = ours.resolved_parameters;
+  const auto take_line = [](std::string_view& lines) {
+    const std::string_view line = lines.substr(0, lines.find('\n'));
+    lines.remove_prefix(std::min(lines.size(), line.size() + 1));
+    return line;
+  };
+  while (!left.empty() || !right.empty()) {
+    const std::string_view mine = take_line(left), here = take_line(right);
+    if (mine == here) continue;
+    const std::string_view key = here.substr(0, std::min(here.find(" ="), here.size()));
+    return !key.empty() && mine.starts_with(key)
+               ? fmt::format("its {}, here {}", mine, here)
+               : fmt::format("its parameters differ at {}", mine.empty() ? here : mine);
+  }
+  return "";
+}
+
 BlockResult place_of(const ResultSchema& schema, std::int64_t block) {
   BlockResult place;
   place.block = block;

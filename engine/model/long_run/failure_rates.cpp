@@ -13,7 +13,9 @@ std::span<const Parameter> failure_parameters() {
        .needs = {"reliability.horizon"},
        .summary =
            "share of a node's failures that take its whole scale-up domain (a rack of 72) "
-           "out of the job; a node leaves as often as without, the job is stopped less often",
+           "out of the job; a node leaves as often as without, the job is stopped less often. For "
+           "racks that fail at R beside nodes that fail at r alone set node_failure_rate = r + R "
+           "and this to R / (r + R)",
        .source = "off; assumption, range 0-0.2: no split of failures by rack is public"},
       {.key = "reliability.lemon_fraction",
        .number = 176,
