@@ -57,7 +57,7 @@ def save(picture, path, title, ranked):
 
 
 def _words(figure, grid, picture, title, wide, fewer):
-    """Title above; caption below; one legend below all panels, or in each its own where their
+    """Title above; caption below; one legend below all panels, or below each its own where their
     entries differ."""
     found = [dict(zip(*axes.get_legend_handles_labels()[::-1])) for axes in grid]
     keys = max(found, key=len)
@@ -65,8 +65,10 @@ def _words(figure, grid, picture, title, wide, fewer):
         keys = {}
         for axes, entries in zip(grid, found):
             if len(entries) > 1:
-                axes.legend(entries.values(), entries.keys(), fontsize=7, framealpha=0.8,
-                            edgecolor="none", handlelength=3)
+                axes.legend(entries.values(), entries.keys(), fontsize=7, frameon=False,
+                            handlelength=3, loc="upper center", bbox_to_anchor=(0.5, -0.17))
+        rows = -(-len(grid) // picture.columns)
+        figure.set_figheight(figure.get_figheight() + 0.15 * rows * max(map(len, found)))
     below = "\n".join(textwrap.wrap(picture.caption + (
         " Some design points only, from best to worst (--select chooses)." if fewer else ""),
         int(wide * 15)))

@@ -87,7 +87,7 @@ std::string cause_text(const TimelineEvent& event) {
 
 std::string action_text(const TimelineEvent& event, const LongRunJob& job) {
   using Effect = TimelineEvent::Effect;
-  if (event.cause == repair_cause) return "back, as a spare or in a place that waits";
+  if (event.cause == repair_cause) return "back from repair, as a spare or in a place that waits";
   if (event.effect == Effect::none) return "no node was there";
   if (event.effect == Effect::delay)
     return event.delay > 0 ? fmt::format("messages wait {:.3g} s", event.delay)
