@@ -182,16 +182,16 @@ std::string missing_for(const Parameter& row, const Study& study) {
   const auto is_there = [&](std::string_view key) { return is_on(study, key); };
   if (!row.needs.empty() && std::none_of(row.needs.begin(), row.needs.end(), is_there))
     return fmt::format("{}", fmt::join(row.needs, " or "));
-  std::vector<std::string_view> kinds;  // that know it, where it is not everyone's
+  std::vector<std::string_view> knowing;  // kinds, where it is not everyone's
   for (const TopologyKind* kind : topology_kinds())
     if (std::any_of(kind->parameters.begin(), kind->parameters.end(),
                     [&](const Parameter& own) { return own.key == row.key; }))
-      kinds.push_back(kind->name);
+      knowing.push_back(kind->name);
   const bool used = std::any_of(study.points.begin(), study.points.end(), [&](const Values& v) {
-    return std::find(kinds.begin(), kinds.end(), v.text("topology.kind")) != kinds.end();
+    return std::find(knowing.begin(), knowing.end(), v.text("topology.kind")) != knowing.end();
   });
-  if (kinds.empty() || used) return "";
-  return fmt::format("topology.kind = {}", fmt::join(kinds, " or "));
+  if (knowing.empty() || used) return "";
+  return fmt::format("topology.kind = {}", fmt::join(knowing, " or "));
 }
 
 /// Settings without effect, since what they need is missing at every design point.
