@@ -197,9 +197,8 @@ void check_long_run(const Reliability& reliability, const LongRunJob& job, doubl
   if (const auto& detection = reliability.straggler_detection_time;
       detection && most_failures * (*detection + restart) < reliability.horizon)
     throw InputError(fmt::format(
-        "reliability.straggler_detection_time = {} (stragglers may leave without end: restarts "
-        "take "
-        "{}) raise one of them",
+        "reliability.straggler_detection_time = {} (stragglers may leave without end: restarts take"
+        " {}) raise one of them",
         format_quantity(*detection, Dimension::time), format_quantity(restart, Dimension::time)));
   const std::vector<FailureRate> rates = failure_rates(reliability, job);
   double failures = 0;
