@@ -130,7 +130,7 @@ def _against(design, over, measure, reference):
         least, most = min(each, key=lambda g: each[g].value), max(each, key=lambda g: each[g].value)
         if each[most].value - each[least].value <= max(each[most].half_width,
                                                        each[least].half_width):
-            change = _change(measure, each[least])
+            change = _change(measure, _on_average(measure, pairs.values()))
         else:
             change = " to ".join(
                 f"{_size(measure, each[g]).replace('the same', '0')} ({said})" if said else
@@ -145,6 +145,13 @@ def _against(design, over, measure, reference):
     if not parts:
         return ""
     return f"Against {axis.said(axis.labels[reference])}: " + ", and ".join(parts) + "."
+
+
+def _on_average(measure, pairs):
+    """The mean change of pairs that change alike, relative to each its own base."""
+    scale = numpy.nanmean if measure == STEP_TIME else lambda _: 1
+    whole = estimates.mean(numpy.mean([(a - b) / scale(b) for a, b in pairs], axis=0))
+    return whole if whole.value == whole.value else _difference(measure, *next(iter(pairs)))
 
 
 def _best_of(samples, measure):
