@@ -110,12 +110,16 @@ def between(estimate, unit=""):
     return f"{plain(value)}{space} ({ends})"
 
 
+def time_unit(seconds):
+    """Size [s] and name of the unit that such a time is told in."""
+    units = [(2 * 86400, 86400, "d"), (2 * 3600, 3600, "h"), (60, 60, "min"), (0, 1, "s")]
+    return next((size, name) for least, size, name in units if seconds >= least)
+
+
 def duration(seconds):
     """1.68 min, 28.8 h."""
-    for unit, size in [("d", 172800), ("h", 7200), ("min", 60)]:
-        if seconds >= size:
-            return f"{seconds / {'d': 86400, 'h': 3600, 'min': 60}[unit]:.3g} {unit}"
-    return f"{seconds:.3g} s"
+    size, name = time_unit(seconds)
+    return f"{seconds / size:.3g} {name}"
 
 
 def plain(value):

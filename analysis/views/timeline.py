@@ -5,11 +5,11 @@ import os
 import re
 
 from lockstep_results import ResultsError
+from measures import time_unit
 from picture import NotShown, Panel, Picture, Scale, Series, look_of
 
 HORIZON = "horizon"  # the cause of the last line
 COLUMNS = ["time_s", "cause", "action"]
-SPANS = [(2 * 86400, 86400, "d"), (2 * 3600, 3600, "h"), (120, 60, "min"), (0, 1, "s")]
 
 
 def read(path):
@@ -36,7 +36,7 @@ def timeline(design):
         raise NotShown("it is drawn from the events of one trial (--timeline FILE.csv)")
     events = read(design.timeline)
     last = max(time for time, _, _ in events)
-    _, scale, unit = next(span for span in SPANS if last >= span[0])
+    scale, unit = time_unit(last)
     end = [action for _, cause, action in events if cause == HORIZON]
     events = [(time / scale, cause, action) for time, cause, action in events if cause != HORIZON]
     causes = list(dict.fromkeys(cause.split(",")[0] for _, cause, _ in events))

@@ -34,10 +34,6 @@ std::string difference(const Identity& theirs, const Identity& ours);
 /// 16"; "" when none does.
 std::string parameter_difference(const ResultSchema& theirs, const ResultSchema& ours);
 
-/// The first line of the resolved parameters that differs, as "its job.tensor = 8, here 16"; "" when
-/// none does.
-std::string parameter_difference(const ResultSchema& theirs, const ResultSchema& ours);
-
 /// Where a block stands in the plan, and how many trials it has; its values are left empty.
 BlockResult place_of(const ResultSchema& schema, std::int64_t block);
 
