@@ -3,7 +3,8 @@ page/report.js in the report, from the same numbers."""
 
 from dataclasses import dataclass, field
 
-# Colours of Okabe and Ito, told apart by the colour-blind, and a grey; dashes and markers tell them in grey.
+# Colours of Okabe and Ito and a grey, told apart by the colour-blind; dashes and markers tell them
+# on grey paper.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442",
            "#999999"]
 DASHES = 6
