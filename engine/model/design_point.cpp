@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <utility>
 
 #include "engine/base/error.hpp"
@@ -35,6 +36,7 @@ DesignPoint::DesignPoint(Scenario scenario, const Values& values, std::int64_t m
       job.synchronizations.value_or(std::max(1.0, 4 * layers_per_stage * microbatches)));
   clipping_time_ = job.gradient_clipping ? collective_->scalar_all_reduce_time() : 0;
   find_runs();
+  find_pipelines();
   time_noise_free(request);
   if (scenario_.reliability.on()) prepare_long_run();
 }
@@ -94,21 +96,49 @@ double DesignPoint::share_without_spares() const {
 }
 
 double DesignPoint::noise_free_compute_time() const {
-  double slowest = 0;
+  const auto replicas = static_cast<std::size_t>(layout_.replicas);
+  std::vector<double> stage(static_cast<std::size_t>(layout_.pipeline) * replicas, 0.0);
   for (std::int64_t g = 0; g < layout_.groups(); ++g)
-    for (std::int64_t r = 0; r < layout_.replicas; ++r) {
-      const double compute =
-          work_.chip_time[static_cast<std::size_t>(layout_.at(g, r))] * (1 + bubble(r));
-      slowest = std::max(slowest, compute);
+    for (std::size_t r = 0; r < replicas; ++r) {
+      double& slowest = stage[static_cast<std::size_t>(g / layout_.tensor) * replicas + r];
+      slowest = std::max(slowest, work_.chip_time[static_cast<std::size_t>(layout_.at(g, 0)) + r]);
     }
-  return slowest;
+  std::vector<double> end(replicas);
+  pipeline_ends(stage.data(), end.data());
+  return *std::max_element(end.begin(), end.end());
 }
 
 double DesignPoint::bubble(std::int64_t replica) const {
-  const Job& job = scenario_.job;
-  return static_cast<double>(job.pipeline - 1) /
-         (static_cast<double>(job.virtual_stages) *
-          work_.microbatches[static_cast<std::size_t>(replica)]);
+  const double microbatches = work_.microbatches[static_cast<std::size_t>(replica)];
+  return PipelineSchedule::even_length(layout_.pipeline, scenario_.job.virtual_stages,
+                                       microbatches) /
+             microbatches -
+         1;
+}
+
+void DesignPoint::pipeline_ends(const double* stage_time, double* end) const {
+  for (const Pipeline& pipeline : pipelines_)
+    pipeline.schedule.ends(stage_time, layout_.replicas, pipeline.replicas, end);
+}
+
+double DesignPoint::pipeline_bound(std::int64_t replica, std::span<const double> stage_time) const {
+  const auto i = static_cast<std::size_t>(pipeline_of_[static_cast<std::size_t>(replica)]);
+  return pipelines_[i].schedule.bound(stage_time);
+}
+
+void DesignPoint::find_pipelines() {
+  std::map<double, std::int32_t> known;
+  for (std::int32_t r = 0; r < layout_.replicas; ++r) {
+    const double microbatches = work_.microbatches[static_cast<std::size_t>(r)];
+    const auto [place, is_new] =
+        known.try_emplace(microbatches, static_cast<std::int32_t>(pipelines_.size()));
+    if (is_new)
+      pipelines_.push_back({PipelineSchedule(layout_.pipeline, scenario_.job.virtual_stages,
+                                             static_cast<std::int64_t>(microbatches)),
+                            {}});
+    pipelines_[static_cast<std::size_t>(place->second)].replicas.push_back(r);
+    pipeline_of_.push_back(place->second);
+  }
 }
 
 void DesignPoint::find_runs() {

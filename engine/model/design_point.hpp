@@ -8,6 +8,7 @@
 
 #include "engine/model/long_run/job_nodes.hpp"
 #include "engine/model/long_run/long_run.hpp"
+#include "engine/model/pipeline_schedule.hpp"
 #include "engine/model/scenario.hpp"
 #include "engine/model/synchronized_group.hpp"
 #include "engine/model/work.hpp"
@@ -48,8 +49,14 @@ class DesignPoint {
   double share_without_spares() const;
   /// A synchronizing step's scalar all-reduce, 0 with clipping off [s].
   double clipping_time() const { return clipping_time_; }
-  /// Pipeline bubble of a replica: its step is (1 + bubble) times its slowest stage's compute.
+  /// Pipeline bubble of a replica whose stages are alike: its compute takes 1 + bubble times a
+  /// stage's.
   double bubble(std::int64_t replica) const;
+  /// What each replica's pipeline takes, written to end (replicas) [s], from what all its
+  /// microbatches take on each stage, stage_time (stages, replicas) [s].
+  void pipeline_ends(const double* stage_time, double* end) const;
+  /// An upper bound of one replica's, from stage_time (stages) [s]; costs O(stages).
+  double pipeline_bound(std::int64_t replica, std::span<const double> stage_time) const;
 
   /// Consecutive chips of one generation in a row of the layout.
   struct Run {
@@ -61,6 +68,7 @@ class DesignPoint {
 
  private:
   void find_runs();
+  void find_pipelines();
   void time_noise_free(const CollectiveRequest& request);
   void prepare_long_run();
   double noise_free_compute_time() const;  // of the slowest replica's step [s]
@@ -74,11 +82,14 @@ class DesignPoint {
   double noise_free_collective_time_ = 0, clipping_time_ = 0;
   std::vector<double> noise_free_communication_, chips_by_generation_;
   std::vector<std::vector<Run>> runs_;
+  struct Pipeline {
+    PipelineSchedule schedule;
+    std::vector<std::int32_t> replicas;  // that run it
+  };
+  std::vector<Pipeline> pipelines_;        // one for each number of microbatches
+  std::vector<std::int32_t> pipeline_of_;  // (replicas)
   std::optional<JobNodes> nodes_;
   LongRunJob long_run_job_;
 };
-
-/// Share of the last microbatch's time that its backward pass takes: twice the forward pass.
-inline constexpr double backward_share = 2.0 / 3.0;
 
 }  // namespace lockstep

@@ -1,11 +1,44 @@
 #include "engine/model/job.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
 #include "engine/base/error.hpp"
 
 namespace lockstep {
+namespace {
+
+/// Virtual stages that a model's layers can fill, embedding and head counted as one each. Throws
+/// InputError where there are more stages than layers, or more virtual ones than that.
+std::int64_t virtual_stages_of(const Values& values) {
+  constexpr std::int64_t most_by_default = 8, ends = 2;
+  const std::int64_t layers = values.count("job.layers"), pipeline = values.count("job.pipeline");
+  const std::int64_t most =
+      pipeline == 1 ? std::max<std::int64_t>(1, layers) : (layers + ends) / pipeline;
+  if (most < 1)
+    throw InputError(fmt::format(
+        "job.pipeline = {} (the model has {} layers, embedding and head make {}: a stage would be "
+        "empty) lower job.pipeline or raise job.layers",
+        pipeline, layers, layers + ends));
+  const auto given = values.optional_count("job.virtual_stages");
+  if (given && *given > most)
+    throw InputError(fmt::format(
+        "job.virtual_stages = {} (job.pipeline = {} stages of {} layers with embedding and head "
+        "have at most {} of one layer) lower it, or leave it out",
+        *given, pipeline, layers, most));
+  return given.value_or(std::min(most_by_default, most));
+}
+
+}  // namespace
 
 double Job::flops_per_token() const {
   return 6 * model_parameters + 12 * layers * hidden * sequence_length;
+}
+
+double Job::microbatches_of(double tokens) const {
+  return std::floor(std::floor(tokens / sequence_length + 0.5) / microbatch_sequences);
 }
 
 double Job::gradient_bytes_per_chip() const {
@@ -50,14 +83,17 @@ std::span<const Parameter> job_parameters() {
        .number = 34,
        .minimum_is_legal = false,
        .shapes_arrays = true,
-       .summary = "tokens a step for every chip in the job (the batch grows with the fleet); 1024 "
-                  "where neither it, nor tokens_per_batch, nor compute_time is given",
+       .summary =
+           "tokens a step for every chip in the job (the batch grows with the fleet), rounded "
+           "down to whole microbatches; where neither it, nor tokens_per_batch, nor "
+           "compute_time is given: 1024, or one microbatch a replica where that is more",
        .source = "16.8 M tokens over 16,384 chips: Llama 3 405B (arXiv 2407.21783), Table 4"},
       {.key = "job.tokens_per_batch",
        .number = 35,
        .minimum_is_legal = false,
        .shapes_arrays = true,
-       .summary = "tokens a step in all (a fixed batch), in place of tokens_per_chip",
+       .summary = "tokens a step in all (a fixed batch, rounded down to whole microbatches), in "
+                  "place of tokens_per_chip",
        .source = "no default"},
       {.key = "job.tensor",
        .number = 36,
@@ -80,19 +116,22 @@ std::span<const Parameter> job_parameters() {
       {.key = "job.virtual_stages",
        .number = 38,
        .type = ValueType::count,
-       .default_text = "8",
+       .default_text = "auto",
        .minimum = 1,
-       .summary = "interleaved virtual stages a pipeline stage; bubble = (pipeline - 1) / "
-                  "(virtual_stages x microbatches)",
-       .source = "Llama 3 405B: 126 layers + embedding and head in 16 stages leave at most 8 "
-                 "virtual stages of one layer; 8 takes its Table 4 from 430 to 398 TFLOP/s a chip "
-                 "where 400 was published, 4 to 381 (derived)"},
+       .words = {"auto"},
+       .summary = "interleaved virtual stages a pipeline stage, at most (layers + 2) / pipeline, "
+                  "embedding and head counting as a layer each; auto: that many, but 8 at most; a "
+                  "replica of m microbatches takes max(m, pipeline) + (min(m, pipeline) - 1) / "
+                  "virtual_stages of them where its stages are alike",
+       .source = "schedule: Narayanan et al. (arXiv 2104.04473), section 2.2; 8: Llama 3 405B, "
+                 "126 layers in 16 stages, takes its Table 4 from 430 to 398 TFLOP/s a chip where "
+                 "400 was published, 4 to 381 (derived)"},
       {.key = "job.microbatch_sequences",
        .number = 39,
        .type = ValueType::count,
        .default_text = "1",
        .minimum = 1,
-       .summary = "sequences of one pipeline microbatch",
+       .summary = "sequences of one microbatch, the unit in which replicas share the batch",
        .source = llama},
       {.key = "job.kernel_efficiency",
        .number = 40,
@@ -140,8 +179,8 @@ std::span<const Parameter> job_parameters() {
        .number = 45,
        .dimension = Dimension::time,
        .summary = "a step's compute on the first generation listed, before bubble and noise, in "
-                  "place of tokens; others scale by nominal speed; mfu is then absent; with "
-                  "pipeline > 1 a replica has max(1, round(1024 x tensor x pipeline / "
+                  "place of tokens; others scale by nominal speed; mfu is then absent; a "
+                  "replica has max(1, round(1024 x tensor x pipeline / "
                   "sequence_length / microbatch_sequences)) microbatches (on average, where "
                   "work_share is proportional)",
        .source = "no default"},
@@ -191,11 +230,13 @@ Job job_from(const Values& values) {
     throw InputError(
         "job.compute_time and a number of tokens are both given (each sets a step's "
         "compute) keep one");
-  if (!job.tokens_per_batch && !job.tokens_per_chip) job.tokens_per_chip = 1024;
   job.tensor = values.count("job.tensor");
   job.pipeline = values.count("job.pipeline");
-  job.virtual_stages = values.count("job.virtual_stages");
+  job.virtual_stages = virtual_stages_of(values);
   job.microbatch_sequences = static_cast<double>(values.count("job.microbatch_sequences"));
+  if (!job.tokens_per_batch && !job.tokens_per_chip)
+    job.tokens_per_chip = std::max(1024.0, job.microbatch_sequences * job.sequence_length /
+                                               static_cast<double>(job.model_parallel()));
   job.kernel_efficiency = values.real("job.kernel_efficiency");
   job.overlap = values.real("job.overlap");
   const std::string& precision = values.text("job.gradient_precision");

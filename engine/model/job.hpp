@@ -19,7 +19,8 @@ struct Job {
   std::optional<double> tokens_per_chip;   ///< batch grows with the chips in the job
   std::optional<double> compute_time;      ///< of a step on the first generation [s]
   std::optional<double> gradient_bytes;    ///< of one model copy [B]
-  std::int64_t tensor = 1, pipeline = 1, virtual_stages = 1;
+  std::int64_t tensor = 1, pipeline = 1;
+  std::int64_t virtual_stages = 1;  ///< chunks of a pipeline stage
   double microbatch_sequences = 1;
   double kernel_efficiency = 1;
   double overlap = 0;
@@ -29,6 +30,8 @@ struct Job {
   WorkShare work_share = WorkShare::equal;
   std::optional<double> synchronizations;  ///< tensor-parallel ones a step and stage
 
+  /// Microbatches of `tokens`, rounded down.
+  double microbatches_of(double tokens) const;
   std::int64_t model_parallel() const { return tensor * pipeline; }
   /// Whether a step, counted from 0 with warm-up, ends with the replicas' all-reduce.
   bool synchronizes(std::int64_t step) const { return (step + 1) % sync_every == 0; }
@@ -46,7 +49,7 @@ struct Job {
 std::span<const Parameter> job_parameters();
 
 /// Reads the job. Throws InputError where keys contradict each other (tokens per chip and per
-/// batch; compute_time and tokens).
+/// batch; compute_time and tokens; more stages than the model has layers for).
 Job job_from(const Values& values);
 
 }  // namespace lockstep

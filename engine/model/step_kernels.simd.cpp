@@ -31,9 +31,26 @@ void second_normals(const Stream& stream, const ChipRow& chips, std::uint32_t dr
   }
 }
 
+void pipeline(const PipelineOperation* operations, std::int64_t count, const double* times,
+              double* clocks, double* finish) {
+  constexpr std::int64_t lanes = pipeline_lanes;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const PipelineOperation operation = operations[i];
+    const double* time = times + (2 * operation.stage + operation.backward) * lanes;
+    double* clock = clocks + operation.stage * lanes;
+    double* own = finish + i * lanes;
+    const double* input = operation.input == i ? clock : finish + operation.input * lanes;
+#pragma omp simd
+    for (std::int64_t lane = 0; lane < lanes; ++lane) {
+      const double start = clock[lane] > input[lane] ? clock[lane] : input[lane];
+      own[lane] = clock[lane] = start + time[lane];
+    }
+  }
+}
+
 }  // namespace
 
 extern const StepKernels step_kernels;
-const StepKernels step_kernels{lognormal_factors, second_normals};
+const StepKernels step_kernels{lognormal_factors, second_normals, pipeline};
 
 }  // namespace lockstep::LOCKSTEP_SIMD_LEVEL

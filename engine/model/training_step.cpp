@@ -122,6 +122,9 @@ void TrainingSteps::compute() {
     for (std::int64_t i = 0; i < layout.chips(); ++i)
       stage_busy_[static_cast<std::size_t>(i)] *= imbalance[static_cast<std::size_t>(i % replicas)];
   }
+  for (std::size_t i = 0; i < stage_time.size(); ++i)
+    stage_time[i] *= imbalance[i % static_cast<std::size_t>(replicas)];
+  point_.pipeline_ends(stage_time.data(), replica_time_.data());
   const double hidden = point_.scenario().job.overlap * backward_share;
   for (std::int64_t r = 0; r < replicas; ++r) {
     const auto i = static_cast<std::size_t>(r);
@@ -131,8 +134,6 @@ void TrainingSteps::compute() {
     if (!start_.empty())
       for (std::int64_t g = 1; g < layout.groups(); ++g)
         start = std::max(start, start_[static_cast<std::size_t>(layout.at(g, r))]);
-    slowest *= imbalance[i];
-    replica_time_[i] = slowest * (1 + point_.bubble(r));
     compute_end_[i] = start + replica_time_[i];
     window_[i] = hidden * slowest / point_.work().microbatches[i];
   }

@@ -25,13 +25,13 @@ StepResult mean_step(std::span<const StepResult> steps);
 /// The steps of one trial, one after another: compute, gradient all-reduce, clipping.
 ///
 /// A stage of tensor group j takes  slowest(j) (mean of its chips' step factors + expected excess
-/// of the slowest operation over its slowest chip + residual); a replica takes its slowest stage
-/// times 1 + bubble. All its chips enter the all-reduce `window` before its end, the part of the
-/// last microbatch's backward pass that hides gradients; they finish when the collective and the
-/// compute of every replica are done.
-/// With job.sync_every = H only every H-th step does so (Stich, Local SGD converges fast and
-/// communicates little, ICLR 2019): in the others each replica's end of compute is its finish and
-/// its next start, with clipping on too, until the next all-reduce lines all up again.
+/// of the slowest operation over its slowest chip + residual); a replica takes the
+/// end of its pipeline's schedule. All its chips enter the all-reduce `window` before its end, the
+/// part of the last microbatch's backward pass that hides gradients; they finish when the
+/// collective and the compute of every replica are done. With job.sync_every = H only every H-th
+/// step does so (Stich, Local SGD converges fast and communicates little, ICLR 2019): in the others
+/// each replica's end of compute is its finish and its next start, with clipping on too, until the
+/// next all-reduce lines all up again.
 class TrainingSteps {
  public:
   TrainingSteps(const DesignPoint& point, std::uint32_t trial, int workers)

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "engine/base/error.hpp"
+#include "engine/model/pipeline_schedule.hpp"
 
 namespace lockstep {
 namespace {
@@ -42,17 +43,21 @@ std::vector<double> equal_microbatches(std::int64_t total, std::int64_t replicas
   return share;
 }
 
-/// Whole microbatches that minimize the latest of (m + bubble) / speed, each m at least 1.
-/// Water-filling: the highest level at which no replica is past it, then the rest one by one to
-/// whoever would finish first. Cost O(replicas log replicas).
-std::vector<double> proportional_microbatches(std::int64_t total, const std::vector<double>& speed,
-                                              double bubble) {
+/// Whole microbatches that minimize the latest of length(m) / speed, each m at least 1, length as
+/// of a pipeline with equal stages. Water-filling: the highest level at which no replica is past
+/// it, then the rest one by one to whoever would finish first. Cost O(replicas log replicas).
+std::vector<double> proportional_microbatches(const Job& job, std::int64_t total,
+                                              const std::vector<double>& speed) {
   std::map<double, std::int64_t> classes;
   for (double s : speed) ++classes[s];
-  const auto at_level = [&](double level, double s) {
-    return std::max(1.0, std::floor(level * s - bubble));
+  const auto length = [&](double microbatches) {
+    return PipelineSchedule::even_length(job.pipeline, job.virtual_stages, microbatches);
   };
-  double low = 0, high = (static_cast<double>(total) + bubble) / classes.begin()->first;
+  const auto at_level = [&](double level, double s) {
+    return std::max(
+        1.0, PipelineSchedule::most_microbatches(job.pipeline, job.virtual_stages, level * s));
+  };
+  double low = 0, high = length(static_cast<double>(total)) / classes.begin()->first;
   for (int i = 0; i < 200; ++i) {
     const double level = 0.5 * (low + high);
     double used = 0;
@@ -64,7 +69,7 @@ std::vector<double> proportional_microbatches(std::int64_t total, const std::vec
   auto left = total - static_cast<std::int64_t>(std::accumulate(share.begin(), share.end(), 0.0));
   std::vector<std::size_t> order(speed.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  const auto next_finish = [&](std::size_t r) { return (share[r] + 1 + bubble) / speed[r]; };
+  const auto next_finish = [&](std::size_t r) { return length(share[r] + 1) / speed[r]; };
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return next_finish(a) < next_finish(b); });
   for (std::size_t i = 0; left > 0; i = (i + 1) % order.size(), --left) share[order[i]] += 1;
@@ -80,8 +85,7 @@ std::int64_t whole_microbatches(const Job& job, const Layout& layout, double tok
                                    0.5);
     return static_cast<std::int64_t>(std::max(1.0, each)) * layout.replicas;
   }
-  const double count =
-      std::floor(std::floor(tokens / job.sequence_length + 0.5) / job.microbatch_sequences);
+  const double count = job.microbatches_of(tokens);
   if (count > 0x1p53)
     throw InputError(
         fmt::format("a batch of {:.6g} tokens is {:.6g} microbatches (2^53 is the limit) lower "
@@ -90,9 +94,10 @@ std::int64_t whole_microbatches(const Job& job, const Layout& layout, double tok
   const auto total = static_cast<std::int64_t>(count);
   if (total < layout.replicas)
     throw InputError(fmt::format(
-        "a batch of {:.6g} tokens is {} microbatches for {} replicas (with pipeline > 1 each "
-        "computes at least one of {:.0f} x {:.0f} tokens) raise job.tokens_per_batch or "
-        "tokens_per_chip, or shorten job.sequence_length",
+        "a batch of {:.6g} tokens is {} microbatches for {} replicas (each computes at least one "
+        "of "
+        "{:.0f} x {:.0f} tokens) raise job.tokens_per_batch or tokens_per_chip, or shorten "
+        "job.sequence_length",
         tokens, total, layout.replicas, job.microbatch_sequences, job.sequence_length));
   return total;
 }
@@ -108,22 +113,20 @@ Work share_work(const Job& job, const Fleet& fleet, const Layout& layout) {
 
   // share[r]: work of a replica relative to the mean.
   std::vector<double> share(speed.size(), 1.0);
-  if (layout.pipeline > 1) {
-    const std::int64_t total = whole_microbatches(job, layout, work.tokens);
-    const double bubble =
-        static_cast<double>(layout.pipeline - 1) / static_cast<double>(job.virtual_stages);
-    work.microbatches = job.work_share == WorkShare::equal
-                            ? equal_microbatches(total, layout.replicas)
-                            : proportional_microbatches(total, speed, bubble);
-    work.tokens = static_cast<double>(total) * job.microbatch_sequences * job.sequence_length;
-    for (std::size_t r = 0; r < share.size(); ++r)
-      share[r] = work.microbatches[r] * replicas / static_cast<double>(total);
-  } else {
+  const bool proportional = job.work_share == WorkShare::proportional;
+  if (job.compute_time && layout.pipeline == 1) {  // nothing to cut into microbatches
     work.microbatches.assign(speed.size(), 1.0);
-    if (job.work_share == WorkShare::proportional) {
+    if (proportional) {
       const double total = std::accumulate(speed.begin(), speed.end(), 0.0);
       for (std::size_t r = 0; r < share.size(); ++r) share[r] = speed[r] * replicas / total;
     }
+  } else {
+    const std::int64_t total = whole_microbatches(job, layout, work.tokens);
+    work.microbatches = proportional ? proportional_microbatches(job, total, speed)
+                                     : equal_microbatches(total, layout.replicas);
+    work.tokens = static_cast<double>(total) * job.microbatch_sequences * job.sequence_length;
+    for (std::size_t r = 0; r < share.size(); ++r)
+      share[r] = work.microbatches[r] * replicas / static_cast<double>(total);
   }
 
   const double step_flops = work.tokens * job.flops_per_token();

@@ -12,19 +12,19 @@ namespace lockstep {
 struct Work {
   double tokens = 0;                 ///< of the whole batch as computed (whole microbatches)
   double flops = 0;                  ///< model FLOPs of a step; 0 with job.compute_time
-  std::vector<double> microbatches;  ///< (replicas) whole with pipeline > 1, else 1
+  std::vector<double> microbatches;  ///< (replicas) whole
   /// (groups, replicas) compute of a step at nominal speed x the relative speed of a measured
   /// fleet, all microbatches, no bubble [s]
   std::vector<double> chip_time;
 };
 
-/// Shares the batch out. Equal: whole microbatches where pipeline > 1, the remainder to the first
-/// replicas. Proportional: shares that equalize the replicas' nominal finish times, bubble
-/// included; in whole microbatches where pipeline > 1 (the exact minimizer of the latest finish),
-/// real-valued otherwise. A measured fleet's relative speeds are known to whoever shares the work:
-/// a replica's nominal speed is its slowest chip's, relative speed included.
-/// With job.compute_time the microbatches of a replica follow from 1,024 tokens a chip, at least
-/// one. Throws InputError when the batch has fewer microbatches than the job has replicas.
+/// Shares the batch out in whole microbatches, at least one a replica. Equal: the remainder goes to
+/// the first replicas. Proportional: the exact minimizer of the replicas' latest nominal finish,
+/// PipelineSchedule::even_length over speed. A measured fleet's relative speeds are known to
+/// whoever shares the work: a replica's nominal speed is its slowest chip's, relative speed
+/// included. With job.compute_time the microbatches of a replica follow from 1,024 tokens a chip,
+/// at least one; without pipeline it has one, and proportional shares are real-valued. Throws
+/// InputError when the batch has fewer microbatches than the job has replicas.
 Work share_work(const Job& job, const Fleet& fleet, const Layout& layout);
 
 }  // namespace lockstep

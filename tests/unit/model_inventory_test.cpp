@@ -245,8 +245,8 @@ TEST(Inventory, ProportionalSharesKnowTheRelativeSpeeds) {
   const std::string file =
       inventory(header + nodes("H100", 1, 8, 0.5) + nodes("H100", 2, 8, 1.5, 1));
   const std::string lines = join(quiet, free_network, file, "job.work_share=proportional");
-  // All finish together, at the mean speed.
-  const TrialResult plain = run_one(lines);
+  // All finish together, at the mean speed: one sequence and three.
+  const TrialResult plain = run_one(join(lines, "job.sequence_length=1\njob.tokens_per_batch=56"));
   EXPECT_NEAR(plain.wait_fraction, 0, 1e-9);
   EXPECT_NEAR(plain.mfu, test::default_efficiency() * (0.5 + 2 * 1.5) / 3, 1e-9);
   const auto piped = make_point(join(lines,
@@ -275,7 +275,7 @@ TEST(Inventory, IsolatedJobsKeepTheirNodes) {
   EXPECT_EQ(jobs.all()[1]->layout().speed[31], 1.07);
   // Each at the pace of its own slowest node.
   const TrialResult together = jobs.run_trial(0, 1);
-  const double one = 1024 * (6 * 405e9 + 12.0 * 126 * 16384 * 8192) / test::default_efficiency();
+  const double one = 8192 * (6 * 405e9 + 12.0 * 126 * 16384 * 8192) / test::default_efficiency();
   EXPECT_NEAR(together.step_time_by_generation[0], one / 989.4e12 / 0.93, 1e-9);
   EXPECT_NEAR(together.step_time_by_generation[1], one / 2500e12, 1e-9);
 }

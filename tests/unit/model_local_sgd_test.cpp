@@ -116,16 +116,14 @@ Told told(const DesignPoint& point, std::uint32_t trial, int steps) {
   for (int step = 0; step < steps; ++step) {
     std::vector<double> ready(start.size()), finish(start.size()), end(start.size());
     for (std::int64_t r = 0; r < layout.replicas; ++r) {
-      double begin = -1e300, compute = 0;
+      double begin = -1e300;
+      for (std::int64_t g = 0; g < layout.groups(); ++g)
+        begin = std::max(begin, start[static_cast<std::size_t>(layout.at(g, r))]);
+      const test::Replica replica = test::replica_of(point, r, chips.compute);
       for (std::int64_t g = 0; g < layout.groups(); ++g) {
         const auto i = static_cast<std::size_t>(layout.at(g, r));
-        begin = std::max(begin, start[i]);
-        compute = std::max(compute, chips.compute[i]);
-      }
-      for (std::int64_t g = 0; g < layout.groups(); ++g) {
-        const auto i = static_cast<std::size_t>(layout.at(g, r));
-        end[i] = begin + compute * (1 + point.bubble(r));
-        ready[i] = end[i] - job.overlap * 2 / 3 * compute /
+        end[i] = begin + replica.end;
+        ready[i] = end[i] - job.overlap * 2 / 3 * replica.slowest_stage /
                                 point.work().microbatches[static_cast<std::size_t>(r)];
       }
     }

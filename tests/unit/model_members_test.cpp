@@ -120,6 +120,7 @@ TEST(Members, FewerReplicasShareTheBatch) {
   const auto point = make_point(join(quiet, free_network, R"(
     fleet.chips=H100:64
     job.tensor=8
+    job.tokens_per_batch=458752
     reliability.horizon=1d)"));
   const StepResult step = mean_step(TrainingSteps(*point, 0, 1).run());
   Members members(*point, 0, 1, draw_chips(*point, 0), step);
@@ -127,7 +128,7 @@ TEST(Members, FewerReplicasShareTheBatch) {
   EXPECT_NEAR(members.slowdown(7), 8.0 / 7, 1e-9);
   EXPECT_NEAR(members.slowdown(1), 8, 1e-9);
 
-  // Whole sequences with a pipeline: 8 replicas of 16 become 7 of which some have 19.
+  // With a pipeline 8 replicas of 16 sequences become 7 of which some have 19.
   const auto piped = make_point(join(quiet, free_network, R"(
     fleet.chips=H100:64
     job.tensor=2

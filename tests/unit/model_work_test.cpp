@@ -35,24 +35,33 @@ Shared share(std::string_view lines) {
   return s;
 }
 
-/// Latest of (m + bubble) / speed.
+/// A pipeline of like stages.
+struct Pipe {
+  int stages, chunks;
+  /// Of m microbatches, as many rounds as there are: a microbatch follows another a chunk behind.
+  double length(double m) const {
+    return m < stages ? stages + (m - 1) / chunks : m + (stages - 1.0) / chunks;
+  }
+};
+
+/// Latest of length(m) / speed.
 double latest(const std::vector<double>& microbatches, const std::vector<double>& speed,
-              double bubble) {
+              Pipe pipe) {
   double time = 0;
   for (std::size_t r = 0; r < speed.size(); ++r)
-    time = std::max(time, (microbatches[r] + bubble) / speed[r]);
+    time = std::max(time, pipe.length(microbatches[r]) / speed[r]);
   return time;
 }
 
 /// The least latest finish over all ways to give each replica at least one microbatch.
-double least_latest(int total, const std::vector<double>& speed, double bubble) {
+double least_latest(int total, const std::vector<double>& speed, Pipe pipe) {
   std::vector<double> given(speed.size(), 0);
   double best = 1e300;
   const std::function<void(std::size_t, int)> fill = [&](std::size_t r, int left) {
     const int after = static_cast<int>(speed.size() - r) - 1;
     if (after == 0) {
       given[r] = left;
-      best = std::min(best, latest(given, speed, bubble));
+      best = std::min(best, latest(given, speed, pipe));
       return;
     }
     for (int m = 1; m <= left - after; ++m) {
@@ -98,9 +107,9 @@ TEST(ProportionalMicrobatches, MinimizeTheLatestFinish) {
       sum += m;
     }
     EXPECT_EQ(sum, total) << what;
-    const double bubble = static_cast<double>(pipeline - 1) / stages;
-    const double best = least_latest(total, speed, bubble);
-    EXPECT_NEAR(latest(s.work.microbatches, speed, bubble), best, 1e-12 * best) << what;
+    const Pipe pipe{pipeline, stages};
+    const double best = least_latest(total, speed, pipe);
+    EXPECT_NEAR(latest(s.work.microbatches, speed, pipe), best, 1e-12 * best) << what;
     uneven += *std::max_element(s.work.microbatches.begin(), s.work.microbatches.end()) > 1 &&
               *std::min_element(speed.begin(), speed.end()) <
                   *std::max_element(speed.begin(), speed.end());
@@ -174,18 +183,19 @@ TEST(ShareWork, ComputeTimeCountsMicrobatchesOfTheDefaultBatch) {
   const Shared mixed = share(
       "fleet.chips=H100:128, GB200:128\njob.compute_time=2s\njob.tensor=8\njob.pipeline=4\n"
       "job.work_share=proportional");
-  EXPECT_THAT(mixed.work.microbatches, ElementsAre(2, 2, 2, 2, 6, 6, 6, 6));
+  EXPECT_THAT(mixed.work.microbatches, ElementsAre(1, 1, 1, 1, 7, 7, 7, 7));
 }
 
 TEST(ShareWork, CountsTokensAndFlops) {
-  // One microbatch, real-valued: the batch is what was asked for.
-  const Shared plain = share("fleet.chips=H100:6\njob.tokens_per_chip=100.5");
-  EXPECT_DOUBLE_EQ(plain.work.tokens, 603);
-  EXPECT_DOUBLE_EQ(plain.work.flops, 603 * (6 * 405e9 + 12.0 * 126 * 16384 * 8192));
+  const Shared plain = share("fleet.chips=H100:6\njob.tokens_per_chip=8300");
+  EXPECT_DOUBLE_EQ(plain.work.tokens, 6 * 8192);
+  EXPECT_DOUBLE_EQ(plain.work.flops, 6 * 8192 * (6 * 405e9 + 12.0 * 126 * 16384 * 8192));
   EXPECT_THAT(plain.work.microbatches, testing::Each(1));
   // Idle chips have no tokens: 7 chips, replicas of 3.
-  const Shared tensor = share("fleet.chips=H100:7\njob.tensor=3\njob.tokens_per_chip=100");
+  const Shared tensor =
+      share("fleet.chips=H100:7\njob.tensor=3\njob.sequence_length=100\njob.tokens_per_chip=100");
   EXPECT_DOUBLE_EQ(tensor.work.tokens, 600);
+  EXPECT_THAT(tensor.work.microbatches, testing::Each(3));
   // Whole sequences, the nearest number; whole microbatches of them, rounded down.
   const std::string_view pipe = "fleet.chips=H100:4\njob.pipeline=2\njob.sequence_length=100";
   EXPECT_EQ(share(join(pipe, "job.tokens_per_batch=1049")).work.tokens, 1000);
@@ -193,8 +203,9 @@ TEST(ShareWork, CountsTokensAndFlops) {
   const Shared micro = share(join(pipe, "job.tokens_per_batch=1100\njob.microbatch_sequences=2"));
   EXPECT_EQ(micro.work.tokens, 1000);
   EXPECT_THAT(micro.work.microbatches, ElementsAre(3, 2));
-  // The 1,024 tokens a chip of the default.
-  EXPECT_EQ(share("fleet.chips=H100:10").work.tokens, 10240);
+  // The default: 1,024 tokens a chip, and a microbatch a replica where that is more.
+  EXPECT_EQ(share("fleet.chips=H100:128\njob.tensor=8\njob.pipeline=16").work.tokens, 131072);
+  EXPECT_EQ(share("fleet.chips=H100:10").work.tokens, 81920);
 }
 
 TEST(ShareWork, ChipTimesAddUpToTheFlops) {
@@ -226,10 +237,10 @@ TEST(ShareWork, ComputeTimeIsOfTheFirstGeneration) {
 }
 
 TEST(ShareWork, RealSharesEqualizeFinishTimesWithoutPipeline) {
-  const Shared s = share("fleet.chips=H100:3, GB200:2\njob.work_share=proportional");
-  for (double time : s.work.chip_time) EXPECT_NEAR(time, s.work.chip_time[0], 1e-15);
-  const double tokens_time = s.work.flops / (test::default_efficiency() * s.fleet.peak());
-  EXPECT_NEAR(s.work.chip_time[0], tokens_time, 1e-12 * tokens_time);
+  // Only compute_time has no sequences to cut the work into.
+  const Shared s =
+      share("fleet.chips=H100:3, GB200:2\njob.compute_time=1s\njob.work_share=proportional");
+  for (double time : s.work.chip_time) EXPECT_NEAR(time, 5 * 989.4 / (3 * 989.4 + 2 * 2500), 1e-12);
 }
 
 TEST(JobFrom, RefusesContradictions) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -79,6 +80,28 @@ inline constexpr std::string_view free_network = R"(
   fabric.hop_bandwidth=1e15B/s
   job.gradient_bytes=0B
 )";
+
+/// A replica without synchronization costs, from what each chip takes.
+struct Replica {
+  double slowest_stage;  ///< all its microbatches [s]
+  double end;            ///< of its pipeline [s]
+};
+
+/// chip_time: (groups, replicas) [s].
+inline Replica replica_of(const DesignPoint& point, std::int64_t replica,
+                          const std::vector<double>& chip_time) {
+  const Layout& layout = point.layout();
+  std::vector<double> stages(static_cast<std::size_t>(layout.pipeline), 0.0);
+  for (std::int64_t g = 0; g < layout.groups(); ++g) {
+    double& stage = stages[static_cast<std::size_t>(g / layout.tensor)];
+    stage = std::max(stage, chip_time[static_cast<std::size_t>(layout.at(g, replica))]);
+  }
+  const double microbatches = point.work().microbatches[static_cast<std::size_t>(replica)];
+  return {*std::max_element(stages.begin(), stages.end()),
+          PipelineSchedule(layout.pipeline, point.scenario().job.virtual_stages,
+                           static_cast<std::int64_t>(microbatches))
+              .end(stages)};
+}
 
 /// One list of lines.
 template <class... Lines>

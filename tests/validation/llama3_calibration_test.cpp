@@ -67,7 +67,10 @@ TEST(Llama3Calibration, PredictsTheLargerMachineFromTheSmaller) {
   EXPECT_NEAR(eight.at_16384, published_at_16384 / h100_peak, one_point);
   // The defaults are this calibration, to two digits, and so say what their sources say.
   EXPECT_NEAR(test::default_efficiency(), eight.kernel_efficiency, 0.005);
-  EXPECT_EQ(test::scenario_values("").count("job.virtual_stages"), 8);
+  EXPECT_EQ(make_point("fleet.chips=H100:128\njob.tensor=8\njob.pipeline=16")
+                ->scenario()
+                .job.virtual_stages,
+            8);
   EXPECT_NEAR(eight.at_16384 * h100_peak / 1e12, 398, 1);
 }
 

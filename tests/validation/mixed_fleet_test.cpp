@@ -41,7 +41,10 @@ TEST(MixedFleet, EqualSharesRunAtTheSlowestGeneration) {
 }
 
 TEST(MixedFleet, ProportionalSharesLoseNothing) {
-  const TrialResult result = run_one(join(ideal, colossus, "job.work_share=proportional"));
+  // 989.4 : 2500 = 4947 : 12500 sequences a chip.
+  const TrialResult result = run_one(join(ideal, colossus,
+                                          "job.work_share=proportional\njob.sequence_length=1\n"
+                                          "job.tokens_per_batch=1239400000"));
   // Sums over 220,000 chips round in the eleventh digit at worst.
   EXPECT_NEAR(result.mfu, 1, 220000 * 0x1p-53);
   EXPECT_NEAR(result.wait_fraction, 0, 220000 * 0x1p-53);

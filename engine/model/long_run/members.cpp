@@ -46,9 +46,8 @@ Members::Members(const DesignPoint& point, std::uint32_t trial, int workers, Tri
       step_(step),
       compute_([&] {
         std::vector<double> all;
-        for (std::int64_t stage = 0; stage < point.layout().pipeline; ++stage)
-          for (std::int64_t replica = 0; replica < point.layout().replicas; ++replica)
-            all.push_back(compute(stage, replica));
+        for (std::int64_t replica = 0; replica < point.layout().replicas; ++replica)
+          all.push_back(compute(replica));
         return all;
       }()),
       slowest_(compute_),
@@ -62,7 +61,7 @@ void Members::replace(std::int64_t first, std::int64_t last, bool spare) {
   const auto& spare_chip = point_.scenario().spare_chip;
   replace_chips(point_, trial_, positions, ++occupant_[static_cast<std::size_t>(first)],
                 spare ? &*spare_chip : nullptr, chips_);
-  std::size_t done = compute_.size();  // the tensor group of the chip before
+  std::size_t done = chips_.slowest.size();  // the tensor group of the chip before
   for (std::int32_t chip : positions) {
     const std::int64_t stage = chip / layout.replicas / layout.tensor;
     const std::int64_t replica = chip % layout.replicas;
@@ -72,8 +71,8 @@ void Members::replace(std::int64_t first, std::int64_t last, bool spare) {
     const auto group = static_cast<std::size_t>(stage * layout.replicas + replica);
     if (group == done) continue;
     find_slowest(point_, stage, replica, chips_);
-    compute_[group] = compute(stage, replica);
-    slowest_.update(group);
+    compute_[static_cast<std::size_t>(replica)] = compute(replica);
+    slowest_.update(static_cast<std::size_t>(replica));
     done = group;
   }
 }
@@ -114,11 +113,15 @@ std::vector<std::int64_t> Members::new_stragglers() {
   return nodes;
 }
 
-/// What the pace takes from a tensor group [s].
-double Members::compute(std::int64_t stage, std::int64_t replica) const {
-  const auto group = static_cast<std::size_t>(stage * point_.layout().replicas + replica);
-  const double excess = chips_.excess.empty() ? 0 : chips_.excess[group];
-  return chips_.slowest[group] * (1 + excess) * (1 + point_.bubble(replica));
+/// What the pace takes from a replica [s].
+double Members::compute(std::int64_t replica) const {
+  std::vector<double> stages;
+  for (std::int64_t stage = 0; stage < point_.layout().pipeline; ++stage) {
+    const auto group = static_cast<std::size_t>(stage * point_.layout().replicas + replica);
+    const double excess = chips_.excess.empty() ? 0 : chips_.excess[group];
+    stages.push_back(chips_.slowest[group] * (1 + excess));
+  }
+  return point_.pipeline_bound(replica, stages);
 }
 
 }  // namespace lockstep

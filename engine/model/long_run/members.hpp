@@ -16,7 +16,7 @@ namespace lockstep {
 ///
 /// The trial's recorded steps are a pool: their mean holds until the gate moves by more than
 /// 1 in 1,000, and is then simulated anew, with the draws of the recorded steps. The gate is what
-/// sets the pace: the slowest tensor group, its pipeline's bubble included, or the slowest link.
+/// sets the pace: the slowest replica, by the bound of its pipeline, or the slowest link.
 /// A job of fewer replicas shares the batch out anew; how many times longer its steps take is
 /// simulated without noise, as the slow chip or link may be in any replica. Draws: those of another
 /// holder of each chip that is replaced. Cost: 0.1 us a replaced chip, a trial's steps where the
@@ -53,13 +53,13 @@ class Members final : public StepTimes {
   };
   /// What the pace follows.
   struct Gate {
-    double compute;  // of the slowest tensor group [s]
+    double compute;  // of the slowest replica [s]
     double link;     // factor of the slowest link
 
     bool is_near(const Gate& other) const;
   };
 
-  double compute(std::int64_t stage, std::int64_t replica) const;
+  double compute(std::int64_t replica) const;
   const StepResult& step();
   std::optional<double> quiet_step(std::int64_t replicas) const;
   Gate gate() const { return {slowest_.value(), slowest_link_.value()}; }
@@ -70,7 +70,7 @@ class Members final : public StepTimes {
   TrialChips chips_;
   StepResult step_;                   // mean, simulated with the gate simulated_
   std::optional<double> quiet_step_;  // of all replicas, once it is known [s]
-  std::vector<double> compute_;       // (pipeline, replicas) of each tensor group, with bubble [s]
+  std::vector<double> compute_;       // (replicas) bound of each pipeline [s]
   Largest slowest_, slowest_link_;
   Gate simulated_;                            // what step_ was simulated with
   std::vector<std::uint32_t> occupant_;       // (nodes) of the first node of each unit, so far
