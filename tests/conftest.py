@@ -24,7 +24,7 @@ chips = H100:{hopper}, GB200:{blackwell}
 model_parameters = 8e9
 layers = 32
 hidden = 4096
-tokens_per_chip = 8192
+tokens_per_chip = 32768
 
 [noise]
 straggler_fraction = 0.01
