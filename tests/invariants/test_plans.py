@@ -1,0 +1,113 @@
+"""What no plan may break, whatever the study: a step is never shorter than one microbatch's way
+through all stages, and no chip computes above its kernels' share of the peak."""
+
+import itertools
+import random
+
+import pytest
+import xarray
+
+PEAK = {"H100": 989.4e12, "H200": 989.4e12, "GB200": 2500e12, "TPUv4": 275e12}  # BF16, datasheets
+QUIET = ("fleet.chip_spread=0", "noise.step_jitter=0", "noise.operation_jitter=0")
+LONG_RUN_STUDIES = {"checkpoint", "eviction", "failures_100k", "spares"}
+
+PLAN = """\
+[fleet]
+chips = {fleet}
+[job]
+model_parameters = 8e9
+layers = 32
+hidden = 4096
+sequence_length = 4096
+tensor = {tensor}
+pipeline = {pipeline}
+microbatch_sequences = {microbatch}
+tokens_per_batch = {tokens}
+work_share = {share}
+"""
+
+
+def points(data):
+    """Parameters of each design point as text, and where its values lie."""
+    base = dict(line.split(" =", 1) for line in data.attrs["resolved_parameters"].splitlines())
+    base = {key: value.strip() for key, value in base.items()}
+    axes = data["replicas"].dims
+    for place in itertools.product(*(range(data.sizes[a]) for a in axes)):
+        values = dict(base)
+        for axis, i in zip(axes, place):
+            label = str(data[axis].values[i])
+            linked = axis.split(",")
+            labels = label.strip("()").split(", ") if len(linked) > 1 else [label]
+            values.update(zip(linked, labels))
+        yield values, dict(zip(axes, place))
+
+
+def broken(path):
+    """Invariants that a result file breaks, and how many design points it has."""
+    data = xarray.load_dataset(path, engine="h5netcdf")
+    found, count = [], 0
+    for values, place in points(data):
+        def of(key, values=values):
+            return float(values["job." + key])
+
+        peak = max(PEAK[part.split(":")[0].strip()] for part in values["fleet.chips"].split(","))
+        efficiency = of("kernel_efficiency")
+        at_point = data.isel(place)
+        count += 1
+        if at_point["mfu"].max() > efficiency * (1 + 1e-9):
+            found.append((place, "mfu", float(at_point["mfu"].max()), efficiency))
+        # Chowdhery et al., PaLM (arXiv 2204.02311), appendix B.
+        token = 6 * of("model_parameters") + 12 * of("layers") * of("hidden") * of("sequence_length")
+        sequences = of("microbatch_sequences") * of("sequence_length")
+        way = sequences * token / (of("tensor") * peak * efficiency)
+        if at_point["compute_time"].min() < way * (1 - 1e-9):
+            found.append((place, "compute_time", float(at_point["compute_time"].min()), way))
+    return found, count
+
+
+def quiet_run(lockstep, study, *settings):
+    options = [part for setting in QUIET + settings for part in ("--set", setting)]
+    lockstep.done("run", study, "-o", "r.h5", "--trials", 1, *options)
+    return lockstep.folder / "r.h5"
+
+
+def test_every_study_keeps_them(lockstep, repository):
+    studies = sorted((repository / "experiments/studies").glob("*.ini"))
+    assert len(studies) > 10
+    for study in studies:
+        settings = ["sampling.steps=1"]
+        if study.stem in LONG_RUN_STUDIES:
+            settings.append("reliability.horizon=none")
+        path = quiet_run(lockstep, study, *settings)
+        found, count = broken(path)
+        assert count > 1 and found == [], study.stem
+        path.unlink()
+
+
+@pytest.mark.parametrize("number", range(24))
+def test_generated_plans_keep_them(lockstep, number):
+    draw = random.Random(number)
+    tensor, pipeline = draw.choice([1, 2, 8]), draw.choice([1, 2, 4, 16])
+    replicas = draw.choice([2, 3, 8])
+    chips = tensor * pipeline * replicas
+    fleet = f"H100:{chips}" if draw.random() < 0.5 else f"H100:{chips}, GB200:{chips}"
+    microbatch = draw.choice([1, 2])
+    each = draw.choice([1, 2, 5, 16, 40]) * (2 if "GB200" in fleet else 1)
+    study = PLAN.format(fleet=fleet, tensor=tensor, pipeline=pipeline, microbatch=microbatch,
+                        tokens=4096 * microbatch * replicas * each,
+                        share=draw.choice(["equal", "proportional"]))
+    found, count = broken(quiet_run(lockstep, lockstep.write("s.ini", study)))
+    assert count == 1 and found == []
+
+
+def test_they_can_be_broken(lockstep):
+    study = PLAN.format(fleet="H100:64", tensor=2, pipeline=16, microbatch=1, tokens=8192,
+                        share="equal")
+    path = quiet_run(lockstep, lockstep.write("s.ini", study))
+    data = xarray.load_dataset(path, engine="h5netcdf")
+    assert broken(path)[0] == []
+    data["compute_time"] = data["compute_time"] * 0.99
+    data["mfu"] = data["mfu"] * 40
+    data.to_netcdf(lockstep.folder / "faster.h5", engine="h5netcdf")
+    assert {what for _, what, _, _ in broken(lockstep.folder / "faster.h5")[0]} == {
+        "compute_time", "mfu"}

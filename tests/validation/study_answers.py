@@ -1,0 +1,291 @@
+"""What each shipped study showed, sentence by sentence, from its result file.
+
+A study's function gives the words under its "It showed", with every number taken from the file, and
+asserts what the words say without a number. test_study_answers.py holds the study's text to it, and
+`python3 tests/validation/study_answers.py STUDY FILE.h5 ...` prints it for the study's page.
+"""
+
+import sys
+import textwrap
+
+import numpy
+import xarray
+
+
+class Results:
+    """A result file whose design points are named by labels: results.mean("mfu", "ring", "equal")."""
+
+    def __init__(self, path):
+        self.data = xarray.load_dataset(path, engine="h5netcdf")
+        self.axes = [d for d in self.data["replicas"].dims]
+
+    def label(self, axis, value):
+        return self.data[axis].dtype.type(value) if self.data[axis].dtype.kind == "f" else value
+
+    def at(self, variable, *labels, cause=None, generation=None):
+        """Every value of a variable at one design point; labels in the order of the axes."""
+        assert len(labels) == len(self.axes), (labels, self.axes)
+        where = {axis: self.label(axis, value) for axis, value in zip(self.axes, labels)}
+        if cause is not None:
+            where["cause"] = cause
+        if generation is not None:
+            where["chip_generation"] = generation
+        values = self.data[variable].sel(where).values
+        assert values.size > 0
+        return values
+
+    def mean(self, variable, *labels, **other):
+        return float(numpy.mean(self.at(variable, *labels, **other)))
+
+    def percent(self, variable, *labels, **other):
+        return 100 * self.mean(variable, *labels, **other)
+
+    def quantile(self, variable, level, *labels):
+        return float(numpy.quantile(self.at(variable, *labels), level))
+
+
+def quickstart(r):
+    ring = r.percent("mfu", "ring", "equal")
+    balanced = r.percent("mfu", "ring", "proportional")
+    assert all(r.percent("mfu", kind, "proportional") > 1.2 * r.percent("mfu", kind, "equal")
+               for kind in ("ring", "tree", "ocs_torus"))
+    steps = r.at("step_time", "ring", "equal")
+    hit = (steps.mean(axis=-1) > 1.05 * steps.mean(axis=-1).min()).mean()
+    assert numpy.mean(steps) < numpy.median(steps) and 0.5 < hit < 0.9
+    return f"""At equal work the 768 H100 set the pace and the fleet reaches {ring:.1f} % MFU over
+    the ring; balanced work {balanced:.1f} %. The mean lies below the median, as one slow chip in a
+    thousand hits {100 * hit:.0f} % of the trials."""
+
+
+def colossus1(r):
+    ring = r.mean("step_time", "ring", "equal")
+    shared = r.mean("step_time", "ring", "proportional")
+    tree = [100 * (r.mean("step_time", "tree", s) / r.mean("step_time", "ring", s) - 1)
+            for s in ("equal", "proportional")]
+    torus = r.mean("step_time", "ocs_torus", "equal") / ring
+    assert min(tree) > 0
+    return f"""{ring:.2f} s and {r.percent("mfu", "ring", "equal"):.1f} % MFU over the ring with
+    equal work, {shared:.2f} s and {r.percent("mfu", "ring", "proportional"):.1f} % in proportion:
+    with 16 sequences a replica on 16 stages, fewer of them on an H100 hardly shorten its step. The
+    tree is {min(tree):.1f}-{max(tree):.1f} % slower, a torus at the same injection takes
+    {torus:.1f} times as long, as hops between replicas cross 4 to 8 links each."""
+
+
+def isolation(r):
+    work = {share: r.percent("mfu", share, "ring") for share in ("equal", "proportional", "isolated")}
+    return f"""{work["equal"]:.1f} % MFU at equal shares over the ring; balanced
+    {work["proportional"]:.1f} % with one model, since an H100 with fewer sequences than it has
+    stages waits for them all the same; isolated {work["isolated"]:.1f} % with two, each of which
+    takes its own time."""
+
+
+def mixing_tax(r):
+    def mfu(fleet, share):
+        return f"{r.percent('mfu', fleet, share):.1f} %"
+
+    hopper, quarter, half = "H100:16384", "H100:12288, GB200:4096", "H100:8192, GB200:8192"
+    both = r.percent("mfu", "H100:8192, H200:8192", "equal")
+    assert abs(both - r.percent("mfu", hopper, "equal")) < 0.3
+    return f"""MFU: H200 beside H100 costs nothing, as their peaks are equal and memory is not in
+    the model. A quarter of GB200 at equal shares falls from {mfu(hopper, "equal")} to
+    {mfu(quarter, "equal")}, half to {mfu(half, "equal")}; proportional shares bring
+    {mfu(quarter, "proportional")} and {mfu(half, "proportional")} back, isolated jobs
+    {mfu(quarter, "isolated")} and {mfu(half, "isolated")}."""
+
+
+def stragglers(r):
+    def longer(fraction, slowdown):
+        ratio = r.mean("step_time", fraction, slowdown) / r.mean("step_time", 0, slowdown)
+        return f"{100 * (ratio - 1):.1f} %"
+
+    def hit(fraction):  # trials with a straggler: slower by more than half of what one costs
+        means = r.at("step_time", fraction, 2.5).mean(axis=-1)
+        return (means > 1.1 * r.mean("step_time", 0, 2.5)).sum()
+
+    def times(fraction):
+        return r.mean("step_time", fraction, 2.5) / r.mean("step_time", 0, 2.5)
+
+    return f"""The slowest chip sets the pace, so how slow matters, how many hardly. One chip in
+    10,000 is in {hit(0.0001)} of 100 trials, one in 100,000 in {hit(0.00001)}. Chips 1.1 times as
+    slow make the mean step {longer(0.0001, 1.1)}, {longer(0.000625, 1.1)} and {longer(0.005, 1.1)}
+    longer where 0.01 %, 0.0625 % and 0.5 % are slow; 2.5 times as slow they make it
+    {times(0.0001):.2f}, {times(0.000625):.2f} and {times(0.005):.2f} times as long. To evict them
+    helps only when hardly any is left: at one in 100,000 it is {times(0.00001):.2f} times."""
+
+
+def tenancy(r):
+    def longer(tenant, level=None):
+        def value(label, kind):
+            if level is None:
+                return r.mean("step_time", label, kind)
+            return r.quantile("step_time", level, label, kind)
+
+        each = [f"{100 * (value(tenant, kind) / value('none', kind) - 1):.0f}"
+                for kind in ("ring", "tree")]
+        return each[0] if each[0] == each[1] else "-".join(sorted(each, key=float))
+
+    return f"""Slow compute in one's own cluster makes the mean step {longer("single")} % and its
+    p95 {longer("single", 0.95)} % longer; in a shared one the mean is {longer("multi")} % and the
+    p95 {longer("multi", 0.95)} % longer."""
+
+
+def batch(r):
+    def mfu(tokens, share):
+        return f"{r.percent('mfu', tokens, share):.1f}"
+
+    small, middle, large = 16777216, 67108864, 225050624
+    return f"""16.8M tokens keep 1,717 replicas at one or two sequences each, far fewer than their
+    16 stages: {mfu(small, "equal")} % MFU; 67M reach {mfu(middle, "equal")} %, 225M
+    {mfu(large, "equal")} %, in proportion {mfu(small, "proportional")},
+    {mfu(middle, "proportional")} and {mfu(large, "proportional")} %."""
+
+
+def checkpoint(r):
+    def goodput(write, interval):
+        return r.percent("goodput", write, interval)
+
+    def lost(interval):
+        return goodput(5.0, "optimal") - goodput(5.0, interval)
+
+    def minutes(write):
+        return r.mean("checkpoint_interval", write, "optimal") / 60
+
+    failures = r.mean("interruptions", 5.0, "optimal")
+    recovery = sum(r.mean("time_lost", 5.0, "optimal", cause=c) for c in ("detection", "restart"))
+    share = 100 * recovery / (30 * 86400)
+    rest = 100 - goodput(5.0, "optimal") - share
+    assert share > rest
+    return f"""With a stall of 5 s the optimal interval of {minutes(5.0):.1f} min keeps
+    {goodput(5.0, "optimal"):.1f} % of the month useful; 2 and 10 min cost {lost("2min"):.1f} and
+    {lost("10min"):.1f} points, 30 min {lost("30min"):.0f}, 2 h {lost("2h"):.0f}. A longer stall
+    wants longer intervals, {minutes(60.0):.0f} min for 1 min ({goodput(60.0, "optimal"):.1f} %) and
+    {minutes(300.0):.0f} min for 5 min ({goodput(300.0, "optimal"):.1f} %), and then the wrong one
+    costs more: every 2 min with a stall of 5 min leaves {goodput(300.0, "2min"):.0f} %. Most of
+    what is lost at the best interval of the shortest stall is recovery: {failures:.0f} failures are
+    {share:.0f} % of the month, which no interval wins back."""
+
+
+def eviction(r):
+    def mfu(slowdown, detection):
+        return f"{r.percent('mfu_effective', slowdown, detection):.1f} %"
+
+    slow = r.at("step_time", 1.5, "never").mean(axis=-1)
+    hit = 100 * (slow > 1.1 * slow.min()).mean()
+    at_most = abs(r.percent("goodput", 1.5, "never") - r.percent("goodput", 1.5, "1h"))
+    assert at_most < 1
+    assert abs(r.percent("mfu_effective", 1.1, "1d") - r.percent("mfu_effective", 1.1, "10min")) < 0.2
+    return f"""An hour is soon enough, a week is not. One chip in 10,000 is 1.6 stragglers in the
+    job, which {hit:.0f} % of the trials meet. Chips 1.1 times as slow leave an effective MFU of
+    {mfu(1.1, "never")} where they stay, {mfu(1.1, "7d")} if found within 7 days,
+    {mfu(1.1, "1d")} within a day; chips 1.5 times as slow leave {mfu(1.5, "never")},
+    {mfu(1.5, "7d")}, {mfu(1.5, "1d")} within a day and {mfu(1.5, "1h")} within an hour. To take
+    them out costs one planned stop beside {r.mean("interruptions", 1.5, "never"):.0f} failures.
+    Goodput alone hardly shows it ({at_most:.1f} points): slow steps are kept."""
+
+
+def failures_100k(r):
+    def goodput(kind, spares, interval="optimal"):
+        return r.percent("goodput", kind, interval, spares)
+
+    def lost(cause):
+        return 100 * r.mean("time_lost", "tree", "optimal", "unlimited", cause=cause) / (30 * 86400)
+
+    def waits(kind, spares):
+        return 100 * r.mean("time_lost", kind, "optimal", spares, cause="waiting") / (30 * 86400)
+
+    assert abs(goodput("tree", "128") - goodput("tree", "unlimited")) < 0.1
+    used = r.mean("spares_used", "ocs_torus", "optimal", "unlimited")
+    minutes = r.mean("checkpoint_interval", "tree", "optimal", "unlimited") / 60
+    effective = [r.percent("mfu_effective", kind, "optimal", "1024") for kind in ("ocs_torus", "tree")]
+    return f"""Half a month at best. With a spare always at hand {goodput("tree", "unlimited"):.0f} %
+    of the time is useful: {lost("restart"):.0f} % goes to restarts of 10 min after each of
+    {r.mean("interruptions", "tree", "optimal", "unlimited"):,.0f} failures,
+    {lost("detection"):.0f} % to detection, {lost("lost_work"):.1f} % to lost work,
+    {lost("checkpoint"):.1f} % to checkpoints. The optimal interval is {minutes:.1f} min; every 30
+    min leaves {goodput("tree", "unlimited", "30min"):.0f} %. Where any node replaces any other
+    (tree) 128 spares are as good as no limit. The optical torus replaces cubes of 8 nodes: it used
+    {used:.0f} spare nodes (mean of the trials' peaks), waits {waits("ocs_torus", "128"):.0f} % of
+    the month with 128, and with 1,024 keeps {goodput("ocs_torus", "1024"):.1f} %; its effective
+    MFU, spares counted, is {effective[0]:.1f} % against the tree's {effective[1]:.1f} %, because its
+    steps are longer. A static torus needs 64 consecutive planes of 192 nodes without a hole: with
+    five planes more (1,024 spares) it waits {waits("torus", "1024"):.0f} % of the month and keeps
+    {goodput("torus", "1024"):.2f} %."""
+
+
+def ocs_slices(r):
+    def share(kind, chips, hosts):
+        return f"{r.percent('schedulable_share', kind, chips, hosts):.1f} %"
+
+    large = r.at("schedulable_share", "torus", 3072, 0.999)
+    return f"""Slices of 1,024 chips use {share("ocs_torus", 1024, 0.99)} of the machine with hosts
+    up at 99.0 % and {share("ocs_torus", 1024, 0.995)} at 99.5 % with optical switches (75 % was
+    published for both): three of four are nearly always there. With fixed wiring it is
+    {share("torus", 1024, 0.99)} and {share("torus", 1024, 0.995)}, and only hosts up at 99.9 %
+    bring {share("torus", 1024, 0.999)} (optical {share("ocs_torus", 1024, 0.999)}). Small slices
+    lose least, 256 chips at 99.0 % use {share("ocs_torus", 256, 0.99)} and
+    {share("torus", 256, 0.99)}. Large ones lose it all at once: one slice of 3,072 is nearly always
+    there with optical switches ({share("ocs_torus", 3072, 0.99)} at 99.0 %); with fixed wiring
+    hardly ever at 99.0 % ({share("torus", 3072, 0.99)}), and at 99.9 % in
+    {100 * (large > 0).mean():.0f} of 100 trials ({share("torus", 3072, 0.999)})."""
+
+
+def ring_scaling(r):
+    small, large = "(8e9, 32, 4096, 1, 1, 8192)", "(405e9, 126, 16384, 8, 16, 1024)"
+
+    def seconds(chips, kind, job=small):
+        return r.mean("step_time", f"H100:{chips}", kind, job)
+
+    def percent(kind, job=large):
+        return 100 * (seconds(131072, kind, job) / seconds(131072, "ring", job) - 1)
+
+    kinds = ("ring", "tree", "hierarchical_ring", "switch_reduce", "torus")
+    level = seconds(16384, "ring") / seconds(16384, "tree")
+    assert abs(level - 1) < 0.05 and seconds(131072, "ring") > 1.03 * seconds(131072, "tree")
+    text = ", ".join(f"{kind} {seconds(131072, kind):.2f} s" for kind in kinds)
+    return f"""For the 8B model: NCCL's low-latency protocols keep the flat ring level with the
+    tree up to 16,384 chips ({seconds(16384, "ring"):.2f} and {seconds(16384, "tree"):.2f} s a
+    step); from 65,536 it hurts: {seconds(65536, "ring"):.2f} s against
+    {seconds(65536, "tree"):.2f} s. At 131,072: {text}. Reduction in the switches and the torus move
+    whole buffers through the NICs where ring and tree use NVLink inside the node. The 405B model's
+    rings span 1,024 replicas at most: at 131,072 chips the ring takes
+    {seconds(131072, "ring", large):.2f} s, the tree {percent("tree"):+.1f} %, reduction in the
+    switches {percent("switch_reduce"):+.1f} %, and the torus, whose hops cross the model-parallel
+    box, {seconds(131072, "torus", large) / seconds(131072, "ring", large):.1f} times as long at the
+    same injection."""
+
+
+def spares(r):
+    short, long = '"lognormal(mean=4h, sigma=1)"', '"lognormal(mean=1d, sigma=1)"'
+    short, long = short.strip('"'), long.strip('"')
+
+    def peak(repair):
+        used = r.at("spares_used", repair, "unlimited", "wait")
+        return f"{used.mean():.0f}", f"{used.max():.0f}"
+
+    def goodput(repair, count, policy):
+        return r.percent("goodput", repair, count, policy)
+
+    return f"""As many as are in repair at the worst moment of the month, {peak(short)[0]} (mean of
+    the trials' peaks; most {peak(short)[1]}) where a repair takes 4 h on average and
+    {peak(long)[0]} (most {peak(long)[1]}) where it takes a day, of 12,288 nodes. With fewer, waiting
+    takes nearly all: 32 spares and repairs of a day leave {goodput(long, "32", "wait"):.1f} %
+    useful, because some place is nearly always empty. Running smaller instead costs little: 8
+    spares keep {goodput(long, "8", "shrink"):.0f} % where no limit keeps
+    {goodput(long, "unlimited", "shrink"):.1f} %. A missing node is a missing replica of 768, and
+    some of the others take one sequence more."""
+
+
+ANSWERS = {answer.__name__: answer for answer in (
+    quickstart, colossus1, mixing_tax, isolation, stragglers, eviction, tenancy, ring_scaling,
+    failures_100k, checkpoint, spares, ocs_slices, batch)}
+
+
+def text_of(study, path):
+    """One line of words."""
+    return " ".join(ANSWERS[study](Results(path)).split())
+
+
+if __name__ == "__main__":
+    for name, file in zip(sys.argv[1::2], sys.argv[2::2]):
+        print(textwrap.fill("It showed: " + text_of(name, file), 98, initial_indent="# ",
+                            subsequent_indent="# ", break_on_hyphens=False))
