@@ -1,8 +1,8 @@
 #include "engine/model/pipeline_schedule.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 namespace lockstep {
@@ -26,7 +26,8 @@ std::vector<Turn> turns_of(std::int64_t groups, std::int64_t chunks, std::int64_
   return turns;
 }
 
-/// The operations of all stages, each after its input and after those before it on its stage.
+/// The operations of all stages, each after its input and after those before it on its stage, the
+/// stages in turn, so that few outputs wait at a time.
 class Order {
  public:
   Order(std::int64_t stages, std::int64_t chunks, std::int64_t microbatches)
@@ -35,16 +36,17 @@ class Order {
         microbatches_(microbatches),
         groups_(chunks > 1 ? std::max<std::int64_t>(1, microbatches / stages) : 1),
         turns_(turns_of(groups_, chunks, microbatches)),
-        place_(static_cast<std::size_t>(2 * stages * chunks * microbatches), missing) {
+        waiting_(static_cast<std::size_t>(2 * stages * chunks * microbatches), missing) {
     std::vector<std::size_t> done(static_cast<std::size_t>(stages), 0);
     const std::size_t all = 2 * turns_.size() * done.size();
-    while (order_.size() < all)
+    while (operations.size() < all)
       for (std::int64_t stage = 0; stage < stages; ++stage)
-        while (done[static_cast<std::size_t>(stage)] < 2 * turns_.size() &&
-               add(stage, done[static_cast<std::size_t>(stage)]))
-          ++done[static_cast<std::size_t>(stage)];
+        if (std::size_t& n = done[static_cast<std::size_t>(stage)]; n < 2 * turns_.size())
+          n += add(stage, n);
   }
-  std::vector<PipelineOperation> take() { return std::move(order_); }
+
+  std::vector<PipelineOperation> operations;
+  std::int32_t slots = PipelineOperation::first_slot;
 
  private:
   static constexpr std::int32_t missing = -1;
@@ -70,29 +72,36 @@ class Order {
     return {true, turn};
   }
 
-  /// Whether it could be added: its input has been.
+  /// Where a pass goes on: the stage and chunk after it, or before it; none at the ends.
+  std::optional<std::size_t> neighbour(bool backward, Turn turn, std::int64_t stage,
+                                       bool after) const {
+    const std::int64_t place = turn.chunk * stages_ + stage + (backward == after ? -1 : 1);
+    if (place < 0 || place >= stages_ * chunks_) return std::nullopt;
+    return at(backward, {turn.microbatch, place / stages_}, place % stages_);
+  }
+
+  /// Whether it could be added: its input is there.
   bool add(std::int64_t stage, std::size_t n) {
     const auto [backward, turn] = nth(stage, n);
-    const auto self = static_cast<std::int32_t>(order_.size());
-    std::int32_t input = self;
-    if (!backward && stage > 0)
-      input = place_[at(false, turn, stage - 1)];
-    else if (!backward && turn.chunk > 0)
-      input = place_[at(false, {turn.microbatch, turn.chunk - 1}, stages_ - 1)];
-    else if (backward && stage < stages_ - 1)
-      input = place_[at(true, turn, stage + 1)];
-    else if (backward && turn.chunk < chunks_ - 1)
-      input = place_[at(true, {turn.microbatch, turn.chunk + 1}, 0)];
-    if (input == missing) return false;
-    place_[at(backward, turn, stage)] = self;
-    order_.push_back({static_cast<std::int32_t>(stage), input, backward});
+    std::int32_t input = PipelineOperation::no_input, output = PipelineOperation::no_output;
+    if (const auto before = neighbour(backward, turn, stage, false)) {
+      input = waiting_[*before];
+      if (input == missing) return false;
+      free_.push_back(input);
+    }
+    if (neighbour(backward, turn, stage, true)) {
+      output = free_.empty() ? slots++ : free_.back();
+      if (!free_.empty()) free_.pop_back();
+      waiting_[at(backward, turn, stage)] = output;
+    }
+    operations.push_back({static_cast<std::int32_t>(stage), input, output, backward});
     return true;
   }
 
   std::int64_t stages_, chunks_, microbatches_, groups_;
   std::vector<Turn> turns_;
-  std::vector<std::int32_t> place_;
-  std::vector<PipelineOperation> order_;
+  std::vector<std::int32_t> waiting_;  // slot of each operation's output
+  std::vector<std::int32_t> free_;     // slots whose output was taken
 };
 
 }  // namespace
@@ -105,7 +114,10 @@ PipelineSchedule::PipelineSchedule(std::int64_t stages, std::int64_t virtual_sta
     evaluated_ = microbatches;
   else if (fitting >= 2 * stages)
     evaluated_ = microbatches - (microbatches - fitting + stages - 1) / stages * stages;
-  if (stages > 1 && evaluated_ > 0) operations_ = Order(stages, virtual_stages, evaluated_).take();
+  if (stages == 1 || evaluated_ == 0) return;
+  Order order(stages, virtual_stages, evaluated_);
+  operations_ = std::move(order.operations);
+  slots_ = order.slots;
 }
 
 double PipelineSchedule::even_length(std::int64_t stages, std::int64_t virtual_stages,
@@ -158,25 +170,25 @@ void PipelineSchedule::ends(const double* stage_time, std::int64_t row,
   const double forward = (1 - backward_share) / (m * static_cast<double>(virtual_stages_));
   const double backward = backward_share / (m * static_cast<double>(virtual_stages_));
   const double left_over = (m - static_cast<double>(evaluated_)) / m;
-  std::vector<double> times(2 * stages * width), clocks(stages * width);
-  std::vector<double> finish(operations_.size() * width);
+  std::vector<PipelineLanes> times(2 * stages), clocks(stages);
+  std::vector<PipelineLanes> slots(static_cast<std::size_t>(slots_));
   for (std::size_t first = 0; first < replicas.size(); first += width) {
     const auto tile = replicas.subspan(first, std::min(width, replicas.size() - first));
-    std::array<double, width> slowest{};
+    PipelineLanes slowest{};
     for (std::size_t s = 0; s < stages; ++s)
       for (std::size_t lane = 0; lane < width; ++lane) {
         const std::int32_t replica = tile[std::min(lane, tile.size() - 1)];
         const double time = stage_time[static_cast<std::int64_t>(s) * row + replica];
-        times[2 * s * width + lane] = forward * time;
-        times[(2 * s + 1) * width + lane] = backward * time;
-        slowest[lane] = std::max(slowest[lane], time);
+        times[2 * s].lane[lane] = forward * time;
+        times[2 * s + 1].lane[lane] = backward * time;
+        slowest.lane[lane] = std::max(slowest.lane[lane], time);
       }
-    std::fill(clocks.begin(), clocks.end(), 0.0);
+    std::fill(clocks.begin(), clocks.end(), PipelineLanes{});
     step_kernels().pipeline(operations_.data(), static_cast<std::int64_t>(operations_.size()),
-                            times.data(), clocks.data(), finish.data());
+                            times.data(), clocks.data(), slots.data());
     // The first stage ends last: it gives every microbatch back.
     for (std::size_t lane = 0; lane < tile.size(); ++lane)
-      end[tile[lane]] = clocks[lane] + left_over * slowest[lane];
+      end[tile[lane]] = clocks.front().lane[lane] + left_over * slowest.lane[lane];
   }
 }
 

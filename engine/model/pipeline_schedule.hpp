@@ -53,6 +53,7 @@ class PipelineSchedule {
   std::int64_t stages_, virtual_stages_, microbatches_;
   std::int64_t evaluated_ = 0;                 // microbatches in operations_; 0: bound
   std::vector<PipelineOperation> operations_;  // inputs first
+  std::int64_t slots_ = 0;
 };
 
 }  // namespace lockstep

@@ -31,19 +31,18 @@ void second_normals(const Stream& stream, const ChipRow& chips, std::uint32_t dr
   }
 }
 
-void pipeline(const PipelineOperation* operations, std::int64_t count, const double* times,
-              double* clocks, double* finish) {
-  constexpr std::int64_t lanes = pipeline_lanes;
+void pipeline(const PipelineOperation* operations, std::int64_t count, const PipelineLanes* times,
+              PipelineLanes* clocks, PipelineLanes* slots) {
   for (std::int64_t i = 0; i < count; ++i) {
     const PipelineOperation operation = operations[i];
-    const double* time = times + (2 * operation.stage + operation.backward) * lanes;
-    double* clock = clocks + operation.stage * lanes;
-    double* own = finish + i * lanes;
-    const double* input = operation.input == i ? clock : finish + operation.input * lanes;
+    const double* time = times[2 * operation.stage + operation.backward].lane;
+    const double* input = slots[operation.input].lane;
+    double* output = slots[operation.output].lane;
+    double* clock = clocks[operation.stage].lane;
 #pragma omp simd
-    for (std::int64_t lane = 0; lane < lanes; ++lane) {
+    for (std::int64_t lane = 0; lane < pipeline_lanes; ++lane) {
       const double start = clock[lane] > input[lane] ? clock[lane] : input[lane];
-      own[lane] = clock[lane] = start + time[lane];
+      output[lane] = clock[lane] = start + time[lane];
     }
   }
 }
