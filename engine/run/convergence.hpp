@@ -27,7 +27,8 @@ class Convergence {
     std::size_t point = 0;  ///< design point of the row
   };
   /// Over each row's first `trials` trials, all of which were taken; rows without a value do not
-  /// count, and where none has one excess is infinite. Cost O(n log n).
+  /// count, and where none has one excess is infinite. A cause without an event is judged against
+  /// all causes of its design point together. Cost O(n log n).
   Farthest farthest(std::int64_t trials) const;
 
  private:

@@ -1,7 +1,13 @@
 #include "engine/run/metrics.hpp"
 
+#include <cmath>
+#include <limits>
+
 namespace lockstep {
 namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double nothing = std::numeric_limits<double>::quiet_NaN();
 
 template <double LongRun::*value>
 std::span<const double> of_long_run(const TrialResult& trial) {
@@ -53,7 +59,8 @@ std::span<const Metric> metrics() {
         "1",
         "time of the steps kept, at most the recorded mean each, over wall time"},
        {.long_run = true},
-       of_long_run<&LongRun::goodput>},
+       of_long_run<&LongRun::goodput>,
+       Support::yield()},
       {{"mfu_effective",
         {},
         "1",
@@ -62,16 +69,19 @@ std::span<const Metric> metrics() {
        {.work = true, .long_run = true},
        [](const TrialResult& t) {
          return t.long_run ? std::span(&t.mfu_effective, 1) : std::span<const double>();
-       }},
+       },
+       Support::yield()},
       {{"interruptions",
         {},
         "1",
         "failures and planned takedowns that stopped the job, or met it while it stood still"},
        {.long_run = true},
-       of_long_run<&LongRun::interruptions>},
+       of_long_run<&LongRun::interruptions>,
+       Support::count()},
       {{"mean_time_between_interruptions", {}, "s", "the horizon over its interruptions"},
        {.long_run = true},
-       of_long_run<&LongRun::mean_time_between_interruptions>},
+       of_long_run<&LongRun::mean_time_between_interruptions>,
+       Support::time_between(nothing)},
       {{"time_lost",
         {Extent::cause},
         "s",
@@ -80,10 +90,12 @@ std::span<const Metric> metrics() {
        [](const TrialResult& t) {
          return t.long_run ? std::span<const double>(t.long_run->time_lost)
                            : std::span<const double>();
-       }},
+       },
+       Support::loss(infinity)},
       {{"spares_used", {}, "1", "the most spare nodes in use at the same time"},
        {.long_run = true},
-       of_long_run<&LongRun::spares_used>},
+       of_long_run<&LongRun::spares_used>,
+       Support::count()},
       {{"steps_done", {}, "1", "whole steps kept within the horizon"},
        {.long_run = true},
        of_long_run<&LongRun::steps_done>},
@@ -101,9 +113,22 @@ std::span<const Metric> metrics() {
        [](const TrialResult& t) {
          return t.schedulable_share ? std::span(&*t.schedulable_share, 1)
                                     : std::span<const double>();
-       }},
+       },
+       Support::share()},
   };
   return rows;
+}
+
+Support support_of(std::string_view variable, double horizon) {
+  for (const Metric& metric : metrics()) {
+    if (metric.variable.name != variable) continue;
+    Support support = metric.support;
+    if (support.by_events && !support.counts && std::isinf(support.most) && horizon > 0)
+      support.most = horizon;
+    if (support.between_events) support.trial_time = horizon;
+    return support;
+  }
+  return {};
 }
 
 }  // namespace lockstep

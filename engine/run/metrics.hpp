@@ -2,10 +2,12 @@
 
 #include <functional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "engine/model/trial.hpp"
 #include "engine/run/result.hpp"
+#include "engine/statistics/support.hpp"
 
 namespace lockstep {
 
@@ -21,8 +23,14 @@ struct Metric {
   /// The trial's values, in the order of the extents; chip_generation is the fleet's own here. None
   /// where the design point does not have it.
   std::span<const double> (*values)(const TrialResult&);
+  /// Of its values, a time lost without its most: the horizon.
+  Support support = Support::quantity();
 };
 
 std::span<const Metric> metrics();
+
+/// Support of a variable at a design point of this horizon [s], NaN without one; that of any number
+/// where no metric has this name.
+Support support_of(std::string_view variable, double horizon);
 
 }  // namespace lockstep

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "engine/base/error.hpp"
@@ -103,20 +104,21 @@ void check_stopping_rule(const StoppingRule& rule, std::span<const Variable> var
       nearest.empty() ? "choose one of these" : fmt::format("did you mean {}?", nearest)));
 }
 
-Estimate StoppingRule::estimate(std::span<const double> values, std::int64_t steps,
+Estimate StoppingRule::estimate(std::span<const double> values, std::int64_t steps, Support support,
                                 double level) const {
   const double p =
       std::find_if(std::begin(statistics), std::end(statistics), [&](const Statistic& one) {
         return one.name == statistic;
       })->p;
-  return p == 0 ? mean_estimate(trial_means(values, steps), level)
+  return p == 0 ? mean_estimate(trial_means(values, steps), support, level)
                 : PooledSteps(values, steps).quantile(p, level);
 }
 
-double StoppingRule::excess(const Estimate& estimate) const {
+double StoppingRule::excess(const Estimate& estimate, std::optional<double> whole) const {
   const double half = std::max(estimate.upper - estimate.value, estimate.value - estimate.lower);
+  if (!std::isfinite(half)) return std::numeric_limits<double>::infinity();
   if (half == 0) return 0;
-  return half / (relative ? width * std::fabs(estimate.value) : width);
+  return half / (relative ? width * std::fabs(whole.value_or(estimate.value)) : width);
 }
 
 std::int64_t first_look(std::int64_t least, std::int64_t most, std::int64_t block_trials) {

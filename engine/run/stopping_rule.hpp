@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -8,6 +9,7 @@
 #include "engine/base/quantity.hpp"
 #include "engine/run/result.hpp"
 #include "engine/statistics/estimate.hpp"
+#include "engine/statistics/support.hpp"
 
 namespace lockstep {
 
@@ -21,10 +23,12 @@ struct StoppingRule {
   std::string text;                       ///< canonical
 
   /// Of the values of one row (trials, steps). Cost O(n log n).
-  Estimate estimate(std::span<const double> values, std::int64_t steps, double level) const;
+  Estimate estimate(std::span<const double> values, std::int64_t steps, Support support,
+                    double level) const;
   /// Farther limit of the estimate over what the rule allows: met at or below 1. Infinite where a
-  /// limit is.
-  double excess(const Estimate& estimate) const;
+  /// limit is, and where a share of 0 is asked that is not known to be 0. `whole`: what a relative
+  /// width is a share of, in place of the value.
+  double excess(const Estimate& estimate, std::optional<double> whole = {}) const;
 };
 
 /// Reads "STATISTIC(VARIABLE) within WIDTH"; WIDTH is a percentage of the value or a quantity.

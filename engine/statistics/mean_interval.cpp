@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/base/elementary.hpp"
+#include "engine/statistics/beta.hpp"
 #include "engine/statistics/quantile.hpp"
 
 namespace lockstep {
@@ -16,23 +17,8 @@ double cube_root(double x) {
   return std::copysign(elementary::pow(std::fabs(x), 1.0 / 3), x);
 }
 
-}  // namespace
-
-double student_quantile(double p, double freedom) {
-  if (freedom < 1.5) return -elementary::cos_two_pi(p / 2) / elementary::sin_two_pi(p / 2);
-  if (freedom < 2.5) {
-    const double a = 2 * p - 1;
-    return a * elementary::sqrt(2 / (1 - a * a));
-  }
-  const double z = elementary::normal_quantile(p), s = z * z, f = 1 / freedom;
-  const double g1 = z * (s + 1) / 4;
-  const double g2 = z * ((5 * s + 16) * s + 3) / 96;
-  const double g3 = z * (((3 * s + 19) * s + 17) * s - 15) / 384;
-  const double g4 = z * ((((79 * s + 776) * s + 1482) * s - 1920) * s - 945) / 92160;
-  return z + f * (g1 + f * (g2 + f * (g3 + f * g4)));
-}
-
-Estimate mean_estimate(std::span<const double> values, double level) {
+/// By Student and Hall.
+Estimate skewed_estimate(std::span<const double> values, double level) {
   const double middle = mean(values);
   double count = 0, squares = 0, cubes = 0;
   for (double x : values) {
@@ -58,6 +44,100 @@ Estimate mean_estimate(std::span<const double> values, double level) {
   };
   return {middle, middle - error * std::max(t, student_of(t)),
           middle + error * std::max(t, -student_of(-t))};
+}
+
+/// The value that most of the sorted values have, the least of several.
+double most_frequent(std::span<const double> sorted) {
+  double found = sorted.front();
+  std::ptrdiff_t most = 0;
+  for (auto begin = sorted.begin(); begin != sorted.end();) {
+    const auto end = std::upper_bound(begin, sorted.end(), *begin);
+    if (end - begin > most) {
+      most = end - begin;
+      found = *begin;
+    }
+    begin = end;
+  }
+  return found;
+}
+
+/// Trials on one side of the usual value.
+struct Side {
+  double trials = 0, sum = 0;  ///< of how far they are from it
+  double reach = 0;            ///< the farthest that an unseen one can be
+
+  /// Mean distance over all n trials.
+  Estimate mean(double n, bool counts, double level) const {
+    if (trials == 0 && reach == 0) return {0, 0, 0};
+    const double size = trials > 0 ? sum / trials : reach;
+    const Estimate e = counts ? rate_estimate(trials, n, level) : share_estimate(trials, n, level);
+    return {size * e.value, size * e.lower, size * e.upper};
+  }
+};
+
+void widen_by_rare_events(Estimate& estimate, std::span<const double> values, Support support,
+                          double level) {
+  constexpr double few = 20;
+  std::vector<double> sorted;
+  std::copy_if(values.begin(), values.end(), std::back_inserter(sorted),
+               [](double x) { return !std::isnan(x); });
+  std::sort(sorted.begin(), sorted.end());
+  const auto n = static_cast<double>(sorted.size());
+  const double usual = most_frequent(sorted);
+  const double farthest = support.counts ? 1 : infinity;
+  Side below{.reach = std::min(farthest, usual - support.least)};
+  Side above{.reach = support.lowered ? 0 : std::min(farthest, support.most - usual)};
+  for (double x : sorted) {
+    if (x == usual) continue;
+    Side& side = x < usual ? below : above;
+    ++side.trials;
+    side.sum += std::fabs(x - usual);
+  }
+  const double unusual = below.trials + above.trials;
+  if (unusual >= few || 2 * unusual > n) return;
+  const Estimate less = below.mean(n, support.counts, level),
+                 more = above.mean(n, support.counts, level);
+  estimate.lower = std::min(estimate.lower, usual + more.lower - less.upper);
+  estimate.upper = std::max(estimate.upper, usual + more.upper - less.lower);
+}
+
+/// values: trial_time / events.
+Estimate between_events(std::span<const double> values, double trial_time, double level) {
+  std::vector<double> events(values.size());  // or, where their time is not known, a multiple
+  const double time = std::isnan(trial_time) ? 1 : trial_time;
+  std::transform(values.begin(), values.end(), events.begin(), [&](double x) { return time / x; });
+  const Estimate rate = mean_estimate(events, Support::count(), level);
+  if (std::isnan(rate.value)) return {};
+  const auto between = [&](double mean_events) { return time / mean_events; };
+  if (std::isnan(trial_time)) return {between(rate.value), -infinity, infinity};
+  return {between(rate.value), std::isinf(rate.upper) ? -infinity : between(rate.upper),
+          rate.lower > 0 ? between(rate.lower) : infinity};
+}
+
+}  // namespace
+
+double student_quantile(double p, double freedom) {
+  if (freedom < 1.5) return -elementary::cos_two_pi(p / 2) / elementary::sin_two_pi(p / 2);
+  if (freedom < 2.5) {
+    const double a = 2 * p - 1;
+    return a * elementary::sqrt(2 / (1 - a * a));
+  }
+  const double z = elementary::normal_quantile(p), s = z * z, f = 1 / freedom;
+  const double g1 = z * (s + 1) / 4;
+  const double g2 = z * ((5 * s + 16) * s + 3) / 96;
+  const double g3 = z * (((3 * s + 19) * s + 17) * s - 15) / 384;
+  const double g4 = z * ((((79 * s + 776) * s + 1482) * s - 1920) * s - 945) / 92160;
+  return z + f * (g1 + f * (g2 + f * (g3 + f * g4)));
+}
+
+Estimate mean_estimate(std::span<const double> values, Support support, double level) {
+  if (support.between_events) return between_events(values, support.trial_time, level);
+  Estimate estimate = skewed_estimate(values, level);
+  if (!std::isfinite(estimate.lower) || !std::isfinite(estimate.upper)) return estimate;
+  if (support.by_events) widen_by_rare_events(estimate, values, support, level);
+  estimate.lower = std::min(estimate.value, std::max(estimate.lower, support.least));
+  estimate.upper = std::max(estimate.value, std::min(estimate.upper, support.most));
+  return estimate;
 }
 
 std::vector<double> trial_means(std::span<const double> values, std::int64_t steps) {

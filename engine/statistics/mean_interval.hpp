@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/statistics/estimate.hpp"
+#include "engine/statistics/support.hpp"
 
 namespace lockstep {
 
@@ -12,8 +13,20 @@ namespace lockstep {
 /// on each side the farther of Student's limit and that of Hall's cubic transformation of Student's
 /// statistic (P. Hall, "On the removal of skewness by transformation", J. R. Stat. Soc. B 54 (1992)
 /// 221, eq. 2.2, both with Student's quantile). Assumes a finite variance. Below two values there
-/// are no limits (infinite). Draws: none. Cost O(n).
-Estimate mean_estimate(std::span<const double> values, double level = shown_level);
+/// are no limits (infinite).
+///
+/// Where `support` says that rare events move the variable, and at most half of the trials and
+/// fewer than 20 differ from the most frequent value, the interval also contains what the number of
+/// those trials allows: on each side the limits of `rate_estimate` (a count) or `share_estimate` of
+/// the trials beyond that value, times how far these are from it on average, or as far as the
+/// support goes (a count: 1) where none is seen. So trials that are all alike leave an interval:
+/// a count of 0 in n trials has the upper limit 3.69 / n. No limit is outside the support. A time
+/// between events is that of all trials together, their time over their events, with the limits of
+/// the mean count turned round: infinite with an infinite upper limit where no event was seen, and
+/// without limits where the trials' time is not known.
+/// Draws: none. Cost O(n), of rare events O(n log n).
+Estimate mean_estimate(std::span<const double> values, Support support = {},
+                       double level = shown_level);
 
 /// Mean of each trial's `steps` consecutive values, NaNs left out; NaN where a trial has none.
 /// values: (trials, steps).

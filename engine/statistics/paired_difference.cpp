@@ -93,7 +93,7 @@ Estimate ratio_estimate(const std::vector<double>& numerator,
   std::vector<double> rest(numerator.size());
   const auto rest_at = [&](double ratio) {
     for (std::size_t t = 0; t < rest.size(); ++t) rest[t] = numerator[t] - ratio * denominator[t];
-    return mean_estimate(rest, level);
+    return mean_estimate(rest, {}, level);
   };
   const double base = mean(denominator), ratio = mean(numerator) / base;
   const Estimate at_ratio = rest_at(ratio);
@@ -118,17 +118,46 @@ Estimate ratio_estimate(const std::vector<double>& numerator,
   return {ratio, limit(-width), limit(width)};
 }
 
+/// Of times between events, trial_time / events each.
+PairedDifference time_difference(const std::vector<double>& a, const std::vector<double>& b,
+                                 Support support, double level) {
+  const Estimate first = mean_estimate(a, support, level),
+                 second = mean_estimate(b, support, level);
+  const auto events = [](std::vector<double> times) {
+    for (double& x : times) x = 1 / x;
+    return times;
+  };
+  PairedDifference found;
+  // Events of the first over those of the second: as their times, the other way round.
+  found.relative = mean_difference(events(b), events(a), 1, {}, level).relative;
+  if (std::isfinite(first.value) && std::isfinite(second.value))
+    found.absolute = {second.value - first.value, second.lower - first.upper,
+                      second.upper - first.lower};
+  return found;
+}
+
 }  // namespace
 
 PairedDifference mean_difference(std::span<const double> first, std::span<const double> second,
-                                 std::int64_t steps, double level) {
+                                 std::int64_t steps, Support support, double level) {
   const CommonTrials common(first, second, steps);
   const std::vector<double> a = trial_means(common.first, steps);
   const std::vector<double> b = trial_means(common.second, steps);
+  if (support.between_events) return time_difference(a, b, support, level);
   std::vector<double> differences(a.size());
   std::transform(b.begin(), b.end(), a.begin(), differences.begin(), std::minus<>());
-  const Estimate absolute = mean_estimate(differences, level);
-  return {absolute, ratio_estimate(differences, a, level)};
+  PairedDifference found;
+  found.absolute = mean_estimate(differences, support.difference(), level);
+  const double base = mean(a);
+  if (!(std::fabs(base) > 0)) return found;
+  found.relative = ratio_estimate(differences, a, level);
+  const Estimate seen = mean_estimate(differences, {}, level);
+  if (found.absolute.lower < seen.lower || found.absolute.upper > seen.upper) {  // rare events
+    const double one = found.absolute.lower / base, other = found.absolute.upper / base;
+    found.relative.lower = std::min({found.relative.lower, one, other});
+    found.relative.upper = std::max({found.relative.upper, one, other});
+  }
+  return found;
 }
 
 std::vector<PairedDifference> quantile_differences(std::span<const double> first,

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/statistics/estimate.hpp"
+#include "engine/statistics/support.hpp"
 
 namespace lockstep {
 
@@ -16,10 +17,13 @@ struct PairedDifference {
 
 /// Difference of the means: `mean_estimate` of the trials' differences; relative: every r at which
 /// that of difference - r first covers 0 (E. C. Fieller, J. R. Stat. Soc. B 16 (1954) 175). first,
-/// second: (trials, steps), equally long; a trial counts where neither has a NaN. Draws: none. Cost
-/// O(n).
+/// second: (trials, steps), equally long; a trial counts where neither has a NaN. No share of a
+/// mean of 0. `support` is that of either; rare events widen the intervals as `mean_estimate` says.
+/// Times between events differ by those of all trials together: relative by the counts, paired;
+/// absolute between the limits of each, which are not. Draws: none. Cost O(n).
 PairedDifference mean_difference(std::span<const double> first, std::span<const double> second,
-                                 std::int64_t steps, double level = shown_level);
+                                 std::int64_t steps, Support support = {},
+                                 double level = shown_level);
 
 /// Difference of the quantiles over all steps at each of `p`, from `resamples` of the trials, both
 /// points by the same trials: the hull of the bootstrap's percentile interval and its reflection

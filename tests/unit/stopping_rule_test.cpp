@@ -130,7 +130,7 @@ TEST(Convergence, IsThatOfTheWorstRow) {
     for (std::int64_t point : {1, 0}) convergence.take(block_of(schema, point, first));
   std::vector<double> expected;
   for (int t = 0; t < 8; ++t) expected.push_back(5 + t % 5);
-  const Estimate mean = mean_estimate(expected, judged_level);
+  const Estimate mean = mean_estimate(expected, {}, judged_level);
   EXPECT_NEAR(convergence.farthest(8).excess,
               std::max(mean.upper - mean.value, mean.value - mean.lower) / 0.5, 1e-12);
   EXPECT_EQ(convergence.farthest(8).point, 1u);

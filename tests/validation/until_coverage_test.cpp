@@ -46,9 +46,9 @@ Ended run_all(const UntilCase& c, int studies, double level, Next next) {
           c.sampled.draw(static_cast<std::uint32_t>(study), have, trials - have).first;
       x.insert(x.end(), more.begin(), more.end());
       have = trials;
-      const bool met = rule.excess(rule.estimate(x, c.sampled.steps, level)) <= 1;
+      const bool met = rule.excess(rule.estimate(x, c.sampled.steps, {}, level)) <= 1;
       if (!met && trials < most) continue;
-      const Estimate shown = rule.estimate(x, c.sampled.steps, shown_level);
+      const Estimate shown = rule.estimate(x, c.sampled.steps, {}, shown_level);
       ended.covered += shown.lower <= truth && truth <= shown.upper;
       ended.met += met;
       ended.trials += static_cast<double>(trials) / studies;
