@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string_view>
 
 #include "experiments/table.hpp"
 
@@ -23,21 +22,9 @@ std::string label_of(const Answer& row, const std::string& key) {
   return "";
 }
 
-/// Shortest text that reads back as the same double; `none` where it is not a number.
-std::string exact(double value, std::string_view none) {
-  return std::isfinite(value) ? fmt::format("{}", value) : std::string(none);
-}
-
-std::string json_text(std::string_view text) {
-  std::string quoted = "\"";
-  for (char c : text) {
-    if (c == '"' || c == '\\') quoted += '\\';
-    if (static_cast<unsigned char>(c) < 0x20)
-      quoted += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
-    else
-      quoted += c;
-  }
-  return quoted + '"';
+/// Shortest text that reads back as the same double; "" where it is not a number.
+std::string exact(double value) {
+  return std::isfinite(value) ? fmt::format("{}", value) : "";
 }
 
 std::string csv_field(const std::string& text) {
@@ -45,22 +32,6 @@ std::string csv_field(const std::string& text) {
   std::string quoted = "\"";
   for (char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
   return quoted + '"';
-}
-
-std::string json_answer(const Answers& answers, const Answer& row) {
-  std::string text =
-      fmt::format("{{\"variable\": {}, \"units\": {}", json_text(answers.variable.name),
-                  json_text(answers.variable.units));
-  for (const auto& [key, value] : row.labels)
-    text += fmt::format(", {}: {}", json_text(key), json_text(value));
-  text += fmt::format(", \"trials\": {}", row.trials);
-  for (std::size_t s = 0; s < row.estimates.size(); ++s) {
-    const Estimate& e = row.estimates[s];
-    text += fmt::format(", {}: {{\"value\": {}, \"lower\": {}, \"upper\": {}}}",
-                        json_text(answers.statistics[s]), exact(e.value, "null"),
-                        exact(e.lower, "null"), exact(e.upper, "null"));
-  }
-  return text + "}";
 }
 
 /// Every label that some row has, in order of appearance.
@@ -110,18 +81,6 @@ std::string answers_text(const Answers& answers, const std::optional<std::string
                      answers.note);
 }
 
-std::string answers_json(const ResultSchema& schema, const std::vector<Answers>& all,
-                         const std::vector<std::string>& warnings) {
-  Strings rows, texts;
-  for (const Answers& answers : all)
-    for (const Answer& row : answers.rows) rows.push_back(json_answer(answers, row));
-  for (const std::string& warning : warnings) texts.push_back(json_text(warning));
-  return fmt::format(
-      "{{\"title\": {},\n \"study_id\": {},\n \"answers\": [\n  {}],\n \"warnings\": [{}]}}\n",
-      json_text(schema.title), json_text(schema.study_id), fmt::join(rows, ",\n  "),
-      fmt::join(texts, ",\n  "));
-}
-
 std::string answers_csv(const std::vector<Answers>& all) {
   const Strings keys = label_keys(all);
   std::string text = "variable,units";
@@ -134,7 +93,7 @@ std::string answers_csv(const std::vector<Answers>& all) {
         for (const std::string& key : keys) text += "," + csv_field(label_of(row, key));
         const Estimate& e = row.estimates[s];
         text += fmt::format(",{},{},{},{},{}\n", row.trials, csv_field(answers.statistics[s]),
-                            exact(e.value, ""), exact(e.lower, ""), exact(e.upper, ""));
+                            exact(e.value), exact(e.lower), exact(e.upper));
       }
   return text;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,8 +16,11 @@ namespace lockstep {
 struct Answer {
   /// Axis and value, one each; then "chip_generation" or "cause" where the variable has them.
   std::vector<std::pair<std::string, std::string>> labels;
+  std::int64_t point = 0;   ///< its number
   std::int64_t trials = 0;  ///< with a value
   std::vector<Estimate> estimates;
+  double least = std::numeric_limits<double>::quiet_NaN();  ///< value seen; NaN where there is none
+  double most = std::numeric_limits<double>::quiet_NaN();
 };
 
 /// Answers of one variable, and all that a reader of them needs.
@@ -30,11 +34,6 @@ struct Answers {
 
 /// The answers as a table with a caption; one table for each value of `by` where that is given.
 std::string answers_text(const Answers& answers, const std::optional<std::string>& by);
-
-/// {"title", "study_id", "answers": [{"variable", "units", LABEL: VALUE, ..., "trials", STATISTIC:
-/// {"value", "lower", "upper"}, ...}], "warnings": [...]}; null where there is no number.
-std::string answers_json(const ResultSchema& schema, const std::vector<Answers>& all,
-                         const std::vector<std::string>& warnings);
 
 /// A line per statistic: variable, units, every label, trials, statistic, value, lower, upper; an
 /// empty field where there is none.

@@ -9,8 +9,9 @@
 #include "engine/statistics/mean_interval.hpp"
 #include "engine/statistics/pooled_steps.hpp"
 #include "engine/statistics/quantile.hpp"
+#include "experiments/series.hpp"
 #include "experiments/table.hpp"
-#include "experiments/variable_summary.hpp"
+#include "experiments/variance_warnings.hpp"
 
 namespace lockstep {
 namespace {
@@ -44,10 +45,10 @@ std::string summary_table(const ResultFile& file, const std::optional<std::strin
   bool unbounded = false;
   for (std::int64_t point = 0; point < schema.points(); ++point) {
     std::vector<std::string> row = labels_of(schema.axes, point);
-    const auto percent_estimate = [&](const char* name) {
-      std::vector<double> shares_of_trials = file.read(name, point);
-      for (double& share : shares_of_trials) share *= 100;
-      return format_estimate(mean_estimate(shares_of_trials));
+    const auto mean_of = [&](const char* name, double factor) {
+      const Series series = series_of(file, *find(schema, name), point).front();
+      const Estimate e = mean_estimate(series.values, series.support);
+      return format_estimate({factor * e.value, factor * e.lower, factor * e.upper});
     };
     const std::vector<double> step_time = file.read("step_time", point);
     const std::vector<double> trials = trial_means(step_time, schema.steps);
@@ -62,11 +63,11 @@ std::string summary_table(const ResultFile& file, const std::optional<std::strin
     row.push_back(find(schema, "mfu") ? format_percent(mean(file.read("mfu", point))) : "-");
     row.push_back(format_percent(mean(file.read("wait_fraction", point))));
     if (long_run) {
-      row.push_back(percent_estimate("goodput"));
-      row.push_back(find(schema, "mfu_effective") ? percent_estimate("mfu_effective") : "-");
-      row.push_back(format_value(mean(file.read("interruptions", point))));
+      row.push_back(mean_of("goodput", 100));
+      row.push_back(find(schema, "mfu_effective") ? mean_of("mfu_effective", 100) : "-");
+      row.push_back(mean_of("interruptions", 1));
     }
-    if (slices) row.push_back(percent_estimate("schedulable_share"));
+    if (slices) row.push_back(mean_of("schedulable_share", 100));
     rows.push_back(std::move(row));
   }
   const std::string title = schema.title.empty() ? "" : schema.title + "\n\n";

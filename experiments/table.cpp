@@ -21,7 +21,7 @@ bool is_number(const std::string& cell) {
   const bool has_digit =
       std::any_of(cell.begin(), cell.end(), [](char c) { return c >= '0' && c <= '9'; });
   return cell == "-" ||
-         (has_digit && cell.find_first_not_of("0123456789+-.e± <>") == std::string::npos);
+         (has_digit && cell.find_first_not_of("0123456789+-.e± <>()to") == std::string::npos);
 }
 
 /// Decimals that show `value` to `significant` digits.
@@ -120,10 +120,13 @@ std::string format_estimate(const Estimate& estimate, bool of_mean) {
   const auto& [value, lower, upper] = estimate;
   if (std::isfinite(lower) && std::isfinite(upper)) {
     const double above = upper - value, below = value - lower;
-    if (!of_mean && std::max(above, below) > 3 * std::min(above, below))
+    const double half = std::max(above, below);
+    const bool uneven = half > 3 * std::min(above, below);
+    const bool beyond = (value - half < 0) != (lower < 0) || (value + half > 0) != (upper > 0);
+    if (uneven || beyond)
       return fmt::format("{} ({} to {})", format_value(value), format_value(lower),
                          format_value(upper));
-    return format_interval(value, std::max(above, below));
+    return format_interval(value, half);
   }
   if (std::isfinite(lower)) return "> " + format_value(lower);
   if (std::isfinite(upper)) return "< " + format_value(upper);

@@ -36,9 +36,9 @@ std::string counted(std::int64_t count, std::string_view what);
 /// A NaN half width leaves the value alone.
 std::string format_interval(double value, double half_width);
 
-/// "0.9786 ± 0.0067" with the farther limit; of a quantile "701.3 (508.1 to 4063)" where the limits
-/// lie unevenly; "> 7.851" or "< 7.851" where trials are too few for the other limit; where they are
-/// for both, a mean alone, "-" in place of a quantile.
+/// "0.9786 ± 0.0067" with the farther limit; "701.3 (508.1 to 4063)" where the limits lie unevenly,
+/// or ± would reach beyond 0 and they do not; "> 7.851" or "< 7.851" where trials are too few for
+/// the other limit; where they are for both, a mean alone, "-" in place of a quantile.
 std::string format_estimate(const Estimate& estimate, bool of_mean = true);
 
 /// A quantile alone where both its limits are known, else as format_estimate has it.

@@ -1,6 +1,5 @@
 #include "engine/run/metrics.hpp"
 
-#include <cmath>
 #include <limits>
 
 namespace lockstep {
@@ -123,8 +122,7 @@ Support support_of(std::string_view variable, double horizon) {
   for (const Metric& metric : metrics()) {
     if (metric.variable.name != variable) continue;
     Support support = metric.support;
-    if (support.by_events && !support.counts && std::isinf(support.most) && horizon > 0)
-      support.most = horizon;
+    if (support.events == Support::Events::add && horizon > 0) support.most = horizon;
     if (support.between_events) support.trial_time = horizon;
     return support;
   }

@@ -64,7 +64,8 @@ double most_frequent(std::span<const double> sorted) {
 /// Trials on one side of the usual value.
 struct Side {
   double trials = 0, sum = 0;  ///< of how far they are from it
-  double reach = 0;            ///< the farthest that an unseen one can be
+  double nearest = infinity, farthest = 0;
+  double reach = 0;  ///< the farthest that an unseen one can be
 
   /// Mean distance over all n trials.
   Estimate mean(double n, bool counts, double level) const {
@@ -84,21 +85,30 @@ void widen_by_rare_events(Estimate& estimate, std::span<const double> values, Su
   std::sort(sorted.begin(), sorted.end());
   const auto n = static_cast<double>(sorted.size());
   const double usual = most_frequent(sorted);
-  const double farthest = support.counts ? 1 : infinity;
+  using enum Support::Events;
+  if (support.events == add && usual != 0) return;  // there is no trial without an event
+  const bool counted = support.events == count;
+  const double farthest = counted ? 1 : infinity;
   Side below{.reach = std::min(farthest, usual - support.least)};
-  Side above{.reach = support.lowered ? 0 : std::min(farthest, support.most - usual)};
+  Side above{.reach = support.events == lower ? 0 : std::min(farthest, support.most - usual)};
   for (double x : sorted) {
     if (x == usual) continue;
     Side& side = x < usual ? below : above;
+    const double distance = std::fabs(x - usual);
     ++side.trials;
-    side.sum += std::fabs(x - usual);
+    side.sum += distance;
+    side.nearest = std::min(side.nearest, distance);
+    side.farthest = std::max(side.farthest, distance);
   }
   const double unusual = below.trials + above.trials;
   if (unusual >= few || 2 * unusual > n) return;
-  const Estimate less = below.mean(n, support.counts, level),
-                 more = above.mean(n, support.counts, level);
-  estimate.lower = std::min(estimate.lower, usual + more.lower - less.upper);
-  estimate.upper = std::max(estimate.upper, usual + more.upper - less.lower);
+  const Estimate less = below.mean(n, counted, level), more = above.mean(n, counted, level);
+  const Estimate by_number{estimate.value, usual + more.lower - less.upper,
+                           usual + more.upper - less.lower};
+  // Where events are alike their number tells all.
+  const bool alike = below.farthest <= below.nearest && above.farthest <= above.nearest;
+  estimate.lower = alike ? by_number.lower : std::min(estimate.lower, by_number.lower);
+  estimate.upper = alike ? by_number.upper : std::max(estimate.upper, by_number.upper);
 }
 
 /// values: trial_time / events.
@@ -134,7 +144,8 @@ Estimate mean_estimate(std::span<const double> values, Support support, double l
   if (support.between_events) return between_events(values, support.trial_time, level);
   Estimate estimate = skewed_estimate(values, level);
   if (!std::isfinite(estimate.lower) || !std::isfinite(estimate.upper)) return estimate;
-  if (support.by_events) widen_by_rare_events(estimate, values, support, level);
+  if (support.events != Support::Events::none)
+    widen_by_rare_events(estimate, values, support, level);
   estimate.lower = std::min(estimate.value, std::max(estimate.lower, support.least));
   estimate.upper = std::max(estimate.value, std::min(estimate.upper, support.most));
   return estimate;

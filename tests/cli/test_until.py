@@ -152,6 +152,34 @@ def test_max_trials_end_it(run):
     assert "not bounded yet at topology.kind=ring, asked is 1e-06s; on to 28" in ended.stderr
 
 
+RARE = """\
+[sampling]
+trials = 32
+steps = 1
+until = mean({of}) within {width}
+max_trials = 100
+[fleet]
+chips = H100:64
+[reliability]
+horizon = 30d
+node_failure_rate = {rate}/d
+"""
+
+
+@pytest.mark.parametrize("rate, of, width, met", [
+    (1e-9, "interruptions", "10%", False), (1e-9, "interruptions", "0.05", True),
+    (1e-9, "spares_used", "10%", False), (1e-9, "mean_time_between_interruptions", "50%", False),
+    (1e-9, "goodput", "1%", False), (1e-9, "goodput", "0.05", True),
+    (1e-9, "time_lost", "10%", False),
+    (0.1, "interruptions", "10%", True), (0.1, "mean_time_between_interruptions", "10%", True),
+])
+def test_no_event_meets_no_rule(run, rate, of, width, met):
+    """Nothing is known of what never came but that it is rare: 3.69 / 100 a trial at most."""
+    run.write("rare.ini", RARE.format(rate=rate, of=of, width=width))
+    ended = run.done("run", "rare.ini", "-o", f"rare-{rate}-{of}-{width}.h5", "-q")
+    assert ("sampling.max_trials ended the run before" in ended.stdout) == (not met), ended.stdout
+
+
 def test_describe_says_both_bounds(run):
     text = run.done("describe", "s.ini", "--no-estimate").stdout
     assert f"Trials are run until {RULE} for every design point, at least 20 and at most 300" in text

@@ -8,6 +8,7 @@
 
 #include "engine/base/elementary.hpp"
 #include "engine/base/random.hpp"
+#include "engine/statistics/estimate.hpp"
 
 namespace lockstep {
 
@@ -94,5 +95,27 @@ inline void PrintTo(const CoverageCase& c, std::ostream* out) {
 inline double least_share(int studies) {
   return 0.95 - 3 * std::sqrt(0.95 * 0.05 / studies);
 }
+
+/// How often an interval covered and had two ends, and how wide it then was.
+struct Count {
+  int of = 0, covered = 0, resolved = 0;
+  double width = 0, sum = 0, squares = 0;  ///< of those with two ends
+
+  void add(const Estimate& estimate, double truth) {
+    ++of;
+    covered += estimate.lower <= truth && truth <= estimate.upper;
+    if (!std::isfinite(estimate.lower) || !std::isfinite(estimate.upper)) return;
+    ++resolved;
+    width += estimate.upper - estimate.lower;
+    sum += estimate.value - truth;
+    squares += (estimate.value - truth) * (estimate.value - truth);
+  }
+  double share() const { return covered / static_cast<double>(of); }
+  /// Mean width over what it would be if the values' own spread between studies were known.
+  double excess_width() const {
+    const double spread = std::sqrt((squares - sum * sum / resolved) / (resolved - 1));
+    return width / resolved / (2 * 1.96 * spread);
+  }
+};
 
 }  // namespace lockstep
