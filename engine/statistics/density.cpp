@@ -41,11 +41,20 @@ Density density_of_sorted(std::span<const double> sorted) {
   if (sorted.empty() || !(sorted.front() < sorted.back())) return {};
   const double low = sorted.front(), high = sorted.back(), width = kernel_width(sorted);
   Density found;
+  double before = low;
+  for (std::size_t i = 0; i < by_share; ++i) {
+    const double value = quantile_of_sorted(sorted, static_cast<double>(i) / (by_share - 1));
+    // The flanks of a gap, so that straight lines between the places follow the curve.
+    for (double flank : {0.5, 1.0, 1.5, 2.0, 3.0}) {
+      if (2 * flank * width >= value - before) break;
+      found.value.push_back(before + flank * width);
+      found.value.push_back(value - flank * width);
+    }
+    found.value.push_back(value);
+    before = value;
+  }
   for (std::size_t i = 0; i < even; ++i)
-    found.value.push_back(low + (high - low) * static_cast<double>(i) / (even - 1));
-  found.value.back() = high;
-  for (std::size_t i = 0; i < by_share; ++i)
-    found.value.push_back(quantile_of_sorted(sorted, static_cast<double>(i) / (by_share - 1)));
+    found.value.push_back(low + (high - low) * static_cast<double>(i) / even);
   std::sort(found.value.begin(), found.value.end());
   found.value.erase(std::unique(found.value.begin(), found.value.end()), found.value.end());
 

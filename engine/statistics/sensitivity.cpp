@@ -7,6 +7,7 @@
 
 #include "engine/base/elementary.hpp"
 #include "engine/statistics/beta.hpp"
+#include "engine/statistics/mean_interval.hpp"
 #include "engine/statistics/quantile.hpp"
 
 namespace lockstep {
@@ -92,7 +93,7 @@ Estimate explained(const Values& x, const Values& y, std::size_t bins, double le
     squares += influence * influence;
   }
   const double error = elementary::sqrt(squares / (n - k) / n + 2 * (k - 1) / ((n - k) * (n - k)));
-  const double half = elementary::normal_quantile((1 + level) / 2) * error;
+  const double half = student_quantile((1 + level) / 2, n / k) * error;
   const auto inside = [](double v) { return std::clamp(v, 0.0, 1.0); };
   return {inside(share), inside(share - half), inside(share + half)};
 }

@@ -38,7 +38,7 @@ def test_variable_is_that_of_the_file(run):
     rows = answers(run, "--variable", "step_time")
     assert len(rows) == 6
     for row, point in zip(rows, x.reshape(6, TRIALS, STEPS)):
-        assert row["units"] == "s" and row["trials"] == TRIALS
+        assert row["variable"] == "step_time" and row["trials"] == TRIALS
         assert row["mean"]["value"] == pytest.approx(point.mean(), rel=1e-13)
         for name, p in [("p5", 0.05), ("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999)]:
             # Of few trials the largest bounds p99.9 from below.

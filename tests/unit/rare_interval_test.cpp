@@ -111,7 +111,7 @@ TEST(MeanDifference, OfEqualTrialsIsNotCertain) {
   EXPECT_NEAR(share.relative.upper, 1 - std::pow(0.025, 0.01), 1e-12);
   // Twice the time between events is half the events.
   std::vector<double> a, b;
-  for (int t = 0; t < 100; ++t) {
+  for (int t = 0; t < 99; ++t) {
     a.push_back(30.0 / (2 * (1 + t % 3)));
     b.push_back(30.0 / (1 + t % 3));
   }

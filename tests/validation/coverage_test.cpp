@@ -26,7 +26,7 @@ TEST_P(Coverage, IsAtLeastWhatItSaysAndNoWiderThanDue) {
   const std::array names{"mean",     "p50",    "p99",    "difference of means",
                          "relative", "of p50", "of p99", "relative of p99"};
   // Of a normal value known to its spread 1; what order statistics and the hulls of two limits add.
-  const std::array widest{1.4, 1.4, 2.0, 1.4, 1.4, 1.6, 2.0, 2.0};
+  const std::array widest{1.5, 1.4, 2.2, 1.4, 1.4, 1.6, 2.0, 2.0};
   std::array<Count, 8> counts;
   for (int study = 0; study < studies; ++study) {
     const auto [x, y] = c.draw(static_cast<std::uint32_t>(study), 0, c.trials);
@@ -85,6 +85,17 @@ TEST(CoverageControl, CorrelatedStepsAreNotIndependent) {
   }
   std::printf("mean %.4f, p50 %.4f, p95 %.4f\n", mean.share(), median.share(), tail.share());
   for (const Count& count : {mean, median, tail}) EXPECT_LT(count.share(), least_share(studies));
+}
+
+// Negative control of the widths: limits at 99.9 % are seen to be too wide.
+TEST(CoverageControl, WiderIntervalsAreNotDue) {
+  const CoverageCase c{normal, 100, 1, 0};
+  Count count;
+  for (int study = 0; study < studies; ++study)
+    count.add(
+        mean_estimate(c.draw(static_cast<std::uint32_t>(study), 0, c.trials).first, {}, 0.999),
+        c.mean());
+  EXPECT_GT(count.excess_width(), 1.5);
 }
 
 // Negative control of the mean: 1.96 standard errors on skewed trials.
