@@ -1,13 +1,16 @@
 """The design of a study as its results hold it: axes, design points, and what was measured."""
 
+import dataclasses
 import itertools
 import re
 from dataclasses import dataclass
 
-import numpy
-
 from lockstep_results import ResultsError
 
+# Words that values of an axis may be beside numbers.
+WORDS_OF_NO_LIMIT = {"unlimited", "never"}
+WORDS_OF_NOTHING = {"none"}
+WORDS_OF_CHOICE = {"optimal", "auto"}
 UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86400,
          "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "B": 1}
 
@@ -29,6 +32,12 @@ class Axis:
     def numeric(self):
         return None not in self.numbers
 
+    def only(self, indices):
+        """The axis with these of its values."""
+        kept = {name: tuple(getattr(self, name)[i] for i in indices)
+                for name in ("labels", "written", "numbers")}
+        return dataclasses.replace(self, **kept)
+
     def said(self, label):
         """A value in a sentence: "tree", "proportional work", "spares 128"."""
         if self.name in ("topology.kind", "fleet.chips"):
@@ -39,6 +48,7 @@ class Axis:
 @dataclass(frozen=True)
 class Point:
     number: int  # row-major over the axes, the last running fastest
+    at: int  # the same number in the file, where values of an axis are left out
     index: tuple
     labels: tuple
     text: str  # labels of the axes that have several values
@@ -46,25 +56,35 @@ class Point:
 
 
 class Design:
-    """Axes and design points over a Dataset of the loader. `choices` ({axis: [value, ...]}, as
-    written or as read) keeps some values only; `timeline` is the CSV file of one trial's events,
-    if there is one."""
+    """Axes and design points of a result file: `data` is its Dataset, of which texts are read, and
+    `summary` what the program says of it. `choices` ({axis: [value, ...]}, as written or as read)
+    keeps some values only; `timeline` is the CSV file of one trial's events, if there is one;
+    `curves` bounds the design points that curves are asked for."""
 
-    def __init__(self, data, choices=None, timeline=None):
-        self.timeline = timeline
-        self.data = _only(data, choices or {})
-        self.axes = [_axis(self.data, name) for name in _axis_names(data)]
+    def __init__(self, data, summary, choices=None, timeline=None, curves=8):
+        self.data, self.summary, self.timeline, self.curves = data, summary, timeline, curves
+        whole = _axes(summary.axes)
+        kept = _kept(whole, choices or {})
+        self.axes = [axis.only(indices) for axis, indices in zip(whole, kept)]
         self.points = []
         for index in itertools.product(*(range(len(axis.labels)) for axis in self.axes)):
             labels = tuple(axis.labels[i] for axis, i in zip(self.axes, index))
             several = [(l, axis) for l, axis in zip(labels, self.axes) if len(axis.labels) > 1]
-            self.points.append(Point(len(self.points), index, labels,
+            at = 0
+            for axis, indices, i in zip(whole, kept, index):
+                at = at * len(axis.labels) + indices[i]
+            self.points.append(Point(len(self.points), at, index, labels,
                                      ", ".join(l for l, _ in several) or "all trials",
                                      ", ".join(axis.said(l) for l, axis in several)))
 
     @property
     def title(self):
         return str(self.data.attrs.get("title", ""))
+
+    @property
+    def subject(self):
+        """What the texts of the design points are values of: "topology, work share"."""
+        return ", ".join(axis.title for axis in self.axes if len(axis.labels) > 1)
 
     @property
     def generations(self):
@@ -74,7 +94,7 @@ class Design:
     @property
     def inputs(self):
         """Uncertain inputs: keys whose drawn values the file holds."""
-        return [name.removeprefix("input.") for name in self.data.data_vars
+        return [name.removeprefix("input.") for name in self.summary.units
                 if name.startswith("input.")]
 
     def axis(self, name):
@@ -82,22 +102,27 @@ class Design:
         names = [axis.name for axis in self.axes]
         return names.index(name) if name in names else None
 
-    def has(self, name):
-        return name in self.data
+    def estimate(self, point, variable, statistic="mean", element=None, factor=1):
+        """A statistic of a variable at a design point, times `factor`."""
+        return self.summary.estimate(variable, point.at, statistic, element, factor)
 
-    def raw(self, point, name):
-        """Values of one design point, (trials, ...): read from the file now."""
-        where = {axis.name: i for axis, i in zip(self.axes, point.index)}
-        return self.data[name].isel(where).values
+    def row(self, point, variable, element=None):
+        """All that the program says of a variable at a design point, in the file's unit."""
+        return self.summary.row(variable, point.at, element)
 
-    def trials(self, point, name):
-        """One value a trial: the mean over its steps."""
-        values = self.raw(point, name)
-        return values.reshape(values.shape[0], -1).mean(axis=1) if values.ndim > 1 else values
+    def trials(self, point):
+        """How many there are."""
+        return self.summary.points[point.at]["trials"]
 
     def known(self, point, name):
-        """What is known of a design point before any trial (a number or a text)."""
-        return self.raw(point, name)[()]
+        """What is known of a design point before any trial (a number or a text), or None."""
+        return self.summary.points[point.at]["known"].get(name)
+
+    def series(self, part, variables, points):
+        """Curves of some variables at some design points: [(point, row of the program), ...]."""
+        mine = {point.at: point for point in points}
+        return [(mine[row["point"]], row)
+                for row in self.summary.series(part, variables, list(mine))]
 
     def groups(self, over):
         """Design points in rows along the axis at position `over`: {labels of the others: row}."""
@@ -141,16 +166,16 @@ def number_of(text):
         return None
 
 
-def _axis_names(data):
-    """The dimensions before `trial` of any variable that has trials."""
-    dims = next(v.dims for v in data.data_vars.values() if "trial" in v.dims)
-    return list(dims[:dims.index("trial")])
+def _axes(told):
+    """Axes of what the program says of them, with titles that tell them apart."""
+    found = [_axis(axis) for axis in told]
+    titles = _titles([keys for _, keys in found])
+    return [dataclasses.replace(axis, title=title) for (axis, _), title in zip(found, titles)]
 
 
-def _axis(data, name):
-    variable = data[name]
-    written = _written(data, name)
-    keys = name.split(",")
+def _axis(told):
+    """An axis without its title, and the keys that stand for it."""
+    written, keys = told["labels"], told["key"].split(",")
     shown = written
     if len(keys) > 1:  # linked keys: the first that tells all values apart stands for them
         parts = [_parts(text) for text in written]
@@ -158,32 +183,37 @@ def _axis(data, name):
                        if len({row[i] for row in parts}) == len(parts)), None)
         if column is not None:
             shown, keys = [row[column] for row in parts], [keys[column]]
-    title = {"topology.kind": "topology", "fleet.chips": "fleet"}.get(
-        keys[0], " and ".join(key.split(".")[-1].replace("_", " ") for key in keys))
     if keys == ["fleet.chips"]:
         numbers = [float(sum(chips(text).values())) for text in shown]
-    elif variable.dtype.kind == "f":
-        numbers = [float(value) for value in numpy.atleast_1d(variable.values)]
     else:
-        numbers = [number_of(text) for text in shown]
+        numbers = told["numbers"] or [number_of(text) for text in shown]
     labels = [_label(keys[0], text) for text in shown]
     if len(set(labels)) < len(labels):  # rounded too far to be told apart
         labels = written
-    return Axis(name, title, tuple(labels), tuple(written), tuple(numbers),
-                str(variable.attrs.get("units", "")))
+    return Axis(told["key"], "", tuple(labels), tuple(written), tuple(numbers),
+                told["units"]), keys
+
+
+def _titles(axes):
+    """A title of each list of keys: their last words, and as many before them as tell the titles
+    apart: "H100 peak" beside "H200 peak"."""
+    def of(keys, words):
+        told = [{"topology.kind": "topology", "fleet.chips": "fleet"}.get(
+            key, " ".join(key.split(".")[-words:]).replace("_", " ")) for key in keys]
+        return " and ".join(told)
+
+    words = [1] * len(axes)
+    for _ in range(max((key.count(".") for keys in axes for key in keys), default=0)):
+        titles = [of(keys, n) for keys, n in zip(axes, words)]
+        words = [n + (titles.count(title) > 1 or len(set(title.split(" and "))) < len(keys))
+                 for keys, n, title in zip(axes, words, titles)]
+    return [of(keys, n) for keys, n in zip(axes, words)]
 
 
 def _parts(text):
     """Values of linked keys, "(8, uniform(low=1, high=2))": commas in quotes or a law part none."""
     found = re.findall(r'(?:"[^"]*"|\((?:[^()]|\([^()]*\))*\)|[^,"(])+', text[1:-1])
     return [part.strip().strip('"') for part in found]
-
-
-def _written(data, name):
-    all_labels = str(data[name].attrs.get("labels", "")).split("\n")
-    if len(all_labels) == data[name].size:
-        return all_labels
-    return [str(value) for value in numpy.atleast_1d(data[name].values)]
 
 
 def _label(key, text):
@@ -196,21 +226,20 @@ def _label(key, text):
     return count(number) if abs(number) >= 1e4 else text
 
 
-def _only(data, choices):
-    """The Dataset with the chosen values of its axes alone."""
-    kept = {}
-    for name, wanted in choices.items():
-        if name not in _axis_names(data):
+def _kept(axes, choices):
+    """Positions of the values kept of each axis."""
+    names = [axis.name for axis in axes]
+    for name in choices:
+        if name not in names:
             raise ResultsError(f"{name} is no axis of the study (they are "
-                               f"{', '.join(_axis_names(data)) or 'none'})")
-        axis = _axis(data, name)
+                               f"{', '.join(names) or 'none'})")
+    kept = []
+    for axis in axes:
+        wanted = choices.get(axis.name, axis.written)
         for value in wanted:
             if value not in axis.written + axis.labels:
-                raise ResultsError(f"{value} is no value of {name} (they are "
+                raise ResultsError(f"{value} is no value of {axis.name} (they are "
                                    f"{'; '.join(axis.written)})")
-        kept[name] = {i: axis.written[i] for i in range(len(axis.written))
-                      if {axis.written[i], axis.labels[i]} & set(wanted)}
-    data = data.isel({name: list(values) for name, values in kept.items()})
-    for name, values in kept.items():
-        data[name].attrs["labels"] = "\n".join(values.values())
-    return data
+        kept.append([i for i in range(len(axis.labels))
+                     if {axis.written[i], axis.labels[i]} & set(wanted)])
+    return kept

@@ -3,9 +3,6 @@
 import math
 from dataclasses import dataclass
 
-import numpy
-
-import estimates
 from design import chips
 
 
@@ -17,9 +14,9 @@ class Measure:
     factor: float  # from the file's unit
     more_is_better: bool
 
-    def of(self, design, point):
-        """One value a trial, in `unit`."""
-        return design.trials(point, self.name) * self.factor
+    def of(self, design, point, statistic="mean"):
+        """A statistic at a design point, in `unit`."""
+        return design.estimate(point, self.name, statistic, factor=self.factor)
 
     @property
     def label(self):
@@ -33,13 +30,14 @@ MFU_EFFECTIVE = Measure("mfu_effective", "effective MFU", "%", 100, True)
 SCHEDULABLE = Measure("schedulable_share", "schedulable share", "%", 100, True)
 WAITING = Measure("wait_fraction", "waiting", "%", 100, False)
 INTERRUPTIONS = Measure("interruptions", "interruptions", "1", 1, False)
+COMMUNICATION = Measure("communication_share", "communication not hidden", "%", 100, False)
+MIXING_TAX = Measure("mixing_tax", "mixing tax", "%", 100, False)
 ALL = [STEP_TIME, MFU, WAITING, GOODPUT, MFU_EFFECTIVE, INTERRUPTIONS, SCHEDULABLE]
 
 
 def there(design, measure):
     """Whether the file has values of the measure at some design point."""
-    return design.has(measure.name) and any(
-        not numpy.isnan(design.trials(point, measure.name)).all() for point in design.points)
+    return any(measure.of(design, point).known for point in design.points)
 
 
 def main_measure(design):
@@ -59,13 +57,13 @@ def main_measure(design):
 
 def _spread(design, measure):
     """How far apart the design points are, as a share of the largest mean."""
-    values = [s.value for s in summaries(design, measure) if not math.isnan(s.value)]
+    values = [s.value for s in summaries(design, measure) if s.known]
     return (max(values) - min(values)) / max(values) if values and max(values) > 0 else 0
 
 
 def _steps_differ(design):
     """Whether step times cannot be compared: batches per chip, chips or kinds of job differ."""
-    tokens = {round(float(design.known(p, "tokens_per_step") / design.known(p, "chips_used")), 0)
+    tokens = {round(design.known(p, "tokens_per_step") / design.known(p, "chips_used"), 0)
               for p in design.points}
     fleet, share = design.axis("fleet.chips"), design.axis("job.work_share")
     mixes = len({tuple(sorted(chips(text))) for text in design.axes[fleet].written}) \
@@ -79,15 +77,15 @@ def text(estimate, unit="", sign=False):
     > x where the sample does not bound it."""
     value, low, high = estimate
     space = {"%": " %", "1": "", "": ""}.get(unit, f" {unit}")
-    if math.isnan(value) or math.isinf(low) and math.isinf(high):
-        return "unknown"
-    if math.isinf(high):
+    if math.isinf(high) and math.isfinite(low):
         return f"> {plain(low)}{space}"
-    if math.isinf(low):
+    if math.isinf(low) and math.isfinite(high):
         return f"< {plain(high)}{space}"
+    if not estimate.known:
+        return "unknown"
     plus = "+" if sign and value > 0 else ""
     half = estimate.half_width
-    if math.isnan(half):
+    if math.isinf(half):  # one trial bounds nothing
         return f"{plus}{plain(value)}{space}"
     if half <= max(1e-12, 1e-9 * abs(value)):
         return f"{plus}{value + 0.0:.4g}{space}"  # 0, not -0
@@ -99,14 +97,15 @@ def text(estimate, unit="", sign=False):
 
 
 def between(estimate, unit=""):
-    """A number with its ends, which need not lie evenly around it: 7.86 s (7.85 to 7.88)."""
+    """A number with its ends, which need not lie evenly around it: 7.86 s (7.85 to 7.88), or
+    7.86 s (> 7.85) where the sample does not bound it above."""
     value, low, high = estimate
-    if math.isnan(value):
-        return "unknown"
-    if math.isinf(high):
+    if not estimate.known:
         return text(estimate, unit)
     space = "" if unit in ("", "1") else f" {unit}"
-    ends = f"< {plain(high)}" if math.isinf(low) else f"{plain(low)} to {plain(high)}"
+    ends = {(True, True): f"{plain(low)} to {plain(high)}", (True, False): f"> {plain(low)}",
+            (False, True): f"< {plain(high)}"}.get((math.isfinite(low), math.isfinite(high)),
+                                                   "not bounded")
     return f"{plain(value)}{space} ({ends})"
 
 
@@ -131,7 +130,19 @@ def plain(value):
 
 def summaries(design, measure):
     """Mean over trials of the measure at every design point."""
-    return [estimates.mean(measure.of(design, point)) for point in design.points]
+    return [measure.of(design, point) for point in design.points]
+
+
+def changes(design, measure, pairs, relative=None):
+    """What the second of each pair has more than the first, as mean of paired differences: a share
+    of the first for step time, or where `relative`; else in the measure's unit. Of a pair each is
+    a design point, or a list of them whose mean counts."""
+    relative = measure == STEP_TIME if relative is None else relative
+    asked = [tuple(tuple(p.at for p in (side if isinstance(side, list) else [side]))
+                   for side in pair) for pair in pairs]
+    told = design.summary.differences(measure.name, asked)
+    return [told[pair]["relative"] if relative else told[pair]["absolute"].scaled(measure.factor)
+            for pair in asked]
 
 
 def ranking(design, measure):

@@ -13,16 +13,17 @@ try:
 except ImportError as error:
     end_without(error, "python3-matplotlib")
 
-from picture import COLOURS, representatives
+from picture import COLOURS, look_in, representatives
 
-DASHES = ["-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (9, 2)),
-          (0, (9, 2, 1, 2, 1, 2))]
-MARKERS = ["o", "s", "^", "D", "v", "P"]
+DASHES = ["-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (10, 2)),
+          (0, (9, 2, 1, 2, 1, 2)), (0, (1, 4)), (0, (4, 1, 4, 5))]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
 HATCHES = ["", "///", "...", "xxx", "\\\\\\", "++", "oo", "--", "||"]
 WIDTH, HEIGHT, ROW = 4.3, 3.5, 0.26  # inches of a panel, of a row of it
 MOST_ROWS = 30
 MOST_LABELLED = 100  # ratio of a log scale's ends up to which 2 and 5 of a decade have labels
 MOST_MARKS = 300  # of one series; more are drawn as thin strokes
+MOST_LETTERS = 28  # of the labels along a panel, side by side
 
 
 def save(picture, path, title, ranked):
@@ -32,7 +33,8 @@ def save(picture, path, title, ranked):
     rows = -(-len(picture.panels) // columns)
     by_point = any(panel.y.by_point for panel in picture.panels)
     most = picture.most_points or (MOST_ROWS if by_point else 0)
-    shown = set(representatives(ranked, most))
+    held = ranked if picture.points is None else [n for n in ranked if n in set(picture.points)]
+    shown = set(representatives(held, most))
     height = max(HEIGHT, 0.9 + ROW * len(shown)) if by_point else HEIGHT
     labels = max((len(text) for panel in picture.panels if panel.y.by_point
                   for at, text in panel.y.ticks if at in shown), default=0)
@@ -47,9 +49,13 @@ def save(picture, path, title, ranked):
             repeated = previous is not None and panel.y.by_point and previous.y.by_point
             _panel(axes, panel, order, labelled=not repeated)
             previous = panel
+        _share_ends(picture.panels, grid)
+        for axes, panel in zip(grid, picture.panels):
+            if panel.x.ticks is None and not panel.x.log:
+                _space_ticks(axes)
         for axes in grid[len(picture.panels):]:
             axes.set_visible(False)
-        _words(figure, grid, picture, title, wide, len(shown) < len(ranked))
+        _words(figure, grid, picture, title, wide, len(shown) < len(held))
         metadata = {"png": {"Software": None}, "svg": {"Date": None},
                     "pdf": {"CreationDate": None}}.get(path.rsplit(".", 1)[-1].lower())
         figure.savefig(path, dpi=160, metadata=metadata)
@@ -65,7 +71,8 @@ def _words(figure, grid, picture, title, wide, fewer):
         keys = {}
         for axes, entries in zip(grid, found):
             if len(entries) > 1:
-                axes.legend(entries.values(), entries.keys(), fontsize=7, frameon=False,
+                axes.legend(entries.values(), entries.keys(), title=picture.subject or None,
+                            title_fontsize=7, fontsize=7, frameon=False,
                             handlelength=3, loc="upper center", bbox_to_anchor=(0.5, -0.17))
         rows = -(-len(grid) // picture.columns)
         figure.set_figheight(figure.get_figheight() + 0.15 * rows * max(map(len, found)))
@@ -75,7 +82,8 @@ def _words(figure, grid, picture, title, wide, fewer):
     lines = below.count("\n") + 1
     longest = max(map(len, keys), default=0)
     columns = max(1, min(len(keys), int(wide / (0.6 + 0.075 * longest)))) if keys else 1
-    deep = 0.17 * lines + 0.12 + (0.2 * math.ceil(len(keys) / columns) + 0.1 if len(keys) > 1 else 0)
+    deep = 0.17 * lines + 0.12 + (0.2 * (math.ceil(len(keys) / columns) + bool(picture.subject)) + 0.1
+                                  if len(keys) > 1 else 0)
     high = figure.get_figheight() + deep
     figure.set_figheight(high)
     figure.get_layout_engine().set(rect=(0, deep / high, 1, 1 - deep / high))
@@ -83,15 +91,39 @@ def _words(figure, grid, picture, title, wide, fewer):
     figure.text(0.5, 0.08 / high, below, ha="center", va="bottom", fontsize=7.5, color="0.3")
     if len(keys) > 1:
         figure.legend(keys.values(), keys.keys(), loc="lower center", ncols=columns, fontsize=8,
-                      frameon=False, handlelength=3,
+                      title=picture.subject or None, title_fontsize=8, frameon=False, handlelength=4,
                       bbox_to_anchor=(0.5, (0.17 * lines + 0.08) / high))
+
+
+def _share_ends(panels, grid):
+    """Panels of one quantity begin and end alike."""
+    for name in "xy":
+        alike = {}
+        for axes, panel in zip(grid, panels):
+            scale = getattr(panel, name)
+            if scale.label and not scale.by_point:
+                alike.setdefault((scale.label, scale.log), []).append(axes)
+        for same in alike.values():
+            ends = [end for axes in same for end in getattr(axes, f"get_{name}lim")()]
+            for axes in same:
+                axes.set(**{f"{name}lim": (min(ends), max(ends))})
+
+
+def _space_ticks(axes):
+    """As many numbers along a panel as there is room for, written in full."""
+    formatter = matplotlib.ticker.ScalarFormatter(useOffset=False)
+    axes.xaxis.set_major_formatter(formatter)
+    for most in range(8, 2, -1):
+        axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
+        if sum(map(len, formatter.format_ticks(axes.get_xticks()))) <= MOST_LETTERS:
+            break
 
 
 def _panel(axes, panel, order, labelled):
     for series in panel.series:
         kept = _kept(series, panel, order)
         if kept:
-            _series(axes, series, *kept)
+            _series(axes, series, look_in(series, order), *kept)
     for scale, name in ((panel.x, "x"), (panel.y, "y")):
         axis = axes.xaxis if name == "x" else axes.yaxis
         if scale.log:
@@ -115,7 +147,7 @@ def _panel(axes, panel, order, labelled):
                     lambda v, _: f"{v:g}" if f"{v:e}"[0] in "125" else ""))
         if scale.limits:
             axes.set(**{f"{name}lim": scale.limits})
-        axes.set(**{f"{name}label": scale.label})
+        axes.set(**{f"{name}label": scale.label if labelled or name == "x" else ""})
     if panel.y.by_point:
         axes.set_ylim(len(order) - 0.4, -0.6)
     axes.set_title(panel.title)
@@ -139,24 +171,23 @@ def _kept(series, panel, order):
     return columns if kept else None
 
 
-def _series(axes, series, x, y, low, high, base):
-    colour, dash = COLOURS[series.look.colour], DASHES[series.look.dash]
-    marker = MARKERS[series.look.marker]
+def _series(axes, series, look, x, y, low, high, base):
+    colour, dash, marker = COLOURS[look.colour], DASHES[look.dash], MARKERS[look.marker]
     label = series.label if series.legend else None
     if series.kind == "fill":
         axes.fill(x, y, facecolor=colour, edgecolor=colour, alpha=0.45, linewidth=0.8, label=label)
     elif series.kind == "bar":
         axes.barh(y, x, left=base, height=0.75, color=colour, edgecolor="white", linewidth=0.4,
-                  hatch=HATCHES[series.look.colour], label=label)
+                  hatch=HATCHES[look.colour], label=label)
     elif series.kind == "marks":
         _marks(axes, series, x, y, low, high, colour, marker, label)
     else:
-        step = {"step": "post"} if series.kind == "step" else {}
+        step = {"step": {"step": "post"}, "drop": {"step": "pre"}}.get(series.kind, {})
         if series.low is not None:
             ends = [[math.nan if v is None or not math.isfinite(v) else v for v in side]
                     for side in (low, high)]
             axes.fill_between(x, *ends, color=colour, alpha=0.18, linewidth=0, **step)
-        style = {"drawstyle": "steps-post"} if step else \
+        style = {"drawstyle": f"steps-{step['step']}"} if step else \
             {} if series.plain else {"marker": marker, "markersize": 4}
         axes.plot(x, y, color=colour, linestyle=dash, linewidth=1.4, label=label, **style)
 
@@ -166,7 +197,7 @@ def _marks(axes, series, x, y, low, high, colour, marker, label):
     values = x if series.across else y
     ends = [[abs(v - e) if e is not None and math.isfinite(e) else 0 for v, e in zip(values, side)]
             for side in (low, high)]
-    opened = any(e is not None and e == math.inf for e in high)
+    opened = any(h == math.inf and l != -math.inf for l, h in zip(low, high))
     if opened:
         marker = ">" if series.across else "^"
     dense = len(x) > MOST_MARKS

@@ -3,12 +3,11 @@ page/report.js in the report, from the same numbers."""
 
 from dataclasses import dataclass, field
 
-# Colours of Okabe and Ito and a grey, told apart by the colour-blind; dashes and markers tell them
-# on grey paper.
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442",
+# Colours of Okabe and Ito, brown for their yellow, and a grey, told apart by the colour-blind; dashes
+# and markers tell the lines of a panel on grey paper too, which are no more than there are of them.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F4F24",
            "#999999"]
-DASHES = 6
-MARKERS = 6
+LINES = 8
 
 
 @dataclass(frozen=True)
@@ -29,8 +28,9 @@ class Scale:
 
 @dataclass
 class Series:
-    """Vertices of one kind: line, step (right-continuous), marks, bar, fill (closed outline).
-    `low` and `high` bound y (x where `across`): a band of lines, error bars of marks and bars.
+    """Vertices of one kind: line, step (right-continuous), drop (left-continuous), marks, bar, fill
+    (closed outline). Lines of one design point each take the dash and marker of their place among
+    those shown, so that no two are alike. `low` and `high` bound y (x where `across`): a band of lines, error bars of marks and bars.
     `points` numbers the design point of the series, or of each vertex; None: of none."""
     kind: str
     x: list
@@ -62,6 +62,8 @@ class Picture:
     panels: list
     columns: int = 3
     most_points: int = 0  # design points shown at once, those evenly spread in rank; 0: all
+    points: list = None  # numbers of the design points that have curves; None: all
+    subject: str = ""  # what the keys are values of
     name: str = ""
 
 
@@ -76,22 +78,27 @@ def looks(design):
     found = []
     for point in design.points:
         at = [point.index[i] for i in several]
-        first = at[0] if at else 0
         if len(at) < 2:
-            found.append(look_of(first))
-        else:
-            rest = 0  # number among the points of the colour
-            for axis, i in zip(several[1:], at[1:]):
-                rest = rest * len(design.axes[axis].labels) + i
-            found.append(Look(first % len(COLOURS), (rest + first // len(COLOURS)) % DASHES,
-                              rest % MARKERS))
+            found.append(look_of(at[0] if at else 0))
+            continue
+        rest = 0  # number among the points of the colour
+        for axis, i in zip(several[1:], at[1:]):
+            rest = rest * len(design.axes[axis].labels) + i
+        found.append(Look(at[0] % len(COLOURS), rest % LINES, rest % LINES))
     return found
 
 
 def look_of(number):
     """Look of the number-th of many: colour, dash and marker change together."""
-    return Look(number % len(COLOURS), (number + number // len(COLOURS)) % DASHES,
-                number % MARKERS)
+    return Look(number % len(COLOURS), number % LINES, number % LINES)
+
+
+def look_in(series, order):
+    """Look of a series where the design points `order` ({number: place}) are shown."""
+    if series.kind in ("line", "step", "drop") and isinstance(series.points, int):
+        place = order[series.points] % LINES
+        return Look(series.look.colour, place, place)
+    return series.look
 
 
 def representatives(ranked, most):

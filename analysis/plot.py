@@ -3,7 +3,7 @@
 
     analysis/plot.py FILE.h5 -o FIGURE.png            (also .svg, .pdf)
     analysis/plot.py FILE.h5 --figure utilisation -o FIGURE.pdf
-    analysis/plot.py --list
+    analysis/plot.py --list [FILE.h5]                 what there is, or what this file gives
 
 FILE.h5 may also be the shards of one run, or a folder of them.
 """
@@ -12,10 +12,12 @@ import argparse
 import os
 
 import lockstep_results
+import program
 from design import Design
 from lockstep_results import ResultsError
 from measures import main_measure, ranking
-from picture import NotShown
+from picture import LINES, NotShown
+from summary import Summary
 from views import FIGURES
 
 ENDINGS = (".png", ".svg", ".pdf")
@@ -30,7 +32,8 @@ def arguments():
     parser.add_argument("--select", action="append", default=[], metavar="AXIS=VALUE[;VALUE...]",
                         help="these values of an axis only; may be given again for other axes")
     parser.add_argument("--timeline", metavar="FILE.csv", help="events of one trial")
-    parser.add_argument("--list", action="store_true", help="names the figures and ends")
+    parser.add_argument("--list", action="store_true", help="names the figures and ends; of a file, those it gives, and why not the others")
+    program.add_option(parser)
     return parser.parse_args()
 
 
@@ -52,27 +55,47 @@ def chosen_figure(name):
     raise ResultsError(f"{name} is no figure (they are {', '.join(f.name for f in FIGURES)})")
 
 
+def listed(design):
+    """A line a figure: what it shows, or why the file does not give it."""
+    for figure in FIGURES:
+        try:
+            figure.draw(design)
+            print(f"{figure.name:15s} {figure.summary}")
+        except NotShown as reason:
+            print(f"{figure.name:15s} not of this file: {reason}")
+
+
 def main():
     options = arguments()
-    if options.list:
+    if options.list and not options.files:
         for figure in FIGURES:
             print(f"{figure.name:15s} {figure.summary}")
         return
-    if not options.output or not options.output.lower().endswith(ENDINGS):
+    if not options.list:
+        check_output(options.output)
+    figure = chosen_figure(options.figure or ("timeline" if options.timeline else "distribution"))
+    lockstep = program.find(options.program)
+    with program.one_file(lockstep, options.files) as file:
+        design = Design(lockstep_results.load(file), Summary(lockstep, file),
+                        choices(options.select), timeline=options.timeline, curves=LINES)
+        if options.list:
+            listed(design)
+            return
+        try:
+            picture = figure.draw(design)
+        except NotShown as reason:
+            raise ResultsError(f"no figure {figure.name} of this file: {reason}") from None
+        from paint import save
+
+        save(picture, options.output, design.title, ranking(design, main_measure(design)))
+
+
+def check_output(path):
+    if not path or not path.lower().endswith(ENDINGS):
         raise ResultsError(f"-o FIGURE is due, ending in {', '.join(ENDINGS)}")
-    folder = os.path.dirname(options.output) or "."
+    folder = os.path.dirname(path) or "."
     if not os.path.isdir(folder):
         raise ResultsError(f"the folder {folder} does not exist")
-    figure = chosen_figure(options.figure or ("timeline" if options.timeline else "distribution"))
-    design = Design(lockstep_results.load(*options.files), choices(options.select),
-                    timeline=options.timeline)
-    try:
-        picture = figure.draw(design)
-    except NotShown as reason:
-        raise ResultsError(f"no figure {figure.name} of this file: {reason}") from None
-    from paint import save
-
-    save(picture, options.output, design.title, ranking(design, main_measure(design)))
 
 
 if __name__ == "__main__":

@@ -20,18 +20,21 @@ import re
 import warnings
 
 import lockstep_results
+import program
 from answers import first_paragraph, question, second_paragraph
 from answers.cautions import cautions
 from design import Design
 from lockstep_results import ResultsError
 from measures import SCHEDULABLE, STEP_TIME, main_measure, ranking
 from packages import end_without
-from picture import COLOURS, NotShown
+from picture import COLOURS, LINES, NotShown
+from summary import Summary
 from tables import design_point_table, parameter_table, provenance_table
 from views import FIGURES
 
 PAGE = pathlib.Path(__file__).resolve().parent / "page"
 DIGITS = 9  # of numbers in figures: tells steps apart that differ by little
+CURVES = 48  # design points whose curves the page holds: about 40 kB each
 
 
 def main():
@@ -40,22 +43,25 @@ def main():
     parser.add_argument("files", nargs="+", metavar="FILE.h5")
     parser.add_argument("-o", "--output", required=True, metavar="report.html")
     parser.add_argument("--timeline", metavar="FILE.csv", help="events of one trial, for a figure")
+    program.add_option(parser)
     options = parser.parse_args()
     if not options.output.lower().endswith((".html", ".htm")):
         raise ResultsError(f"-o {options.output} is no page: its name must end in .html")
     folder = os.path.dirname(options.output) or "."
     if not os.path.isdir(folder):
         raise ResultsError(f"the folder {folder} does not exist")
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        data = lockstep_results.load(*options.files)
-    design = Design(data, timeline=options.timeline)
-    page = page_of(design, lockstep_results.runtime(*options.files), [str(w.message) for w in said])
+    lockstep = program.find(options.program)
+    with program.one_file(lockstep, options.files) as file:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the program says on the page what is missing
+            data = lockstep_results.load(file)
+        design = Design(data, Summary(lockstep, file), timeline=options.timeline, curves=CURVES)
+        page = page_of(design, lockstep_results.runtime(file))
     with open(options.output, "w", encoding="utf-8") as file:
         file.write(page)
 
 
-def page_of(design, runtime, warned):
+def page_of(design, runtime):
     """The page as text."""
     pictures = drawn(design)
     answer = [first_paragraph(design), second_paragraph(design)]
@@ -65,7 +71,7 @@ def page_of(design, runtime, warned):
         if question(design.data) else "",
         "answer": "\n".join(f"<p>{_sentences(said)}</p>" for said in answer if said),
         "cautions": "".join(f"<li>{html.escape(text)}</li>" for text in
-                            warned + cautions(design)) or "<li>None.</li>",
+                            cautions(design)) or "<li>None.</li>",
         "table": design_point_table(design),
         "study": html.escape(str(design.data.attrs.get("study", ""))),
         "parameters": parameter_table(design),
@@ -76,7 +82,7 @@ def page_of(design, runtime, warned):
             "axes": [{"name": a.name, "title": a.title, "labels": a.labels} for a in design.axes],
             "points": [{"text": p.text, "index": p.index} for p in design.points],
             "ranking": ranking(design, main_measure(design)),
-            "colours": COLOURS,
+            "colours": COLOURS, "lines": LINES,
             "pictures": pictures}),
         "library": base64.b64encode(gzip.compress(plotting_library(), 6, mtime=0)).decode(),
     }
@@ -94,6 +100,7 @@ def _sentences(said):
 def _together(text):
     """Numbers that no line break parts from their interval and unit, with a true minus sign."""
     text = re.sub(r"(?<![\w.)-])-(?=\d)", "−", text)
+    text = text.replace("&gt; ", "&gt;&nbsp;")
     return text.replace(" ± ", "&nbsp;±&nbsp;").replace(" %", "&nbsp;%")
 
 

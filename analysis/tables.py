@@ -2,13 +2,12 @@
 
 import html
 
-import estimates
 from design import parameters
 from measures import ALL, STEP_TIME, between, text, there
 
 SHOWN_ATTRIBUTES = ["program_version", "git_commit", "seed_text", "study_id",
                     "lockstep_schema_version", "overrides", "blocks_missing"]
-QUANTILES = (0.5, 0.99)
+QUANTILES = ("p50", "p95", "p99")
 
 
 def design_point_table(design):
@@ -18,7 +17,7 @@ def design_point_table(design):
     for measure in shown:
         head.append(_header(measure.label if measure.unit != "1" else measure.title, number=True))
         if measure == STEP_TIME:
-            head += [_header(f"p{p * 100:g} [s]", number=True) for p in QUANTILES]
+            head += [_header(f"{name} [s]", number=True) for name in QUANTILES]
     rows = [_row(design, point, shown) for point in design.points]
     return (f'<table class="points sortable"><thead><tr>{"".join(head)}</tr></thead>'
             f'<tbody>{"".join(rows)}</tbody></table>')
@@ -27,13 +26,13 @@ def design_point_table(design):
 def _row(design, point, shown):
     cells = [f"<td>{html.escape(label)}</td>" for label in point.labels]
     for measure in shown:
-        mean = estimates.mean(measure.of(design, point))
+        mean = measure.of(design, point)
         cells.append(_number(mean.value, text(mean)))
         if measure == STEP_TIME:
-            for p in QUANTILES:
-                e = estimates.pooled_quantile(design.raw(point, "step_time"), p)
+            for name in QUANTILES:
+                e = measure.of(design, point, name)
                 cells.append(_number(e.value, between(e)))
-    choice = str(design.known(point, "topology_choice")) if design.has("topology_choice") else ""
+    choice = str(design.known(point, "topology_choice") or "")
     return (f'<tr data-point="{point.number}" title="{html.escape(choice, quote=True)}">'
             f'{"".join(cells)}</tr>')
 

@@ -4,15 +4,12 @@ The sentences follow from what the study asks: what its design points are judged
 and the kind of each axis. `first_paragraph` compares along the axes, `second_paragraph` tells where
 the rest goes."""
 
-import numpy
-
-import estimates
 from answers.effects import axis_sentence, levels, recommends, where
-from measures import (GOODPUT, MFU, MFU_EFFECTIVE, SCHEDULABLE, STEP_TIME, between, duration,
-                      main_measure, plain, ranking, summaries, text, there)
 from answers.scaling import scaling_sentences
+from measures import (COMMUNICATION, GOODPUT, INTERRUPTIONS, MFU, MFU_EFFECTIVE, MIXING_TAX,
+                      SCHEDULABLE, STEP_TIME, between, changes, duration, main_measure, plain,
+                      ranking, summaries, text, there)
 from views.losses import WORDS, shares_lost
-from views.mixing import taxes
 
 
 def question(data):
@@ -62,7 +59,7 @@ def _headline(design, measure):
         return f"The {measure.title} is {text(values[0], measure.unit)}" + (
             f", at {text(_mfu(design, design.points[0]), '%')} MFU."
             if measure == STEP_TIME and there(design, MFU) else ".")
-    ranked = [n for n in ranking(design, measure) if values[n].value == values[n].value]
+    ranked = [n for n in ranking(design, measure) if values[n].known]
     worst, as_good = design.points[ranked[-1]], _best(design, measure)
     best, others = as_good[0], len(as_good) - 1
     tied = f", and {others} {'others are' if others > 1 else 'other is'} as good" if others else ""
@@ -80,27 +77,28 @@ def _headline(design, measure):
 
 
 def _best(design, measure):
-    """The best design points that cannot be told apart, best first."""
-    ranked = ranking(design, measure)
-    return [design.points[n] for n in ranked if _tied(design, measure, n, ranked[0])]
-
-
-def _tied(design, measure, one, other):
-    """Whether two design points differ by less than a thousandth, or cannot be told apart."""
-    both = [measure.of(design, design.points[n]) for n in (one, other)]
-    e = estimates.relative_difference(*both)
-    if estimates.difference(*both).value == 0:  # also where both are 0, of which nothing is a share
-        return True
-    return abs(e.value) < 1e-3 or (e.low <= 0 <= e.high and abs(e.value) < 0.01)
+    """The best design points that cannot be told apart, best first: they differ by less than a
+    thousandth, or by less than a hundredth and their interval."""
+    points = [design.points[n] for n in ranking(design, measure)]
+    pairs = [(points[0], point) for point in points]
+    best = []
+    for point, share, size in zip(points, changes(design, measure, pairs, relative=True),
+                                  changes(design, measure, pairs, relative=False)):
+        # Also where both are 0, of which nothing is a share.
+        if size.value == 0 or abs(share.value) < 1e-3 or \
+                (share.low <= 0 <= share.high and abs(share.value) < 0.01):
+            best.append(point)
+    return best
 
 
 def _mfu(design, point):
-    return estimates.mean(MFU.of(design, point))
+    return MFU.of(design, point)
 
 
 def _mixing(design):
     """What mixed fleets lose at each work share, most and where."""
-    found = taxes(design)
+    found = {p.number: MIXING_TAX.of(design, p) for p in design.points}
+    found = {number: tax for number, tax in found.items() if tax.known}
     share = design.axis("job.work_share")
     parts = []
     for work in design.axes[share].labels if share is not None else [None]:
@@ -109,7 +107,7 @@ def _mixing(design):
         if mine:
             worst = max(mine, key=lambda p: found[p.number].value)
             fleet = worst.labels[design.axis("fleet.chips")]
-            most = found[worst.number].scaled(100)
+            most = found[worst.number]
             parts.append((f"up to {text(most, '%')} ({fleet})" if most.high > 0 else "nothing")
                          + (f" with {work} work" if work else ""))
     if not parts:
@@ -122,39 +120,35 @@ def _losses(design):
     """Where the time of the best design point goes."""
     measure = main_measure(design)
     best = _best(design, measure if measure == MFU_EFFECTIVE else GOODPUT)[0]
-    if not design.has("time_lost"):
-        return []
     shares = shares_lost(design, best)
     useful = shares.pop("useful")
-    lost = sorted(((e.value, cause) for cause, e in shares.items() if e.value > 5e-4), reverse=True)
-    parts = [f"{plain(100 * v)} % to {WORDS.get(c, c.replace('_', ' '))}" for v, c in lost]
-    rate = estimates.mean(design.trials(best, "interruptions"))
+    lost = sorted(((e.value, cause) for cause, e in shares.items() if e.value > 0.05), reverse=True)
+    parts = [f"{plain(v)} % to {WORDS.get(c, c.replace('_', ' '))}" for v, c in lost]
+    rate = INTERRUPTIONS.of(design, best)
     subject = f"At the best design point ({best.words}) " if best.words else ""
-    sentences = [f"{subject}{text(useful.scaled(100), '%')} of the time is useful; after "
+    sentences = [f"{subject}{text(useful, '%')} of the time is useful; after "
                  f"{text(rate)} interruptions, {', '.join(parts) or 'hardly any is lost'}."]
-    if design.has("checkpoint_interval"):
-        interval = estimates.mean(design.trials(best, "checkpoint_interval"))
-        if interval.value == interval.value:
-            sentences.append(f"It saves its state after every {duration(interval.value)} of "
-                             "computing.")
+    interval = design.estimate(best, "checkpoint_interval")
+    if interval.known:
+        sentences.append(f"It saves its state after every {duration(interval.value)} of computing.")
     return sentences
 
 
 def _spares(design):
     """Spare nodes in use at the worst moment, where there is no limit."""
     over = design.axis("reliability.spares")
-    if over is None or not design.has("spares_used") or \
-            "unlimited" not in design.axes[over].labels:
+    if over is None or "unlimited" not in design.axes[over].labels:
         return []
     parts = []
     for others, row in design.groups(over).items():
         point = next(p for p in row if p.labels[over] == "unlimited")
-        used = design.trials(point, "spares_used")
-        parts.append((others, f"{plain(numpy.nanmean(used))} (most {plain(numpy.nanmax(used))})"))
+        used = design.row(point, "spares_used")
+        if used and used["trials"]:
+            parts.append((others, f"{plain(used['mean']['value'])} (most {plain(used['most'])})"))
     merged = {}
     for others, words in parts:
         merged.setdefault(words, []).append(others)
-    if len(merged) > 4:
+    if not 0 < len(merged) <= 4:
         return []
     return ["Without a limit the spare nodes in use at the same time peak at " + ", ".join(
         words + where(design, over, others) for words, others in merged.items())
@@ -165,10 +159,8 @@ def _tail(design):
     """How far the 99th percentile lies above the mean."""
     found = []
     for point in design.points:
-        steps = design.raw(point, "step_time")
-        mean = estimates.mean(steps.mean(axis=1))
-        p99 = estimates.pooled_quantile(steps, 0.99)
-        if mean.value == mean.value and mean.value > 0:
+        mean, p99 = (STEP_TIME.of(design, point, statistic) for statistic in ("mean", "p99"))
+        if mean.known and mean.value > 0:
             found.append((p99.value / mean.value - 1, point, p99))
     if not found or max(found, key=lambda f: f[0])[0] < 1e-6:
         return []
@@ -185,11 +177,9 @@ def _tail(design):
 def _waiting(design):
     """What chips of several generations wait at the first design point."""
     first = design.points[0]
-    if len(design.generations) < 2 or not design.has("wait_fraction_by_generation"):
-        return []
-    values = 100 * design.raw(first, "wait_fraction_by_generation")
-    waits = {name: estimates.mean(values[:, i]) for i, name in enumerate(design.generations)}
-    parts = [f"{name} {text(e, '%')}" for name, e in waits.items() if e.value == e.value]
+    waits = {name: design.estimate(first, "wait_fraction_by_generation", element=name, factor=100)
+             for name in design.generations}
+    parts = [f"{name} {text(e, '%')}" for name, e in waits.items() if e.known]
     if len(parts) < 2:
         return []
     subject = f"With {first.words} chips" if first.words else "Chips"
@@ -198,11 +188,8 @@ def _waiting(design):
 
 def _communication(design):
     """The communication that nothing hides."""
-    if not design.has("communication_time"):
-        return []
-    share = {p: estimates.mean(100 * design.trials(p, "communication_time")
-                               / design.trials(p, "step_time")) for p in design.points}
-    known = [p for p, e in share.items() if e.value == e.value]
+    share = {p: COMMUNICATION.of(design, p) for p in design.points}
+    known = [p for p, e in share.items() if e.known]
     if not known:
         return []
     least, most = (pick(known, key=lambda p: share[p].value) for pick in (min, max))

@@ -1,26 +1,21 @@
 """What a reader of a report must know before trusting its numbers."""
 
-import re
-
-import estimates
-from design import parameters
-
 FEW_TRIALS = 30
 
 
 def cautions(design):
-    return _said(design) + _gaps(design) + _few(design) + _ended(design) + _heavy(design) + _extrapolated(design)
+    return _said(design) + _gaps(design) + _few(design) + _ended(design) + _extrapolated(design)
 
 
 def _said(design):
-    """What the program said of the study before it ran."""
-    return [line for line in str(design.data.attrs.get("warnings", "")).split("\n") if line]
+    """What the program said of the study before it ran, and says of its results."""
+    before = str(design.data.attrs.get("warnings", "")).split("\n")
+    return [line for line in dict.fromkeys(before + design.summary.told["warnings"]) if line]
 
 
 def _held(design):
     """Trials that each design point has."""
-    return [estimates.finite(design.trials(p, "step_time")).size for p in design.points] \
-        if design.has("step_time") else [design.data.sizes["trial"]]
+    return [design.trials(point) for point in design.points]
 
 
 def _gaps(design):
@@ -44,20 +39,7 @@ def _ended(design):
     return [f"sampling.max_trials ended the run before {design.data.attrs['until']}."]
 
 
-def _heavy(design):
-    """Laws without a finite variance: the mean's interval is not to be trusted."""
-    found = []
-    for key, text in parameters(design.data).items():
-        for shape in re.findall(r"pareto\([^)]*shape\s*=\s*([\d.eE+-]+)", text):
-            if float(shape) <= 2:
-                found.append(f"{key} = {text.strip()} has no finite variance: intervals of means are "
-                             "not reliable, quantiles are.")
-    return found
-
-
 def _extrapolated(design):
-    if not design.has("extrapolated"):
-        return []
     beyond = [p.text for p in design.points if design.known(p, "extrapolated") == 1]
     if not beyond:
         return []

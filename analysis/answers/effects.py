@@ -1,15 +1,14 @@
 """What one axis of a study does, in a sentence: paired differences along it, for each combination
 of the other axes."""
 
-import numpy
+import math
 
-import estimates
-from measures import STEP_TIME, plain, text
+from design import WORDS_OF_CHOICE, WORDS_OF_NO_LIMIT, WORDS_OF_NOTHING
+from estimate import Estimate
+from measures import STEP_TIME, changes, plain, text
 
 NEAR = 0.01  # within this share of the best, a value is as good
 MOST_GROUPS, MOST_VALUES = 3, 5  # listed one by one
-WORDS_OF_NO_LIMIT = {"unlimited", "never", "none"}
-WORDS_OF_CHOICE = {"optimal", "auto"}
 
 
 def recommends(design, over):
@@ -37,13 +36,9 @@ def axis_sentence(design, over, measure):
 def _is_best(rows, measure, design, reference):
     """Whether no value on the axis is better than the one at `reference`, all by no more than NEAR,
     as far as all are known."""
-    for row in rows:
-        base = measure.of(design, row[reference])
-        for point in row:
-            change = estimates.relative_difference(measure.of(design, point), base)
-            if not (change.value if measure.more_is_better else -change.value) <= NEAR:
-                return False
-    return True
+    pairs = [(row[reference], point) for row in rows for point in row]
+    return all((change.value if measure.more_is_better else -change.value) <= NEAR
+               for change in changes(design, measure, pairs, relative=True))
 
 
 def levels(design, measure, over):
@@ -53,9 +48,9 @@ def levels(design, measure, over):
     ends = {design.axes[-1].labels[0], design.axes[-1].labels[-1]}
     if over != len(design.axes) - 1:
         groups = {g: row for g, row in groups.items() if g[-1] in ends}
-    means = {g: [estimates.mean(measure.of(design, point)) for point in row]
+    means = {g: [measure.of(design, point) for point in row]
              for g, row in groups.items()}
-    halves = [m.half_width for row in means.values() for m in row if m.half_width == m.half_width]
+    halves = [m.half_width for row in means.values() for m in row if math.isfinite(m.half_width)]
     parts = [f"{', '.join(plain(m.value) for m in row)}{where(design, over, [g])}"
              for g, row in means.items()]
     bound = f", each within {plain(max(halves))} points" if halves else ""
@@ -67,7 +62,7 @@ def reference_of(axis):
     """Position of the value that lifts the limit (unlimited), or else turns the axis' subject off
     (0, none); None where there is no such value."""
     for position, label in enumerate(axis.labels):
-        if label in WORDS_OF_NO_LIMIT:
+        if label in WORDS_OF_NO_LIMIT | WORDS_OF_NOTHING:
             return position
     return axis.numbers.index(0) if 0 in axis.numbers else None
 
@@ -105,13 +100,7 @@ def _change(measure, e):
 def _size(measure, e):
     """The same without its interval, as an end of a range."""
     rounded = float(f"{e.value * 100:.3g}") / 100
-    return _change(measure, estimates.Estimate(rounded, rounded, rounded))
-
-
-def _difference(measure, values, base):
-    if measure == STEP_TIME:
-        return estimates.relative_difference(values, base)
-    return estimates.difference(values, base)
+    return _change(measure, Estimate(rounded, rounded, rounded))
 
 
 def _against(design, over, measure, reference):
@@ -121,24 +110,25 @@ def _against(design, over, measure, reference):
     for value in range(len(axis.labels)):
         if value == reference:
             continue
-        pairs = {g: (measure.of(design, row[value]), measure.of(design, row[reference]))
-                 for g, row in groups.items()}
-        pairs = {g: p for g, p in pairs.items() if not numpy.isnan(numpy.subtract(*p)).all()}
-        if not pairs:
+        rows = {g: (row[reference], row[value]) for g, row in groups.items()}
+        each = {g: e for g, e in zip(rows, changes(design, measure, list(rows.values()))) if e.known}
+        if not each:
             continue
-        each = {g: _difference(measure, *pair) for g, pair in pairs.items()}
+        pairs = [rows[g] for g in each]
         least, most = min(each, key=lambda g: each[g].value), max(each, key=lambda g: each[g].value)
         if each[most].value - each[least].value <= max(each[most].half_width,
                                                        each[least].half_width):
-            change = _change(measure, _on_average(measure, pairs.values()))
+            firsts, seconds = (list(side) for side in zip(*pairs))
+            whole, = changes(design, measure, [(firsts, seconds)])
+            change = _change(measure, whole if whole.known else each[least])
         else:
             change = " to ".join(
                 f"{_size(measure, each[g]).replace('the same', '0')} ({said})" if said else
                 _size(measure, each[g]) for g, said in
                 ((g, where(design, over, [g]).removeprefix(" with ")) for g in (least, most)))
             if not axis.ordered:
-                best = [_best_of([pair[i] for pair in pairs.values()], measure) for i in (0, 1)]
-                change += f"; between the best of each {_change(measure, _difference(measure, *best))}"
+                best = tuple(_best_of(design, measure, side) for side in zip(*pairs))
+                change += f"; between the best of each {_change(measure, *changes(design, measure, [best]))}"
         words = "the step is" if measure == STEP_TIME else \
             f"{measure.title} is" if change == "the same" else f"{measure.title} changes by"
         parts.append(f"with {axis.said(axis.labels[value])} {words} {change}")
@@ -147,35 +137,28 @@ def _against(design, over, measure, reference):
     return f"Against {axis.said(axis.labels[reference])}: " + ", and ".join(parts) + "."
 
 
-def _on_average(measure, pairs):
-    """The mean change of pairs that change alike, relative to each its own base."""
-    scale = numpy.nanmean if measure == STEP_TIME else lambda _: 1
-    whole = estimates.mean(numpy.mean([(a - b) / scale(b) for a, b in pairs], axis=0))
-    return whole if whole.value == whole.value else _difference(measure, *next(iter(pairs)))
-
-
-def _best_of(samples, measure):
-    """The sample of the best mean."""
-    return (max if measure.more_is_better else min)(samples, key=lambda x: estimates.mean(x).value)
+def _best_of(design, measure, points):
+    """The design point of the best mean."""
+    return (max if measure.more_is_better else min)(
+        points, key=lambda point: measure.of(design, point).value)
 
 
 def _listed(design, over, measure):
     """The measure at each value, for each combination of the others; the best one first."""
     axis, parts = design.axes[over], []
     for group, row in design.groups(over).items():
-        values = [measure.of(design, point) for point in row]
-        means = [estimates.mean(v) for v in values]
-        order = sorted((i for i, m in enumerate(means) if m.value == m.value),
+        means = [measure.of(design, point) for point in row]
+        order = sorted((i for i, m in enumerate(means) if m.known),
                        key=lambda i: means[i].value, reverse=measure.more_is_better)
         if not order:
             continue
         best = order[0]
-        rest = {i: _difference(measure, values[i], values[best])
-                for i in range(len(row)) if i in order[1:]}
+        others = sorted(order[1:])
+        rest = dict(zip(others, changes(design, measure, [(row[best], row[i]) for i in others])))
         near = NEAR * abs(means[best].value)  # farther away few trials tell nothing
         words = [f"{axis.labels[i]} " + (
             "as good" if e.low <= 0 <= e.high and abs(means[i].value - means[best].value) <= near
-            else _change(measure, e)) for i, e in rest.items() if e.value == e.value]
+            else _change(measure, e)) for i, e in rest.items() if e.known]
         parts.append(f"{axis.labels[best]}{where(design, over, [group])}: "
                      f"{text(means[best], measure.unit)}"
                      + (f" (against it {', '.join(words)})" if words else ""))
@@ -189,27 +172,28 @@ def _enough(design, over, measure, reference):
     axis = design.axes[over]
     order = sorted(range(len(axis.labels)), key=lambda i: (
         float("inf") if axis.numbers[i] is None else axis.numbers[i]))
-    from_none = axis.numbers[reference] == 0 or axis.labels[reference] == "none"
+    from_none = axis.numbers[reference] == 0 or axis.labels[reference] in WORDS_OF_NOTHING
     nearest_first = order if from_none else order[::-1]
     nearest_first = [i for i in nearest_first if i != reference]
+    groups = design.groups(over)
+    pairs = {(group, i): (row[reference], row[i]) for group, row in groups.items()
+             for i in nearest_first}
+    shares = dict(zip(pairs, changes(design, measure, list(pairs.values()), relative=True)))
+    costs = dict(zip(pairs, changes(design, measure, list(pairs.values()))))
     found = {}
-    for group, row in design.groups(over).items():
-        base = measure.of(design, row[reference])
-        last, change = None, None
+    for group in groups:
+        last = None
         for i in nearest_first:
-            change = estimates.relative_difference(measure.of(design, row[i]), base)
-            worse = -change.value if measure.more_is_better else change.value
-            if worse > NEAR:
+            change = shares[group, i].value
+            if (-change if measure.more_is_better else change) > NEAR:
                 break
             last = i
-        far = measure.of(design, row[nearest_first[-1]])
-        found[group] = (last, _difference(measure, far, base))
+        found[group] = (last, costs[group, nearest_first[-1]])
     parts, near = [], f"{NEAR * 100:.0f} %"
     for last in dict.fromkeys(f[0] for f in found.values()):
         mine = [g for g, f in found.items() if f[0] == last]
         end = nearest_first[-1]
-        costs = [found[g] for g in mine]
-        low, high = (pick((cost for _, cost in costs), key=lambda c: c.value) for pick in (min, max))
+        low, high = (pick((found[g][1] for g in mine), key=lambda c: c.value) for pick in (min, max))
         if last == end:
             words = f"even {axis.labels[end]} is within {near} of {axis.labels[reference]}"
         else:

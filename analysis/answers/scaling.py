@@ -1,8 +1,8 @@
 """The answer of a study over several numbers of chips: who is best at the largest, and from which
 size the others fall behind. Of several fleets of one size the best counts."""
 
-import estimates
-from measures import STEP_TIME, text
+from estimate import NOTHING
+from measures import STEP_TIME, changes, text
 
 BEHIND = 0.05  # of the best at the same size
 
@@ -24,9 +24,9 @@ def scaling_sentences(design, measure):
 
 def _sentence(design, measure, over, sizes, rest, rows):
     """"" where nothing is known."""
-    means = [(p, estimates.mean(measure.of(design, p))) for row in rows.values()
+    means = [(p, measure.of(design, p)) for row in rows.values()
              for points in row.values() for p in points]
-    mean_of = {p: m for p, m in means if m.value == m.value}
+    mean_of = {p: m for p, m in means if m.known}
     pick = max if measure.more_is_better else min
     chosen = {rival: {size: pick(known, key=lambda p: mean_of[p].value)
                       for size, points in row.items()
@@ -46,10 +46,11 @@ def _sentence(design, measure, over, sizes, rest, rows):
     def best(size):
         return pick((r for r in chosen if size in chosen[r]), key=lambda r: mean(r, size).value)
 
-    def behind_best(rival, size):
-        if size not in chosen[rival]:
-            return estimates.NOTHING
-        return _behind(measure, *(measure.of(design, chosen[r][size]) for r in (rival, best(size))))
+    pairs = {(rival, size): (row[best(size)], row[rival]) for size in sizes
+             for row in [{r: chosen[r][size] for r in chosen if size in chosen[r]}] for rival in row}
+    sign = -1 if measure.more_is_better else 1
+    behind_best = {key: e.scaled(sign) for key, e in
+                   zip(pairs, changes(design, measure, list(pairs.values()), relative=True))}
 
     def fleet(rival, size):
         """Its name, where several fleets have that many chips."""
@@ -68,7 +69,7 @@ def _sentence(design, measure, over, sizes, rest, rows):
     parts = []
     for rival in sorted((r for r in chosen if r != top and largest in chosen[r]),
                         key=lambda r: mean(r, largest).value, reverse=measure.more_is_better):
-        behind = {size: behind_best(rival, size) for size in sizes}
+        behind = {size: behind_best.get((rival, size), NOTHING) for size in sizes}
         hurts = []
         for size in sizes[::-1]:  # from the largest down, as long as it is behind
             if not behind[size].value > BEHIND:
@@ -80,8 +81,3 @@ def _sentence(design, measure, over, sizes, rest, rows):
             + ("at every size)" if len(hurts) == len(sizes)
                else f"from {hurts[-1]:,.0f} chips on)") if hurts else ""))
     return sentence + ("; " + ", ".join(parts) if parts else "") + "."
-
-
-def _behind(measure, values, best):
-    e = estimates.relative_difference(values, best)
-    return e.scaled(-1) if measure.more_is_better else e

@@ -1,8 +1,5 @@
 """Where the wall time of a long run goes."""
 
-import numpy
-
-import estimates
 from measures import GOODPUT, plain, there
 from picture import NotShown, Panel, Picture, Scale, Series, look_of
 from views.rows import point_rows
@@ -11,23 +8,19 @@ WORDS = {"lost_work": "work since the checkpoint", "shrunk": "running smaller"}
 
 
 def shares_lost(design, point):
-    """{cause: mean share of the wall time over trials, as an estimate}, "useful" first."""
-    lost, useful = design.raw(point, "time_lost"), design.trials(point, "goodput")
-    with numpy.errstate(invalid="ignore", divide="ignore"):
-        share = lost / lost.sum(axis=1, keepdims=True) * (1 - useful[:, None])
-    share = numpy.where(lost == 0, 0 * lost, share)
-    causes = [str(c) for c in design.data["cause"].values]
-    found = {"useful": estimates.mean(useful)}
-    return found | {cause: estimates.mean(share[:, i]) for i, cause in enumerate(causes)}
+    """{cause: share of the wall time [%]}, "useful" first."""
+    causes = design.summary.elements("time_share")
+    return {"useful": GOODPUT.of(design, point)} | {
+        cause: design.estimate(point, "time_share", element=cause, factor=100) for cause in causes}
 
 
 def time_lost(design):
-    if not there(design, GOODPUT) or not design.has("time_lost"):
+    if not there(design, GOODPUT):
         raise NotShown("the study follows no failures (reliability.horizon)")
     shares = [shares_lost(design, point) for point in design.points]
     series, base = [], [0.0] * len(shares)
     for number, cause in enumerate(shares[0]):
-        width = [100 * s[cause].value for s in shares]
+        width = [s[cause].value if s[cause].known else 0 for s in shares]
         if not any(w > 0 for w in width):
             continue
         name = WORDS.get(cause, cause.replace("_", " "))

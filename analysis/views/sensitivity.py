@@ -1,43 +1,44 @@
 """Which uncertain inputs the spread of the output comes from."""
 
-import estimates
+from estimate import read
 from measures import STEP_TIME, main_measure, there
-from picture import Look, NotShown, Panel, Picture, Scale, Series, looks
+from picture import LINES, Look, NotShown, Panel, Picture, Scale, Series, looks
+from views.curves import curved
 
-MOST_POINTS = 6
 
 
 def sensitivity(design):
     if not design.inputs:
         raise NotShown("no parameter of the study is uncertain (a distribution)")
-    panels = []
-    for measure in dict.fromkeys([main_measure(design), STEP_TIME]):
-        panels += _panels(design, measure) if there(design, measure) else []
+    points, fewer = curved(design)
+    asked = [m for m in dict.fromkeys([main_measure(design), STEP_TIME]) if there(design, m)]
+    told = design.series("sensitivity", [m.name for m in asked], points)
+    panels = [panel for measure in asked for panel in
+              _panels(design, measure, [(p, row) for p, row in told if row["variable"] == measure.name])]
     if not panels:
-        raise NotShown("fewer than 20 trials, or outputs that do not vary")
+        raise NotShown("its trials are too few, or what comes out does not vary")
     return Picture(
         "Sensitivity to uncertain inputs",
         "Left: share of the variance between trials that an input explains alone (first-order "
-        "Sobol index, from the stored draws), with bootstrap 95 % intervals; inputs without effect "
-        "stay left of the chance line in 95 % of cases. Right: Spearman's rank correlation.",
-        panels, columns=2, most_points=MOST_POINTS)
+        "Sobol index, from the stored draws), with 95 % intervals; inputs without effect stay left "
+        "of the chance line in 95 % of cases. Right: Spearman's rank correlation." + fewer,
+        panels, columns=2, most_points=LINES, points=[p.number for p in points],
+        subject=design.subject)
 
 
-def _panels(design, measure):
+def _panels(design, measure, told):
     style = looks(design)
     count = len(design.points)
     shares, ranks, chance = [], [], []
-    for point, look in zip(design.points, style):
-        output = measure.of(design, point)
-        for row, name in enumerate(design.inputs):
-            drawn = design.trials(point, f"input.{name}")
-            place = row + ((point.number + 0.5) / count - 0.5) * (0.7 if count > 1 else 0)
-            share = estimates.first_order_share(drawn, output)
-            rank = estimates.rank_correlation(drawn, output)
-            if share.value == share.value:
-                chance.append(estimates.chance_level(drawn, output))
-                shares.append(_mark(share, place, point, look))
-            ranks.append(_mark(rank, place, point, look))
+    for point, row in told:
+        place = design.inputs.index(row["input"].removeprefix("input.")) + \
+            ((point.number + 0.5) / count - 0.5) * (0.7 if count > 1 else 0)
+        share, rank = read(row["share"]), read(row["rank"])
+        if share.known and row["chance"] is not None:
+            chance.append(row["chance"])
+            shares.append(_mark(share, place, point, style[point.number]))
+        if rank.known:
+            ranks.append(_mark(rank, place, point, style[point.number]))
     if not shares:
         return []
     rows = Scale("", ticks=list(enumerate(design.inputs)), limits=(-0.6, len(design.inputs) - 0.4))

@@ -1,12 +1,18 @@
 """The scripts of analysis/ and small files of the program for them."""
 
 import pathlib
+import shutil
 import subprocess
 import sys
 
+import h5py
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "analysis"))
+
+import lockstep_results
+from design import Design
+from summary import Summary
 
 LONG_RUN = """
 [sampling]
@@ -79,8 +85,27 @@ topology.kind = ring, tree
 job.work_share = equal, proportional
 """
 
+SLICES = """
+[sampling]
+trials = 12
+steps = 1
+[fleet]
+chips = TPUv4:512
+[job]
+model_parameters = 8e9
+layers = 32
+hidden = 4096
+tokens_per_chip = 8192
+[reliability]
+host_availability = 0.99
+[sweep]
+topology.kind = ocs_torus, torus
+reliability.slice_chips = 64, 128, 256
+"""
+
 STUDIES = {"long_run": "title = What do checkpoints cost?" + LONG_RUN,
            "scaling": "# From which size does a ring hurt?\ntitle = Scaling" + SCALING,
+           "slices": "title = Slices" + SLICES,
            "uncertain": "title = Uncertain inputs" + UNCERTAIN,
            "mixed": "# What does the slowest generation cost?\ntitle = Mixed fleet" + MIXED}
 
@@ -104,13 +129,51 @@ def results(binary, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def opened(binary, results):
+    """The design of a result file, a path or the name of one of the results."""
+
+    def of(name, **more):
+        return Design(lockstep_results.load(results / name), Summary(binary, results / name), **more)
+
+    return of
+
+
 @pytest.fixture
-def script(repository, results):
+def altered(opened, results, tmp_path):
+    """The design of a copy of a result file whose trials `change` alters, given the h5py.File."""
+
+    def of(name, change, **more):
+        path = tmp_path / f"altered{len(list(tmp_path.iterdir()))}.h5"
+        shutil.copy(results / name, path)
+        with h5py.File(path, "r+") as file:
+            change(file)
+        return opened(path, **more)
+
+    return of
+
+
+@pytest.fixture
+def run(binary, opened, tmp_path):
+    """Runs a study and returns the design of its file."""
+
+    def of(study, *more):
+        (tmp_path / "study.ini").write_text(study)
+        name = f"study{len(list(tmp_path.iterdir()))}.h5"
+        subprocess.run([binary, "run", "study.ini", "-q", "-o", name, *more], cwd=tmp_path,
+                       check=True, timeout=120)
+        return opened(tmp_path / name)
+
+    return of
+
+
+@pytest.fixture
+def script(repository, results, binary):
     """Runs a script of analysis/ in the folder of the results."""
 
     def run(name, *arguments):
-        return subprocess.run([sys.executable, str(repository / "analysis" / name),
-                               *map(str, arguments)], cwd=results, text=True,
+        return subprocess.run([sys.executable, str(repository / "analysis" / name), "--program",
+                               str(binary), *map(str, arguments)], cwd=results, text=True,
                               capture_output=True, timeout=120, check=False)
 
     return run

@@ -6,8 +6,6 @@ import zlib
 
 import pytest
 
-import lockstep_results
-from design import Design
 from measures import main_measure, ranking
 from paint import save
 from views import FIGURES
@@ -50,8 +48,8 @@ def test_every_figure_has_a_source():
 
 @pytest.mark.parametrize("name", SOURCE)
 @pytest.mark.filterwarnings("error")
-def test_a_figure_is_drawn(results, events, name, tmp_path):
-    design = Design(lockstep_results.load(results / f"{SOURCE[name]}.h5"), timeline=results / events)
+def test_a_figure_is_drawn(opened, results, events, name, tmp_path):
+    design = opened(f"{SOURCE[name]}.h5", timeline=results / events)
     picture = next(f for f in FIGURES if f.name == name).draw(design)
     out = tmp_path / f"{name}.png"
     save(picture, str(out), design.title, ranking(design, main_measure(design)))
@@ -85,8 +83,8 @@ def test_other_formats_are_the_same_bytes_twice(script, tmp_path, ending, begin)
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def test_a_timeline_sorts_events_by_what_followed(results, events):
-    design = Design(lockstep_results.load(results / "long_run.h5"), timeline=results / events)
+def test_a_timeline_sorts_events_by_what_followed(opened, results, events):
+    design = opened("long_run.h5", timeline=results / events)
     picture = next(f for f in FIGURES if f.name == "timeline").draw(design)
     assert [series.label for series in picture.panels[0].series] == [
         "restarts with spares in place", "back as a spare", "restarts with fewer replicas"]

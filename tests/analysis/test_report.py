@@ -9,9 +9,7 @@ import sys
 
 import pytest
 
-import lockstep_results
 import report
-from design import Design
 
 LARGEST = 10_000_000  # bytes
 # Opened as a person would: choose one topology, then a logarithmic axis; what is on the page then
@@ -67,7 +65,7 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def page(repository, results, tmp_path_factory):
+def page(repository, binary, results, tmp_path_factory):
     """Text of the report of a result file."""
     made = {}
 
@@ -75,7 +73,8 @@ def page(repository, results, tmp_path_factory):
         if name not in made:
             out = tmp_path_factory.mktemp("report") / "report.html"
             ended = subprocess.run(
-                [sys.executable, repository / "analysis/report.py", f"{name}", "-o", out, *more],
+                [sys.executable, repository / "analysis/report.py", "--program", binary, name, "-o",
+                 out, *more],
                 cwd=results, text=True, capture_output=True, timeout=120, check=False)
             assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
             made[name] = out.read_text()
@@ -84,7 +83,7 @@ def page(repository, results, tmp_path_factory):
     return of
 
 
-def opened(browser, tmp_path, text, address=""):
+def shown(browser, tmp_path, text, address=""):
     """The page's elements after its scripts ran, and what they wrote to the console."""
     (tmp_path / "page.html").write_text(text)
     ended = subprocess.run(
@@ -119,14 +118,11 @@ def test_the_first_paragraph_answers_with_intervals(page, name, words):
         assert re.search(pattern, first_paragraph(page(name))), first_paragraph(page(name))
 
 
-def test_an_availability_study_is_judged_by_its_share(results):
-    """A file that holds nothing but schedulable_share."""
-    data = lockstep_results.load(results / "long_run.h5")[["goodput"]]
-    design = Design(data.rename(goodput="schedulable_share").assign_attrs(study="", title="Shares"))
-    text = report.page_of(design, {}, [])
-    assert re.search(r"The highest schedulable share is .* ± .* %.* For checkpoint interval optimal, "
-                     r"10min, 2h the schedulable share is, in %: .* with spares 0; .* with spares "
-                     r"unlimited, each within \d.* points", first_paragraph(text))
+def test_an_availability_study_is_judged_by_its_share(page):
+    text = page("slices.h5")
+    assert re.search(r"The highest schedulable share is .* ± .* %.* For slice chips 64, 128, 256 the "
+                     r"schedulable share is, in %: .* with ocs_torus; .* with torus, each within "
+                     r"\d.* points", first_paragraph(text))
     assert [p["name"] for p in data_of(text)["pictures"]] == ["design_points", "sweep", "convergence"]
 
 
@@ -174,7 +170,7 @@ def test_bad_input_ends_with_one_line(script, arguments, words):
 
 @pytest.mark.parametrize("name", ["long_run.h5", "scaling.h5"])
 def test_every_figure_is_drawn_without_an_error(page, browser, tmp_path, name):
-    elements, console = opened(browser, tmp_path, page(name))
+    elements, console = shown(browser, tmp_path, page(name))
     assert console == []
     pictures = data_of(page(name))["pictures"]
     assert len(pictures) >= 3 and 'data-drawn="yes"' in elements
@@ -185,7 +181,7 @@ def test_every_figure_is_drawn_without_an_error(page, browser, tmp_path, name):
 
 def test_controls_change_the_figures(page, browser, tmp_path):
     clicked = page("mixed.h5").replace("</body>", CLICKS + "</body>")
-    elements, console = opened(browser, tmp_path, clicked)
+    elements, console = shown(browser, tmp_path, clicked)
     assert console == []
     body = re.search(r"<body[^>]*>", elements).group(0)
     before = re.search(r'data-before="4 (\d+)"', body)
@@ -196,22 +192,24 @@ def test_controls_change_the_figures(page, browser, tmp_path):
     assert 'data-sorted="true"' in body
 
 
-def test_unknown_values_are_sorted_last(results, browser, tmp_path):
-    data = lockstep_results.load(results / "long_run.h5").load()
-    data.goodput[:] = data.goodput[:, ::-1, :1].values  # one value each, first the largest
-    data.goodput[{"reliability.spares": 1}] = float("nan")
-    design = Design(data)
-    text = report.page_of(design, {}, []).replace("</body>", SORT + "</body>")
-    elements, console = opened(browser, tmp_path, text)
+def test_unknown_values_are_sorted_last(altered, browser, tmp_path):
+    def change(file):
+        goodput = file["goodput"]
+        goodput[:] = goodput[:, ::-1, :1] + 0 * goodput[:]  # one value each, first the largest
+        goodput[:, 1] = float("nan")
+
+    design = altered("long_run.h5", change)
+    text = report.page_of(design, {}).replace("</body>", SORT + "</body>")
+    elements, console = shown(browser, tmp_path, text)
     assert console == []
     order = re.search(r'data-order="([^"]*)"', elements).group(1).split()
-    values = {str(p.number): design.trials(p, "goodput")[0] for p in design.points}
+    values = dict(zip(map(str, range(9)), design.data.goodput.values[..., 0].ravel()))
     known = [number for number in values if values[number] == values[number]]
     assert order[:6] == sorted(known, key=values.get) and sorted(order[6:]) == ["1", "4", "7"]
 
 
 def test_an_address_brings_a_view_back(page, browser, tmp_path):
-    elements, console = opened(browser, tmp_path, page("mixed.h5"), "#topology.kind=tree")
+    elements, console = shown(browser, tmp_path, page("mixed.h5"), "#topology.kind=tree")
     assert console == []
     assert len(re.findall(r"<tr data-point[^>]*hidden", elements)) == 2
     figure = elements[elements.index('id="design_points"'):].split("</figure>")[0]
