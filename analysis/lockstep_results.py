@@ -30,11 +30,17 @@ def load(path):
     merge of some) are NaN, and a warning says so. Raises ResultsError."""
     path = pathlib.Path(path)
     data = _open(path)
-    missing = int(data.attrs["blocks"]) - int(data.attrs["blocks_held"]) \
-        if data.attrs["lockstep_file"] == "shard" else int(data.attrs.get("blocks_missing", 0))
-    if missing:
-        warnings.warn(f"{path}: {missing} of {data.attrs['blocks']} blocks of trials are missing")
+    if missing(data):
+        warnings.warn(missing(data))
     return data
+
+
+def missing(data):
+    """What trials the file lacks, in words; "" of a whole one."""
+    of = data.attrs
+    count = int(of["blocks"]) - int(of["blocks_held"]) if of["lockstep_file"] == "shard" \
+        else int(of.get("blocks_missing", 0))
+    return f"{count} of {of['blocks']} blocks of trials are missing" if count else ""
 
 
 def runtime(path):

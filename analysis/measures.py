@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from design import chips
 
 
+LOPSIDED = 4  # times as far: a limit for which ± would say something wrong of the other
+
+
 @dataclass(frozen=True)
 class Measure:
     name: str  # variable of the file
@@ -73,8 +76,8 @@ def _steps_differ(design):
 
 
 def text(estimate, unit="", sign=False):
-    """A number with as many digits as its interval bears, ± the farther limit: 7.816 ± 0.004 s;
-    > x where the sample does not bound it."""
+    """A number with as many digits as its interval bears, ± the farther limit: 7.816 ± 0.004 s; with
+    both limits where one is far nearer: 0 (0 to 1.8); > x where the sample does not bound it."""
     value, low, high = estimate
     space = {"%": " %", "1": "", "": ""}.get(unit, f" {unit}")
     if math.isinf(high) and math.isfinite(low):
@@ -89,6 +92,8 @@ def text(estimate, unit="", sign=False):
         return f"{plus}{plain(value)}{space}"
     if half <= max(1e-12, 1e-9 * abs(value)):
         return f"{plus}{value + 0.0:.4g}{space}"  # 0, not -0
+    if half > LOPSIDED * min(high - value, value - low):
+        return plus + between(estimate, unit)
     magnitude = math.floor(math.log10(half))
     digits = (1 if half < 2 * 10**magnitude else 0) - magnitude  # of the half width: 12 but 4
     if digits <= 0:

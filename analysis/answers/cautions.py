@@ -1,5 +1,7 @@
 """What a reader of a report must know before trusting its numbers."""
 
+from lockstep_results import missing
+
 FEW_TRIALS = 30
 
 
@@ -10,7 +12,8 @@ def cautions(design):
 def _said(design):
     """What the program said of the study before it ran, and says of its results."""
     before = str(design.data.attrs.get("warnings", "")).split("\n")
-    return [line for line in dict.fromkeys(before + design.summary.told["warnings"]) if line]
+    lines = [line.removeprefix("Warning: ") for line in before + design.summary.told["warnings"]]
+    return [line for line in dict.fromkeys(lines + [missing(design.data)]) if line]
 
 
 def _held(design):

@@ -148,7 +148,7 @@ def test_shards_with_one_missing_are_reported_as_such(script, results, tmp_path)
     out = tmp_path / "report.html"
     ended = script("report.py", "shards/mixed.0-of-3.h5", "shards/mixed.2-of-3.h5", "-o", out)
     assert ended.returncode == 0, ended.stderr
-    assert "missing: shard 1 of 3" in out.read_text()
+    assert "<li>4 of 12 blocks of trials are missing</li>" in out.read_text()
 
 
 def test_figures_tell_nearly_equal_steps_apart():
@@ -195,7 +195,7 @@ def test_controls_change_the_figures(page, browser, tmp_path):
 def test_unknown_values_are_sorted_last(altered, browser, tmp_path):
     def change(file):
         goodput = file["goodput"]
-        goodput[:] = goodput[:, ::-1, :1] + 0 * goodput[:]  # one value each, first the largest
+        goodput[:] = goodput[:][:, ::-1, :1] + 0 * goodput[:]  # one value each, first the largest
         goodput[:, 1] = float("nan")
 
     design = altered("long_run.h5", change)
