@@ -26,7 +26,7 @@ def find(given=None):
         if not _runs(given):
             raise ResultsError(f"--program {given} is no program")
         return str(given)
-    for place in (HERE / NAME, HERE.parent / "build" / NAME, HERE.parent / "bin" / NAME):
+    for place in (HERE / NAME, HERE.parent / "build" / NAME):
         if _runs(place):
             return str(place)
     found = shutil.which(NAME)

@@ -2,10 +2,9 @@
 
 from measures import STEP_TIME, between, there
 from picture import LINES, NotShown, Panel, Picture, Scale, Series, looks
-from views.curves import curved
+from views.curves import curved, over_one_another
 from views.rows import point_rows
 
-MOST_NAMED = 4
 FILLS = 0.42  # of the distance of rows, a density at its highest
 
 
@@ -14,12 +13,11 @@ def distribution(design):
         raise NotShown("it holds no step times")
     points, fewer = curved(design)
     style = looks(design)
-    body, violins, tail, alike = [], [], [], {}
+    body, violins, tail = [], [], []
     for point, row in design.series("distributions", [STEP_TIME.name], points):
         shares, look = row["shares"], style[point.number]
         if not shares["value"]:
             continue
-        alike.setdefault(tuple(shares["value"] + shares["below"]), []).append(point.text)
         body.append(_below(point, shares, look))
         violins += _violin(design, point, row["density"], look)
         tail += _above(design, point, shares, look)
@@ -28,22 +26,12 @@ def distribution(design):
         "Distribution of step time",
         "Steps of all trials pooled. Bands and bars are 95 % intervals over trials; marks are the "
         "median on violins, p99 and p99.9 in the tail, and an open triangle says that the sample "
-        "does not bound the quantile above." + _alike(alike.values()) + fewer,
+        "does not bound the quantile above." + over_one_another(body) + fewer,
         [Panel(Scale(scale), Scale("share of steps at or below", limits=(0, 1.02)), body,
                "Distribution"),
          Panel(Scale(scale), point_rows(design), violins, "Density"),
          Panel(Scale(scale), Scale("share of steps at or above", log=True), tail, "Upper tail")],
         most_points=LINES, points=[p.number for p in points], subject=design.subject)
-
-
-def _alike(groups):
-    """Curves that lie on one another hide all but one."""
-    said = ""
-    for names in groups:
-        if len(names) > 1:
-            more = f" and {len(names) - MOST_NAMED} others" if len(names) > MOST_NAMED else ""
-            said += f" The same steps, one curve over another: {'; '.join(names[:MOST_NAMED])}{more}."
-    return said
 
 
 def _below(point, shares, look):

@@ -4,9 +4,9 @@ from measures import GOODPUT, MFU, MFU_EFFECTIVE, STEP_TIME, main_measure, text,
 from picture import LINES, NotShown, Panel, Picture, Scale, Series, look_of, representatives
 from views.places import places
 
-MOST_PANELS = 6  # of one axis
+MOST_PANELS = 4  # of one axis
 INTERVALS = "Mean over trials; bands and bars are 95 % intervals. Lines join numbers only."
-FEWER = " Some lines only, evenly spread in the study's order (--select chooses)."
+FEWER = " Some lines only, evenly spread in the study's order."
 
 
 def along(design, over, measure, title="", band=None):

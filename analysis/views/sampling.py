@@ -5,7 +5,7 @@ import math
 from estimate import read
 from measures import STEP_TIME, main_measure, there
 from picture import LINES, NotShown, Panel, Picture, Scale, Series, looks
-from views.curves import curved
+from views.curves import curved, over_one_another
 
 FEWEST = 3  # numbers of trials of a curve
 
@@ -35,7 +35,7 @@ def convergence(design):
     return Picture(
         "Convergence with the number of trials",
         "Left: mean of the first trials with its 95 % interval. Right: half the interval's width "
-        "over the estimate; none where the sample does not bound it." + fewer,
+        "over the estimate; none where the sample does not bound it." + over_one_another(running) + fewer,
         [Panel(count, scale, series, title) for scale, series, title in [
             (Scale(measure.label), running, "Running mean"),
             (Scale(f"half width, mean {measure.title} [%]", log=True), mean_width, "Mean"),

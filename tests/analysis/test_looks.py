@@ -65,7 +65,8 @@ def test_equal_steps_are_drawn_and_curves_over_one_another_named(altered):
     picture = draw(altered("mixed.h5", change), "distribution")
     for curve in picture.panels[0].series:
         assert set(curve.x) == {1.5} and (curve.y[0], curve.y[-1]) == (0, 1)
-    assert "The same steps, one curve over another: ring, equal; ring, proportional;" in picture.caption
+    names = "; ".join(["ring, equal", "ring, proportional", "tree, equal", "tree, proportional"])
+    assert f"Equal, one curve over another: {names}." in picture.caption
 
 
 @pytest.mark.parametrize("name", ["mixed.h5", "long_run.h5", "scaling.h5", "uncertain.h5", "slices.h5"])

@@ -9,8 +9,9 @@ import sys
 import pytest
 
 # Language of a block: the command that runs it, and words of what it prints.
-RUN = {"python": ([sys.executable, "-c"], ["Estimate(value=", "topology.kind", "proportional"]),
+RUN = {"python": ([sys.executable, "-c"], ["[0] [2] {'value': ", "topology.kind", "proportional"]),
        "r": (["Rscript", "-e"], ["Paired t-test", "straggler_fraction = 0.01"]),
+       "matlab": (["octave-cli", "--eval"], ["[1,2] = tree", " s +- ", "straggler_fraction = 0.01"]),
        "sh": (["sh", "-ec"], ["step_time:units", "straggler_fraction = 0.01", "waiting"])}
 
 
@@ -36,7 +37,10 @@ def test_a_block_runs(repository, results, binary, tmp_path, language):
     (tmp_path / "analysis").symlink_to(repository / "analysis")
     (tmp_path / "lockstep").symlink_to(binary)
     shutil.copy(results / "mixed.h5", tmp_path / "results.h5")
-    ended = subprocess.run([*command, blocks(repository)[language][1]], cwd=tmp_path, text=True,
+    code = blocks(repository)[language][1]
+    if language == "matlab":
+        code = "pkg load netcdf\n" + code
+    ended = subprocess.run([*command, code], cwd=tmp_path, text=True,
                            capture_output=True, timeout=120, check=False,
                            env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
     assert ended.returncode == 0, ended.stderr

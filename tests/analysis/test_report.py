@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 
+import h5py
 import pytest
 
 import report
@@ -51,6 +52,22 @@ SORT = """
   heads.find((head) => head.textContent.startsWith("goodput")).click();
   document.body.dataset.order = [...document.querySelectorAll("tbody tr[data-point]")]
     .map((row) => row.dataset.point).join(" ");
+})();
+</script>
+"""
+
+LOOKS = """
+<script>
+(async () => {
+  while (!document.body.dataset.drawn) await new Promise((go) => setTimeout(go, 20));
+  const plots = [...document.querySelectorAll("#distribution .panel > .plot")];
+  const lines = plots[0].data.filter((trace) => trace.line && trace.line.width > 1 && trace.line.shape === "hv");
+  const last = (list) => list[list.length - 1];
+  const tails = plots[2].data.filter((trace) => trace.line && trace.line.shape === "vh");
+  document.body.dataset.looks = JSON.stringify({
+    ranges: plots.map((plot) => plot.layout.xaxis.range), dashes: lines.map((trace) => trace.line.dash),
+    largest: tails.map((trace) => [last(trace.x), last(trace.y)]), tail: plots[2].layout.yaxis.ticktext,
+    low: Math.pow(10, plots[2].layout.yaxis.range[0]) });
 })();
 </script>
 """
@@ -214,3 +231,18 @@ def test_an_address_brings_a_view_back(page, browser, tmp_path):
     assert len(re.findall(r"<tr data-point[^>]*hidden", elements)) == 2
     figure = elements[elements.index('id="design_points"'):].split("</figure>")[0]
     assert "tree, equal" in figure and "ring, equal" not in figure
+
+
+def test_figures_of_the_page_hide_nothing(page, results, browser, tmp_path):
+    """As those of plot.py: panels of step time end alike and hold the largest step, no two lines
+    have one dash, and a number on a log scale is written in full."""
+    elements, console = shown(browser, tmp_path, page("mixed.h5").replace("</body>", LOOKS + "</body>"))
+    assert console == []
+    looks = json.loads(html.unescape(re.search(r'data-looks="([^"]*)"', elements).group(1)))
+    with h5py.File(results / "mixed.h5") as file:
+        steps = file["step_time"][:].reshape(4, -1)
+    assert looks["ranges"][0] == looks["ranges"][1] == looks["ranges"][2]
+    assert looks["ranges"][0][0] < steps.min() and looks["ranges"][0][1] > steps.max()
+    assert len(looks["dashes"]) == len(set(looks["dashes"])) == 4
+    assert looks["largest"] == [pytest.approx([s.max(), 1 / s.size]) for s in steps]
+    assert looks["low"] < 1 / steps[0].size and looks["tail"][-3:] == ["0.2", "0.5", "1"]
