@@ -5,6 +5,8 @@ from picture import LINES, NotShown, Panel, Picture, Scale, Series, look_of, rep
 from views.places import places
 
 MOST_PANELS = 4  # of one axis
+WIDTH = 0.06  # of the whole length, over which marks of one value stand
+WIDE = 10  # times as large: a quantity stands on a log scale
 INTERVALS = "Mean over trials; bands and bars are 95 % intervals. Lines join numbers only."
 FEWER = " Some lines only, evenly spread in the study's order."
 
@@ -47,8 +49,10 @@ def _panel(design, over, measure, title, band, rows, fixed):
             values = [measure.of(design, point) for point in points]
             ends = [band(p) if band else (v.low, v.high) for p, v in zip(points, values)]
             if points:
+                shift = WIDTH * ((number + 0.5) / len(rows) - 0.5)
                 series.append(Series(
-                    kind, [where.positions[i] for i in indices], [v.value for v in values], label,
+                    kind, [where.positions[i] if kind == "line" else where.aside(i, shift)
+                           for i in indices], [v.value for v in values], label,
                     look_of(number), low=[e[0] for e in ends], high=[e[1] for e in ends],
                     points=[p.number for p in points], legend=kind == "line" or not where.joined,
                     texts=[f"{axis.labels[i]}: {text(v, measure.unit)}"
@@ -57,15 +61,17 @@ def _panel(design, over, measure, title, band, rows, fixed):
         else axis.title
     if axis.name == "fleet.chips" and where.joined:
         name = "chips"
-    drawn = [y for s in series for y in s.y if y == y]
-    wide = not measure.unit == "%" and drawn and max(drawn) > 10 * min(drawn) > 0
-    return Panel(Scale(name, log=where.log, ticks=where.ticks), Scale(measure.label, log=wide),
-                 series, title)
+    return Panel(Scale(name, log=where.log, ticks=where.ticks), Scale(measure.label), series, title)
 
 
 def _picture(title, caption, found):
     """The picture of what several calls of `along` gave."""
     panels = [panel for some, _ in found for panel in some]
+    for label in {panel.y.label for panel in panels if not panel.y.label.endswith("[%]")}:
+        alike = [panel for panel in panels if panel.y.label == label]
+        values = [y for panel in alike for series in panel.series for y in series.y if y == y]
+        for panel in alike:
+            panel.y.log = bool(values) and max(values) > WIDE * min(values) > 0
     return Picture(title, caption + FEWER * any(fewer for _, fewer in found), panels, columns=2)
 
 
@@ -91,7 +97,8 @@ def scaling(design):
     found = [along(design, over, STEP_TIME, "Bands: p5 to p95 of the steps", most_steps)]
     if there(design, MFU):
         found.append(along(design, over, MFU, "Bands: 95 % intervals"))
-    return _picture("Scaling over chips", "Means over trials; the batch is that of the study.", found)
+    return _picture("Scaling over chips", "Means over trials; the batch is that of the study. Lines "
+                    "join numbers only.", found)
 
 
 def checkpoints(design):

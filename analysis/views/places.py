@@ -16,6 +16,13 @@ class Places:
     ticks: list  # [(position, label)], None: any
     log: bool
 
+    def aside(self, i, share):
+        """The place of a value that no line joins, moved by a share of the whole length, so that
+        one mark does not hide another."""
+        low, high = min(self.positions), max(self.positions)
+        return self.positions[i] * (high / low)**share if self.log else \
+            self.positions[i] + share * (high - low)
+
 
 def places(axis):
     """Numbers stand where they belong, log where they reach far; words (optimal, unlimited), and 0

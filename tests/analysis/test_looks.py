@@ -179,3 +179,23 @@ def test_the_list_of_a_file_says_what_it_gives(script):
         ended = script("plot.py", "mixed.h5", "--figure", name, "-o", "x.png") \
             if words.startswith("not of this file") else None
         assert ended is None or ended.returncode == 2
+
+
+def test_marks_of_one_value_stand_side_by_side(opened):
+    """Fleets of one size have no order in size, and ring and tree hardly differ."""
+    panel = draw(opened("scaling.h5"), "scaling").panels[0]
+    ring, tree = panel.series
+    assert ring.kind == tree.kind == "marks"
+    assert all(0.05 < b - a < 0.3 for a, b in zip(ring.x, tree.x))  # of rows 1 apart
+
+
+def test_panels_of_one_quantity_have_one_scale(run):
+    """A small and a large model: either alone would be linear."""
+    design = run(SCALING.replace("topology.kind = ring, tree", "topology.kind = ring, tree\n"
+                                 "job.model_parameters = 8e9, 2e11\nnoise.step_jitter = 0, 0.01, 0.02").replace(
+        'H100:64, "H100:32, GB200:32", H100:256, GB200:64', "H100:64, H100:128"), "--trials", "2")
+    panels = [p for p in draw(design, "scaling").panels if p.y.label == "step time [s]"]
+    ends = [[y for s in p.series for y in s.y] for p in panels]
+    assert len(panels) == 2 and max(map(max, ends)) > 10 * min(map(min, ends))
+    assert not all(max(y) > 10 * min(y) for y in ends)
+    assert [p.y.log for p in panels] == [True, True]
