@@ -33,7 +33,8 @@ def save(picture, path, title, ranked):
     rows = -(-len(picture.panels) // columns)
     by_point = any(panel.y.by_point for panel in picture.panels)
     most = picture.most_points or (MOST_ROWS if by_point else 0)
-    held = ranked if picture.points is None else [n for n in ranked if n in set(picture.points)]
+    curved = set(ranked if picture.points is None else picture.points)
+    held = [number for number in ranked if number in curved]
     shown = set(representatives(held, most))
     height = max(HEIGHT, 0.9 + ROW * len(shown)) if by_point else HEIGHT
     labels = max((len(text) for panel in picture.panels if panel.y.by_point

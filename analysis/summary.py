@@ -20,10 +20,6 @@ class Summary:
             key = row["variable"], row["point"], row.get("chip_generation", row.get("cause"))
             self._answers[key] = row
 
-    def has(self, variable):
-        """Whether any design point has a value of it."""
-        return any(row["trials"] for (name, _, _), row in self._answers.items() if name == variable)
-
     def elements(self, variable):
         """The generations or causes that a variable has values of, in the file's order."""
         return list(dict.fromkeys(e for name, _, e in self._answers if name == variable))

@@ -21,8 +21,8 @@ namespace po = boost::program_options;
 
 /// The study behind a result file, with the overrides that it was run with. Throws InputError where
 /// it resolves to another one today.
-StudyText study_of_result(const std::string& path, std::vector<StudyEntry>& overrides) {
-  const ResultSchema schema = ResultFile(path).schema();
+StudyText study_of_result(const std::string& path, const ResultSchema& schema,
+                          std::vector<StudyEntry>& overrides) {
   StudyText text = parse_study(path, schema.study_text);
   std::vector<StudyEntry> first;
   for (const std::string& override : schema.overrides) {
@@ -46,18 +46,34 @@ StudyText study_of_result(const std::string& path, std::vector<StudyEntry>& over
 Study read(const po::variables_map& map) {
   std::vector<StudyEntry> overrides = read_overrides(map);
   const std::string path = map["study"].as<std::vector<std::string>>().front();
-  const StudyText text =
-      path.ends_with(".h5") ? study_of_result(path, overrides) : read_study(path);
-  return resolve_study(text, overrides, all_parameters());
+  if (!path.ends_with(".h5")) return resolve_study(read_study(path), overrides, all_parameters());
+  const ResultSchema schema = ResultFile(path).schema();
+  const StudyText text = study_of_result(path, schema, overrides);
+  Study study = resolve_study(text, overrides, all_parameters());
+  if (!map.count("trials")) study.max_trials = schema.trials;  // as many as its rule let it have
+  return study;
+}
+
+/// "0: topology.kind=ring, 1: topology.kind=tree": all where they are few, else both ends.
+std::string points_named(const Study& study) {
+  constexpr std::size_t most = 12;
+  const std::size_t points = study.points.size();
+  std::string named;
+  for (std::size_t i = 0; i < points; ++i)
+    if (points <= most || i < 2 || i + 1 == points)
+      named += fmt::format("{}{}: {}", i ? ", " : "", i, study.point_names[i]);
+    else if (i == 2)
+      named += ", ...";
+  return named;
 }
 
 std::size_t chosen_point(const po::variables_map& map, const Study& study) {
   const auto points = static_cast<std::int64_t>(study.points.size());
   if (map.count("point")) return static_cast<std::size_t>(read_whole(map, "point", 0, points - 1));
   if (points > 1)
-    throw InputError(fmt::format(
-        "{} has {} design points (0: {}, 1: {}, ...; one is due) choose by --point or --set",
-        study.path, points, study.point_names[0], study.point_names[1]));
+    throw InputError(
+        fmt::format("{} has {} design points ({}; one is due) choose by --point or --set",
+                    study.path, points, points_named(study)));
   return 0;
 }
 
@@ -161,9 +177,10 @@ int run(const std::vector<std::string>& arguments) {
                   study.seed, trial);
   const Jobs jobs(values, topology_kinds(), study.seed);
   if (!jobs.all().front()->scenario().reliability.on())
-    throw InputError(
-        "reliability.horizon is none (a timeline is of a long run) write for example --set "
-        "reliability.horizon=30d");
+    throw InputError(fmt::format(
+        "{} follows no failures (its reliability.horizon is none, and a timeline is of a long run) "
+        "write for example --set reliability.horizon=30d",
+        study.path));
   const bool csv = map["csv"].as<bool>();
   std::vector<std::vector<std::string>> lines{{csv ? "time_s" : "time", "cause", "action"}};
   const bool several = jobs.all().size() > 1;  // side by side, one a generation

@@ -191,7 +191,7 @@ def test_marks_of_one_value_stand_side_by_side(opened):
 
 def test_panels_of_one_quantity_have_one_scale(run):
     """A small and a large model: either alone would be linear."""
-    design = run(SCALING.replace("topology.kind = ring, tree", "topology.kind = ring, tree\n"
+    design = run(SCALING.replace("topology.kind = ring, tree", "topology.kind = ring, tree, torus\n"
                                  "job.model_parameters = 8e9, 2e11\nnoise.step_jitter = 0, 0.01, 0.02").replace(
         'H100:64, "H100:32, GB200:32", H100:256, GB200:64', "H100:64, H100:128"), "--trials", "2")
     panels = [p for p in draw(design, "scaling").panels if p.y.label == "step time [s]"]

@@ -92,7 +92,7 @@ def test_points_are_chosen(lockstep):
     (["--trial", 6], "--trial 6 (a whole number from 0 to 5 is due)"),
     (["--trial", "x"], "--trial x"), (["--trial", "-1"], "--trial -1"),
     (["--point", 1], "--point 1 (a whole number from 0 to 0 is due)"),
-    (["--set", "reliability.horizon=none"], "reliability.horizon"),
+    (["--set", "reliability.horizon=none"], "long.ini follows no failures (its reliability.horizon is"),
     (["--set", "job.tensr=2"], "did you mean job.tensor?"),
 ])
 def test_bad_choices(lockstep, options, says):
@@ -107,6 +107,28 @@ def test_trials_beyond_the_least_under_a_rule(lockstep):
     lockstep.done("run", "long.ini", "-q", *options)
     assert "horizon" in lockstep.done("timeline", "long.h5", "--trial", 7).stdout
     assert "from 0 to 7" in lockstep.refused("timeline", "long.h5", "--trial", 8)
+
+
+def test_a_file_has_the_trials_that_its_rule_let_it_have(lockstep):
+    h5netcdf = pytest.importorskip("h5netcdf")
+    lockstep.write("long.ini", LONG)
+    lockstep.done("run", "long.ini", "-q", "--set", "sampling.until=mean(step_time) within 90%", "--set",
+                  "sampling.max_trials=500")
+    with h5netcdf.File(lockstep.folder / "long.h5") as data:
+        last = data.dimensions["trial"].size - 1
+    assert last < 100
+    assert "horizon" in lockstep.done("timeline", "long.h5", "--trial", last).stdout
+    assert f"from 0 to {last} is due" in lockstep.refused("timeline", "long.h5", "--trial", last + 1)
+
+
+@pytest.mark.parametrize("spares, named", [
+    (3, "(0: reliability.spares=0, 1: reliability.spares=1, 2: reliability.spares=2; one is due)"),
+    (13, "(0: reliability.spares=0, 1: reliability.spares=1, ..., 12: reliability.spares=12; one"),
+])
+def test_design_points_are_named(lockstep, spares, named):
+    lockstep.write("long.ini", LONG.replace("spares = 1\n", "") + "[sweep]\nreliability.spares = "
+                   + ", ".join(map(str, range(spares))) + "\n")
+    assert named in lockstep.refused("timeline", "long.ini")
 
 
 def test_what_is_no_study(lockstep):
