@@ -23,7 +23,7 @@ WIDTH, HEIGHT, ROW = 4.3, 3.5, 0.26  # inches of a panel, of a row of it
 MOST_ROWS = 30
 MOST_LABELLED = 100  # ratio of a log scale's ends up to which 2 and 5 of a decade have labels
 MOST_MARKS = 300  # of one series; more are drawn as thin strokes
-MOST_LETTERS = 28  # of the labels along a panel, side by side
+MOST_LETTERS = 28  # of the labels along a panel, side by side, and of a title beside rows
 
 
 def save(picture, path, title, ranked):
@@ -121,10 +121,11 @@ def _space_ticks(axes):
 
 
 def _panel(axes, panel, order, labelled):
+    bands = set()
     for series in panel.series:
         kept = _kept(series, panel, order)
         if kept:
-            _series(axes, series, look_in(series, order), *kept)
+            _series(axes, series, look_in(series, order), *kept, bands)
     for scale, name in ((panel.x, "x"), (panel.y, "y")):
         axis = axes.xaxis if name == "x" else axes.yaxis
         if scale.log:
@@ -148,7 +149,9 @@ def _panel(axes, panel, order, labelled):
                     lambda v, _: f"{v:g}" if f"{v:e}"[0] in "125" else ""))
         if scale.limits:
             axes.set(**{f"{name}lim": scale.limits})
-        axes.set(**{f"{name}label": scale.label if labelled or name == "x" else ""})
+        words = scale.label.replace(", ", ",\n") if len(scale.label) > MOST_LETTERS and \
+            scale.by_point else scale.label
+        axes.set(**{f"{name}label": words if labelled or name == "x" else ""})
     if panel.y.by_point:
         axes.set_ylim(len(order) - 0.4, -0.6)
     axes.set_title(panel.title)
@@ -172,7 +175,7 @@ def _kept(series, panel, order):
     return columns if kept else None
 
 
-def _series(axes, series, look, x, y, low, high, base):
+def _series(axes, series, look, x, y, low, high, base, bands):
     colour, dash, marker = COLOURS[look.colour], DASHES[look.dash], MARKERS[look.marker]
     label = series.label if series.legend else None
     if series.kind == "fill":
@@ -184,7 +187,9 @@ def _series(axes, series, look, x, y, low, high, base):
         _marks(axes, series, x, y, low, high, colour, marker, label)
     else:
         step = {"step": {"step": "post"}, "drop": {"step": "pre"}}.get(series.kind, {})
-        if series.low is not None:
+        band = (*x, *low, *high)
+        if series.low is not None and band not in bands:  # equal bands do not add up
+            bands.add(band)
             ends = [[math.nan if v is None or not math.isfinite(v) else v for v in side]
                     for side in (low, high)]
             axes.fill_between(x, *ends, color=colour, alpha=0.18, linewidth=0, **step)

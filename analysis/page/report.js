@@ -9,6 +9,7 @@ const DASHES = ["solid", "10px,4px", "2px,3px", "10px,4px,2px,4px", "18px,5px", 
 const MARKERS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star"];
 const HATCHES = ["", "/", ".", "x", "\\", "+", "-", "|", "\\"];
 const MOST_ROWS = 30, MOST_MARKS = 300, ROW = 26, HEIGHT = 340;
+const LETTERS = 32;  // of a title beside rows; longer ones are broken
 
 // ---- What is chosen -------------------------------------------------------------------------
 
@@ -86,7 +87,7 @@ function hover(series, vertex, panel) {
   return `<b>${series.label}</b><br>${said}${along}`;
 }
 
-function traces(series, panel, rows) {
+function traces(series, panel, rows, bands) {
   const vertices = kept(series, panel, rows);
   if (!vertices.length) return [];
   const look = lookIn(series, rows), colour = data.colours[look.colour];
@@ -106,7 +107,9 @@ function traces(series, panel, rows) {
   const line = { ...common, type: "scatter", line: { color: colour, width: 1.8, shape,
     dash: DASHES[look.dash] }, mode: shape !== "linear" || series.plain ? "lines" : "lines+markers",
     marker: { symbol: MARKERS[look.marker], size: 7, color: colour } };
-  if (!series.low) return [line];
+  const band = JSON.stringify([common.x, column("low"), column("high")]);
+  if (!series.low || bands.has(band)) return [line];  // equal bands do not add up
+  bands.add(band);
   const edge = (name) => ({ x: common.x, y: column(name).map((v) => (typeof v === "number" ? v : null)),
     type: "scatter", mode: "lines", line: { width: 0, shape }, hoverinfo: "skip", showlegend: false });
   return [edge("low"), { ...edge("high"), fill: "tonexty", fillcolor: faded(colour, 0.18) }, line];
@@ -182,13 +185,16 @@ function axisOf(scale, log, rows, ends) {
     axis.ticktext = axis.tickvals.map(String);
   }
   if (scale.limits && !log) axis.range = scale.limits;
-  if (scale.by_point) axis.range = [rows.size - 0.4, -0.6];
+  if (scale.by_point) {
+    axis.range = [rows.size - 0.4, -0.6];
+    if (scale.label.length > LETTERS) axis.title.text = scale.label.replaceAll(", ", ",<br>");
+  }
   return axis;
 }
 
 function paintPanel(element, picture, number, rows, wide) {
   const panel = picture.panels[number];
-  const all = panel.series.flatMap((series) => traces(series, panel, rows));
+  const bands = new Set(), all = panel.series.flatMap((series) => traces(series, panel, rows, bands));
   const height = panel.y.by_point ? Math.max(HEIGHT, 90 + ROW * rows.size) : HEIGHT;
   const [x, y] = ["x", "y"].map((letter) => axisOf(panel[letter],
     isLog(picture, number, letter, panel[letter]), rows, endsOf(picture, number, letter, rows)));

@@ -199,3 +199,15 @@ def test_panels_of_one_quantity_have_one_scale(run):
     assert len(panels) == 2 and max(map(max, ends)) > 10 * min(map(min, ends))
     assert not all(max(y) > 10 * min(y) for y in ends)
     assert [p.y.log for p in panels] == [True, True]
+
+
+def test_equal_bands_do_not_add_up(altered):
+    """Four times the same would be four times as dark."""
+    def change(file):
+        file["step_time"][:] = file["step_time"][:1, :1]
+
+    panel = draw(altered("mixed.h5", change), "distribution").panels[0]
+    figure, axes = matplotlib.pyplot.subplots()
+    paint._panel(axes, panel, {number: number for number in range(4)}, labelled=True)
+    assert len(axes.lines) == 4 and len(axes.collections) == 1
+    matplotlib.pyplot.close(figure)
