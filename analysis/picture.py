@@ -1,5 +1,5 @@
 """A picture as data: what a figure says, apart from who paints it. paint.py paints it for paper,
-page/report.js in the report, from the same numbers."""
+page/pictures.js in the report, from the same numbers."""
 
 from dataclasses import dataclass, field
 

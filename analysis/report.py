@@ -77,7 +77,8 @@ def page_of(design, runtime):
         "parameters": parameter_table(design),
         "provenance": provenance_table(design, runtime),
         "style": (PAGE / "report.css").read_text(encoding="utf-8"),
-        "script": (PAGE / "report.js").read_text(encoding="utf-8"),
+        "script": "\n".join((PAGE / name).read_text(encoding="utf-8")
+                            for name in ("pictures.js", "report.js")),
         "data": json_of({
             "axes": [{"name": a.name, "title": a.title, "labels": a.labels} for a in design.axes],
             "points": [{"text": p.text, "index": p.index} for p in design.points],
