@@ -6,6 +6,7 @@
 
 #include "engine/base/error.hpp"
 #include "engine/base/simd.hpp"
+#include "engine/run/processors.hpp"
 #include "engine/run/scheduler.hpp"
 #include "engine/statistics/quantile.hpp"
 #include "experiments/command.hpp"

@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-#include "engine/run/scheduler.hpp"
+#include "engine/run/processors.hpp"
 #include "experiments/command.hpp"
 #include "experiments/derived_table.hpp"
 #include "experiments/notes.hpp"

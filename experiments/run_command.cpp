@@ -10,7 +10,8 @@
 
 #include "engine/base/error.hpp"
 #include "engine/base/simd.hpp"
-#include "engine/run/scheduler.hpp"
+#include "engine/run/cancellation.hpp"
+#include "engine/run/processors.hpp"
 #include "engine/storage/result_reader.hpp"
 #include "engine/storage/result_writer.hpp"
 #include "experiments/command.hpp"
@@ -96,8 +97,14 @@ int run(const std::vector<std::string>& arguments) {
 
   const Cancellation cancellation;
   StudyNotes notes;
-  Plan plan =
-      load_plan(map, [&](std::size_t point, const Jobs& jobs) { notes.look_at(point, jobs); });
+  Plan plan = load_plan(map, [&](std::size_t point, const Jobs& jobs) {
+    if (cancellation.asked())
+      throw Interrupted(
+          fmt::format("stopped by {} (while planning, nothing new is computed) start "
+                      "again with {}",
+                      cancellation.signal_name(), command_line(arguments)));
+    notes.look_at(point, jobs);
+  });
   plan.schema.warnings = notes.warnings(plan.study);
   const std::filesystem::path study = map["study"].as<std::vector<std::string>>().front();
   std::string default_output = study.stem().string() + ".h5";

@@ -6,7 +6,7 @@
 #include "engine/base/simd.hpp"
 #include "engine/model/jobs.hpp"
 #include "engine/model/uncertain.hpp"
-#include "engine/run/scheduler.hpp"
+#include "engine/run/processors.hpp"
 #include "engine/storage/result_reader.hpp"
 #include "experiments/command.hpp"
 #include "experiments/study_file.hpp"

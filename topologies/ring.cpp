@@ -191,7 +191,7 @@ class RingTrial final : public CollectiveTrial {
   }
 
   void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
-                  const double* ready, double* finish, int workers) const override {
+                  const double* ready, double* finish, const Execution& how) const override {
     std::vector<double> state(static_cast<std::size_t>(ring_.ranks_));
     AllReduceRing::Scratch scratch;
     for (std::int64_t group = first_group; group < last_group; ++group) {
@@ -204,7 +204,7 @@ class RingTrial final : public CollectiveTrial {
           state[i] =
               from[ring_.rank(group, channel, static_cast<std::int64_t>(i))] + ring_.base_latency_;
         rings_[static_cast<std::size_t>(group * ring_.channels_ + channel)].run(
-            noise, spikes, group, channel * ring_.rows() * ring_.ranks_, state, scratch, workers);
+            noise, spikes, group, channel * ring_.rows() * ring_.ranks_, state, scratch, how);
         for (std::size_t i = 0; i < state.size(); ++i) {
           double& done = to[ring_.rank(group, channel, static_cast<std::int64_t>(i))];
           done = std::max(done, state[i]);

@@ -232,7 +232,7 @@ class SwitchReduceTrial final : public CollectiveTrial {
   }
 
   void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
-                  const double* ready, double* finish, int /*workers*/) const override {
+                  const double* ready, double* finish, const Execution& /*how*/) const override {
     std::copy(ready + first_group * c_.ranks_, ready + std::min(last_group, c_.groups_) * c_.ranks_,
               finish + first_group * c_.ranks_);
     const TreeNumbering numbering = c_.numbering();

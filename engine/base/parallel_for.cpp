@@ -4,16 +4,21 @@
 
 namespace lockstep {
 
-void parallel_for(int workers, std::int64_t count, const std::function<void(std::int64_t)>& body) {
-  if (workers <= 1 || count <= 1) {
-    for (std::int64_t i = 0; i < count; ++i) body(i);
+void parallel_for(const Execution& how, std::int64_t count,
+                  const std::function<void(std::int64_t)>& body) {
+  const auto call = [&](std::int64_t i) {
+    how.check();
+    body(i);
+  };
+  if (how.workers() <= 1 || count <= 1) {
+    for (std::int64_t i = 0; i < count; ++i) call(i);
     return;
   }
   std::exception_ptr first;
-#pragma omp parallel for schedule(dynamic) num_threads(workers)
+#pragma omp parallel for schedule(dynamic) num_threads(how.workers())
   for (std::int64_t i = 0; i < count; ++i) {
     try {
-      body(i);
+      call(i);
     } catch (...) {
 #pragma omp critical(lockstep_parallel_for)
       if (!first) first = std::current_exception();

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "engine/base/execution.hpp"
 #include "engine/base/parameter.hpp"
 #include "engine/model/fabric.hpp"
 #include "engine/model/fleet.hpp"
@@ -37,11 +38,11 @@ class CollectiveTrial {
   virtual ~CollectiveTrial() = default;
   /// One all-reduce of the groups first .. last-1. ready and finish are (groups, ranks) of the
   /// whole job [s]; only the rows of these groups are read and written. Several threads may call
-  /// it for disjoint groups, with one worker each; a lone caller may offer several, which changes
-  /// nothing but the time.
+  /// it for disjoint groups, with one worker each; a lone caller may offer several. One that takes
+  /// more than a second looks in between whether it is given up.
   virtual void all_reduce(const MessageNoise& noise, std::int64_t first_group,
                           std::int64_t last_group, const double* ready, double* finish,
-                          int workers) const = 0;
+                          const Execution& how) const = 0;
 };
 
 /// The all-reduce of one topology at one design point.

@@ -84,14 +84,14 @@ std::string Jobs::choice() const {
   return text;
 }
 
-TrialResult Jobs::run_trial(std::uint32_t trial, int workers) const {
-  TrialResult result = train(trial, workers);
+TrialResult Jobs::run_trial(std::uint32_t trial, const Execution& how) const {
+  TrialResult result = train(trial, how);
   if (schedulable_share_) result.schedulable_share = schedulable_share_->of_trial(trial);
   return result;
 }
 
-TrialResult Jobs::train(std::uint32_t trial, int workers) const {
-  TrialResult together = lockstep::run_trial(*jobs_.front(), trial, workers);
+TrialResult Jobs::train(std::uint32_t trial, const Execution& how) const {
+  TrialResult together = lockstep::run_trial(*jobs_.front(), trial, how);
   if (jobs_.size() == 1) return together;
   double peak = 0, used = 0, chips = 0, flops = 0, flops_used = 0, waiting = 0;
   double peak_with_spares = 0, flops_kept = 0;
@@ -111,7 +111,7 @@ TrialResult Jobs::train(std::uint32_t trial, int workers) const {
   };
   add(*jobs_.front(), together);
   for (std::size_t j = 1; j < jobs_.size(); ++j) {
-    const TrialResult own = lockstep::run_trial(*jobs_[j], trial, workers);
+    const TrialResult own = lockstep::run_trial(*jobs_[j], trial, how);
     add(*jobs_[j], own);
     keep_largest(together.step_time, own.step_time);
     keep_largest(together.compute_time, own.compute_time);

@@ -32,10 +32,10 @@ class Jobs {
   /// a horizon every job fails, saves and restarts by itself, and has the spares to itself:
   /// goodput, time lost and checkpoint interval are weighted by chips, interruptions and spares in
   /// use add up, steps_done is the fewest of a job.
-  TrialResult run_trial(std::uint32_t trial, int workers) const;
+  TrialResult run_trial(std::uint32_t trial, const Execution& how) const;
 
  private:
-  TrialResult train(std::uint32_t trial, int workers) const;
+  TrialResult train(std::uint32_t trial, const Execution& how) const;
 
   Fleet fleet_;
   std::unique_ptr<const SchedulableShare> schedulable_share_;

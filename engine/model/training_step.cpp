@@ -18,11 +18,11 @@ StepResult mean_step(std::span<const StepResult> steps) {
   return {sum.step_time / count, sum.compute_time / count, sum.communication_time / count};
 }
 
-TrainingSteps::TrainingSteps(const DesignPoint& point, std::uint32_t trial, int workers,
+TrainingSteps::TrainingSteps(const DesignPoint& point, std::uint32_t trial, const Execution& how,
                              TrialChips chips)
     : point_(point),
       trial_(trial),
-      workers_(workers),
+      how_(how),
       chips_(std::move(chips)),
       episodes_(point, trial, chips_),
       congestion_(point.scenario().noise.congestion,
@@ -51,6 +51,7 @@ std::vector<StepResult> TrainingSteps::run() {
 }
 
 StepResult TrainingSteps::next() {
+  how_.check();
   const bool links_changed = episodes_.advance(now_, chips_).links;
   if (congestion_.advance(now_) || links_changed)
     collective_ = point_.collective().begin_trial({chips_.link_factor, congestion_.factors()});
@@ -80,7 +81,7 @@ void TrainingSteps::compute() {
   const Stream jitter{seed, Purpose::step_jitter, trial_};
   std::vector<double> stage_time(static_cast<std::size_t>(layout.pipeline * replicas));
 
-  parallel_for(workers_, layout.pipeline, [&](std::int64_t stage) {
+  parallel_for(how_, layout.pipeline, [&](std::int64_t stage) {
     double* time = stage_time.data() + stage * replicas;
     const double* slowest = chips_.slowest.data() + stage * replicas;
     std::vector<double> factor(static_cast<std::size_t>(replicas), 1.0);
@@ -149,15 +150,16 @@ void TrainingSteps::communicate() {
   // Every group holds a chip of every replica: no sum is complete before the last one has computed,
   // however far the window let the collective run ahead.
   const double last_compute = *std::max_element(compute_end_.begin(), compute_end_.end());
-  const bool few = calls < workers_;  // then the workers share each call
-  parallel_for(few ? 1 : workers_, calls, [&](std::int64_t call) {
+  const bool few = calls < how_.workers();  // then the workers share each call
+  parallel_for(few ? how_.with(1) : how_, calls, [&](std::int64_t call) {
     const std::int64_t first = call * together;
     const std::int64_t last = std::min(first + together, layout.groups());
     for (std::int64_t g = first; g < last; ++g)
       for (std::int64_t r = 0; r < layout.replicas; ++r)
         ready_[static_cast<std::size_t>(layout.at(g, r))] =
             compute_end_[static_cast<std::size_t>(r)] - window_[static_cast<std::size_t>(r)];
-    collective_->all_reduce(noise, first, last, ready_.data(), finish_.data(), few ? workers_ : 1);
+    collective_->all_reduce(noise, first, last, ready_.data(), finish_.data(),
+                            few ? how_ : how_.with(1));
     for (std::int64_t i = layout.at(first, 0); i < layout.at(last, 0); ++i) {
       double& done = finish_[static_cast<std::size_t>(i)];
       done = std::max(done, last_compute);

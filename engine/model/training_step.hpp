@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/base/execution.hpp"
 #include "engine/model/congestion.hpp"
 #include "engine/model/design_point.hpp"
 #include "engine/model/trial_chips.hpp"
@@ -34,11 +35,12 @@ StepResult mean_step(std::span<const StepResult> steps);
 /// next all-reduce lines all up again.
 class TrainingSteps {
  public:
-  TrainingSteps(const DesignPoint& point, std::uint32_t trial, int workers)
-      : TrainingSteps(point, trial, workers, draw_chips(point, trial)) {}
+  TrainingSteps(const DesignPoint& point, std::uint32_t trial, const Execution& how)
+      : TrainingSteps(point, trial, how, draw_chips(point, trial)) {}
   /// With other chips than the trial's own.
-  TrainingSteps(const DesignPoint& point, std::uint32_t trial, int workers, TrialChips chips);
-  /// Runs the next step.
+  TrainingSteps(const DesignPoint& point, std::uint32_t trial, const Execution& how,
+                TrialChips chips);
+  /// Runs the next step. Throws Interrupted where it is given up, as run() does.
   StepResult next();
   /// Runs a trial's steps, warm-up and recorded ones, and returns the latter; the sums are theirs.
   std::vector<StepResult> run();
@@ -58,7 +60,7 @@ class TrainingSteps {
 
   const DesignPoint& point_;
   std::uint32_t trial_, step_ = 0;
-  int workers_;
+  Execution how_;
   TrialChips chips_;
   TrialEpisodes episodes_;
   Congestion congestion_;

@@ -17,12 +17,12 @@ double waiting(double busy, double communication, double elapsed) {
 
 }  // namespace
 
-TrialResult run_trial(const DesignPoint& point, std::uint32_t trial, int workers,
+TrialResult run_trial(const DesignPoint& point, std::uint32_t trial, const Execution& how,
                       Timeline* timeline) {
   const Scenario& scenario = point.scenario();
   const double not_there = std::numeric_limits<double>::quiet_NaN();
   TrialChips chips = draw_chips(point, trial);
-  TrainingSteps steps(point, trial, workers, chips);
+  TrainingSteps steps(point, trial, how, chips);
   TrialResult result;
   const std::vector<StepResult> recorded_steps = steps.run();
   for (const StepResult& step : recorded_steps) {
@@ -51,9 +51,9 @@ TrialResult run_trial(const DesignPoint& point, std::uint32_t trial, int workers
   result.mfu = counted ? flops / (scenario.fleet.peak() * mean.step_time) : not_there;
   result.mfu_used = counted ? flops / (used_peak * mean.step_time) : not_there;
   if (scenario.reliability.on()) {
-    Members members(point, trial, workers, std::move(chips), mean);
+    Members members(point, trial, how, std::move(chips), mean);
     result.long_run = run_over_horizon(scenario.reliability, point.long_run_job(), members,
-                                       scenario.failure_seed(), trial, timeline);
+                                       scenario.failure_seed(), trial, how, timeline);
     const double at_full_speed = result.long_run->steps_done * mean.step_time;
     result.mfu_effective =
         result.mfu * point.share_without_spares() * at_full_speed / scenario.reliability.horizon;

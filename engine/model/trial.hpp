@@ -22,12 +22,12 @@ struct TrialResult {
 };
 
 /// Runs trial number `trial` of a design point: draws the chips' lasting speeds, stragglers and
-/// slow links, then steps one after another. A pure function of (point, seed, trial); `workers`
-/// only spreads one trial's groups over threads.
+/// slow links, then steps one after another. A pure function of (point, seed, trial), however it is
+/// carried out. Throws Interrupted where it is given up.
 /// Draws: per chip one for speed, one for straggler, one a link; per step one a chip, one a
 /// replica (imbalance), one a spike; and those of a long run. Cost per step: about 20 ns a chip,
 /// plus the collective. With `timeline` what a long run meets is written there.
-TrialResult run_trial(const DesignPoint& point, std::uint32_t trial, int workers,
+TrialResult run_trial(const DesignPoint& point, std::uint32_t trial, const Execution& how,
                       Timeline* timeline = nullptr);
 
 }  // namespace lockstep

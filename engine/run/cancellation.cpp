@@ -8,22 +8,26 @@
 namespace lockstep {
 namespace {
 
-volatile std::sig_atomic_t received = 0;
+// Without locks they may be used in a signal handler, as write() may.
+std::atomic<int> received = 0;
+std::atomic<bool> stop = false;
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
 
-/// Blocks at full size take a while to end; write() is safe in a signal handler.
+/// Saving may take a while.
 void say_stopping() {
   static constexpr char text[] =
-      "\nstopping: the blocks under way are finished and saved (Ctrl-C again aborts)\n";
+      "\nstopping: finished blocks are saved, those under way given up (Ctrl-C again aborts)\n";
   [[maybe_unused]] const auto written = write(STDERR_FILENO, text, sizeof text - 1);
 }
 
 extern "C" void on_signal(int number) {
-  if (received == SIGINT && number == SIGINT) {
+  const int before = received.exchange(number);
+  if (before == SIGINT && number == SIGINT) {
     std::signal(SIGINT, SIG_DFL);
     std::raise(SIGINT);
   }
-  if (received == 0) say_stopping();
-  received = number;
+  stop = true;
+  if (before == 0) say_stopping();
 }
 
 constexpr std::initializer_list<int> stopping{SIGINT, SIGTERM, SIGUSR1};
@@ -32,6 +36,7 @@ constexpr std::initializer_list<int> stopping{SIGINT, SIGTERM, SIGUSR1};
 
 Cancellation::Cancellation() {
   received = 0;
+  stop = false;
   struct sigaction action {};
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART | SA_NODEFER;
@@ -42,8 +47,8 @@ Cancellation::~Cancellation() {
   for (int number : stopping) std::signal(number, SIG_DFL);
 }
 
-bool Cancellation::asked() const {
-  return received != 0;
+const std::atomic<bool>& Cancellation::flag() const {
+  return stop;
 }
 
 const char* Cancellation::signal_name() const {

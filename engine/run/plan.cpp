@@ -72,7 +72,7 @@ std::vector<std::int64_t> Plan::blocks_of(Shard shard) const {
   return shard_blocks(costs, shard);
 }
 
-BlockResult Plan::run_block(std::int64_t block, const Jobs& ready, int workers) const {
+BlockResult Plan::run_block(std::int64_t block, const Jobs& ready, const Execution& how) const {
   BlockResult result;
   result.block = block;
   result.point = block / schema.blocks_per_point();
@@ -93,10 +93,10 @@ BlockResult Plan::run_block(std::int64_t block, const Jobs& ready, int workers) 
     const auto trial = static_cast<std::uint32_t>(result.first_trial + t);
     TrialResult values;
     if (inputs[p].empty()) {
-      values = ready.run_trial(trial, workers);
+      values = ready.run_trial(trial, how);
     } else {
       const Values drawn = draw_inputs(study.points[p], inputs[p], study.seed, trial);
-      values = Jobs(drawn, topologies, study.seed).run_trial(trial, workers);
+      values = Jobs(drawn, topologies, study.seed).run_trial(trial, how);
       for (const UncertainInput& input : inputs[p]) {
         const auto at = static_cast<std::size_t>(
             std::find(input_keys.begin(), input_keys.end(), input.key) - input_keys.begin());

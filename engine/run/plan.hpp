@@ -31,8 +31,9 @@ struct Plan {
 
   /// Builds a design point; with uncertain inputs at their means.
   std::unique_ptr<Jobs> build(std::int64_t point) const;
-  /// Runs one block. `ready` is build(point of the block). Cost: that of its trials.
-  BlockResult run_block(std::int64_t block, const Jobs& ready, int workers) const;
+  /// Runs one block. `ready` is build(point of the block). Cost: that of its trials. Throws
+  /// Interrupted where it is given up.
+  BlockResult run_block(std::int64_t block, const Jobs& ready, const Execution& how) const;
 };
 
 /// Is shown each design point, in order, while it exists: building one can take long.

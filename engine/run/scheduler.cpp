@@ -3,11 +3,7 @@
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/parallel_pipeline.h>
 #include <oneapi/tbb/task_arena.h>
-#include <sched.h>
 
-#include <charconv>
-#include <cstdlib>
-#include <cstring>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -50,20 +46,26 @@ void run_blocks(const Plan& plan, std::span<const std::int64_t> blocks, int thre
                 ResultSink& sink, const Cancellation& cancellation,
                 const std::function<void(const BlockResult&)>& written) {
   PointCache points(plan, blocks);
-  const auto run = [&](std::int64_t block, int workers) {
-    const auto point = points.acquire(block);
-    return plan.run_block(block, *point, workers);
+  using Result = std::shared_ptr<const BlockResult>;
+  // Nothing where the block was given up.
+  const auto run = [&](std::int64_t block, int workers) -> Result {
+    if (cancellation.asked()) return nullptr;
+    try {
+      const auto point = points.acquire(block);
+      return std::make_shared<const BlockResult>(
+          plan.run_block(block, *point, {workers, &cancellation.flag()}));
+    } catch (const Interrupted&) {
+      return nullptr;
+    }
   };
-  const auto keep = [&](const BlockResult& result) {
-    sink.write(result);
-    written(result);
+  const auto keep = [&](const Result& result) {
+    if (!result) return;
+    sink.write(*result);
+    written(*result);
   };
 
   if (static_cast<std::int64_t>(blocks.size()) < threads) {
-    for (std::int64_t block : blocks) {
-      if (cancellation.asked()) return;
-      keep(run(block, threads));
-    }
+    for (std::int64_t block : blocks) keep(run(block, threads));
     return;
   }
 
@@ -73,7 +75,6 @@ void run_blocks(const Plan& plan, std::span<const std::int64_t> blocks, int thre
   tbb::task_arena arena(threads);
   arena.execute([&] {
     std::size_t next = 0;
-    using Result = std::shared_ptr<BlockResult>;
     tbb::parallel_pipeline(
         2 * count,
         tbb::make_filter<void, std::int64_t>(tbb::filter_mode::serial_in_order,
@@ -85,25 +86,9 @@ void run_blocks(const Plan& plan, std::span<const std::int64_t> blocks, int thre
                                                return blocks[next++];
                                              }) &
             tbb::make_filter<std::int64_t, Result>(
-                tbb::filter_mode::parallel,
-                [&](std::int64_t block) { return std::make_shared<BlockResult>(run(block, 1)); }) &
-            tbb::make_filter<Result, void>(tbb::filter_mode::serial_in_order,
-                                           [&](const Result& result) { keep(*result); }));
+                tbb::filter_mode::parallel, [&](std::int64_t block) { return run(block, 1); }) &
+            tbb::make_filter<Result, void>(tbb::filter_mode::serial_in_order, keep));
   });
-}
-
-int default_threads() {
-  for (const char* name : {"SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE"}) {
-    const char* text = std::getenv(name);
-    int threads = 0;
-    if (text && std::from_chars(text, text + std::strlen(text), threads).ec == std::errc{} &&
-        threads > 0)
-      return threads;
-  }
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return CPU_COUNT(&allowed);
-  return 1;
 }
 
 }  // namespace lockstep

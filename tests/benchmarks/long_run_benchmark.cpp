@@ -32,8 +32,8 @@ void trials(benchmark::State& state, const std::string& lines) {
   EqualStepTimes steps(10, 1, point->layout().replicas);
   std::uint32_t trial = 0;
   for (auto _ : state)
-    benchmark::DoNotOptimize(
-        run_over_horizon(point->scenario().reliability, point->long_run_job(), steps, 1, trial++));
+    benchmark::DoNotOptimize(run_over_horizon(point->scenario().reliability, point->long_run_job(),
+                                              steps, 1, trial++, 1));
   using benchmark::Counter;
   const auto count = static_cast<double>(state.iterations());
   state.counters["trials/s"] = Counter(count, Counter::kIsRate);

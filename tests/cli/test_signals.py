@@ -1,5 +1,8 @@
 """Ctrl-C, TERM and USR1 during a run: exit code 75, and --resume ends in the same datasets."""
 
+import os
+import pathlib
+import re
 import shlex
 import signal
 import time
@@ -58,7 +61,7 @@ def test_stop_and_resume(lockstep, reference, number):
     out, err = process.communicate(timeout=120)
     assert process.returncode == 75, err
     assert out == "" and lockstep.names() == ["a study.ini", "x.h5.part"]
-    assert "stopping: the blocks under way are finished and saved" in err
+    assert "stopping: finished blocks are saved, those under way given up" in err
     message = err.splitlines()[-1]
     assert message.startswith(f"lockstep: stopped by {number.name} (")
     saved, total = map(int, message.split("(")[1].split(" blocks")[0].split(" of "))
@@ -111,20 +114,56 @@ def test_continuation_before_termination(lockstep):
     assert process.returncode == 75 and "stopped by SIGTERM" in err
 
 
-def test_second_interrupt_aborts(lockstep):
-    # One block of many seconds, so that the first Ctrl-C cannot end the run.
-    lockstep.write("s.ini", STUDY)
-    process = lockstep.start("run", "s.ini", "--threads", 1, "--set", "sampling.block=65536",
-                             "--trials", 65536)
+# Each would take hours: a block of many trials, a trial of many steps, a long run of many failures.
+@pytest.mark.parametrize("options", [
+    ["--set", "sampling.block=65536", "--trials", 65536],
+    ["--set", "sampling.steps=10000000"],
+    ["--set", "sampling.steps=1", "--set", "reliability.horizon=3e8d", "--set",
+     "reliability.spares=unlimited"],
+], ids=["block", "steps", "failures"])
+@pytest.mark.parametrize("threads", [1, 128], ids=["a block a thread", "all threads on a block"])
+def test_a_block_under_way_is_given_up(lockstep, options, threads):
+    lockstep.write("s.ini", STUDY.replace("trials = 480", "trials = 16"))
+    process = lockstep.start("run", "s.ini", "--threads", threads, *options)
     wait_until(lambda: (lockstep.folder / "s.h5.part" / "lock").exists(), process)
     time.sleep(0.5)  # the block has begun
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 75 and "(0 of 3 blocks are saved) " in err, err
+    assert lockstep.names() == ["s.ini"]
+
+
+def start_waiting_for_a_study(program):
+    """A run whose study is a pipe that nobody has written to."""
+    os.mkfifo(program.folder / "s.ini")
+    process = program.start("run", "s.ini", "--threads", 1)
+    status = pathlib.Path(f"/proc/{process.pid}/status")
+    caught = 1 << (signal.SIGTERM - 1)
+    wait_until(lambda: int(re.search(r"SigCgt:\s*(\w+)", status.read_text()).group(1), 16) & caught,
+               process)
+    return process
+
+
+def test_stopped_while_planning(lockstep):
+    process = start_waiting_for_a_study(lockstep)
+    process.send_signal(signal.SIGTERM)
+    lockstep.write("s.ini", STUDY)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 75, err
+    assert err.splitlines()[-1] == (
+        "lockstep: stopped by SIGTERM (while planning, nothing new is computed) start again with "
+        "lockstep run s.ini --threads 1")
+    assert lockstep.names() == ["s.ini"]
+
+
+def test_second_interrupt_aborts(lockstep):
+    process = start_waiting_for_a_study(lockstep)
     process.send_signal(signal.SIGINT)
-    time.sleep(0.3)
+    assert "Ctrl-C again aborts" in process.stderr.readline() + process.stderr.readline()
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
-    assert process.returncode == -signal.SIGINT, err
-    assert "Ctrl-C again aborts" in err and "s.h5" not in lockstep.names()
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT and lockstep.names() == ["s.ini"]
 
 
 def test_second_run_on_one_output_is_refused(lockstep):

@@ -23,7 +23,7 @@ struct Case {
   }
   LongRun run(std::uint32_t trial, std::uint64_t seed = 1) const {
     EqualStepTimes steps(step_time, communication_time, job.replicas);
-    return run_over_horizon(reliability, job, steps, seed, trial);
+    return run_over_horizon(reliability, job, steps, seed, trial, 1);
   }
 };
 

@@ -252,7 +252,7 @@ TEST(LongRun, ASmallerJobMeetsNoFailureOfNodesThatItRunsWithout) {
   c.reliability.repair_time = Distribution(hour);
   EqualStepTimes steps(1, 0, 8);
   Timeline timeline;
-  run_over_horizon(c.reliability, c.job, steps, 1, 0, &timeline);
+  run_over_horizon(c.reliability, c.job, steps, 1, 0, 1, &timeline);
   std::int64_t left = -1;  // with the last stop, and not back before the next one
   int stops = 0, spared = 0;
   for (const TimelineEvent& event : timeline) {
@@ -318,7 +318,7 @@ TEST(LongRun, StragglersOfOneUnitLeaveWithIt) {
   c.reliability.straggler_detection_time = hour;
   for (const auto& [other, units] : {std::pair(7, 1), {17, 2}}) {
     Stragglers steps({3, other}, 100);
-    const LongRun run = run_over_horizon(c.reliability, c.job, steps, 1, 0);
+    const LongRun run = run_over_horizon(c.reliability, c.job, steps, 1, 0, 1);
     EXPECT_EQ(run.interruptions, 1);
     EXPECT_EQ(run.spares_used, 10 * units);
     EXPECT_EQ(steps.replaced, units);
@@ -335,7 +335,7 @@ TEST(LongRun, StragglersAreFoundOnlyOnceTheyRun) {
   for (std::uint32_t trial = 0; trial < 20; ++trial) {
     Stragglers steps({}, 90);
     Timeline timeline;
-    run_over_horizon(c.reliability, c.job, steps, 1, trial, &timeline);
+    run_over_horizon(c.reliability, c.job, steps, 1, trial, 1, &timeline);
     double running = 0;
     for (const TimelineEvent& event : timeline) {
       if (event.effect == TimelineEvent::Effect::none) continue;

@@ -86,8 +86,8 @@ TEST(Members, PoolOfStepsIsWithinHalfAPercentOfEveryStepSimulated) {
       worst = std::max(worst, std::abs(pooled / every - 1));
       EqualStepTimes equal(mean_step(TrainingSteps(*point, trial, 1).run()).step_time, 0,
                            point->layout().replicas);
-      const LongRun run =
-          run_over_horizon(point->scenario().reliability, point->long_run_job(), equal, 1, trial);
+      const LongRun run = run_over_horizon(point->scenario().reliability, point->long_run_job(),
+                                           equal, 1, trial, 1);
       alike = std::max(alike, std::abs(run.steps_done / every - 1));
     }
     RecordProperty("worst", fmt::format("{:.3f} %", 100 * worst));

@@ -22,14 +22,14 @@ AllReduceRing::AllReduceRing(const RingMethod& method, std::size_t ring, const d
 
 void AllReduceRing::run(const MessageNoise& noise, SpikeSequence& spikes, std::int64_t group,
                         std::int64_t first_message, std::span<double> state, Scratch& scratch,
-                        int workers) const {
+                        const Execution& how) const {
   const std::int64_t rows = 2 * (ranks_ - 1);
   if (!noise.hop_jitter && spikes.done() && (rows_ || pace_)) {
     RingChains(latency_, gap_, ranks_).run({}, state, scratch);
     return;
   }
   if (rows_) {
-    rows_->run(noise, spikes, group, first_message, rows, state, workers);
+    rows_->run(noise, spikes, group, first_message, rows, state, how);
     return;
   }
   scratch.events.clear();

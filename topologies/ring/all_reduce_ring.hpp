@@ -25,7 +25,7 @@ class AllReduceRing {
   /// closed form.
   void run(const MessageNoise& noise, SpikeSequence& spikes, std::int64_t group,
            std::int64_t first_message, std::span<double> state, Scratch& scratch,
-           int workers) const;
+           const Execution& how) const;
 
   /// Estimated cost of a run in units of 0.1 ns on one core.
   static double cost(const RingMethod& method, std::int64_t ranks, const Noise& noise);

@@ -20,7 +20,7 @@ class RailTrial final : public CollectiveTrial {
   }
 
   void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
-                  const double* ready, double* finish, int workers) const override {
+                  const double* ready, double* finish, const Execution& how) const override {
     std::vector<double> state, delay;
     TorusPhaseRunner inside;
     AllReduceRing::Scratch scratch;
@@ -36,7 +36,7 @@ class RailTrial final : public CollectiveTrial {
       const Pass pass{noise, spikes, group, grid};
       if (grid.folds) fold(pass, from, state, delay);
       run_inside(pass, RailAllReduce::inside_row(grid), inside, state);
-      run_rails(pass, state, scratch, workers);
+      run_rails(pass, state, scratch, how);
       run_inside(pass, RailAllReduce::gather_row(grid), inside, state);
       for (std::size_t p = 0; p < state.size(); ++p) to[grid.member[p]] = state[p];
       if (grid.folds) unfold(pass, state, delay, to);
@@ -97,7 +97,7 @@ class RailTrial final : public CollectiveTrial {
   }
 
   void run_rails(const Pass& pass, std::vector<double>& state, AllReduceRing::Scratch& scratch,
-                 int workers) const {
+                 const Execution& how) const {
     const std::int64_t clusters = pass.grid.clusters, rows = 2 * (clusters - 1);
     const std::int64_t first = RailAllReduce::rail_row(pass.grid) * pass.grid.places();
     for (std::int64_t rail = 0; rail < pass.grid.rails; ++rail)
@@ -105,7 +105,7 @@ class RailTrial final : public CollectiveTrial {
           pass.noise, pass.spikes, pass.group, first + rail * rows * clusters,
           std::span(state).subspan(static_cast<std::size_t>(rail * clusters),
                                    static_cast<std::size_t>(clusters)),
-          scratch, workers);
+          scratch, how);
   }
 
   const RailAllReduce& ring_;

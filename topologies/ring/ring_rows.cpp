@@ -99,7 +99,7 @@ RingRows::RingRows(const double* latency, const double* gap, std::int64_t ranks,
 
 void RingRows::run(const MessageNoise& noise, SpikeSequence& spikes, std::int64_t group,
                    std::int64_t first_message, std::int64_t rows, std::span<double> state,
-                   int workers) const {
+                   const Execution& how) const {
   const std::int64_t ranks = hops_.ranks;
   const std::int64_t parts = std::max<std::int64_t>(ranks / part_ranks, 1);
   Block block;
@@ -117,7 +117,7 @@ void RingRows::run(const MessageNoise& noise, SpikeSequence& spikes, std::int64_
       while (passes > 1 && static_cast<double>(passes) * spikes_per_pass > most_spikes) passes /= 2;
     }
     block.plan(passes, depth, first_message + row * ranks, spikes);
-    parallel_for(workers, parts, [&block](std::int64_t part) {
+    parallel_for(how, parts, [&block](std::int64_t part) {
       block.advance(block.parts[static_cast<std::size_t>(part)]);
     });
   }

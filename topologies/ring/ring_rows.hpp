@@ -18,10 +18,10 @@ class RingRows {
 
   /// Takes `state`, (ranks) [s], through `rows` rows of messages with their noise; row k holds the
   /// numbers first_message + k ranks on. `spikes` stands at or after the first and is left after
-  /// the last. A large ring is shared by up to `workers` threads, with the same bits.
+  /// the last. A large ring is shared by up to how.workers() threads, with the same bits.
   void run(const MessageNoise& noise, SpikeSequence& spikes, std::int64_t group,
            std::int64_t first_message, std::int64_t rows, std::span<double> state,
-           int workers = 1) const;
+           const Execution& how = 1) const;
 
  private:
   RingHopTimes hops_;

@@ -23,7 +23,7 @@ class TorusTrial final : public CollectiveTrial {
       : torus_(torus), rates_(torus.links_.rates(links)) {}
 
   void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
-                  const double* ready, double* finish, int /*workers*/) const override {
+                  const double* ready, double* finish, const Execution& /*how*/) const override {
     // Dense delays are drawn along the ranks of a group.
     const std::int64_t together = noise.hop_jitter ? 1 : torus_.groups_per_call();
     const std::int64_t ranks = torus_.grid_.ranks();

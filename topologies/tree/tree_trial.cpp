@@ -17,7 +17,7 @@ class DoubleTreeTrial final : public CollectiveTrial {
   }
 
   void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
-                  const double* ready, double* finish, int /*workers*/) const override {
+                  const double* ready, double* finish, const Execution& /*how*/) const override {
     std::copy(ready + first_group * plan_.ranks,
               ready + std::min(last_group, plan_.groups) * plan_.ranks,
               finish + first_group * plan_.ranks);

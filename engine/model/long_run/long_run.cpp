@@ -35,10 +35,11 @@ std::unique_ptr<Units> make_units(const Reliability& reliability, const LongRunJ
 class Run {
  public:
   Run(const Reliability& reliability, const LongRunJob& job, StepTimes& step_times,
-      std::uint64_t seed, std::uint32_t trial, Timeline* timeline)
+      std::uint64_t seed, std::uint32_t trial, const Execution& how, Timeline* timeline)
       : reliability_(reliability),
         job_(job),
         step_times_(step_times),
+        how_(how),
         timeline_(timeline),
         usual_step_(step_times.step_time()),
         failures_(reliability, job, seed, trial),
@@ -57,6 +58,7 @@ class Run {
     expect_stragglers(0);
     Failure failure = failures_.next();
     while (std::min(failure.time, detections_.next()) < reliability_.horizon) {
+      how_.check();
       if (detections_.next() < failure.time) {
         evict(detections_.next());
       } else {
@@ -219,6 +221,7 @@ class Run {
   const Reliability& reliability_;
   const LongRunJob& job_;
   StepTimes& step_times_;
+  const Execution& how_;
   Timeline* timeline_;
   double usual_step_;
   Failures failures_;
@@ -238,8 +241,8 @@ class Run {
 
 LongRun run_over_horizon(const Reliability& reliability, const LongRunJob& job,
                          StepTimes& step_times, std::uint64_t seed, std::uint32_t trial,
-                         Timeline* timeline) {
-  return Run(reliability, job, step_times, seed, trial, timeline).over_horizon();
+                         const Execution& how, Timeline* timeline) {
+  return Run(reliability, job, step_times, seed, trial, how, timeline).over_horizon();
 }
 
 }  // namespace lockstep

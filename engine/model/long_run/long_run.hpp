@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "engine/base/execution.hpp"
 #include "engine/model/long_run/long_run_job.hpp"
 #include "engine/model/long_run/loss_cause.hpp"
 #include "engine/model/long_run/reliability.hpp"
@@ -47,9 +48,10 @@ struct LongRun {
 /// Draws: those of Failures, and of Purpose::repair one a failure that takes nodes away (entity: 0
 /// for nodes and their domains, 2 + FailureCause for others; draw = its number), the same for all
 /// of its nodes, and one a straggler that leaves (entity 1). Cost: 0.1 us a failure, and a move in
-/// the list of nodes in repair. With `timeline` what the run meets is written there.
+/// the list of nodes in repair. With `timeline` what the run meets is written there. Throws
+/// Interrupted where it is given up.
 LongRun run_over_horizon(const Reliability& reliability, const LongRunJob& job,
                          StepTimes& step_times, std::uint64_t seed, std::uint32_t trial,
-                         Timeline* timeline = nullptr);
+                         const Execution& how, Timeline* timeline = nullptr);
 
 }  // namespace lockstep

@@ -10,8 +10,9 @@ namespace {
 /// Share by which the gate may move before steps are simulated anew.
 constexpr double near = 1e-3;
 
-StepResult simulate(const DesignPoint& point, std::uint32_t trial, int workers, TrialChips chips) {
-  return mean_step(TrainingSteps(point, trial, workers, std::move(chips)).run());
+StepResult simulate(const DesignPoint& point, std::uint32_t trial, const Execution& how,
+                    TrialChips chips) {
+  return mean_step(TrainingSteps(point, trial, how, std::move(chips)).run());
 }
 
 }  // namespace
@@ -37,11 +38,11 @@ bool Members::Gate::is_near(const Gate& other) const {
          std::abs(link - other.link) <= near * other.link;
 }
 
-Members::Members(const DesignPoint& point, std::uint32_t trial, int workers, TrialChips chips,
-                 const StepResult& step)
+Members::Members(const DesignPoint& point, std::uint32_t trial, const Execution& how,
+                 TrialChips chips, const StepResult& step)
     : point_(point),
       trial_(trial),
-      workers_(workers),
+      how_(how),
       chips_(std::move(chips)),
       step_(step),
       compute_([&] {
@@ -80,7 +81,7 @@ void Members::replace(std::int64_t first, std::int64_t last, bool spare) {
 /// Once for all nodes that come together.
 const StepResult& Members::step() {
   if (const Gate now = gate(); !now.is_near(simulated_)) {
-    step_ = simulate(point_, trial_, workers_, chips_);
+    step_ = simulate(point_, trial_, how_, chips_);
     simulated_ = now;
   }
   return step_;
@@ -101,7 +102,7 @@ double Members::slowdown(std::int64_t replicas) {
 std::optional<double> Members::quiet_step(std::int64_t replicas) const {
   const std::optional<DesignPoint> point = point_.quiet_with_replicas(replicas);
   if (!point) return std::nullopt;
-  return simulate(*point, trial_, workers_, draw_chips(*point, trial_)).step_time;
+  return simulate(*point, trial_, how_, draw_chips(*point, trial_)).step_time;
 }
 
 std::vector<std::int64_t> Members::new_stragglers() {

@@ -26,7 +26,7 @@ class Members final : public StepTimes {
  public:
   /// `chips` as the trial began with them, and the mean of its recorded steps. The point must
   /// outlive it.
-  Members(const DesignPoint& point, std::uint32_t trial, int workers, TrialChips chips,
+  Members(const DesignPoint& point, std::uint32_t trial, const Execution& how, TrialChips chips,
           const StepResult& step);
 
   void replace(std::int64_t first, std::int64_t last, bool spare) override;
@@ -66,7 +66,7 @@ class Members final : public StepTimes {
 
   const DesignPoint& point_;
   std::uint32_t trial_;
-  int workers_;
+  Execution how_;
   TrialChips chips_;
   StepResult step_;                   // mean, simulated with the gate simulated_
   std::optional<double> quiet_step_;  // of all replicas, once it is known [s]
