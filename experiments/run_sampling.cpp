@@ -50,21 +50,24 @@ Sampling run_sampling(const Plan& plan, const Blocks& blocks, ResultWriter& writ
   const auto run = [&](const Blocks& wanted,
                        const std::function<void(const BlockResult&)>& written) {
     Blocks missing;
-    std::int64_t trials = 0, there = 0;
+    Progress::Amount all, there;
+    const auto cost = [&](std::int64_t point) {
+      return static_cast<double>(plan.trial_costs[static_cast<std::size_t>(point)]);
+    };
     for (std::int64_t block : wanted) {
-      const std::int64_t of_block = place_of(plan.schema, block).trials;
-      trials += of_block;
+      const BlockResult place = place_of(plan.schema, block);
+      all.add(place.trials, cost(place.point));
       if (finished.contains(block))
-        there += of_block;
+        there.add(place.trials, cost(place.point));
       else
         missing.push_back(block);
     }
-    Progress progress(trials, there);
+    Progress progress(all, there);
     std::size_t left = missing.size();
     run_blocks(plan, missing, threads, writer, cancellation, [&](const BlockResult& block) {
       --left;
       written(block);
-      if (!quiet) progress.advance(block.trials);
+      if (!quiet) progress.advance(block.trials, cost(block.point));
     });
     if (cancellation.asked()) writer.flush();
     return left == 0;

@@ -7,8 +7,8 @@
 
 namespace lockstep {
 
-Progress::Progress(std::int64_t trials, std::int64_t done)
-    : trials_(trials),
+Progress::Progress(const Amount& all, const Amount& done)
+    : all_(all),
       done_(done),
       before_(done),
       printed_(started_),
@@ -18,10 +18,10 @@ Progress::~Progress() {
   if (terminal_ && shown_) fmt::print(stderr, "\n");
 }
 
-void Progress::advance(std::int64_t trials) {
-  done_ += trials;
+void Progress::advance(std::int64_t trials, double cost_of_one) {
+  done_.add(trials, cost_of_one);
   const double since = std::chrono::duration<double>(Clock::now() - printed_).count();
-  const bool last = done_ == trials_;
+  const bool last = done_.trials == all_.trials;
   if (since < (terminal_ ? 0.2 : 10.0) && !last) return;
   printed_ = Clock::now();
   print(last);
@@ -29,12 +29,12 @@ void Progress::advance(std::int64_t trials) {
 
 void Progress::print(bool last) {
   const double elapsed = std::chrono::duration<double>(Clock::now() - started_).count();
-  const double rate = static_cast<double>(done_ - before_) / elapsed;
-  const double left = static_cast<double>(trials_ - done_) / rate;
+  const double rate = static_cast<double>(done_.trials - before_.trials) / elapsed;
+  const double left = (all_.cost - done_.cost) * elapsed / (done_.cost - before_.cost);
   const std::string line =
       fmt::format("{:3.0f} %  {} of {} trials  {:.3g} trials/s  {}",
-                  100.0 * static_cast<double>(done_) / static_cast<double>(trials_), done_, trials_,
-                  rate, last ? duration_text(elapsed) : duration_text(left) + " left");
+                  last ? 100 : 100 * done_.cost / all_.cost, done_.trials, all_.trials, rate,
+                  last ? duration_text(elapsed) : duration_text(left) + " left");
   if (terminal_)
     fmt::print(stderr, "\r{:<70}", line);
   else

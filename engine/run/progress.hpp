@@ -10,15 +10,27 @@ namespace lockstep {
 /// every ten seconds. Called by one thread.
 class Progress {
  public:
-  /// `trials` to run in all, of which `done` were there before.
-  Progress(std::int64_t trials, std::int64_t done);
+  /// So many trials, and their cost in any unit: time left is told by cost, since trials of a large
+  /// design point are more work than those of a small one.
+  struct Amount {
+    std::int64_t trials = 0;
+    double cost = 0;
+
+    void add(std::int64_t more, double cost_of_one) {
+      trials += more;
+      cost += static_cast<double>(more) * cost_of_one;
+    }
+  };
+
+  /// What is to be done in all, of which `done` was there before.
+  Progress(const Amount& all, const Amount& done);
   ~Progress();
-  void advance(std::int64_t trials);
+  void advance(std::int64_t trials, double cost_of_one);
 
  private:
   void print(bool last);
   using Clock = std::chrono::steady_clock;
-  std::int64_t trials_, done_, before_;
+  Amount all_, done_, before_;
   Clock::time_point started_ = Clock::now(), printed_;
   bool terminal_, shown_ = false;
 };
