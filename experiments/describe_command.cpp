@@ -91,10 +91,13 @@ int run(const std::vector<std::string>& arguments) {
   po::options_description describing("The description", help_width);
   describing.add_options()(
       "no-estimate", po::bool_switch(),
-      "time no steps: no run time is estimated, and the output is reproducible");
+      "time no steps: no run time is estimated, and the output is reproducible")(
+      "tasks", po::value<std::string>()->value_name("N")->default_value("1"),
+      "estimate what each of so many tasks takes that share the blocks (run --shard I/N)");
   options.add(describing);
   const auto map = parse_arguments(describe_command, arguments, options, "study", 1);
   if (map.empty()) return done;
+  const Runner runner{default_threads(), read_whole(map, "tasks", 1, most_shards)};
   DerivedTable derived;
   StudyNotes notes;
   const Plan plan = load_plan(map, [&](std::size_t point, const Jobs& jobs) {
@@ -108,9 +111,8 @@ int run(const std::vector<std::string>& arguments) {
   print_notes(plan, notes);
   print_size(plan);
   if (!map["no-estimate"].as<bool>()) {
-    const int threads = default_threads();
-    const RunEstimate estimate = estimate_run(plan, threads, measuring_seconds);
-    fmt::print("{}\n", estimate_text(plan, estimate, threads));
+    const RunEstimate estimate = estimate_run(plan, runner, measuring_seconds);
+    fmt::print("{}\n", estimate_text(plan, estimate, runner));
   }
   fmt::print("study_id {}\n", plan.study.study_id);
   return done;

@@ -83,7 +83,9 @@ int run(const std::vector<std::string>& arguments) {
   running.add_options()("output,o", po::value<std::string>()->value_name("FILE"),
                         "result file (default: STUDY.h5 in this folder)")(
       "threads", po::value<std::string>()->value_name("T"),
-      "threads (default: what Slurm gives, or the processors at hand)")(
+      fmt::format("threads (default: what Slurm gives, or the processors at hand: {})",
+                  default_threads())
+          .c_str())(
       "shard", po::value<std::string>()->value_name("I/N"),
       "run part I (from 0) of N and write it to a file of its own (default: STUDY.I-of-N.h5)")(
       "resume", po::bool_switch(), "go on with an interrupted run of the same study")(

@@ -39,7 +39,8 @@ struct Timing {
 };
 
 /// Runs trials, or the beginning of one, until `budget` [s] is used up. What a trial does once, and
-/// its steps, are timed apart, since one step may be all that can be afforded.
+/// its steps, are timed apart, since one step may be all that can be afforded. What follows the
+/// steps, as a long run, is timed where whole trials can be.
 Timing time_point(const Plan& plan, std::size_t point, double budget) {
   const std::int64_t steps_of_one = steps_of_trial(plan);
   const double cost = cost_of_trial(plan, point);
@@ -68,11 +69,20 @@ Timing time_point(const Plan& plan, std::size_t point, double budget) {
          step < steps_of_one && (steps < sync_every || since(start) < budget); ++step, ++steps)
       for (const auto& job : trial) job->next();
     stepping += since(lap);
-  } while (steps < sync_every || (trials < plan.schema.trials && since(start) < budget));
+  } while (steps < sync_every || (trials < plan.schema.trials && since(start) < budget / 2));
 
   double seconds = beginning / static_cast<double>(trials) +
                    stepping / static_cast<double>(steps) * static_cast<double>(steps_of_one) *
                        cost / static_cast<double>(trial_cost(jobs));
+  const bool affordable_whole = since(start) + std::max(seconds, seconds_per_cost * cost) < budget;
+  if (affordable_whole && sync_every == plan.study.points[point].count("job.sync_every")) {
+    const auto lap = Clock::now();
+    trials = 0;
+    do jobs.run_trial(static_cast<std::uint32_t>(trials++), 1);
+    while (trials < plan.schema.trials && since(start) < budget);
+    seconds = since(lap) / static_cast<double>(trials);
+    steps += trials * steps_of_one;
+  }
   if (!plan.inputs[point].empty()) seconds += building;  // each trial builds its own
   return {cost, seconds, steps};
 }
@@ -98,18 +108,38 @@ double rate_near(const std::vector<Timing>& timings, double cost) {
   return nearest->seconds / nearest->cost;
 }
 
-/// Fitted to colossus1 on one and two threads, ring and torus, 21 to 97 MB.
-double memory_of_run(const Plan& plan, int threads) {
+std::int64_t blocks_of_task(const Plan& plan, const Runner& runner) {
+  return (plan.schema.blocks() + runner.tasks - 1) / runner.tasks;
+}
+
+/// Fitted to colossus1 on one and two threads, ring and torus, 21 to 97 MB, and to results of 77 MB
+/// a block and of 90 MB in small ones, 145 to 549 MB.
+double memory_of_run(const Plan& plan, const Runner& runner, double seconds) {
   constexpr double program = 21e6, of_point = 70, of_trial = 100;  // bytes, the last two a chip
-  constexpr double batch = 16 << 20;  // of results before they are saved, and its image on disk
+  constexpr double most_batch = 16 << 20;  // of results before they are saved
+  constexpr double batch_copies = 4;       // its blocks, and its file in the making
+  constexpr double summary_copies = 4;     // the steps of a design point, sorted
   double chips = 0;
   for (const PointVariable& variable : plan.schema.point_variables)
     if (variable.name == "chips_used")
       chips = *std::max_element(variable.numbers.begin(), variable.numbers.end());
-  const double points = static_cast<double>(std::min<std::int64_t>(threads, plan.schema.points()));
-  const double trials = plan.schema.blocks() < threads ? 1 : threads;
+  const ResultSchema& schema = plan.schema;
+  const std::int64_t blocks = blocks_of_task(plan, runner);
+  const bool spread = blocks >= runner.threads;
+  const auto points = static_cast<double>(std::min<std::int64_t>(runner.threads, schema.points()));
+  const double trials = spread ? runner.threads : 1;
+  const double block =
+      trial_bytes(schema) * static_cast<double>(std::min(schema.trials, schema.block_trials));
+  const double all = block * static_cast<double>(blocks);
+  const double in_flight =
+      block * static_cast<double>(spread ? std::min<std::int64_t>(2 * runner.threads, blocks) : 1);
+  const double of_a_second = all / std::max(seconds, 1.0);
+  const double batch = std::min(all, std::max(block, std::min(of_a_second, most_batch)));
+  const double summary = runner.tasks > 1 ? 0
+                                          : summary_copies * sizeof(double) *
+                                                static_cast<double>(schema.trials * schema.steps);
   return program + chips * (of_point * points + of_trial * trials) +
-         2 * std::min(result_bytes(plan.schema), batch);
+         std::max(in_flight + batch_copies * batch, summary);
 }
 
 /// "4 min": one or two digits, as an estimate deserves.
@@ -121,9 +151,20 @@ std::string rough_duration(double seconds) {
   return fmt::format("about {:.0f} days", seconds / 86400);
 }
 
+/// "A block of 16 trials takes about 7 min (423 s) at the slowest design point, ...".
+std::string block_text(const Plan& plan, const RunEstimate& estimate) {
+  const double seconds = estimate.block_seconds;
+  const std::string& name = plan.study.point_names[estimate.slowest];
+  return fmt::format(
+      "A block of {} takes {}{}{}; blocks are saved whole, and a stop gives up those under way.",
+      counted(std::min(plan.schema.trials, plan.schema.block_trials), "trial"),
+      rough_duration(seconds), seconds < 120 ? "" : fmt::format(" ({:.0f} s)", seconds),
+      name.empty() ? "" : " at the slowest design point, " + name);
+}
+
 }  // namespace
 
-RunEstimate estimate_run(const Plan& plan, int threads, double budget_seconds) {
+RunEstimate estimate_run(const Plan& plan, const Runner& runner, double budget_seconds) {
   const auto start = Clock::now();
   RunEstimate estimate;
   std::vector<Timing> timings;
@@ -144,24 +185,26 @@ RunEstimate estimate_run(const Plan& plan, int threads, double budget_seconds) {
     estimate.steps += timings.back().steps;
     ++estimate.points;
   }
-  double all = 0, longest_block = 0;
+  const std::int64_t of_block = std::min(plan.schema.trials, plan.study.block_trials);
+  double all = 0;
   for (std::size_t point = 0; point < seconds.size(); ++point) {
     if (seconds[point] == 0)
       seconds[point] = rate_near(timings, cost_of_trial(plan, point)) * cost_of_trial(plan, point);
     all += seconds[point] * static_cast<double>(plan.schema.trials);
-    longest_block =
-        std::max(longest_block, seconds[point] * static_cast<double>(std::min(
-                                                     plan.schema.trials, plan.study.block_trials)));
+    if (seconds[point] > seconds[estimate.slowest]) estimate.slowest = point;
   }
   // Blocks are spread over threads; where they are too few, a trial is.
-  estimate.seconds = all / threads;
-  if (plan.schema.blocks() >= threads) estimate.seconds = std::max(estimate.seconds, longest_block);
-  estimate.memory = memory_of_run(plan, threads);
+  const bool spread = blocks_of_task(plan, runner) >= runner.threads;
+  estimate.block_seconds =
+      seconds[estimate.slowest] * static_cast<double>(of_block) / (spread ? 1 : runner.threads);
+  estimate.seconds =
+      std::max(all / static_cast<double>(runner.tasks * runner.threads), estimate.block_seconds);
+  estimate.memory = memory_of_run(plan, runner, estimate.seconds);
   estimate.measuring_seconds = since(start);
   return estimate;
 }
 
-std::string estimate_text(const Plan& plan, const RunEstimate& estimate, int threads) {
+std::string estimate_text(const Plan& plan, const RunEstimate& estimate, const Runner& runner) {
   const std::string measured =
       estimate.points == 0
           ? "from cost figures alone, since one step would take too long to be timed here"
@@ -169,9 +212,11 @@ std::string estimate_text(const Plan& plan, const RunEstimate& estimate, int thr
                         counted(estimate.steps, "step"), estimate.points,
                         counted(plan.schema.points(), "design point"), estimate.measuring_seconds);
   return fmt::format(
-      "Run time {} with {}, memory about {:.0f} MB (estimate, {}; no result depends on it).",
-      rough_duration(estimate.seconds), counted(threads, "thread"), estimate.memory / 1e6,
-      measured);
+      "Run time {}{} with {}, memory about {:.0f} MB (estimate, {}; no result depends on it).\n{}",
+      rough_duration(estimate.seconds),
+      runner.tasks > 1 ? fmt::format(" for each of {} tasks", runner.tasks) : "",
+      counted(runner.threads, "thread"), estimate.memory / 1e6, measured,
+      block_text(plan, estimate));
 }
 
 }  // namespace lockstep

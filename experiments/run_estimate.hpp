@@ -7,22 +7,31 @@
 
 namespace lockstep {
 
+/// Who runs a study.
+struct Runner {
+  int threads = 1;         ///< of each task
+  std::int64_t tasks = 1;  ///< that share the blocks, a shard each
+};
+
 /// What a run is expected to take, from steps timed here and now. No result depends on it.
 struct RunEstimate {
-  double seconds = 0;            ///< of the whole run with `threads` [s]
-  double memory = 0;             ///< largest, of the process [B]
+  double seconds = 0;            ///< of one task [s]
+  double block_seconds = 0;      ///< of a block of the slowest design point [s]
+  std::size_t slowest = 0;       ///< that design point
+  double memory = 0;             ///< largest, of a task's process [B]
   std::int64_t points = 0;       ///< design points timed; 0: from the plan's figures alone
   std::int64_t steps = 0;        ///< timed, at all of them together
   double measuring_seconds = 0;  ///< that this took [s]
 };
 
-/// Times some steps of the cheapest design point and of the costliest ones, on one thread, for
-/// about `budget_seconds`; the others by the plan's cost figures, scaled as at the timed point
-/// whose cost is nearest. A point of which one step would take longer than what is left is not
-/// timed.
-RunEstimate estimate_run(const Plan& plan, int threads, double budget_seconds);
+/// Times some steps of the cheapest design point and of the costliest ones, and whole trials where
+/// they are short enough, on one thread, for about `budget_seconds`; the others by the plan's cost
+/// figures, scaled as at the timed point whose cost is nearest. A point of which one step would
+/// take longer than what is left is not timed.
+RunEstimate estimate_run(const Plan& plan, const Runner& runner, double budget_seconds);
 
-/// "about 4 min with 2 threads, about 97 MB of memory (...)", with what was measured.
-std::string estimate_text(const Plan& plan, const RunEstimate& estimate, int threads);
+/// "Run time about 4 min with 2 threads, memory about 97 MB (...)", with what was measured, and a
+/// line on the blocks, of which slurm/submit.sh takes the seconds.
+std::string estimate_text(const Plan& plan, const RunEstimate& estimate, const Runner& runner);
 
 }  // namespace lockstep

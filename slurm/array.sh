@@ -31,17 +31,19 @@ echo "shard $shard of $tasks on $(hostname), $(date -u +%FT%TZ), start $((${SLUR
 cmp -s "$study" "$dir/study.ini" || fail "$study is not what was submitted (all shards must be of" \
   "one study) put it back from $dir/study.ini, and then: slurm/status.sh $dir --resubmit"
 
-pid=""
-# shellcheck disable=SC2317 # the trap calls it
+pid="" told=""
 stop() {
-  signalled=1
+  signalled=1 told=1
   if [ -n "$pid" ]; then kill -TERM "$pid" 2> /dev/null || true; fi
 }
 trap stop TERM USR1
 "$dir/lockstep" run "$study" ${options[@]+"${options[@]}"} ${threads[@]+"${threads[@]}"} \
   --shard "$shard/$tasks" --resume -o "$dir/$(shard_file "$shard")" &
 pid=$!
+[ -z "$told" ] || stop # it came before there was a program to tell
 finish "$pid"
+# Told before it could listen, the program just ends.
+[ -z "$told" ] || [ "$code" != 143 ] || code=75
 
 if [ "$code" = 75 ]; then
   # SLURM_JOB_ID of one task is the array's, and would mean all of them.

@@ -30,6 +30,19 @@ output_is_complete() {
   "$program" run "$study" ${options[@]+"${options[@]}"} --resume --quiet -o "$output" || exit
 }
 
+# Removes those of the shard files $@, in their order, that are complete and of this very run: what
+# is left where a merge was cut short. Others of such a name stay.
+remove_own() {
+  local file shard=0
+  for file in "$@"; do
+    if [ -f "$file" ] && "$program" run "$study" ${options[@]+"${options[@]}"} --resume --quiet \
+      --shard "$shard/$tasks" -o "$file" 2> /dev/null; then
+      rm -f "$file"
+    fi
+    shard=$((shard + 1))
+  done
+}
+
 # Waits for process $1 and leaves its exit code in `code`. A trapped signal ends a wait early: traps
 # set `signalled`.
 finish() {

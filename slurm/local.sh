@@ -51,7 +51,8 @@ base=${output%.h5}
 
 find_program
 if [ -z "$threads" ]; then
-  threads=$(($(nproc) / tasks))
+  processors=$("$program" run --help | sed -n 's/.*processors at hand: \([0-9]*\).*/\1/p')
+  threads=$((processors / tasks))
   [ "$threads" -ge 1 ] || threads=1
 fi
 
@@ -69,7 +70,7 @@ for leftover in "$base".*-of-*.h5 "$base".*-of-*.h5.part; do
   fi
 done
 if output_is_complete; then
-  rm -f "${shards[@]}"
+  remove_own "${shards[@]}"
   say "$output is complete: nothing to do; -o names another"
   exit 0
 fi
@@ -95,10 +96,13 @@ for ((i = 0; i < tasks; i++)); do
     --threads "$threads" -o "${shards[i]}" 2> "$messages/$i" &
   pids+=($!)
 done
+[ -z "$stopped" ] || kill ${pids[@]+"${pids[@]}"} 2> /dev/null || true # the last one may not know
 
 complete=0 status=0
 for i in "${!pids[@]}"; do
   finish "${pids[i]}"
+  # Told before it could listen, a shard just ends.
+  [ -z "$stopped" ] || [ "$code" != 143 ] || code=75
   case $code in
     0) complete=$((complete + 1)) ;;
     75) [ "$status" != 0 ] || status=75 ;;
@@ -117,6 +121,7 @@ if [ "$status" != 0 ]; then
     "command goes on"
   exit "$status"
 fi
-"$program" merge "${shards[@]}" -o "$output"
+# It refuses what is not of one run.
+"$program" merge "${shards[@]}" -o "$output" || { [ -z "$stopped" ] && exit || exit 75; }
 rm -f "${shards[@]}"
 "$program" summary "$output"

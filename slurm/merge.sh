@@ -24,13 +24,15 @@ for ((shard = 0; shard < tasks; shard++)); do
   [ -e "${files[shard]}" ] || missing+=("$shard")
 done
 if output_is_complete; then
+  remove_own "${files[@]}"
   say "$output is complete: nothing to do"
 elif [ ${#missing[@]} -gt 0 ]; then
   say "${#missing[@]} of $tasks shards are missing ($(compress_shards "${missing[@]}"); their logs" \
     "are in $dir/log) submit them again: $(printf '%q ' "$scripts/status.sh" "$dir")--resubmit"
   exit 1
 else
-  "$program" merge "${files[@]}" -o "$output"
+  "$program" merge "${files[@]}" -o "$output" # which refuses what is not of one run
+  output_is_complete # the run of this folder
+  rm -f "${files[@]}"
   "$program" summary "$output"
 fi
-rm -f "${files[@]}"

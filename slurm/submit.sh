@@ -22,7 +22,7 @@ source "$scripts/common.sh"
 # shellcheck source=queue.sh
 source "$scripts/queue.sh"
 
-study="" tasks="" output="" ids="" limit="" duration="" cores="" warned=""
+study="" tasks="" output="" ids="" limit="" duration="" cores="" notice=""
 options=() threads=() sbatch_options=()
 while [ $# -gt 0 ]; do
   case $1 in
@@ -48,7 +48,8 @@ while [ $# -gt 0 ]; do
       esac
       shift 2 ;;
     -*) # one of sbatch's, and the word that follows is its value
-      [[ $1 != --signal* ]] || warned=1
+      # Slurm's own notice is a minute.
+      [[ "$1 ${2-}" =~ ^--signal[=\ ][^@\ ]*(@([0-9]+))?(\ |$) ]] && notice=${BASH_REMATCH[2]:-60}
       sbatch_options+=("$1")
       if [[ $1 != *=* && $# -ge 2 && $2 != -* ]]; then
         sbatch_options+=("$2")
@@ -94,7 +95,7 @@ fi
   "--time 2:00:00 for two hours"
 seconds=$(seconds_of "$duration") || fail "--time $duration (minutes, M:S, H:M:S or D-H is due) for" \
   "example 2:00:00 for two hours"
-[ -n "$warned" ] || [ "$seconds" -ge 300 ] || fail "--time $duration is $seconds s (a task is told to" \
+[ -n "$notice" ] || [ "$seconds" -ge 300 ] || fail "--time $duration is $seconds s (a task is told to" \
   "stop 3 min before the end) give 5 min or more: H:M:S"
 [[ ${threads[1]-1} =~ ^[1-9][0-9]{0,3}$ ]] || fail "--threads ${threads[1]} (a whole number from 1 is" \
   "due) leave it out for what Slurm gives"
@@ -114,7 +115,7 @@ dir=${output%.h5}.slurm
 if [ -f "$dir/settings" ]; then program=$dir/lockstep; else find_program; fi
 
 if ! described=$(SLURM_CPUS_PER_TASK=${threads[1]:-${cores:-${SLURM_CPUS_PER_TASK:-}}} \
-  "$program" describe "$study" ${options[@]+"${options[@]}"}); then
+  "$program" describe "$study" --tasks "$tasks" ${options[@]+"${options[@]}"}); then
   say "$study does not check (see above): nothing is submitted"
   exit 2
 fi
@@ -124,6 +125,19 @@ study_id=$(sed -n 's/^study_id //p' <<< "$described")
 if output_is_complete; then
   say "$output is complete: nothing to do; -o names another"
   exit 0
+fi
+
+# A task that is told to stop gives up the blocks under way: one that is longer would never be saved.
+read -r trials block <<< "$(sed -n \
+  's/^A block of \([0-9]*\) trials* takes about \([0-9]* [a-z]* (\)*\([0-9]*\) s[); ].*/\1 \3/p' \
+  <<< "$described")"
+available=$((seconds - ${notice:-180}))
+if [ "${block:-0}" -ge "$available" ] && [ "${block:-0}" -gt 0 ]; then
+  enough=$(((2 * block + ${notice:-180} + 59) / 60)) fewer=$((trials * available / (2 * block)))
+  advice="--time $((enough / 60)):$(printf %02d $((enough % 60))):00"
+  [ "$fewer" -lt 1 ] || advice+=", or --set sampling.block=$fewer"
+  fail "a block takes about $block s (--time $duration leaves $available s until the task is told to" \
+    "stop, and what is under way then is lost) set $advice"
 fi
 
 # What makes a run; other options of sbatch may come later.
@@ -145,8 +159,7 @@ if [ -z "$dry_run" ]; then
   mv "$dir/settings.tmp" "$dir/settings"
 fi
 
-grep -E '^(Warning: |[0-9]+ design points? |Run time )' <<< "$described"
-echo "That is for all; each of $tasks tasks has about 1/$tasks of it."
+grep -E '^(Warning: |[0-9]+ design points? |Run time |A block )' <<< "$described"
 look_at_run
 if [ ${#shards_missing[@]} = 0 ] && [ ${#alive_merges[@]} -gt 0 ]; then
   echo "Nothing is missing: jobs ${alive_arrays[*]} ${alive_merges[*]} are in the queue."

@@ -86,13 +86,18 @@ struct ResultSchema {
   }
 };
 
-/// Expected size of the complete file [B]: its values, and texts and coordinates around them.
-inline double result_bytes(const ResultSchema& schema) {
-  constexpr double around = 50e3;
+/// Size of the values of one trial [B].
+inline double trial_bytes(const ResultSchema& schema) {
   double values = 0;
   for (const Variable& variable : schema.variables)
     values += static_cast<double>(schema.values_per_trial(variable));
-  return around + sizeof(double) * values * static_cast<double>(schema.trials * schema.points());
+  return sizeof(double) * values;
+}
+
+/// Expected size of the complete file [B]: its values, and texts and coordinates around them.
+inline double result_bytes(const ResultSchema& schema) {
+  constexpr double around = 50e3;
+  return around + trial_bytes(schema) * static_cast<double>(schema.trials * schema.points());
 }
 
 /// Where a run ended that a stopping rule governs.

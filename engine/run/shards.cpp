@@ -13,13 +13,6 @@
 #include "engine/model/long_run/failures.hpp"
 
 namespace lockstep {
-namespace {
-
-/// Far more than any array of tasks has; the split keeps a load for each.
-constexpr std::int64_t most_shards = 1'000'000;
-
-}  // namespace
-
 Shard parse_shard(std::string_view text) {
   Shard choice;
   const auto slash = text.find('/');

@@ -10,6 +10,9 @@
 
 namespace lockstep {
 
+/// Far more than any array of tasks has; the split keeps a load for each.
+inline constexpr std::int64_t most_shards = 1'000'000;
+
 /// Reads "I/N" with 0 <= I < N. Throws InputError.
 Shard parse_shard(std::string_view text);
 

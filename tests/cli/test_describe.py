@@ -1,6 +1,8 @@
 """What lockstep describe tells of a study, and which of it run repeats."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -169,9 +171,57 @@ def test_run_time_is_estimated_from_what_was_timed(lockstep):
     found = ESTIMATE.search(lockstep.done("describe", study, SLURM_CPUS_PER_TASK="3").stdout)
     assert found.group(1) == "less than a second" and found.group(3) == "3"
     assert 10 < int(found.group(4)) < 100
-    assert int(found.group(5)) == 6 * 2 * 2 and found.group(6) == found.group(7) == "6"
+    assert int(found.group(5)) == 2 * 6 * 2 * 2 and found.group(6) == found.group(7) == "6"
     assert lockstep.names() == ["s.ini"]
     assert "Run time" not in described(lockstep, mixed_study())
+
+
+BLOCK = re.compile(r"^A block of (\d+) trials? takes (?:less than a second|about (\d+) (s|min|h|days)"
+                   r"(?: \((\d+) s\))?)(?: at the slowest design point, (.*))?; blocks are saved "
+                   r"whole, and a stop gives up those under way\.$", re.M)
+
+
+def test_the_time_of_a_block_is_that_of_the_slowest_point(lockstep):
+    study = lockstep.write("s.ini", mixed_study(trials=2, steps=2))
+    size, *duration, slowest = BLOCK.search(lockstep.done("describe", study).stdout).groups()
+    assert size == "2" and duration == [None, None, None] and "topology.kind=" in slowest
+    long = ["--trials", 32, "--set", "sampling.steps=10000000", "--set",
+            "sweep.job.tensor=1,64"]
+    text = lockstep.done("describe", study, *long, SLURM_CPUS_PER_TASK="2").stdout
+    size, number, unit, seconds, _ = BLOCK.search(text).groups()
+    assert size == "16" and unit in ("h", "days")
+    run, = re.findall(r"^Run time about (\d+) (h|days) ", text, re.M)
+    # 24 blocks on two threads, of points that are not alike.
+    days = {"h": 1 / 24, "days": 1}
+    assert 1 <= int(run[0]) * days[run[1]] / (int(seconds) / 86400) < 13
+    assert int(number) * days[unit] == pytest.approx(int(seconds) / 86400, rel=0.3)
+
+
+def test_each_task_takes_its_share(lockstep):
+    study = lockstep.write("s.ini", mixed_study())
+    many = ["--trials", "1e6", "--set", "sampling.steps=10000"]
+    hours = []
+    for tasks, words in [(1, ""), (1000, "for each of 1000 tasks ")]:
+        text = lockstep.done("describe", study, *many, "--tasks", tasks).stdout
+        number, unit = re.search(rf"^Run time about (\d+) (s|min|h|days) {words}with \d", text,
+                                 re.M).groups()
+        hours.append(int(number) * {"s": 1 / 3600, "min": 1 / 60, "h": 1, "days": 24}[unit])
+    assert hours[1] < hours[0] / 100
+    assert "--tasks 0 (" in lockstep.refused("describe", study, "--tasks", 0)
+
+
+# Most of its memory is results: one block has 38 MB of them.
+def test_memory_of_results_is_expected(lockstep):
+    study = lockstep.write("s.ini", "[sampling]\ntrials = 16\nsteps = 100000\n"
+                           "[fleet]\nchips = H100:2\n[job]\nmodel_parameters = 1e9\n")
+    one = {"SLURM_CPUS_PER_TASK": "1"}
+    expected = int(ESTIMATE.search(lockstep.done("describe", study, **one).stdout).group(4))
+    peak = subprocess.run([sys.executable, "-c", "import resource, subprocess, sys; "
+                           "subprocess.run(sys.argv[1:], check=True); "
+                           "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)",
+                           lockstep.path, "run", study, "-q", "--threads", "1"],
+                          cwd=lockstep.folder, check=True, capture_output=True, text=True)
+    assert expected == pytest.approx(int(peak.stdout) * 1024 / 1e6, rel=0.5)
 
 
 def test_a_longer_run_is_expected_to_take_longer(lockstep):

@@ -80,6 +80,17 @@ def test_a_complete_study_is_left_alone(run, slurm):
     assert run.output.read_bytes() == before and slurm.all_jobs() == jobs
 
 
+def test_a_merge_removes_shards_of_its_run_only(run, slurm):
+    run.submit("--tasks", 2)
+    slurm.wait()
+    # What a merge that was cut short leaves, and what someone put there.
+    for shard, seed in [(0, 1), (1, 9)]:
+        run.program.done("run", run.study, "-q", "--shard", f"{shard}/2", "--seed", seed, "-o",
+                         run.dir / f"shard.{shard}-of-2.h5")
+    assert "nothing to do" in run.call("merge.sh", run.dir).stderr
+    assert [path.name for path in run.dir.glob("shard.*")] == ["shard.1-of-2.h5"]
+
+
 def test_only_what_is_missing_is_submitted(run, slurm):
     first, _ = run.submit("--tasks", 4, "--hold")
     out = run.call("submit.sh", run.study, "--tasks", 4, "--time", 10).stdout

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+import h5py
 import pytest
 
 from result_files import differences
@@ -150,6 +151,45 @@ def test_no_study_and_no_program(local):
     assert "no study given" in local(code=2)[1]
     assert "none.ini" in local("none.ini", code=2)[1]
     assert "no program at /none (" in local("a study.ini", code=2, LOCKSTEP="/none")[1]
+
+
+def test_a_shard_that_is_not_told_in_time_is_stopped(local, tmp_path):
+    # The script is told while it starts a shard: its shell is, by the shard's own parent.
+    program = tmp_path / "program"
+    program.write_text("#!/usr/bin/env bash\n"
+                       'case "$*" in run*--shard*) kill -TERM $PPID; exec sleep 100 ;; esac\n'
+                       f'exec {local.program.path} "$@"\n')
+    program.chmod(0o755)
+    _, err = local("a study.ini", "--tasks", 2, code=75, LOCKSTEP=str(program))
+    assert err.startswith("local.sh: 0 of 2 shards are complete, ")
+
+
+@pytest.mark.parametrize("options, threads", [([], 3), (["--threads", 1], 1), (["--tasks", 40], 1)])
+def test_tasks_share_the_processors(local, options, threads):
+    local("a study.ini", "--tasks", 2, *options, SLURM_CPUS_PER_TASK="6")
+    with h5py.File(local.folder / "a study.h5") as file:
+        assert file["runtime"].attrs["threads"] == threads
+
+
+# Names like those of the script's shards, of another seed and of no run; and of this very run.
+def test_only_shards_of_this_run_are_removed(local):
+    local("a study.ini", "--tasks", 3)
+    for shard, options in [(0, ["--seed", 9]), (1, [])]:
+        local.program.done("run", "a study.ini", "-q", "--shard", f"{shard}/3", *options,
+                           "-o", f"a study.{shard}-of-3.h5")
+    local.program.write("a study.2-of-3.h5", "a note")
+    assert "is complete: nothing to do" in local("a study.ini", "--tasks", 3)[1]
+    local.check(others=["a study.0-of-3.h5", "a study.2-of-3.h5"])
+
+
+def test_a_shard_of_another_run_is_not_merged(local):
+    name = "a study.0-of-3.h5"
+    local.program.done("run", "a study.ini", "-q", "--shard", "0/3", "--seed", 9, "-o", name)
+    before = (local.folder / name).read_bytes()
+    _, err = local("a study.ini", "--tasks", 3, code=2)
+    assert f"{name} holds another run (its seed is 9, here it is 1)" in err
+    assert (local.folder / name).read_bytes() == before
+    assert "a study.h5" not in local.program.names()
 
 
 def test_a_complete_file(local):

@@ -1,5 +1,6 @@
 """What slurm/submit.sh and status.sh refuse, and what a dry run prints; nothing is queued."""
 
+import re
 import shlex
 import shutil
 
@@ -48,6 +49,41 @@ def test_what_is_due_is_named(run, arguments, message):
     assert message in run.call("submit.sh", *arguments, code=2).stderr
 
 
+LONG = ["--set", "sampling.steps=16777216", "--set", "fleet.chips=H100:4096"]  # hours
+
+
+@pytest.mark.parametrize("time, left", [
+    (["--time", "5"], 120),
+    (["--time", "0:05:00", "--signal=B:USR1@60"], 240),
+    (["--time", "0:05:00", "--signal", "B:USR1@200"], 100),
+    (["--time", "0:05:00", "--signal=B:USR1"], 240),
+], ids=str)
+def test_a_block_that_would_never_be_saved(run, time, left):
+    ended = run.call("submit.sh", run.study, "--tasks", 4, *time, *LONG, code=2)
+    lines = ended.stderr.splitlines()
+    assert len(lines) == 1 and ended.stdout == ""
+    duration = time[1]
+    found = re.fullmatch(rf"submit\.sh: a block takes about (\d+) s \(--time {duration} leaves {left}"
+                         r" s until the task is told to stop, and what is under way then is lost\) "
+                         r"set --time (\d+):(\d\d):00(?:, or --set sampling\.block=(\d+))?", lines[0])
+    block, hours, minutes, fewer = found.groups()
+    # Twice the block fits in what is advised.
+    assert int(block) >= left and fewer is None
+    notice = 300 - left
+    assert 0 <= int(hours) * 3600 + int(minutes) * 60 - notice - 2 * int(block) < 60
+    assert run.program.names() == [run.study]
+
+
+def test_smaller_blocks_are_advised(run):
+    options = ["--set", "sampling.block=65536", "--trials", 65536, "--set",
+               "sampling.steps=20000"]
+    ended = run.call("submit.sh", run.study, "--tasks", 4, "--time", 5, *options, code=2)
+    fewer = re.search(r"or --set sampling\.block=(\d+)$", ended.stderr).group(1)
+    assert 1 < int(fewer) < 32768
+    run.call("submit.sh", run.study, "--tasks", 4, "--time", 5, *options, "--set",
+             "sampling.block=1", "--dry-run")
+
+
 def test_no_program_and_no_slurm(run, tmp_path):
     call = ["submit.sh", run.study, "--tasks", 3, "--time", "1-0"]
     assert "no program at /none (" in run.call(*call, code=2, LOCKSTEP="/none").stderr
@@ -88,7 +124,7 @@ def test_a_dry_run_prints_and_submits_nothing(run, slurm):
     assert all("a b" in command and "--time=9" in command for command in commands)
     for script in ["array.sh", "merge.sh"]:
         assert (run.scripts / script).read_text() in out
-    assert "design points" in out and "with 2 threads" in out and "(estimate" in out
+    assert "design points" in out and "for each of 60 tasks with 2 threads" in out and "(estimate" in out
     assert "not submitted: 60 tasks" in out and f"result: {run.output}\n" in out
 
 
