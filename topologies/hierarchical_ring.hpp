@@ -6,8 +6,8 @@ namespace lockstep {
 
 /// Ring all-reduce in three phases: reduce-scatter inside each cluster, one ring per rail across
 /// the clusters (rail j joins the j-th rank of every cluster, with bytes / rails), all-gather
-/// inside. A cluster is a group's ranks in one scale-up domain; the smallest of the job, m ranks,
-/// sets the rails, and a larger domain of s ranks splits into floor(s / m) clusters of nearly equal
+/// inside. A cluster is a group's ranks in one scale-up domain; the group's smallest, m ranks, sets
+/// its rails, and a larger domain of s ranks splits into floor(s / m) clusters of nearly equal
 /// sizes, from m to 2 m - 1. A cluster's ranks beyond m have no rail: they add their whole buffer
 /// to a partner's before (one partner each) and get the result after, as recursive doubling folds
 /// counts that are no power of two (Rabenseifner and Traeff, EuroPVM/MPI 2004).

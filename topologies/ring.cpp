@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "topologies/kind.hpp"
 #include "topologies/nccl_constants.hpp"
@@ -12,7 +13,7 @@
 namespace lockstep {
 namespace {
 
-/// Hops of all channels of all groups, (groups, channels, ranks) in ring order.
+/// Hops of all rings, (rings, ranks) in ring order; rings are the channels of group after group.
 struct RingHops {
   std::vector<double> latency, gap;
 };
@@ -23,16 +24,19 @@ class Ring final : public Collective {
       : ranks_(request.layout.replicas),
         groups_(request.layout.groups()),
         channels_(resolve_channels(request)),
+        bytes_(request.bytes),
         scalar_time_(scalar_tree_time(request)) {
-    message_bytes_ = request.bytes / static_cast<double>(channels_ * ranks_);
+    first_ring_.push_back(0);
+    for (std::int64_t channels : channels_) first_ring_.push_back(first_ring_.back() + channels);
     lay_out_channels(request.layout);
     std::vector<Flow> flows;
     flows.reserve(order_.size());
     for (std::int64_t group = 0; group < groups_; ++group)
-      for (std::int64_t channel = 0; channel < channels_; ++channel)
+      for (std::int64_t channel = 0; channel < channels(group); ++channel)
         for (std::int64_t i = 0; i < ranks_; ++i)
-          flows.push_back(
-              {chip(group, channel, (i + ranks_ - 1) % ranks_), chip(group, channel, i)});
+          flows.push_back({chip(group, channel, (i + ranks_ - 1) % ranks_), chip(group, channel, i),
+                           static_cast<double>(channels(group))});
+    share_nics(request, flows);
     choose_protocol(request, flows);
     const auto ranks = static_cast<std::size_t>(ranks_);
     std::vector<RingHopSpan> rings;
@@ -44,22 +48,23 @@ class Ring final : public Collective {
   int links_per_chip() const override { return 1; }
   std::int64_t groups_per_call() const override { return 1; }
   std::int64_t rows() const { return 2 * (ranks_ - 1); }
-  std::int64_t messages_per_group() const override { return channels_ * rows() * ranks_; }
+  std::int64_t messages_per_group() const override {
+    return std::ranges::max(channels_) * rows() * ranks_;
+  }
   double cost_per_step(const Noise& noise) const override {
-    return static_cast<double>(groups_ * channels_) * AllReduceRing::cost(method_, ranks_, noise);
+    return static_cast<double>(rings()) * AllReduceRing::cost(method_, ranks_, noise);
   }
   double scalar_all_reduce_time() const override { return scalar_time_; }
   bool extrapolated() const override { return false; }
   std::string choice() const override {
-    return fmt::format("{}, {} channel{}, {}", protocol_, channels_, channels_ == 1 ? "" : "s",
-                       method_.why);
+    return fmt::format("{}, {}, {}", protocol_, count_text(channels_, "channel"), method_.why);
   }
 
   /// Hops under a trial's slow links: a slow NIC slows the network hops into and out of it.
   RingHops hops(const LinkState& links) const {
     RingHops hops{latency_, gap_};
     for (std::int64_t group = 0; group < groups_; ++group)
-      for (std::int64_t channel = 0; channel < channels_; ++channel)
+      for (std::int64_t channel = 0; channel < channels(group); ++channel)
         for (std::int64_t i = 0; i < ranks_; ++i) {
           const auto at = static_cast<std::size_t>(index(group, channel, i));
           hops.gap[at] *= links.hop_factor(
@@ -75,7 +80,7 @@ class Ring final : public Collective {
   MessageGraph graph(std::int64_t group, const LinkState& links) const override {
     const RingHops costs = hops(links);
     MessageGraph graph{ranks_, base_latency_, {}};
-    for (std::int64_t channel = 0; channel < channels_; ++channel)
+    for (std::int64_t channel = 0; channel < channels(group); ++channel)
       for (std::int64_t k = 1; k <= rows(); ++k)
         for (std::int64_t i = 0; i < ranks_; ++i) {
           const auto at = static_cast<std::size_t>(index(group, channel, i));
@@ -85,7 +90,7 @@ class Ring final : public Collective {
           m.destination = rank(group, channel, i);
           m.serialization = costs.gap[at];
           m.latency = costs.latency[at] - costs.gap[at];
-          m.bytes = message_bytes_;
+          m.bytes = message_bytes(group);
           m.number = (channel * rows() + k - 1) * ranks_ + i;
           m.receiver_ready = k == 1;
           if (k > 1) {
@@ -102,8 +107,18 @@ class Ring final : public Collective {
  private:
   friend class RingTrial;
 
+  std::int64_t rings() const { return first_ring_.back(); }
+  std::int64_t channels(std::int64_t group) const {
+    return channels_[static_cast<std::size_t>(group)];
+  }
+  double message_bytes(std::int64_t group) const {
+    return bytes_ / static_cast<double>(channels(group) * ranks_);
+  }
+  std::int64_t ring(std::int64_t group, std::int64_t channel) const {
+    return first_ring_[static_cast<std::size_t>(group)] + channel;
+  }
   std::int64_t index(std::int64_t group, std::int64_t channel, std::int64_t position) const {
-    return (group * channels_ + channel) * ranks_ + position;
+    return ring(group, channel) * ranks_ + position;
   }
   std::int32_t rank(std::int64_t group, std::int64_t channel, std::int64_t position) const {
     return order_[static_cast<std::size_t>(index(group, channel, position))];
@@ -114,10 +129,10 @@ class Ring final : public Collective {
 
   /// Channel c visits each scale-up domain from its c-th rank on, so that every NIC carries one.
   void lay_out_channels(const Layout& layout) {
-    order_.reserve(static_cast<std::size_t>(groups_ * channels_ * ranks_));
+    order_.reserve(static_cast<std::size_t>(rings() * ranks_));
     for (std::int64_t group = 0; group < groups_; ++group) {
       const DomainClusters clusters = domain_clusters(layout, group);
-      for (std::int64_t channel = 0; channel < channels_; ++channel)
+      for (std::int64_t channel = 0; channel < channels(group); ++channel)
         for (std::int32_t c = 0; c < clusters.count(); ++c)
           for (std::int32_t place = 0; place < clusters.size(c); ++place)
             order_.push_back(clusters.member(c, place + channel));
@@ -128,52 +143,61 @@ class Ring final : public Collective {
     const std::vector<std::int32_t>& domain = request.layout.domain;
     const bool several_nodes =
         std::any_of(domain.begin(), domain.end(), [&](std::int32_t d) { return d != domain[0]; });
-    double best = 1e300;
+    const auto most_channels = static_cast<double>(std::ranges::max(channels_));
+    const double least_bytes = bytes_ / most_channels / static_cast<double>(ranks_);
+    double best = std::numeric_limits<double>::infinity();
     for (const NcclProtocol& protocol : nccl_protocols) {
       const bool uniform = request.fabric.uniform();
       if (!uniform && request.fabric.protocol != "auto" && request.fabric.protocol != protocol.name)
         continue;
-      const double plateau = protocol.ring_plateau(several_nodes, message_bytes_);
+      const double plateau = protocol.ring_plateau(several_nodes, least_bytes);
       const PortUse use{protocol.ring_scale_up * plateau, protocol.ring_network * plateau,
-                        protocol.ring_bandwidth_factor, static_cast<double>(channels_),
-                        channels_per_nic(request, channels_)};
+                        protocol.ring_bandwidth_factor};
       const std::vector<Hop> hops = route(request, use, flows);
       const double base = uniform || ranks_ == 1 ? 0.0 : protocol.ring_base;
       const double estimate = base + noise_free_estimate(hops);
-      if (estimate >= best) continue;
+      if (!protocol_.empty() && !(estimate < best)) continue;
       best = estimate;
       base_latency_ = base;
       protocol_ = uniform ? "uniform hops" : std::string(protocol.name);
-      latency_.clear();
-      gap_.clear();
-      tier_.clear();
-      for (const Hop& hop : hops) {
-        latency_.push_back(hop.latency);
-        gap_.push_back(message_bytes_ / hop.bandwidth);
-        tier_.push_back(hop.tier);
-      }
+      keep_hops(hops);
     }
+  }
+
+  void keep_hops(const std::vector<Hop>& hops) {
+    latency_.clear();
+    gap_.clear();
+    tier_.clear();
+    auto hop = hops.begin();
+    for (std::int64_t group = 0; group < groups_; ++group)
+      for (std::int64_t i = 0; i < channels(group) * ranks_; ++i, ++hop) {
+        latency_.push_back(hop->latency);
+        gap_.push_back(message_bytes(group) / hop->bandwidth);
+        tier_.push_back(hop->tier);
+      }
   }
 
   /// A message circles at the mean hop, or waits at the slowest gap, whichever is longer.
   double noise_free_estimate(const std::vector<Hop>& hops) const {
     double slowest = 0;
-    for (std::int64_t ring = 0; ring < groups_ * channels_; ++ring) {
-      double sum = 0, gap = 0;
-      for (std::int64_t i = 0; i < ranks_; ++i) {
-        const Hop& hop = hops[static_cast<std::size_t>(ring * ranks_ + i)];
-        sum += hop.latency + message_bytes_ / hop.bandwidth;
-        gap = std::max(gap, message_bytes_ / hop.bandwidth);
+    auto hop = hops.begin();
+    for (std::int64_t group = 0; group < groups_; ++group)
+      for (std::int64_t channel = 0; channel < channels(group); ++channel) {
+        double sum = 0, gap = 0;
+        for (std::int64_t i = 0; i < ranks_; ++i, ++hop) {
+          sum += hop->latency + message_bytes(group) / hop->bandwidth;
+          gap = std::max(gap, message_bytes(group) / hop->bandwidth);
+        }
+        slowest = std::max(slowest, std::max(sum / static_cast<double>(ranks_), gap));
       }
-      slowest = std::max(slowest, std::max(sum / static_cast<double>(ranks_), gap));
-    }
     return slowest * static_cast<double>(rows());
   }
 
-  std::int64_t ranks_, groups_, channels_;
-  double scalar_time_, message_bytes_ = 0, base_latency_ = 0;
+  std::int64_t ranks_, groups_;
+  std::vector<std::int64_t> channels_, first_ring_;  // by group; last: all rings
+  double bytes_, scalar_time_, base_latency_ = 0;
   std::string protocol_;
-  std::vector<std::int32_t> order_;    // (groups, channels, ranks): position -> rank
+  std::vector<std::int32_t> order_;    // (rings, ranks): position -> rank
   std::vector<double> latency_, gap_;  // of the hop into each position, without slow links
   std::vector<Tier> tier_;
   RingMethod method_;
@@ -182,7 +206,7 @@ class Ring final : public Collective {
 class RingTrial final : public CollectiveTrial {
  public:
   RingTrial(const Ring& ring, const LinkState& links) : ring_(ring), hops_(ring.hops(links)) {
-    const std::int64_t rings = ring.groups_ * ring.channels_;
+    const std::int64_t rings = ring.rings();
     rings_.reserve(static_cast<std::size_t>(rings));
     for (std::int64_t r = 0; r < rings; ++r)
       rings_.emplace_back(ring.method_, static_cast<std::size_t>(r),
@@ -199,11 +223,11 @@ class RingTrial final : public CollectiveTrial {
       double* to = finish + group * ring_.ranks_;
       std::copy(from, from + ring_.ranks_, to);
       SpikeSequence spikes(noise, group, ring_.messages_per_group());
-      for (std::int64_t channel = 0; channel < ring_.channels_; ++channel) {
+      for (std::int64_t channel = 0; channel < ring_.channels(group); ++channel) {
         for (std::size_t i = 0; i < state.size(); ++i)
           state[i] =
               from[ring_.rank(group, channel, static_cast<std::int64_t>(i))] + ring_.base_latency_;
-        rings_[static_cast<std::size_t>(group * ring_.channels_ + channel)].run(
+        rings_[static_cast<std::size_t>(ring_.ring(group, channel))].run(
             noise, spikes, group, channel * ring_.rows() * ring_.ranks_, state, scratch, how);
         for (std::size_t i = 0; i < state.size(); ++i) {
           double& done = to[ring_.rank(group, channel, static_cast<std::int64_t>(i))];
@@ -216,7 +240,7 @@ class RingTrial final : public CollectiveTrial {
  private:
   const Ring& ring_;
   RingHops hops_;
-  std::vector<AllReduceRing> rings_;  // (groups, channels)
+  std::vector<AllReduceRing> rings_;
 };
 
 std::unique_ptr<CollectiveTrial> Ring::begin_trial(const LinkState& links) const {

@@ -1,6 +1,9 @@
 #include "topologies/switched_fabric.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <limits>
 
 #include "topologies/nccl_constants.hpp"
 
@@ -34,6 +37,23 @@ class UplinkLoad {
 
 }  // namespace
 
+void share_nics(const CollectiveRequest& request, std::span<Flow> flows) {
+  const Layout& layout = request.layout;
+  const auto at = [](std::int32_t chip) { return static_cast<std::size_t>(chip); };
+  const auto on_network = [&](const Flow& flow) {
+    return request.fabric.uniform() ||
+           layout.domain[at(flow.source)] != layout.domain[at(flow.destination)];
+  };
+  std::vector<std::int32_t> out(at(static_cast<std::int32_t>(layout.chips()))), in(out);
+  for (const Flow& flow : flows) {
+    if (!on_network(flow)) continue;
+    ++out[at(flow.source)];
+    ++in[at(flow.destination)];
+  }
+  for (Flow& flow : flows)
+    if (on_network(flow)) flow.sharing = std::max(out[at(flow.source)], in[at(flow.destination)]);
+}
+
 std::vector<Hop> route(const CollectiveRequest& request, const PortUse& use,
                        std::span<const Flow> flows) {
   const Layout& layout = request.layout;
@@ -41,8 +61,8 @@ std::vector<Hop> route(const CollectiveRequest& request, const PortUse& use,
   std::vector<Hop> hops;
   hops.reserve(flows.size());
   if (fabric.uniform()) {
-    hops.assign(flows.size(),
-                Hop{*fabric.hop_latency, *fabric.hop_bandwidth / use.network_flows, Tier::leaf});
+    for (const Flow& flow : flows)
+      hops.push_back({*fabric.hop_latency, *fabric.hop_bandwidth / flow.sharing, Tier::leaf});
     return hops;
   }
 
@@ -65,13 +85,13 @@ std::vector<Hop> route(const CollectiveRequest& request, const PortUse& use,
     if (domain(flow.source) == domain(flow.destination)) {
       const double port = std::min(source.scale_up_bandwidth, destination.scale_up_bandwidth);
       hops.push_back(
-          {use.scale_up_latency, use.bandwidth_factor * port / use.scale_up_flows, Tier::scale_up});
+          {use.scale_up_latency, use.bandwidth_factor * port / flow.sharing, Tier::scale_up});
       continue;
     }
     const auto a = slot(flow.source), b = slot(flow.destination);
     const double nic = std::min(source.injection_bandwidth, destination.injection_bandwidth);
     double latency = use.network_latency;
-    double bandwidth = nic / use.network_flows;
+    double bandwidth = nic / flow.sharing;
     Tier tier = Tier::leaf;
     if (leaf.crosses(a, b))
       bandwidth = std::min(bandwidth, leaf.share(a, b, nic, fabric.spine_oversubscription));
@@ -116,29 +136,32 @@ DomainClusters domain_clusters(const Layout& layout, std::int64_t group) {
   return clusters;
 }
 
-std::int64_t smallest_cluster(const Layout& layout) {
+std::int64_t smallest_cluster(const Layout& layout, std::int64_t group) {
+  const DomainClusters clusters = domain_clusters(layout, group);
   std::int64_t smallest = layout.replicas;
-  for (std::int64_t group = 0; group < layout.groups(); ++group) {
-    const DomainClusters clusters = domain_clusters(layout, group);
-    for (std::int32_t c = 0; c < clusters.count(); ++c)
-      smallest = std::min<std::int64_t>(smallest, clusters.size(c));
-  }
+  for (std::int32_t c = 0; c < clusters.count(); ++c)
+    smallest = std::min<std::int64_t>(smallest, clusters.size(c));
   return smallest;
 }
 
-std::int64_t resolve_channels(const CollectiveRequest& request) {
-  if (const auto given = request.values.optional_count("topology.channels")) return *given;
-  if (request.fabric.uniform()) return 1;
-  std::int64_t channels = smallest_cluster(request.layout);
+std::vector<std::int64_t> resolve_channels(const CollectiveRequest& request) {
+  const auto given = request.values.optional_count("topology.channels");
+  const auto groups = static_cast<std::size_t>(request.layout.groups());
+  if (given || request.fabric.uniform())
+    return std::vector<std::int64_t>(groups, given.value_or(1));
+  std::int64_t nics = std::numeric_limits<std::int64_t>::max();
   for (const auto& generation : request.fleet.generations)
-    channels = std::min(channels, static_cast<std::int64_t>(generation.chip.node));
+    nics = std::min(nics, static_cast<std::int64_t>(generation.chip.node));
+  std::vector<std::int64_t> channels;
+  for (std::int64_t group = 0; group < request.layout.groups(); ++group)
+    channels.push_back(std::min(nics, smallest_cluster(request.layout, group)));
   return channels;
 }
 
-double channels_per_nic(const CollectiveRequest& request, std::int64_t channels) {
-  if (request.fabric.uniform()) return static_cast<double>(channels);
-  const std::int64_t nics = smallest_cluster(request.layout);
-  return static_cast<double>((channels + nics - 1) / nics);
+std::string count_text(std::span<const std::int64_t> counts, std::string_view noun) {
+  const auto [least, most] = std::ranges::minmax(counts);
+  return least == most ? fmt::format("{} {}{}", most, noun, most == 1 ? "" : "s")
+                       : fmt::format("{} to {} {}s", least, most, noun);
 }
 
 double scalar_tree_time(const CollectiveRequest& request) {
@@ -171,7 +194,7 @@ const Parameter& channels_parameter() {
       .shapes_arrays = true,
       .summary =
           "rotated rings or double trees, each with bytes / channels; auto: one a NIC of "
-          "the node, at most a group's ranks in a scale-up domain",
+          "the node, at most its group's ranks in any scale-up domain",
       .source = "NCCL builds one channel a NIC at least (NCCL 2.30, src/graph)"};
   return row;
 }

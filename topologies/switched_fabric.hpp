@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/model/collective.hpp"
@@ -11,6 +13,7 @@ namespace lockstep {
 /// A flow that all groups of a job keep up at once; ends are chip indices of the layout.
 struct Flow {
   std::int32_t source = 0, destination = 0;
+  double sharing = 1;  ///< equal flows on the busier of its two ports that way, itself too
 };
 
 /// What one hop costs.
@@ -24,14 +27,15 @@ struct Hop {
 struct PortUse {
   double scale_up_latency = 0, network_latency = 0;  ///< [s]
   double bandwidth_factor = 1;                       ///< of the protocol
-  double scale_up_flows = 1;  ///< equal flows that share a chip's NVLink port, per direction
-  double network_flows = 1;   ///< and its NIC
 };
+
+/// Counts `sharing` of flows between domains, all on at once. On a uniform fabric all are such: a
+/// chip has one port.
+void share_nics(const CollectiveRequest& request, std::span<Flow> flows);
 
 /// Costs of hops on the switched fabric (leaf switches, pods, core) when all `flows` are on at
 /// once: bandwidth = min(NIC share, capacity of the uplink / flows that cross it). Under one
-/// scale-up domain a hop takes NVLink. With a uniform fabric every hop is that hop, shared by
-/// network_flows.
+/// scale-up domain a hop takes NVLink. With a uniform fabric every hop is that hop.
 std::vector<Hop> route(const CollectiveRequest& request, const PortUse& use,
                        std::span<const Flow> flows);
 
@@ -55,17 +59,17 @@ struct DomainClusters {
 };
 DomainClusters domain_clusters(const Layout& layout, std::int64_t group);
 
-/// The fewest ranks that a group of the job has in a domain.
-std::int64_t smallest_cluster(const Layout& layout);
+/// The fewest ranks that a group has in a domain.
+std::int64_t smallest_cluster(const Layout& layout, std::int64_t group);
 
-/// topology.channels, or one a NIC of the node and at most the ranks of a group in a domain (the
-/// least over groups and domains); 1 on a uniform fabric, where channels share the port evenly.
-std::int64_t resolve_channels(const CollectiveRequest& request);
+/// Channels of each group: topology.channels, or one a NIC of the node and at most the group's
+/// ranks in any domain, so that no two share a NIC; 1 on a uniform fabric, where channels share the
+/// port evenly. Channel c enters and leaves a domain at its ranks c and c - 1 modulo its size, so
+/// that more channels than ranks double up there.
+std::vector<std::int64_t> resolve_channels(const CollectiveRequest& request);
 
-/// Most channels that share a NIC: channel c enters and leaves a domain at its ranks c and c - 1
-/// modulo its size, so that channels beyond the ranks of the smallest domain double up. A uniform
-/// fabric has one port for all.
-double channels_per_nic(const CollectiveRequest& request, std::int64_t channels);
+/// "1 channel", or "1 to 4 channels".
+std::string count_text(std::span<const std::int64_t> counts, std::string_view noun);
 
 /// A few bytes over all chips by a tree: chain inside the node, binary tree over nodes, there and
 /// back, at LL latency. Source: NCCL 2.30, src/graph/tuning.cc (tree latency).

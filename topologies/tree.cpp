@@ -64,7 +64,7 @@ class GraphBuilder {
     Message m;
     m.serialization = hop.gap.lane[lane_];
     m.latency = hop.latency.lane[lane_] - m.serialization;
-    m.bytes = plan_.chunk_bytes(plan_.chunks);
+    m.bytes = plan_.chunk_bytes(run_, plan_.chunks);
     m.number = plan_.numbering().of(run_.lanes[lane_].channel, phase, static_cast<std::int64_t>(t),
                                     chunk, rank(v));
     return m;
@@ -136,9 +136,9 @@ class DoubleTree final : public Collective {
   double scalar_all_reduce_time() const override { return plan_.scalar_time; }
   bool extrapolated() const override { return false; }
   std::string choice() const override {
-    return fmt::format("{}, {} channel{}, {} chunk{}, depth {}", plan_.protocol, plan_.channels,
-                       plan_.channels == 1 ? "" : "s", plan_.chunks, plan_.chunks == 1 ? "" : "s",
-                       plan_.depth);
+    return fmt::format("{}, {}, {} chunk{}, depth {}", plan_.protocol,
+                       count_text(plan_.channels, "channel"), plan_.chunks,
+                       plan_.chunks == 1 ? "" : "s", plan_.depth);
   }
   std::unique_ptr<CollectiveTrial> begin_trial(const LinkState& links) const override {
     return make_tree_trial(plan_, links);

@@ -15,12 +15,6 @@
 namespace lockstep::test {
 namespace {
 
-const TopologyKind& kind_named(std::string_view name) {
-  for (const TopologyKind* kind : topology_kinds())
-    if (kind->name == name) return *kind;
-  throw std::logic_error("no such topology");
-}
-
 /// Calls each(group, message) with one message of every hop of every group that is in use at once:
 /// a ring's first row, of a tree the first chunk of the reduction.
 template <class Each>

@@ -23,6 +23,12 @@ const Parameter* find_row(std::string_view key) {
 
 }  // namespace
 
+const TopologyKind& kind_named(std::string_view name) {
+  for (const TopologyKind* kind : topology_kinds())
+    if (kind->name == name) return *kind;
+  throw std::logic_error(fmt::format("no topology {}", name));
+}
+
 Values make_values(const Settings& settings) {
   Values values;
   for (std::span<const Parameter> table :

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,6 +14,9 @@ namespace lockstep::test {
 
 /// Keys and their text as a study would give them.
 using Settings = std::vector<std::pair<std::string, std::string>>;
+
+/// Throws std::logic_error when there is none.
+const TopologyKind& kind_named(std::string_view name);
 
 /// All fleet, chip, fabric, noise and topology parameters at their defaults but for `settings`.
 Values make_values(const Settings& settings);

@@ -131,7 +131,7 @@ inline std::optional<double> sends_on_rails(const TopologyCase& c) {
   for (std::int64_t group = 0; group < c.groups(); ++group) {
     const DomainClusters domains = domain_clusters(c.layout, group);
     for (std::int32_t d = 0; d < domains.count(); ++d)
-      if (domains.size(d) % smallest_cluster(c.layout) != 0) return {};
+      if (domains.size(d) % smallest_cluster(c.layout, group) != 0) return {};
   }
   return optimal_share(c.ranks());
 }
@@ -164,18 +164,45 @@ inline double tree_height(std::int64_t ranks, bool second, std::int32_t top) {
   return height;
 }
 
-/// Two trees, each with half of the buffer in K chunks over hops of half the bandwidth. Broadcast
-/// waits at a port for the K chunks of the reductions that leave by it: at a root's child on the
-/// longest path, and at the first root for what it sends up the second tree, where it is a leaf
-/// of an even count and an inner node of an odd one.
+/// Least and most of the hops that share a port with a hop of two trees, itself too.
+inline std::array<double, 2> tree_sharing(std::int64_t ranks) {
+  const auto n = static_cast<std::size_t>(ranks);
+  std::vector<double> sends(n, 0.0), receives(n, 0.0);
+  const auto for_hops = [&](const auto& visit) {
+    for (bool second : {false, true}) {
+      const auto parents = binary_tree_parents(static_cast<std::int32_t>(ranks), second);
+      for (std::size_t lower = 0; lower < n; ++lower)
+        if (parents[lower] >= 0) visit(lower, static_cast<std::size_t>(parents[lower]));
+    }
+  };
+  for_hops([&](std::size_t lower, std::size_t upper) {
+    ++sends[lower];
+    ++receives[upper];
+  });
+  std::array<double, 2> sharing{2, 1};
+  for_hops([&](std::size_t lower, std::size_t upper) {
+    const double hops = std::max(sends[lower], receives[upper]);
+    sharing = {std::min(sharing[0], hops), std::max(sharing[1], hops)};
+  });
+  return sharing;
+}
+
+/// Two trees, each with half of the buffer in K chunks over hops of half the bandwidth, over two
+/// ranks of all of it; over a few odd counts some of each. Broadcast waits at a port for the K
+/// chunks of the reductions that leave by it: at a root's child on the longest path, and at the
+/// first root for what it sends up the second tree, where it is a leaf of an even count and an
+/// inner node of an odd one.
 inline ExpectedTime tree_time(std::int64_t ranks, std::int64_t chunks, const UniformHops& hops) {
   if (ranks == 1) return {0, 0};
-  const auto k = static_cast<double>(chunks);
-  const double g = hops.bytes / (2 * k) / (hops.bandwidth / 2), hop = hops.latency + g;
   const double depth = tree_height(ranks, false, 0), below = tree_height(ranks, true, 0);
-  const double held = std::max(2 * depth - 2, depth + below) * hop + k * g;
-  const double time = std::max(2 * depth * hop, held) + (k - 1) * g;
-  return {time, time};
+  const auto time = [&](double sharing) {
+    const auto k = static_cast<double>(chunks);
+    const double g = hops.bytes / (2 * k) / (hops.bandwidth / sharing), hop = hops.latency + g;
+    const double held = std::max(2 * depth - 2, depth + below) * hop + k * g;
+    return std::max(2 * depth * hop, held) + (k - 1) * g;
+  };
+  const auto [least, most] = tree_sharing(ranks);
+  return {time(least), time(most)};
 }
 
 /// Equal sides: exact. Unequal: links of the shorter dimensions wait; at most every phase waits for

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "topologies/nccl_constants.hpp"
 #include "topologies/ring/all_reduce_ring.hpp"
@@ -12,26 +13,22 @@ namespace lockstep {
 RailAllReduce::RailAllReduce(const CollectiveRequest& request)
     : ranks_(request.layout.replicas),
       groups_(request.layout.groups()),
-      rails_(smallest_cluster(request.layout)),
-      scalar_time_(scalar_tree_time(request)) {
-  for (std::int64_t group = 0; group < groups_; ++group) {
-    grids_.push_back(rail_layout(request.layout, group, rails_));
-    most_clusters_ = std::max(most_clusters_, grids_.back().clusters);
-  }
-  inside_bytes_ = request.bytes / static_cast<double>(rails_);
-  bytes_ = request.bytes;
+      scalar_time_(scalar_tree_time(request)),
+      bytes_(request.bytes) {
+  for (std::int64_t group = 0; group < groups_; ++group)
+    grids_.push_back(rail_layout(request.layout, group));
   for (const RailLayout& grid : grids_) {
     messages_ = std::max(messages_, unfold_row(grid) * grid.places() + grid.places());
-    inside_messages_ += static_cast<double>(grid.places() * 2 * (rails_ - 1));
+    inside_messages_ += static_cast<double>(grid.places() * 2 * (grid.rails - 1));
   }
   choose_protocol(request);
   std::vector<RingHopSpan> rings;
-  for (std::int64_t r = 0; r < groups_ * rails_; ++r) {
-    const RailHops& hops = hops_[static_cast<std::size_t>(r / rails_)];
-    const std::size_t n = hops.gap.size() / static_cast<std::size_t>(rails_),
-                      first = static_cast<std::size_t>(r % rails_) * n;
-    rings.push_back({{hops.latency.data() + first, n}, {hops.gap.data() + first, n}});
-  }
+  for (std::size_t g = 0; g < grids_.size(); ++g)
+    for (std::int64_t rail = 0; rail < grids_[g].rails; ++rail) {
+      const auto n = static_cast<std::size_t>(grids_[g].clusters),
+                 first = static_cast<std::size_t>(rail) * n;
+      rings.push_back({{hops_[g].latency.data() + first, n}, {hops_[g].gap.data() + first, n}});
+    }
   method_ = resolve_ring_method(request, rings);
 }
 
@@ -39,19 +36,24 @@ double RailAllReduce::cost_per_step(const Noise& noise) const {
   double cost = noise.hop_jitter.is_none() ? static_cast<double>(16 * ranks_ * groups_)
                                            : inside_messages_ * jittered_message_cost;
   for (const RailLayout& grid : grids_)
-    cost += static_cast<double>(rails_) * AllReduceRing::cost(method_, grid.clusters, noise);
+    cost += static_cast<double>(grid.rails) * AllReduceRing::cost(method_, grid.clusters, noise);
   return cost;
 }
 
 std::string RailAllReduce::choice() const {
-  return fmt::format("{}, {} rail{}, {} cluster{}, {}", protocol_, rails_, rails_ == 1 ? "" : "s",
-                     most_clusters_, most_clusters_ == 1 ? "" : "s", method_.why);
+  std::vector<std::int64_t> rails, clusters;
+  for (const RailLayout& grid : grids_) {
+    rails.push_back(grid.rails);
+    clusters.push_back(grid.clusters);
+  }
+  return fmt::format("{}, {}, {}, {}", protocol_, count_text(rails, "rail"),
+                     count_text(clusters, "cluster"), method_.why);
 }
 
 RailHops RailAllReduce::hops(std::int64_t group, const LinkState& links) const {
   const RailLayout& grid = grids_[static_cast<std::size_t>(group)];
   RailHops hops = hops_[static_cast<std::size_t>(group)];
-  for (std::int64_t rail = 0; rail < rails_; ++rail) {
+  for (std::int64_t rail = 0; rail < grid.rails; ++rail) {
     std::int32_t before = chip(group, (rail + 1) * grid.clusters - 1);
     for (std::int64_t p = rail * grid.clusters; p < (rail + 1) * grid.clusters; ++p) {
       const auto at = static_cast<std::size_t>(p);
@@ -86,18 +88,19 @@ void RailAllReduce::choose_protocol(const CollectiveRequest& request) {
   const bool several_nodes =
       std::any_of(domain.begin(), domain.end(), [&](std::int32_t d) { return d != domain[0]; });
   const std::vector<Flow> flows = this->flows();
-  double best = 1e300;
+  double least_bytes = bytes_;
+  for (const RailLayout& grid : grids_) least_bytes = std::min(least_bytes, rail_bytes(grid));
+  double best = std::numeric_limits<double>::infinity();
   for (const NcclProtocol& protocol : nccl_protocols) {
     if (!uniform && request.fabric.protocol != "auto" && request.fabric.protocol != protocol.name)
       continue;
-    const double plateau =
-        protocol.ring_plateau(several_nodes, inside_bytes_ / static_cast<double>(most_clusters_));
+    const double plateau = protocol.ring_plateau(several_nodes, least_bytes);
     const PortUse use{protocol.ring_scale_up * plateau, protocol.ring_network * plateau,
                       protocol.ring_bandwidth_factor};
     const std::vector<Hop> hops = route(request, use, flows);
     const double base = uniform || ranks_ == 1 ? 0.0 : protocol.ring_base;
     const double estimate = base + noise_free_estimate(hops);
-    if (estimate >= best) continue;
+    if (!protocol_.empty() && !(estimate < best)) continue;
     best = estimate;
     base_latency_ = base;
     protocol_ = uniform ? "uniform hops" : std::string(protocol.name);
@@ -129,7 +132,7 @@ double RailAllReduce::noise_free_estimate(const std::vector<Hop>& hops) const {
   double rails = 0, inside = 0;
   auto hop = hops.begin();
   for (const RailLayout& grid : grids_)
-    for (std::int64_t rail = 0; rail < rails_; ++rail, hop += grid.clusters) {
+    for (std::int64_t rail = 0; rail < grid.rails; ++rail, hop += grid.clusters) {
       double sum = 0, gap = 0;
       for (auto h = hop; h != hop + grid.clusters; ++h) {
         sum += h->latency + rail_bytes(grid) / h->bandwidth;
@@ -141,8 +144,8 @@ double RailAllReduce::noise_free_estimate(const std::vector<Hop>& hops) const {
   for (const RailLayout& grid : grids_)
     for (std::int64_t c = 0; c < grid.clusters; ++c, ++hop)
       inside =
-          std::max(inside, 2 * static_cast<double>(rails_ - 1) *
-                                   (hop->latency + inside_bytes_ / hop->bandwidth) +
+          std::max(inside, 2 * static_cast<double>(grid.rails - 1) *
+                                   (hop->latency + inside_bytes(grid) / hop->bandwidth) +
                                (grid.folds ? 2 : 0) * (hop->latency + bytes_ / hop->bandwidth));
   return rails + inside;
 }
@@ -191,11 +194,11 @@ MessageGraph RailAllReduce::graph(std::int64_t group, const LinkState& links) co
     last = now;
   };
   const auto add_inside = [&](std::int64_t first_row) {
-    for (std::int64_t k = 0; k < rails_ - 1; ++k)
+    for (std::int64_t k = 0; k < grid.rails - 1; ++k)
       add_row(
           k == 0, [&](std::int64_t p) { return grid.before_inside(p); },
           [&](std::int64_t p) {
-            return inside_hop(p, inside_bytes_, (first_row + k) * places + p);
+            return inside_hop(p, inside_bytes(grid), (first_row + k) * places + p);
           });
   };
 

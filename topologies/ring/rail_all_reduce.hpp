@@ -60,16 +60,20 @@ class RailAllReduce final : public Collective {
 
   void keep_hops(const std::vector<Hop>& hops);
 
+  /// Of a message inside a cluster, and on a rail [B].
+  double inside_bytes(const RailLayout& grid) const {
+    return bytes_ / static_cast<double>(grid.rails);
+  }
   double rail_bytes(const RailLayout& grid) const {
-    return inside_bytes_ / static_cast<double>(grid.clusters);
+    return inside_bytes(grid) / static_cast<double>(grid.clusters);
   }
 
   /// On each rail a message circles at the mean hop or waits at the slowest gap, whichever is
   /// longer; to that the slowest cluster's phases.
   double noise_free_estimate(const std::vector<Hop>& hops) const;
 
-  std::int64_t ranks_, groups_, rails_, most_clusters_ = 0, messages_ = 0;
-  double scalar_time_, bytes_ = 0, inside_bytes_ = 0, base_latency_ = 0, inside_latency_ = 0;
+  std::int64_t ranks_, groups_, messages_ = 0;
+  double scalar_time_, bytes_, base_latency_ = 0, inside_latency_ = 0;
   double inside_messages_ = 0;
   std::string protocol_;
   RingMethod method_;

@@ -4,7 +4,8 @@
 
 namespace lockstep {
 
-RailLayout rail_layout(const Layout& layout, std::int64_t group, std::int64_t rails) {
+RailLayout rail_layout(const Layout& layout, std::int64_t group) {
+  const std::int64_t rails = smallest_cluster(layout, group);
   const DomainClusters domains = domain_clusters(layout, group);
   RailLayout grid;
   grid.rails = rails;

@@ -26,8 +26,8 @@ struct RailLayout {
   }
 };
 
-/// Splits every scale-up domain of s ranks into floor(s / rails) clusters of nearly equal sizes.
-/// `rails` is at most the ranks of the group's smallest domain.
-RailLayout rail_layout(const Layout& layout, std::int64_t group, std::int64_t rails);
+/// As many rails as the group has ranks in its smallest domain; every scale-up domain of s ranks is
+/// split into floor(s / rails) clusters of nearly equal sizes.
+RailLayout rail_layout(const Layout& layout, std::int64_t group);
 
 }  // namespace lockstep

@@ -11,12 +11,13 @@ class RailTrial final : public CollectiveTrial {
   RailTrial(const RailAllReduce& ring, const LinkState& links) : ring_(ring) {
     for (std::int64_t group = 0; group < ring.groups_; ++group)
       hops_.push_back(ring.hops(group, links));
-    for (std::size_t g = 0; g < hops_.size(); ++g)
-      for (std::int64_t rail = 0; rail < ring.rails_; ++rail) {
-        const std::int64_t clusters = ring.grids_[g].clusters;
+    for (std::size_t g = 0; g < hops_.size(); ++g) {
+      first_rail_.push_back(rails_.size());
+      const std::int64_t clusters = ring.grids_[g].clusters;
+      for (std::int64_t rail = 0; rail < ring.grids_[g].rails; ++rail)
         rails_.emplace_back(ring.method_, rails_.size(), hops_[g].latency.data() + rail * clusters,
                             hops_[g].gap.data() + rail * clusters, clusters);
-      }
+    }
   }
 
   void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
@@ -87,7 +88,7 @@ class RailTrial final : public CollectiveTrial {
     TorusPhase phase;
     phase.length = pass.grid.rails;
     phase.inner = pass.grid.clusters;
-    phase.bytes = ring_.inside_bytes_;
+    phase.bytes = ring_.inside_bytes(pass.grid);
     phase.latency = ring_.inside_latency_;
     phase.rate = ring_.inside_rate_[static_cast<std::size_t>(pass.group)].data();
     phase.part = phase.out = state.data();
@@ -101,16 +102,17 @@ class RailTrial final : public CollectiveTrial {
     const std::int64_t clusters = pass.grid.clusters, rows = 2 * (clusters - 1);
     const std::int64_t first = RailAllReduce::rail_row(pass.grid) * pass.grid.places();
     for (std::int64_t rail = 0; rail < pass.grid.rails; ++rail)
-      rails_[static_cast<std::size_t>(pass.group * pass.grid.rails + rail)].run(
-          pass.noise, pass.spikes, pass.group, first + rail * rows * clusters,
-          std::span(state).subspan(static_cast<std::size_t>(rail * clusters),
-                                   static_cast<std::size_t>(clusters)),
-          scratch, how);
+      rails_[first_rail_[static_cast<std::size_t>(pass.group)] + static_cast<std::size_t>(rail)]
+          .run(pass.noise, pass.spikes, pass.group, first + rail * rows * clusters,
+               std::span(state).subspan(static_cast<std::size_t>(rail * clusters),
+                                        static_cast<std::size_t>(clusters)),
+               scratch, how);
   }
 
   const RailAllReduce& ring_;
-  std::vector<RailHops> hops_;        // (groups)
-  std::vector<AllReduceRing> rails_;  // (groups, rails)
+  std::vector<RailHops> hops_;           // (groups)
+  std::vector<AllReduceRing> rails_;     // of group after group
+  std::vector<std::size_t> first_rail_;  // (groups)
 };
 
 std::unique_ptr<CollectiveTrial> RailAllReduce::begin_trial(const LinkState& links) const {

@@ -27,13 +27,22 @@ TorusAllReduce::TorusAllReduce(const CollectiveRequest& request, const TorusShap
   scalar_time_ = 2 * diameter *
                  (fabric.uniform() ? *fabric.hop_latency + scalar_bytes / *fabric.hop_bandwidth
                                    : fabric.link_latency);
-  plan_phases(request.bytes);
-}
-
-void TorusAllReduce::plan_phases(double bytes) {
   std::vector<std::size_t> dimensions;  // those with a ring in them
   for (std::size_t d = 0; d < 3; ++d)
     if (grid_.sides[d] > 1) dimensions.push_back(d);
+  const std::array<double, 3> rates = links_.slowest_rates();
+  plan_phases(request.bytes, dimensions);
+  const double one_way = noise_free_time(rates);
+  std::ranges::reverse(dimensions);
+  plan_phases(request.bytes, dimensions);
+  if (noise_free_time(rates) < one_way) return;
+  std::ranges::reverse(dimensions);
+  plan_phases(request.bytes, dimensions);
+}
+
+void TorusAllReduce::plan_phases(double bytes, const std::vector<std::size_t>& dimensions) {
+  phases_.clear();
+  rows_.clear();
   orders_ = dimensions.size();
   const std::size_t orders = orders_, parts = 2 * orders;
   for (std::size_t round = 0; round < 2 * orders; ++round)
@@ -63,6 +72,24 @@ void TorusAllReduce::plan_phases(double bytes) {
         for (std::int64_t k = 0; k < pass; ++k) rows_.push_back({index, turns ? pass + k : k});
       }
     }
+}
+
+double TorusAllReduce::noise_free_time(const std::array<double, 3>& slowest_rate) const {
+  const std::size_t parts = 2 * orders_;
+  std::vector<double> before(parts, 0.0), after(parts);
+  for (std::size_t first = 0; first < phases_.size(); first += parts) {
+    for (std::size_t i = first; i < first + parts; ++i) {
+      const Phase& phase = phases_[i];
+      const auto messages = static_cast<double>(grid_.sides[phase.dimension] - 1);
+      const double latency = links_.hop_latency(phase.dimension);
+      const double gap = phase.bytes * slowest_rate[phase.dimension];
+      // What waits for the link has its first latency behind it.
+      after[phase.part] = std::max(before[phase.part], before[phase.link] - latency) +
+                          phase.passes * messages * (latency + gap);
+    }
+    before = after;
+  }
+  return before.empty() ? 0 : *std::ranges::max_element(before);
 }
 
 double TorusAllReduce::cost_per_step(const Noise& noise) const {

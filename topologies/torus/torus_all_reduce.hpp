@@ -20,7 +20,9 @@ namespace lockstep {
 /// dimension's rings, then its second's on what is left, then its third's, and all-gathers back in
 /// reverse. In each round every order is in another dimension; a link that an order's phase enters
 /// late takes it up when the phase before on that link is through. TorusLinks says what a hop
-/// costs.
+/// costs. Three unequal sides can be rotated in two ways that are not each other's names, (a, b, c)
+/// and (a, c, b); the one of less noise-free time is taken, so that the order in which sides are
+/// given says nothing.
 ///
 /// Equal hops, equal sides, all ready: 2 sum (d - 1) a + 2 (P - 1) / P n / (6 B). Source: the
 /// bucket algorithm of Jain and Sabharwal, "Optimal bucket algorithms for large MPI collectives on
@@ -64,7 +66,10 @@ class TorusAllReduce final : public Collective {
   };
 
   std::int64_t rows() const { return static_cast<std::int64_t>(rows_.size()); }
-  void plan_phases(double bytes);
+  /// `dimensions`: those longer than 1, as the first order goes through them.
+  void plan_phases(double bytes, const std::vector<std::size_t>& dimensions);
+  /// Of the planned phases, every hop of a dimension its slowest; all ready [s].
+  double noise_free_time(const std::array<double, 3>& slowest_rate) const;
 
   TorusShape shape_;
   std::int64_t largest_published_;

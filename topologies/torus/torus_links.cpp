@@ -76,6 +76,17 @@ void TorusLinks::set_healthy(const CollectiveRequest& request) {
   }
 }
 
+std::array<double, 3> TorusLinks::slowest_rates() const {
+  std::array<double, 3> slowest{};
+  for (std::size_t d = 0; d < 3; ++d) {
+    if (grid_.sides[d] == 1) continue;
+    slowest[d] = *std::ranges::max_element(healthy_.equal[d]);
+    for (const TorusRates::Line& line : healthy_.unequal[d])
+      slowest[d] = std::max(slowest[d], *std::ranges::max_element(line.rate));
+  }
+  return slowest;
+}
+
 /// visit(group, rank into which) for the hops over a cable, numbered (groups, ranks) by its owner:
 /// each group on the line of boxes has one, from its place in one box to the same in the next.
 template <class Visit>

@@ -39,6 +39,8 @@ class TorusLinks {
   TorusLinks(const CollectiveRequest& request, const TorusShape& shape);
 
   double hop_latency(std::size_t dimension) const { return hop_latency_[dimension]; }  ///< [s]
+  /// By dimension, of healthy links; 0 where there are none [s/B].
+  std::array<double, 3> slowest_rates() const;
   /// Cost: a look at every link, and a few ns for each hop of a line with a slow one.
   TorusRates rates(const LinkState& links) const;
 

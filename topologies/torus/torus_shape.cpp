@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <tuple>
@@ -13,20 +14,32 @@ namespace {
 
 using Sides = std::array<std::int64_t, 3>;
 
-/// The most cubic box of `model_parallel` chips that divides the sides.
+/// Smaller is better: the box's sides in sum, then those of the sub-tori, then whatever does not
+/// depend on the order of the sides.
+auto box_rank(const TorusShape& shape) {
+  const Sides groups = shape.groups();
+  std::array<std::pair<std::int64_t, std::int64_t>, 3> pairs;
+  for (std::size_t d = 0; d < 3; ++d) pairs[d] = {shape.box[d], groups[d]};
+  std::ranges::sort(pairs);
+  return std::tuple{shape.box[0] + shape.box[1] + shape.box[2], groups[0] + groups[1] + groups[2],
+                    pairs};
+}
+
+/// The most cubic box of `model_parallel` chips that divides the sides, of equal ones that which
+/// leaves the most cubic sub-tori.
 std::optional<Sides> find_box(const Sides& sides, std::int64_t model_parallel) {
-  std::optional<Sides> best;
-  const auto sum = [](const Sides& s) { return s[0] + s[1] + s[2]; };
+  std::optional<TorusShape> best;
   for (std::int64_t x = 1; x <= sides[0] && x <= model_parallel; ++x) {
     if (model_parallel % x != 0 || sides[0] % x != 0) continue;
     const std::int64_t rest = model_parallel / x;
     for (std::int64_t y = 1; y <= sides[1] && y <= rest; ++y) {
       if (rest % y != 0 || sides[1] % y != 0 || sides[2] % (rest / y) != 0) continue;
-      const Sides box{x, y, rest / y};
-      if (!best || sum(box) < sum(*best)) best = box;
+      const TorusShape shape{sides, {x, y, rest / y}};
+      if (!best || box_rank(shape) < box_rank(*best)) best = shape;
     }
   }
-  return best;
+  if (!best) return {};
+  return best->box;
 }
 
 TorusShape read_shape(std::string_view given, std::int64_t chips, std::int64_t model_parallel) {

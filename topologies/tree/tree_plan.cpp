@@ -1,6 +1,7 @@
 #include "topologies/tree/tree_plan.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <numeric>
 
@@ -9,8 +10,6 @@
 
 namespace lockstep {
 namespace {
-
-constexpr double hops_per_port = 2;  // tree hops that share a port in each phase
 
 /// Ranks that a chain joins. A uniform fabric has no domains: its chains would add their traffic to
 /// the ports that the trees already fill.
@@ -50,7 +49,8 @@ void make_runs(TreePlan& plan, const CollectiveRequest& request) {
       const auto [shape, is_new] = shapes.try_emplace(begins, plan.shapes.size());
       if (is_new)
         plan.shapes.push_back({make_cluster_tree(begins, false), make_cluster_tree(begins, true)});
-      for (std::int64_t channel = 0; channel < plan.channels; ++channel)
+      for (std::int64_t channel = 0; channel < plan.channels[static_cast<std::size_t>(g)];
+           ++channel)
         lanes[shape->second].push_back({g, channel});
     }
     for (const auto& [shape, all] : lanes)
@@ -61,6 +61,7 @@ void make_runs(TreePlan& plan, const CollectiveRequest& request) {
                                    all.begin() + static_cast<std::ptrdiff_t>(to)},
                                   plan.ranks),
                     shape,
+                    plan.channels[static_cast<std::size_t>(all[from].group)],
                     {}});
         for (std::size_t lane = 0; lane < run.used(); ++lane)
           seat(run, lane, clusters[static_cast<std::size_t>(run.lanes[lane].group - first)]);
@@ -70,7 +71,9 @@ void make_runs(TreePlan& plan, const CollectiveRequest& request) {
     for (const Tree& tree : trees) plan.depth = std::max(plan.depth, tree.depth);
 }
 
-/// Hops of all trees, child to parent, in the order of runs, trees, visits, lanes in use.
+/// Hops of all trees, child to parent, in the order of runs, trees, visits, lanes in use. What
+/// shares a port on the way up shares it on the way down. On NVLink every channel's chain comes by
+/// every rank, with both trees.
 std::vector<Flow> flows_of(const TreePlan& plan) {
   std::vector<Flow> flows;
   for (const TreeRun& run : plan.runs)
@@ -80,21 +83,28 @@ std::vector<Flow> flows_of(const TreePlan& plan) {
         const std::int32_t* upper =
             run.chips_at(tree.parent[static_cast<std::size_t>(visit.vertex)]);
         for (std::size_t lane = 0; lane < run.used(); ++lane)
-          flows.push_back({lower[lane], upper[lane]});
+          flows.push_back({lower[lane], upper[lane], 2 * static_cast<double>(run.channels)});
       }
   return flows;
 }
 
-/// The closed form of equal hops (tree.hpp, h = 0), at the slowest.
+/// The closed form of equal hops (tree.hpp, h = 0), at the slowest; hops as flows_of lists them.
 double noise_free_estimate(const TreePlan& plan, const std::vector<Hop>& hops,
                            std::int64_t chunks) {
   double latency = 0, gap = 0;
-  for (const Hop& hop : hops) {
-    latency = std::max(latency, hop.latency);
-    gap = std::max(gap, plan.chunk_bytes(chunks) / hop.bandwidth);
+  auto hop = hops.begin();
+  for (const TreeRun& run : plan.runs) {
+    const std::size_t count =
+        (plan.shapes[run.shape][0].visits.size() + plan.shapes[run.shape][1].visits.size()) *
+        run.used();
+    for (std::size_t i = 0; i < count; ++i, ++hop) {
+      latency = std::max(latency, hop->latency);
+      gap = std::max(gap, plan.chunk_bytes(run, chunks) / hop->bandwidth);
+    }
   }
-  const double hop = latency + gap, k = static_cast<double>(chunks);
-  return 2 * std::max(0.0, plan.depth - 1.0) * hop + std::max(2 * hop, k * gap) + (k - 1) * gap;
+  const double both = latency + gap, depth = plan.depth, k = static_cast<double>(chunks);
+  return std::max(2 * depth * both, std::max(2 * depth - 2, depth) * both + k * gap) +
+         (k - 1) * gap;
 }
 
 /// `hops` as flows_of lists them.
@@ -102,7 +112,7 @@ void keep_hops(TreePlan& plan, const std::vector<Hop>& hops) {
   std::size_t first = 0;
   for (TreeRun& run : plan.runs)
     for (const Tree& tree : plan.shapes[run.shape]) {
-      run.hops.emplace_back(tree, run.used(), plan.chunk_bytes(plan.chunks),
+      run.hops.emplace_back(tree, run.used(), plan.chunk_bytes(run, plan.chunks),
                             [&](std::size_t visit, std::size_t lane) {
                               return hops[first + visit * run.used() + lane];
                             });
@@ -117,29 +127,28 @@ TreePlan make_tree_plan(const CollectiveRequest& request) {
   plan.ranks = request.layout.replicas;
   plan.groups = request.layout.groups();
   plan.channels = resolve_channels(request);
-  plan.groups_per_call = tree_lanes / std::gcd<std::int64_t>(tree_lanes, plan.channels);
+  plan.groups_per_call = tree_lanes / std::gcd<std::int64_t>(tree_lanes, plan.most_channels());
   plan.bytes = request.bytes;
   plan.scalar_time = scalar_tree_time(request);
   make_runs(plan, request);
 
-  const std::vector<Flow> flows = flows_of(plan);
+  std::vector<Flow> flows = flows_of(plan);
+  share_nics(request, flows);
   const auto given = request.values.optional_count("topology.chunks");
   const bool uniform = request.fabric.uniform();
-  const auto channels = static_cast<double>(plan.channels);
-  double best = 1e300;
+  double best = std::numeric_limits<double>::infinity();
   std::vector<Hop> best_hops;
   for (const NcclProtocol& protocol : nccl_protocols) {
     if (!uniform && request.fabric.protocol != "auto" && request.fabric.protocol != protocol.name)
       continue;
     const PortUse use{protocol.tree_scale_up, protocol.tree_network,
-                      protocol.tree_bandwidth_factor(), hops_per_port * channels,
-                      hops_per_port * channels_per_nic(request, plan.channels)};
+                      protocol.tree_bandwidth_factor()};
     const std::vector<Hop> hops = route(request, use, flows);
     const double base = uniform || plan.ranks == 1 ? 0.0 : protocol.tree_base;
     for (std::int64_t chunks = given.value_or(1); chunks <= given.value_or(most_auto_chunks);
          chunks *= 2) {
       const double estimate = base + noise_free_estimate(plan, hops, chunks);
-      if (estimate >= best) continue;
+      if (!plan.protocol.empty() && !(estimate < best)) continue;
       best = estimate;
       best_hops = hops;
       plan.chunks = chunks;

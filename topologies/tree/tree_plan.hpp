@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
@@ -15,22 +16,25 @@ namespace lockstep {
 /// which only says who stands where.
 struct TreeRun : LaneRun {
   std::size_t shape = 0;
+  std::int64_t channels = 1;   ///< of each of its groups
   std::vector<TreeHops> hops;  ///< (2)
 };
 
 /// Everything a double tree all-reduce is before any noise: structure, protocol, chunks, hops.
 struct TreePlan {
-  std::int64_t ranks = 0, groups = 0, groups_per_call = 1, channels = 1, chunks = 1;
+  std::int64_t ranks = 0, groups = 0, groups_per_call = 1, chunks = 1;
+  std::vector<std::int64_t> channels;  ///< (groups)
   std::int32_t depth = 0;
   double bytes = 0, base_latency = 0, scalar_time = 0;
   std::string protocol;
   std::vector<std::array<Tree, 2>> shapes;
   std::vector<TreeRun> runs;  ///< none crosses a multiple of groups_per_call
 
-  double chunk_bytes(std::int64_t in_chunks) const {
-    return bytes / static_cast<double>(2 * channels * in_chunks);
+  double chunk_bytes(const TreeRun& run, std::int64_t in_chunks) const {
+    return bytes / static_cast<double>(2 * run.channels * in_chunks);
   }
-  TreeNumbering numbering() const { return {channels, 2, chunks, ranks}; }
+  std::int64_t most_channels() const { return std::ranges::max(channels); }
+  TreeNumbering numbering() const { return {most_channels(), 2, chunks, ranks}; }
 };
 
 /// Lays the trees out and chooses what the study left open: the protocol and the number of chunks
