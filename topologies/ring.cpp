@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "topologies/kind.hpp"
-#include "topologies/nccl_constants.hpp"
+#include "topologies/noise_free_time.hpp"
 #include "topologies/ring/all_reduce_ring.hpp"
 #include "topologies/switched_fabric.hpp"
 
@@ -139,32 +138,32 @@ class Ring final : public Collective {
     }
   }
 
+  /// Takes the protocol of least noise-free time.
   void choose_protocol(const CollectiveRequest& request, const std::vector<Flow>& flows) {
+    const std::span<const NcclProtocol> open = open_protocols(request.fabric);
+    const std::size_t best = fastest(open.size(), [&](std::size_t protocol) {
+      take(open[protocol], request, flows);
+      return noise_free_time(*begin_trial({}), groups_, ranks_);
+    });
+    take(open[best], request, flows);
+  }
+
+  void take(const NcclProtocol& protocol, const CollectiveRequest& request,
+            const std::vector<Flow>& flows) {
+    const bool uniform = request.fabric.uniform();
     const std::vector<std::int32_t>& domain = request.layout.domain;
     const bool several_nodes =
         std::any_of(domain.begin(), domain.end(), [&](std::int32_t d) { return d != domain[0]; });
     const auto most_channels = static_cast<double>(std::ranges::max(channels_));
-    const double least_bytes = bytes_ / most_channels / static_cast<double>(ranks_);
-    double best = std::numeric_limits<double>::infinity();
-    for (const NcclProtocol& protocol : nccl_protocols) {
-      const bool uniform = request.fabric.uniform();
-      if (!uniform && request.fabric.protocol != "auto" && request.fabric.protocol != protocol.name)
-        continue;
-      const double plateau = protocol.ring_plateau(several_nodes, least_bytes);
-      const PortUse use{protocol.ring_scale_up * plateau, protocol.ring_network * plateau,
-                        protocol.ring_bandwidth_factor};
-      const std::vector<Hop> hops = route(request, use, flows);
-      const double base = uniform || ranks_ == 1 ? 0.0 : protocol.ring_base;
-      const double estimate = base + noise_free_estimate(hops);
-      if (!protocol_.empty() && !(estimate < best)) continue;
-      best = estimate;
-      base_latency_ = base;
-      protocol_ = uniform ? "uniform hops" : std::string(protocol.name);
-      keep_hops(hops);
-    }
-  }
-
-  void keep_hops(const std::vector<Hop>& hops) {
+    const double plateau =
+        protocol.ring_plateau(several_nodes, bytes_ / most_channels / static_cast<double>(ranks_));
+    const std::vector<Hop> hops =
+        route(request,
+              {protocol.ring_scale_up * plateau, protocol.ring_network * plateau,
+               protocol.ring_bandwidth_factor},
+              flows);
+    base_latency_ = uniform || ranks_ == 1 ? 0.0 : protocol.ring_base;
+    protocol_ = uniform ? "uniform hops" : std::string(protocol.name);
     latency_.clear();
     gap_.clear();
     tier_.clear();
@@ -175,22 +174,6 @@ class Ring final : public Collective {
         gap_.push_back(message_bytes(group) / hop->bandwidth);
         tier_.push_back(hop->tier);
       }
-  }
-
-  /// A message circles at the mean hop, or waits at the slowest gap, whichever is longer.
-  double noise_free_estimate(const std::vector<Hop>& hops) const {
-    double slowest = 0;
-    auto hop = hops.begin();
-    for (std::int64_t group = 0; group < groups_; ++group)
-      for (std::int64_t channel = 0; channel < channels(group); ++channel) {
-        double sum = 0, gap = 0;
-        for (std::int64_t i = 0; i < ranks_; ++i, ++hop) {
-          sum += hop->latency + message_bytes(group) / hop->bandwidth;
-          gap = std::max(gap, message_bytes(group) / hop->bandwidth);
-        }
-        slowest = std::max(slowest, std::max(sum / static_cast<double>(ranks_), gap));
-      }
-    return slowest * static_cast<double>(rows());
   }
 
   std::int64_t ranks_, groups_;

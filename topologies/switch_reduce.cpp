@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <map>
 
 #include "topologies/kind.hpp"
-#include "topologies/nccl_constants.hpp"
+#include "topologies/noise_free_time.hpp"
 #include "topologies/switched_fabric.hpp"
 #include "topologies/tree/switch_tree.hpp"
 #include "topologies/tree/tree_walk.hpp"
@@ -20,7 +19,7 @@ constexpr double streaming_share = 0.95;  // of a port's rate, see switch_reduce
 /// Groups on equal trees.
 struct SwitchRun : LaneRun {
   SwitchTree switches;         ///< of its first group; others may have other uplinks
-  std::vector<TreeHops> hops;  ///< (1), once the chunks are chosen
+  std::vector<TreeHops> hops;  ///< (1)
 };
 
 class SwitchReduce final : public Collective {
@@ -34,6 +33,7 @@ class SwitchReduce final : public Collective {
     if (fabric.uniform()) tier_latency_.fill(*fabric.hop_latency);
     make_runs(request);
     keep_hops(request);
+    choose_chunks(request);
     set_scalar_time(request);
   }
 
@@ -92,7 +92,7 @@ class SwitchReduce final : public Collective {
     }
   }
 
-  /// Hops of all groups, and the number of chunks that they make best.
+  /// Hops of all groups.
   void keep_hops(const CollectiveRequest& request) {
     const Fabric& fabric = request.fabric;
     std::vector<SwitchTree> trees;
@@ -115,37 +115,22 @@ class SwitchReduce final : public Collective {
       }
       return {latency(t.tier[v]), bandwidth, t.tier[v]};
     };
-    Hop slowest{0, std::numeric_limits<double>::max(), Tier::leaf};
-    for (const SwitchTree& t : trees)
-      for (const TreeVisit& visit : t.tree.visits) {
-        const Hop at = hop(t, static_cast<std::size_t>(visit.vertex));
-        slowest.latency = std::max(slowest.latency, at.latency);
-        slowest.bandwidth = std::min(slowest.bandwidth, at.bandwidth);
-      }
-    choose_chunks(request.values.optional_count("topology.chunks"), slowest);
     for (SwitchRun& run : runs_) {
       const Tree& tree = run.switches.tree;
-      run.hops.emplace_back(tree, run.used(), chunk_bytes(),
-                            [&](std::size_t visit, std::size_t lane) {
-                              return hop(trees[static_cast<std::size_t>(run.lanes[lane].group)],
-                                         static_cast<std::size_t>(tree.visits[visit].vertex));
-                            });
+      run.hops.emplace_back(tree, run.used(), [&](std::size_t visit, std::size_t lane) {
+        return hop(trees[static_cast<std::size_t>(run.lanes[lane].group)],
+                   static_cast<std::size_t>(tree.visits[visit].vertex));
+      });
     }
   }
 
-  /// The number of chunks of least time by the closed form, with all hops the slowest of their
-  /// tier.
-  void choose_chunks(std::optional<std::int64_t> given, const Hop& slowest) {
-    double best = 1e300;
-    for (std::int64_t chunks = given.value_or(1); chunks <= given.value_or(most_auto_chunks);
-         chunks *= 2) {
-      const double gap = bytes_ / static_cast<double>(chunks) / slowest.bandwidth;
-      const double time =
-          2 * depth_ * (slowest.latency + gap) + static_cast<double>(chunks - 1) * gap;
-      if (time >= best) continue;
-      best = time;
-      chunks_ = chunks;
-    }
+  /// The number of chunks of least noise-free time.
+  void choose_chunks(const CollectiveRequest& request) {
+    const std::vector<std::int64_t> open = open_chunks(request);
+    chunks_ = open[fastest(open.size(), [&](std::size_t candidate) {
+      chunks_ = open[candidate];
+      return noise_free_time(*begin_trial({}), groups_, ranks_);
+    })];
   }
 
   /// A few bytes up to the top of the tree over all chips of the job, and back.
@@ -183,7 +168,7 @@ MessageGraph SwitchReduce::graph(std::int64_t group, const LinkState& links) con
   });
   const auto lane = static_cast<std::size_t>(lane_in(run));
   const Tree& tree = run.switches.tree;
-  const TreeHops::Costs costs = run.hops[0].under(links, tree, run);
+  const TreeHops::Costs costs = run.hops[0].under(links, tree, run, chunk_bytes());
   MessageGraph graph{.ranks = ranks_, .start_latency = base_latency_, .messages = {}};
   graph.switches = run.switches.vertices() - ranks_;
 
@@ -228,7 +213,7 @@ class SwitchReduceTrial final : public CollectiveTrial {
  public:
   SwitchReduceTrial(const SwitchReduce& collective, const LinkState& links) : c_(collective) {
     for (const SwitchRun& run : c_.runs_)
-      hops_.push_back(run.hops[0].under(links, run.switches.tree, run));
+      hops_.push_back(run.hops[0].under(links, run.switches.tree, run, c_.chunk_bytes()));
   }
 
   void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "topologies/nccl_constants.hpp"
-
 namespace lockstep {
 namespace {
 
@@ -164,6 +162,14 @@ std::string count_text(std::span<const std::int64_t> counts, std::string_view no
                        : fmt::format("{} to {} {}s", least, most, noun);
 }
 
+std::span<const NcclProtocol> open_protocols(const Fabric& fabric) {
+  const std::span<const NcclProtocol> all = nccl_protocols;
+  if (fabric.uniform()) return all.first(1);
+  for (std::size_t p = 0; p < all.size(); ++p)
+    if (fabric.protocol == all[p].name) return all.subspan(p, 1);
+  return all;
+}
+
 double scalar_tree_time(const CollectiveRequest& request) {
   const Fabric& fabric = request.fabric;
   const auto chips = static_cast<double>(request.layout.chips());
@@ -212,8 +218,15 @@ const Parameter& chunks_parameter() {
       .summary =
           "pipelined chunks of the buffer (tree: of each tree's half); auto: the power of "
           "two up to 256 of least noise-free time",
-      .source = "derived from the closed forms (Sanders, Speck, Traeff, 2009)"};
+      .source = "of the pipelined times (Sanders, Speck, Traeff, 2009)"};
   return row;
+}
+
+std::vector<std::int64_t> open_chunks(const CollectiveRequest& request) {
+  if (const auto given = request.values.optional_count("topology.chunks")) return {*given};
+  std::vector<std::int64_t> chunks;
+  for (std::int64_t c = 1; c <= 256; c *= 2) chunks.push_back(c);
+  return chunks;
 }
 
 }  // namespace lockstep

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/model/collective.hpp"
+#include "topologies/nccl_constants.hpp"
 
 namespace lockstep {
 
@@ -71,6 +72,9 @@ std::vector<std::int64_t> resolve_channels(const CollectiveRequest& request);
 /// "1 channel", or "1 to 4 channels".
 std::string count_text(std::span<const std::int64_t> counts, std::string_view noun);
 
+/// The protocols that fabric.protocol leaves open; one, which says nothing, on a uniform fabric.
+std::span<const NcclProtocol> open_protocols(const Fabric& fabric);
+
 /// A few bytes over all chips by a tree: chain inside the node, binary tree over nodes, there and
 /// back, at LL latency. Source: NCCL 2.30, src/graph/tuning.cc (tree latency).
 double scalar_tree_time(const CollectiveRequest& request);
@@ -78,9 +82,11 @@ double scalar_tree_time(const CollectiveRequest& request);
 /// The parameter that ring and tree share.
 const Parameter& channels_parameter();
 
-/// The parameter that tree and switch_reduce share, and the most that its "auto" takes: finer
-/// pipelining gains less than 4 % on the catalogue's fabrics at any size.
+/// The parameter that tree and switch_reduce share.
 const Parameter& chunks_parameter();
-inline constexpr std::int64_t most_auto_chunks = 256;
+
+/// The numbers of chunks that topology.chunks leaves open: powers of two up to 256, for finer
+/// pipelining gains less than 4 % on the catalogue's fabrics at any size.
+std::vector<std::int64_t> open_chunks(const CollectiveRequest& request);
 
 }  // namespace lockstep

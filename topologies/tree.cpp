@@ -64,7 +64,7 @@ class GraphBuilder {
     Message m;
     m.serialization = hop.gap.lane[lane_];
     m.latency = hop.latency.lane[lane_] - m.serialization;
-    m.bytes = plan_.chunk_bytes(run_, plan_.chunks);
+    m.bytes = plan_.chunk_bytes(run_);
     m.number = plan_.numbering().of(run_.lanes[lane_].channel, phase, static_cast<std::int64_t>(t),
                                     chunk, rank(v));
     return m;
@@ -149,10 +149,11 @@ class DoubleTree final : public Collective {
       for (std::size_t lane = 0; lane < run.used(); ++lane) {
         if (run.lanes[lane].group != group) continue;
         const auto& trees = plan_.shapes[run.shape];
-        GraphBuilder(
-            plan_, run, lane,
-            {run.hops[0].under(links, trees[0], run), run.hops[1].under(links, trees[1], run)},
-            graph)
+        const double bytes = plan_.chunk_bytes(run);
+        GraphBuilder(plan_, run, lane,
+                     {run.hops[0].under(links, trees[0], run, bytes),
+                      run.hops[1].under(links, trees[1], run, bytes)},
+                     graph)
             .build();
       }
     return graph;

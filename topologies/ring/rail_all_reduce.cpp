@@ -3,9 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
-#include "topologies/nccl_constants.hpp"
+#include "topologies/noise_free_time.hpp"
 #include "topologies/ring/all_reduce_ring.hpp"
 
 namespace lockstep {
@@ -83,30 +82,30 @@ std::vector<Flow> RailAllReduce::flows() const {
 }
 
 void RailAllReduce::choose_protocol(const CollectiveRequest& request) {
-  const std::vector<std::int32_t>& domain = request.layout.domain;
+  const std::span<const NcclProtocol> open = open_protocols(request.fabric);
+  const std::vector<Flow> flows = this->flows();
+  const std::size_t best = fastest(open.size(), [&](std::size_t protocol) {
+    take(open[protocol], request, flows);
+    return noise_free_time(*begin_trial({}), groups_, ranks_);
+  });
+  take(open[best], request, flows);
+}
+
+void RailAllReduce::take(const NcclProtocol& protocol, const CollectiveRequest& request,
+                         const std::vector<Flow>& flows) {
   const bool uniform = request.fabric.uniform();
+  const std::vector<std::int32_t>& domain = request.layout.domain;
   const bool several_nodes =
       std::any_of(domain.begin(), domain.end(), [&](std::int32_t d) { return d != domain[0]; });
-  const std::vector<Flow> flows = this->flows();
   double least_bytes = bytes_;
   for (const RailLayout& grid : grids_) least_bytes = std::min(least_bytes, rail_bytes(grid));
-  double best = std::numeric_limits<double>::infinity();
-  for (const NcclProtocol& protocol : nccl_protocols) {
-    if (!uniform && request.fabric.protocol != "auto" && request.fabric.protocol != protocol.name)
-      continue;
-    const double plateau = protocol.ring_plateau(several_nodes, least_bytes);
-    const PortUse use{protocol.ring_scale_up * plateau, protocol.ring_network * plateau,
-                      protocol.ring_bandwidth_factor};
-    const std::vector<Hop> hops = route(request, use, flows);
-    const double base = uniform || ranks_ == 1 ? 0.0 : protocol.ring_base;
-    const double estimate = base + noise_free_estimate(hops);
-    if (!protocol_.empty() && !(estimate < best)) continue;
-    best = estimate;
-    base_latency_ = base;
-    protocol_ = uniform ? "uniform hops" : std::string(protocol.name);
-    inside_latency_ = uniform ? *request.fabric.hop_latency : use.scale_up_latency;
-    keep_hops(hops);
-  }
+  const double plateau = protocol.ring_plateau(several_nodes, least_bytes);
+  const PortUse use{protocol.ring_scale_up * plateau, protocol.ring_network * plateau,
+                    protocol.ring_bandwidth_factor};
+  base_latency_ = uniform || ranks_ == 1 ? 0.0 : protocol.ring_base;
+  protocol_ = uniform ? "uniform hops" : std::string(protocol.name);
+  inside_latency_ = uniform ? *request.fabric.hop_latency : use.scale_up_latency;
+  keep_hops(route(request, use, flows));
 }
 
 void RailAllReduce::keep_hops(const std::vector<Hop>& hops) {
@@ -126,28 +125,6 @@ void RailAllReduce::keep_hops(const std::vector<Hop>& hops) {
     std::vector<double>& rate = inside_rate_.emplace_back();
     for (std::int64_t c = 0; c < grid.clusters; ++c, ++hop) rate.push_back(1 / hop->bandwidth);
   }
-}
-
-double RailAllReduce::noise_free_estimate(const std::vector<Hop>& hops) const {
-  double rails = 0, inside = 0;
-  auto hop = hops.begin();
-  for (const RailLayout& grid : grids_)
-    for (std::int64_t rail = 0; rail < grid.rails; ++rail, hop += grid.clusters) {
-      double sum = 0, gap = 0;
-      for (auto h = hop; h != hop + grid.clusters; ++h) {
-        sum += h->latency + rail_bytes(grid) / h->bandwidth;
-        gap = std::max(gap, rail_bytes(grid) / h->bandwidth);
-      }
-      rails = std::max(rails, std::max(sum / static_cast<double>(grid.clusters), gap) *
-                                  static_cast<double>(2 * (grid.clusters - 1)));
-    }
-  for (const RailLayout& grid : grids_)
-    for (std::int64_t c = 0; c < grid.clusters; ++c, ++hop)
-      inside =
-          std::max(inside, 2 * static_cast<double>(grid.rails - 1) *
-                                   (hop->latency + inside_bytes(grid) / hop->bandwidth) +
-                               (grid.folds ? 2 : 0) * (hop->latency + bytes_ / hop->bandwidth));
-  return rails + inside;
 }
 
 MessageGraph RailAllReduce::graph(std::int64_t group, const LinkState& links) const {

@@ -56,7 +56,10 @@ class RailAllReduce final : public Collective {
   /// The rail hops of all groups, then a hop inside each cluster of all groups.
   std::vector<Flow> flows() const;
 
+  /// Takes the protocol of least noise-free time.
   void choose_protocol(const CollectiveRequest& request);
+  void take(const NcclProtocol& protocol, const CollectiveRequest& request,
+            const std::vector<Flow>& flows);
 
   void keep_hops(const std::vector<Hop>& hops);
 
@@ -67,10 +70,6 @@ class RailAllReduce final : public Collective {
   double rail_bytes(const RailLayout& grid) const {
     return inside_bytes(grid) / static_cast<double>(grid.clusters);
   }
-
-  /// On each rail a message circles at the mean hop or waits at the slowest gap, whichever is
-  /// longer; to that the slowest cluster's phases.
-  double noise_free_estimate(const std::vector<Hop>& hops) const;
 
   std::int64_t ranks_, groups_, messages_ = 0;
   double scalar_time_, bytes_, base_latency_ = 0, inside_latency_ = 0;

@@ -13,9 +13,8 @@ LaneRun make_lane_run(std::vector<LaneRun::Lane> lanes, std::int64_t ranks) {
   return run;
 }
 
-TreeHops::TreeHops(const Tree& tree, std::size_t used_lanes, double chunk_bytes,
-                   const std::function<Hop(std::size_t, std::size_t)>& hop)
-    : chunk_bytes_(chunk_bytes) {
+TreeHops::TreeHops(const Tree& tree, std::size_t used_lanes,
+                   const std::function<Hop(std::size_t, std::size_t)>& hop) {
   std::map<std::array<double, 3 * tree_lanes>, std::int32_t> known;
   for (std::size_t visit = 0; visit < tree.visits.size(); ++visit) {
     Kind kind;
@@ -32,15 +31,15 @@ TreeHops::TreeHops(const Tree& tree, std::size_t used_lanes, double chunk_bytes,
   }
 }
 
-TreeHops::Costs TreeHops::under(const LinkState& links, const Tree& tree,
-                                const LaneRun& run) const {
+TreeHops::Costs TreeHops::under(const LinkState& links, const Tree& tree, const LaneRun& run,
+                                double chunk_bytes) const {
   const LinkState switches{.tier = links.tier};
   // factor(tier, lane) on serialization.
   const auto cost_of = [&](const Kind& kind, const auto& factor) {
     HopCost cost;
     for (std::size_t lane = 0; lane < kind.size(); ++lane) {
       const Hop& hop = kind[lane];
-      cost.gap.lane[lane] = chunk_bytes_ / hop.bandwidth * factor(hop.tier, lane);
+      cost.gap.lane[lane] = chunk_bytes / hop.bandwidth * factor(hop.tier, lane);
       cost.latency.lane[lane] = hop.latency + cost.gap.lane[lane];
     }
     return cost;

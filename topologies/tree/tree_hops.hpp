@@ -37,7 +37,7 @@ LaneRun make_lane_run(std::vector<LaneRun::Lane> lanes, std::int64_t ranks);
 class TreeHops {
  public:
   /// hop(visit, lane): cost of the hop above visits[visit] for a lane in use. Cost: O(vertices).
-  TreeHops(const Tree& tree, std::size_t used_lanes, double chunk_bytes,
+  TreeHops(const Tree& tree, std::size_t used_lanes,
            const std::function<Hop(std::size_t, std::size_t)>& hop);
 
   Tier tier(std::size_t visit, std::size_t lane) const {
@@ -51,12 +51,12 @@ class TreeHops {
   };
   /// Costs under a trial's slow links; a hop with a slow link is a kind of its own. A hop between a
   /// rank and a switch has one NIC, a hop between switches none. Cost: O(vertices).
-  Costs under(const LinkState& links, const Tree& tree, const LaneRun& run) const;
+  Costs under(const LinkState& links, const Tree& tree, const LaneRun& run,
+              double chunk_bytes) const;
 
  private:
   using Kind = std::array<Hop, tree_lanes>;
 
-  double chunk_bytes_;
   std::vector<std::int32_t> kind_;  // (visits) which of kinds_
   std::vector<Kind> kinds_;
 };

@@ -1,12 +1,12 @@
 #include "topologies/tree/tree_plan.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <map>
 #include <numeric>
 
-#include "topologies/nccl_constants.hpp"
+#include "topologies/noise_free_time.hpp"
 #include "topologies/switched_fabric.hpp"
+#include "topologies/tree/tree_trial.hpp"
 
 namespace lockstep {
 namespace {
@@ -88,36 +88,18 @@ std::vector<Flow> flows_of(const TreePlan& plan) {
   return flows;
 }
 
-/// The closed form of equal hops (tree.hpp, h = 0), at the slowest; hops as flows_of lists them.
-double noise_free_estimate(const TreePlan& plan, const std::vector<Hop>& hops,
-                           std::int64_t chunks) {
-  double latency = 0, gap = 0;
-  auto hop = hops.begin();
-  for (const TreeRun& run : plan.runs) {
-    const std::size_t count =
-        (plan.shapes[run.shape][0].visits.size() + plan.shapes[run.shape][1].visits.size()) *
-        run.used();
-    for (std::size_t i = 0; i < count; ++i, ++hop) {
-      latency = std::max(latency, hop->latency);
-      gap = std::max(gap, plan.chunk_bytes(run, chunks) / hop->bandwidth);
-    }
-  }
-  const double both = latency + gap, depth = plan.depth, k = static_cast<double>(chunks);
-  return std::max(2 * depth * both, std::max(2 * depth - 2, depth) * both + k * gap) +
-         (k - 1) * gap;
-}
-
 /// `hops` as flows_of lists them.
 void keep_hops(TreePlan& plan, const std::vector<Hop>& hops) {
   std::size_t first = 0;
-  for (TreeRun& run : plan.runs)
+  for (TreeRun& run : plan.runs) {
+    run.hops.clear();
     for (const Tree& tree : plan.shapes[run.shape]) {
-      run.hops.emplace_back(tree, run.used(), plan.chunk_bytes(run, plan.chunks),
-                            [&](std::size_t visit, std::size_t lane) {
-                              return hops[first + visit * run.used() + lane];
-                            });
+      run.hops.emplace_back(tree, run.used(), [&](std::size_t visit, std::size_t lane) {
+        return hops[first + visit * run.used() + lane];
+      });
       first += tree.visits.size() * run.used();
     }
+  }
 }
 
 }  // namespace
@@ -134,29 +116,24 @@ TreePlan make_tree_plan(const CollectiveRequest& request) {
 
   std::vector<Flow> flows = flows_of(plan);
   share_nics(request, flows);
-  const auto given = request.values.optional_count("topology.chunks");
   const bool uniform = request.fabric.uniform();
-  double best = std::numeric_limits<double>::infinity();
-  std::vector<Hop> best_hops;
-  for (const NcclProtocol& protocol : nccl_protocols) {
-    if (!uniform && request.fabric.protocol != "auto" && request.fabric.protocol != protocol.name)
-      continue;
-    const PortUse use{protocol.tree_scale_up, protocol.tree_network,
-                      protocol.tree_bandwidth_factor()};
-    const std::vector<Hop> hops = route(request, use, flows);
-    const double base = uniform || plan.ranks == 1 ? 0.0 : protocol.tree_base;
-    for (std::int64_t chunks = given.value_or(1); chunks <= given.value_or(most_auto_chunks);
-         chunks *= 2) {
-      const double estimate = base + noise_free_estimate(plan, hops, chunks);
-      if (!plan.protocol.empty() && !(estimate < best)) continue;
-      best = estimate;
-      best_hops = hops;
-      plan.chunks = chunks;
-      plan.base_latency = base;
-      plan.protocol = uniform ? "uniform hops" : std::string(protocol.name);
-    }
-  }
-  keep_hops(plan, best_hops);
+  const auto take = [&](const NcclProtocol& protocol) {
+    keep_hops(plan, route(request,
+                          {protocol.tree_scale_up, protocol.tree_network,
+                           protocol.tree_bandwidth_factor()},
+                          flows));
+    plan.base_latency = uniform || plan.ranks == 1 ? 0.0 : protocol.tree_base;
+    plan.protocol = uniform ? "uniform hops" : std::string(protocol.name);
+  };
+  const std::span<const NcclProtocol> open = open_protocols(request.fabric);
+  const std::vector<std::int64_t> chunks = open_chunks(request);
+  const std::size_t best = fastest(open.size() * chunks.size(), [&](std::size_t candidate) {
+    if (candidate % chunks.size() == 0) take(open[candidate / chunks.size()]);
+    plan.chunks = chunks[candidate % chunks.size()];
+    return noise_free_time(*make_tree_trial(plan, {}), plan.groups, plan.ranks);
+  });
+  take(open[best / chunks.size()]);
+  plan.chunks = chunks[best % chunks.size()];
   return plan;
 }
 

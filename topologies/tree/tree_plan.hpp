@@ -30,8 +30,8 @@ struct TreePlan {
   std::vector<std::array<Tree, 2>> shapes;
   std::vector<TreeRun> runs;  ///< none crosses a multiple of groups_per_call
 
-  double chunk_bytes(const TreeRun& run, std::int64_t in_chunks) const {
-    return bytes / static_cast<double>(2 * run.channels * in_chunks);
+  double chunk_bytes(const TreeRun& run) const {
+    return bytes / static_cast<double>(2 * run.channels * chunks);
   }
   std::int64_t most_channels() const { return std::ranges::max(channels); }
   TreeNumbering numbering() const { return {most_channels(), 2, chunks, ranks}; }

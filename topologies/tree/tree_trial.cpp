@@ -13,7 +13,8 @@ class DoubleTreeTrial final : public CollectiveTrial {
   DoubleTreeTrial(const TreePlan& plan, const LinkState& links) : plan_(plan) {
     for (const TreeRun& run : plan.runs)
       for (std::size_t t : {0u, 1u})
-        hops_.push_back(run.hops[t].under(links, plan.shapes[run.shape][t], run));
+        hops_.push_back(
+            run.hops[t].under(links, plan.shapes[run.shape][t], run, plan.chunk_bytes(run)));
   }
 
   void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
