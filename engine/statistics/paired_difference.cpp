@@ -33,46 +33,74 @@ struct CommonTrials {
   }
 };
 
-/// The steps of one point by size, each with its trial: quantiles of any resample of the trials.
+/// Trials that are drawn together, so that many trials cost no more than `most_units`: groups of
+/// independent trials are independent too.
+std::size_t trials_per_unit(std::size_t trials) {
+  constexpr std::size_t most_units = 5000;
+  return (trials + most_units - 1) / most_units;
+}
+
+using Weights = std::vector<std::uint32_t>;
+
+/// The steps of one point by size, each with its unit: one quantile of any resample of the units.
 class Resampled {
  public:
-  Resampled(const std::vector<double>& values, std::int64_t steps) : values_(values) {
+  /// values: (trials, steps), at least one trial.
+  Resampled(const std::vector<double>& values, std::int64_t steps, double p)
+      : p_(p), values_(values), unit_(values.size()) {
+    const auto each = static_cast<std::size_t>(steps);
+    const std::size_t together = each * trials_per_unit(values.size() / each);
     std::vector<std::size_t> order(values.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-      return values[a] < values[b] || (values[a] == values[b] && a < b);
+    std::sort(order.begin(), order.end(), [&](std::size_t x, std::size_t y) {
+      return values[x] < values[y] || (values[x] == values[y] && x < y);
     });
     std::sort(values_.begin(), values_.end());
-    for (std::size_t i : order)
-      trial_.push_back(static_cast<std::uint32_t>(i / static_cast<std::size_t>(steps)));
-  }
-
-  /// The least value with at least p of the resample at or below it, sought from the nearer end.
-  double quantile(double p, const std::vector<std::uint32_t>& weight) const {
-    const auto all = static_cast<double>(values_.size());
-    const auto below = static_cast<std::int64_t>(std::ceil(p * all - 1e-9));
-    std::int64_t left = p < 0.5 ? below : static_cast<std::int64_t>(values_.size()) - below + 1;
-    std::size_t i = p < 0.5 ? 0 : values_.size() - 1;
-    for (;; p < 0.5 ? ++i : --i) {
-      left -= weight[trial_[i]];
-      if (left <= 0) return values_[i];
+    std::transform(order.begin(), order.end(), unit_.begin(),
+                   [&](std::size_t i) { return static_cast<std::uint32_t>(i / together); });
+    start_ = static_cast<std::size_t>(p * static_cast<double>(values.size()));
+    below_start_.assign((values.size() + together - 1) / together, 0);
+    size_ = below_start_;
+    for (std::size_t i = 0; i < unit_.size(); ++i) {
+      ++size_[unit_[i]];
+      below_start_[unit_[i]] += i < start_;
     }
   }
-  double quantile(double p) const { return quantile_of_sorted(values_, p); }
+
+  std::size_t units() const { return size_.size(); }
+
+  /// The least value with at least p of the resample at or below it, sought from where it is in
+  /// the sample.
+  double quantile(const Weights& weight) const {
+    std::int64_t all = 0, below = 0;
+    for (std::size_t u = 0; u < weight.size(); ++u) {
+      all += weight[u] * size_[u];
+      below += weight[u] * below_start_[u];
+    }
+    const auto due = static_cast<std::int64_t>(std::ceil(p_ * static_cast<double>(all) - 1e-9));
+    std::size_t i = start_;
+    while (below < due) below += weight[unit_[i++]];
+    while (below - weight[unit_[i - 1]] >= due) below -= weight[unit_[--i]];
+    return values_[i - 1];
+  }
+  double quantile() const { return quantile_of_sorted(values_, p_); }
 
  private:
+  double p_;
   std::vector<double> values_;  ///< sorted
-  std::vector<std::uint32_t> trial_;
+  std::vector<std::uint32_t> unit_;
+  std::size_t start_ = 0;                         ///< place of the quantile in the sample
+  std::vector<std::int64_t> size_, below_start_;  ///< values of each unit
 };
 
-/// How often resample `number` takes each trial. Consumes weight.size() / 4 blocks.
-void draw_weights(std::uint32_t number, std::vector<std::uint32_t>& weight) {
+/// How often resample `number` takes each unit. Consumes weight.size() / 4 blocks.
+void draw_weights(std::uint32_t number, Weights& weight) {
   std::fill(weight.begin(), weight.end(), 0);
-  const std::size_t trials = weight.size();
-  for (std::size_t i = 0; i < trials; i += 4) {
+  const std::size_t units = weight.size();
+  for (std::size_t i = 0; i < units; i += 4) {
     const PhiloxBlock block = bootstrap.block(i / 4, number);
-    for (std::size_t j = 0; j < std::min<std::size_t>(4, trials - i); ++j)
-      ++weight[(std::uint64_t{block.word[j]} * trials) >> 32];
+    for (std::size_t j = 0; j < std::min<std::size_t>(4, units - i); ++j)
+      ++weight[(std::uint64_t{block.word[j]} * units) >> 32];
   }
 }
 
@@ -167,20 +195,24 @@ std::vector<PairedDifference> quantile_differences(std::span<const double> first
   const CommonTrials common(first, second, steps);
   std::vector<PairedDifference> results(p.size());
   if (common.first.empty()) return results;
-  const Resampled a(common.first, steps), b(common.second, steps);
+  std::vector<Resampled> a, b;
+  for (double share : p) {
+    a.emplace_back(common.first, steps, share);
+    b.emplace_back(common.second, steps, share);
+  }
   std::vector<std::vector<double>> absolute(p.size()), relative(p.size());
-  std::vector<std::uint32_t> weight(common.first.size() / static_cast<std::size_t>(steps));
+  Weights weight(a.empty() ? 0 : a.front().units());
   for (std::uint32_t number = 0; number < resamples; ++number) {
     draw_weights(number, weight);
     for (std::size_t q = 0; q < p.size(); ++q) {
-      const double base = a.quantile(p[q], weight), other = b.quantile(p[q], weight);
+      const double base = a[q].quantile(weight), other = b[q].quantile(weight);
       absolute[q].push_back(other - base);
       relative[q].push_back(other / base - 1);
     }
   }
   const PooledSteps of_first(common.first, steps), of_second(common.second, steps);
   for (std::size_t q = 0; q < p.size(); ++q) {
-    const double base = a.quantile(p[q]), other = b.quantile(p[q]);
+    const double base = a[q].quantile(), other = b[q].quantile();
     const Estimate x = of_first.quantile(p[q], level), y = of_second.quantile(p[q], level);
     results[q] = {bootstrap_estimate(other - base, std::move(absolute[q]), level),
                   bootstrap_estimate(other / base - 1, std::move(relative[q]), level)};

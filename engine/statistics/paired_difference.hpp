@@ -25,13 +25,13 @@ PairedDifference mean_difference(std::span<const double> first, std::span<const 
                                  std::int64_t steps, Support support = {},
                                  double level = shown_level);
 
-/// Difference of the quantiles over all steps at each of `p`, from `resamples` of the trials, both
-/// points by the same trials: the hull of the bootstrap's percentile interval and its reflection
-/// about the value (A. C. Davison and D. V. Hinkley, "Bootstrap Methods" (1997), eqs. 5.6, 5.18).
-/// A limit is infinite where the trials are too few for that limit of either quantile (see
-/// PooledSteps). Arguments as above.
-/// Draws: trials / 4 Philox blocks a resample, of Purpose::bootstrap with a fixed seed: the same
-/// interval everywhere. Cost O(resamples * n).
+/// Difference of the quantiles over all steps at each of `p`, from `resamples` of the trials (above
+/// 5,000 of groups of consecutive ones), both points by the same trials: the hull of the
+/// bootstrap's percentile interval and its reflection about the value (A. C. Davison and D. V.
+/// Hinkley, "Bootstrap Methods" (1997), eqs. 5.6, 5.18). A limit is infinite where the trials are
+/// too few for that limit of either quantile (see PooledSteps). Arguments as above. Draws: trials
+/// or groups / 4 Philox blocks a resample, of Purpose::bootstrap with a fixed seed: the same
+/// interval everywhere. Cost O(n log n) and O(resamples * groups).
 std::vector<PairedDifference> quantile_differences(std::span<const double> first,
                                                    std::span<const double> second,
                                                    std::int64_t steps, std::span<const double> p,

@@ -89,13 +89,14 @@ TEST(QuantileDifferences, HaveNoLimitWhereTrialsAreTooFew) {
 // The bootstrap of the difference of two independent medians of n normals has the standard error
 // sqrt(2 pi / 2 / n); 1999 resamples and the sample's own density leave it within a third.
 TEST(QuantileDifferences, AreAsWideAsTheory) {
-  const int n = 2000;
-  const Estimate d =
-      quantile_differences(normals(0, n), normals(1, n), 1, std::array{0.5})[0].absolute;
-  const double expected = 2 * 1.96 * std::sqrt(std::acos(-1.0) / n);
-  EXPECT_NEAR((d.upper - d.lower) / expected, 1, 0.33);
-  EXPECT_LT(d.lower, 0);
-  EXPECT_GT(d.upper, 0);
+  for (const int n : {2000, 20000}) {  // by trials, and by groups of them
+    const Estimate d =
+        quantile_differences(normals(0, n), normals(1, n), 1, std::array{0.5})[0].absolute;
+    const double expected = 2 * 1.96 * std::sqrt(std::acos(-1.0) / n);
+    EXPECT_NEAR((d.upper - d.lower) / expected, 1, 0.33) << n;
+    EXPECT_LT(d.lower, 0) << n;
+    EXPECT_GT(d.upper, 0) << n;
+  }
 }
 
 TEST(QuantileDifferences, AreTheSameEveryTime) {
