@@ -45,7 +45,7 @@ def test_summary_is_what_run_printed(run):
     shown = [tuple(row.split()[:2]) for row in rows]
     assert shown == [(t, w) for t in AXES["topology.kind"] for w in AXES["job.work_share"]]
     assert len({len(row) for row in [head, *rows]}) == 1, "columns do not line up"
-    assert all(re.search(r"\d ± \d", row) for row in rows)
+    assert all(re.search(r"\d ± \d|\d \(\d\S* to \d", row) for row in rows)
     assert lines[-1] == "Mean of 3 trials ± 95 % interval; quantiles over the 2 steps of each, " \
         "> where the trials are too few to bound them."
 
