@@ -140,15 +140,20 @@ if [ "${block:-0}" -ge "$available" ] && [ "${block:-0}" -gt 0 ]; then
     "stop, and what is under way then is lost) set $advice"
 fi
 
-# What makes a run; other options of sbatch may come later.
-run_of() { declare -p study tasks options study_id; }
+# What makes a run, a line each; other options of sbatch may come later.
+run_of() {
+  printf '%s\n' "study $study" "--tasks $tasks" "options ${options[*]:-(none)}" "study_id $study_id"
+}
 if [ -f "$dir/settings" ]; then
   # shellcheck source=/dev/null # written below
-  before=$(source "$dir/settings" && run_of)
-  if [ "$before" != "$(run_of)" ] || ! cmp -s "$study" "$dir/study.ini"; then
-    fail "$dir is of another run (its study, --tasks or options differ) give those of its settings," \
-      "another -o, or remove it"
-  fi
+  mapfile -t before < <(source "$dir/settings" && run_of)
+  mapfile -t now < <(run_of)
+  for i in "${!now[@]}"; do
+    [ "${before[i]}" = "${now[i]}" ] || fail "$dir is of another run (of ${before[i]}, here it is" \
+      "${now[i]}) give what it began with, another -o, or remove it"
+  done
+  cmp -s "$study" "$dir/study.ini" || fail "$dir is of another run (its study.ini is not $study of" \
+    "today) put it back, or give another -o"
 fi
 if [ -z "$dry_run" ]; then
   mkdir -p "$dir/log"

@@ -1,8 +1,10 @@
 #include "engine/storage/identity.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "engine/base/sha256.hpp"
@@ -19,16 +21,55 @@ Identity identity_of(const ResultSchema& schema, const std::optional<Shard>& sha
           schema.git_commit,
           schema.study_id,
           fmt::format("{}", schema.seed),
-          shard ? fmt::format("{}/{}", shard->index, shard->count) : ""};
+          shard ? fmt::format("{}/{}", shard->index, shard->count) : "",
+          schema.resolved_parameters,
+          fmt::format("{}", fmt::join(schema.overrides, "\n"))};
 }
 
+namespace {
+
+std::string differs(std::string_view name, const std::string& theirs, const std::string& ours) {
+  const auto show = [](const std::string& text) { return text.empty() ? "none" : text; };
+  return theirs == ours
+             ? std::string()
+             : fmt::format("its {} is {}, here it is {}", name, show(theirs), show(ours));
+}
+
+/// Values by key, of lines "key = value".
+std::map<std::string, std::string> values_of(std::string_view lines) {
+  std::map<std::string, std::string> values;
+  while (!lines.empty()) {
+    const std::string_view line = lines.substr(0, lines.find('\n'));
+    lines.remove_prefix(std::min(lines.size(), line.size() + 1));
+    const auto equals = std::min(line.find(" ="), line.size());
+    values.emplace(line.substr(0, equals), line.substr(std::min(line.size(), equals + 3)));
+  }
+  return values;
+}
+
+/// The seed, which is no part of a study, is left to whoever compares it.
+std::string parameter_difference(const Identity& theirs, const Identity& ours) {
+  constexpr std::size_t most_named = 3;
+  std::map<std::string, std::string> left = values_of(theirs.parameters),
+                                     right = values_of(ours.parameters);
+  for (const auto& entry : right) left.try_emplace(entry.first);
+  left.erase("sampling.seed");
+  std::vector<std::string> texts;
+  std::size_t more = 0;
+  for (const auto& [key, value] : left)
+    if (std::string text = differs(key, value, right[key]); text.empty())
+      continue;
+    else if (texts.size() < most_named)
+      texts.push_back(std::move(text));
+    else
+      ++more;
+  if (more > 0) texts.push_back(fmt::format("and {} more", more));
+  return fmt::format("{}", fmt::join(texts, "; "));
+}
+
+}  // namespace
+
 std::string difference(const Identity& theirs, const Identity& ours) {
-  const auto differs = [](const char* name, const std::string& left, const std::string& right) {
-    const auto show = [](const std::string& text) { return text.empty() ? "none" : text; };
-    return left == right
-               ? std::string()
-               : fmt::format("its {} is {}, here it is {}", name, show(left), show(right));
-  };
   const std::pair<const char*, std::string Identity::*> fields[] = {
       {"schema version", &Identity::schema_version},
       {"program version", &Identity::program_version},
@@ -36,27 +77,26 @@ std::string difference(const Identity& theirs, const Identity& ours) {
       {"study_id", &Identity::study_id},
       {"seed", &Identity::seed},
       {"shard", &Identity::shard}};
-  for (const auto& [name, field] : fields)
-    if (std::string text = differs(name, theirs.*field, ours.*field); !text.empty()) return text;
+  for (const auto& [name, field] : fields) {
+    const std::string text = differs(name, theirs.*field, ours.*field);
+    if (text.empty()) continue;
+    // A study_id tells nobody what differs.
+    const std::string named =
+        field == &Identity::study_id ? parameter_difference(theirs, ours) : std::string();
+    return named.empty() ? text : named;
+  }
   return "";
 }
 
-std::string parameter_difference(const ResultSchema& theirs, const ResultSchema& ours) {
-  std::string_view left = theirs.resolved_parameters, right = ours.resolved_parameters;
-  const auto take_line = [](std::string_view& lines) {
-    const std::string_view line = lines.substr(0, lines.find('\n'));
-    lines.remove_prefix(std::min(lines.size(), line.size() + 1));
-    return line;
-  };
-  while (!left.empty() || !right.empty()) {
-    const std::string_view mine = take_line(left), here = take_line(right);
-    if (mine == here) continue;
-    const std::string_view key = here.substr(0, std::min(here.find(" ="), here.size()));
-    return !key.empty() && mine.starts_with(key)
-               ? fmt::format("its {}, here {}", mine, here)
-               : fmt::format("its parameters differ at {}", mine.empty() ? here : mine);
-  }
-  return "";
+std::string way_on(const Identity& theirs, const Identity& ours) {
+  constexpr std::string_view elsewhere = "choose another -o";
+  const bool other_study = theirs.study_id != ours.study_id || theirs.seed != ours.seed;
+  if (!other_study || theirs.overrides == ours.overrides) return std::string(elsewhere);
+  if (theirs.overrides.empty())
+    return fmt::format("go on without --set, --trials and --seed, as it began, or {}", elsewhere);
+  std::string options = theirs.overrides;
+  std::replace(options.begin(), options.end(), '\n', ' ');
+  return fmt::format("go on with {} as it began, or {}", options, elsewhere);
 }
 
 BlockResult place_of(const ResultSchema& schema, std::int64_t block) {

@@ -23,16 +23,18 @@ struct Identity {
   std::string study_id;
   std::string seed;
   std::string shard;  ///< "0/4"; "" for a whole run
+  /// What names a difference of study_id: "key = value" and the options of the run, a line each.
+  std::string parameters, overrides;
 };
 
 Identity identity_of(const ResultSchema& schema, const std::optional<Shard>& shard);
 
-/// What differs first, as "its seed is 8, here it is 7"; "" when nothing does.
+/// What differs first, as "its seed is 8, here it is 7"; "" when nothing does. Of the study: up to
+/// three parameters.
 std::string difference(const Identity& theirs, const Identity& ours);
 
-/// The first line of the resolved parameters that differs, as "its job.tensor = 8, here job.tensor =
-/// 16"; "" when none does.
-std::string parameter_difference(const ResultSchema& theirs, const ResultSchema& ours);
+/// What to do where a run meets results of another one: with the options of theirs, or elsewhere.
+std::string way_on(const Identity& theirs, const Identity& ours);
 
 /// Where a block stands in the plan, and how many trials it has; its values are left empty.
 BlockResult place_of(const ResultSchema& schema, std::int64_t block);

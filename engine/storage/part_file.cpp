@@ -48,6 +48,8 @@ Identity read_identity(const h5::Handle& file, const Identity& ours) {
   identity.study_id = h5::read_text(file, "study_id");
   identity.seed = h5::read_text(file, "seed_text");
   identity.shard = h5::read_text(file, "shard");
+  identity.parameters = h5::read_text(file, "resolved_parameters");
+  identity.overrides = h5::read_text(file, "overrides");
   return identity;
 }
 
@@ -65,6 +67,8 @@ std::string encode_part(const ResultSchema& schema, const Identity& identity,
     h5::write_attribute(file, "study_id", identity.study_id);
     h5::write_attribute(file, "seed_text", identity.seed);
     h5::write_attribute(file, "shard", identity.shard);
+    h5::write_attribute(file, "resolved_parameters", identity.parameters);
+    h5::write_attribute(file, "overrides", identity.overrides);
     std::vector<std::int64_t> numbers;
     for (const BlockResult& block : blocks) numbers.push_back(block.block);
     h5::write(h5::create_dataset(file, "block", h5::Type::int64, {numbers.size()}), numbers);

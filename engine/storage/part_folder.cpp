@@ -82,8 +82,8 @@ void PartFolder::clean_and_load() {
 void PartFolder::load(std::int64_t number) {
   const Part part = decode(number);
   if (const std::string text = difference(part.identity, identity_); !text.empty())
-    throw InputError(fmt::format("{} is of another run ({}) choose another -o, or remove {}",
-                                 part_path(number).string(), text, folder_.string()));
+    throw InputError(fmt::format("{} is of another run ({}) {}", part_path(number).string(), text,
+                                 way_on(part.identity, identity_)));
   for (const BlockResult& block : part.blocks) home_[block.block] = number;
 }
 

@@ -117,15 +117,10 @@ ResultWriter::~ResultWriter() = default;
 
 bool ResultWriter::accept_complete_file() const {
   ResultFile file(options_.path);
-  std::string text = difference(file.identity(), identity_of(schema_, options_.shard));
-  if (!text.empty()) {
-    // A study_id tells nobody what differs.
-    if (const ResultSchema theirs = file.schema(); theirs.study_id != schema_.study_id)
-      if (const std::string first = parameter_difference(theirs, schema_); !first.empty())
-        text = first;
-    throw InputError(
-        fmt::format("{} holds another run ({}) choose another -o", options_.path.string(), text));
-  }
+  const Identity ours = identity_of(schema_, options_.shard);
+  if (const std::string text = difference(file.identity(), ours); !text.empty())
+    throw InputError(fmt::format("{} holds another run ({}) {}", options_.path.string(), text,
+                                 way_on(file.identity(), ours)));
   // A stopping rule has its own say on how many there are.
   if (file.held_blocks() != (schema_.until.empty() ? blocks_ : all_blocks(file.schema())))
     throw InputError(

@@ -186,7 +186,8 @@ def test_existing_output(lockstep):
     before = (lockstep.folder / "s.h5").read_bytes()
     assert "s.h5 exists" in lockstep.refused("run", "s.ini", "--trials", 2)
     other = lockstep.refused("run", "s.ini", "--trials", 3, "--resume")
-    assert re.search(r"s\.h5 holds another run \(its (\S+) = \S+, here \1 = \S+\)", other)
+    assert re.search(r"s\.h5 holds another run \(its sampling.trials is 2, here it is 3\) "
+                     r"go on with --trials 2 as it began, or choose another -o$", other)
     assert "another run" in lockstep.refused("run", "s.ini", "--trials", 2, "--seed", 2, "--resume")
     assert (lockstep.folder / "s.h5").read_bytes() == before
     lockstep.write("note.h5", "not a result file")

@@ -100,7 +100,7 @@ BAD_SECOND = {
     "its study_id edited": (lambda p: set_attribute(p, "study_id", b"0" * 64), "s1.h5 is damaged ("),
 }
 FOREIGN = {
-    "study.h5": "study.h5 does not belong to s0.h5 (its study_id is ",
+    "study.h5": "study.h5 does not belong to s0.h5 (its sampling.steps is 4, here it is 3)",
     "seed.h5": "seed.h5 does not belong to s0.h5 (its seed is 2, here it is 1)",
     "quarter.h5": "quarter.h5 does not belong to s0.h5 (it is one of 4 shards, here there are 3)",
     "whole.h5": "whole.h5 is a results file (",

@@ -83,6 +83,34 @@ def test_stop_and_resume(lockstep, reference, number):
     assert differences(reference, lockstep.folder / "x.h5") == []
 
 
+def test_what_a_run_began_with_is_named(lockstep):
+    process = start_and_wait_for_a_part(lockstep)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=120)
+    began = "--set noise.spike_delay=exponential(mean=2ms) --seed 5"
+    told = lockstep.refused("run", "a study.ini", "-o", "x.h5", "--resume")
+    assert told == ("x.h5.part/000000.h5 is of another run (its noise.spike_delay is "
+                    "exponential(mean=0.002s), here it is exponential(mean=0.001s)) go on with "
+                    f"{began} as it began, or choose another -o")
+    resume = ["run", "a study.ini", "-o", "x.h5", "--resume", *OPTIONS]
+    for change, differs in [
+            (["--trials", 16], "its sampling.trials is 480, here it is 16"),
+            (["--set", "sweep.topology.kind=ring, tree"],
+             "its sweep.topology.kind is ring, tree, ocs_torus, here it is ring, tree"),
+            (["--set", "job.tensor=2", "--set", "job.pipeline=2", "--set", "sampling.block=8",
+              "--set", "sampling.steps=9"],
+             "its job.pipeline is 1, here it is 2; its job.tensor is 1, here it is 2; its "
+             "sampling.block is 16, here it is 8; and 1 more")]:
+        told = lockstep.refused(*resume, *change)
+        assert f"is of another run ({differs}) go on with {began} as it began, or " in told
+    told = lockstep.refused(*resume[:-1], 6)
+    assert "is of another run (its seed is 5, here it is 6) go on with --set " in told
+    # The same options, and another text.
+    lockstep.write("a study.ini", STUDY.replace("steps = 60", "steps = 61"))
+    assert lockstep.refused(*resume).endswith(
+        "is of another run (its sampling.steps is 60, here it is 61) choose another -o")
+
+
 def test_stopped_twice(lockstep, reference):
     first = start_and_wait_for_a_part(lockstep)
     first.send_signal(signal.SIGTERM)

@@ -109,9 +109,12 @@ def test_only_what_is_missing_is_submitted(run, slurm):
 def test_a_folder_belongs_to_one_run(run, slurm):
     array, merge = run.submit("--tasks", 4, "--hold")
     jobs = slurm.all_jobs()
-    for other in [["--tasks", 5], ["--tasks", 4, "--seed", 2], ["--tasks", 4, "--trials", 3]]:
+    for other, differs in [
+            (["--tasks", 5], "--tasks 4, here it is --tasks 5"),
+            (["--tasks", 4, "--seed", 2], "options (none), here it is options --seed 2"),
+            (["--tasks", 4, "--trials", 3], "options (none), here it is options --trials 3")]:
         ended = run.call("submit.sh", run.study, "--time", 10, *other, code=2)
-        assert f"{run.dir} is of another run (" in ended.stderr
+        assert f"{run.dir} is of another run (of {differs}) give " in ended.stderr
     assert slurm.all_jobs() == jobs
     # A task of a study that was edited meanwhile computes nothing.
     run.program.write(run.study, SHORT.replace("steps = 3", "steps = 4"))
