@@ -40,8 +40,9 @@ struct Timing {
 
 /// Runs trials, or the beginning of one, until `budget` [s] is used up. What a trial does once, and
 /// its steps, are timed apart, since one step may be all that can be afforded. What follows the
-/// steps, as a long run, is timed where whole trials can be.
-Timing time_point(const Plan& plan, std::size_t point, double budget) {
+/// steps, as a long run, is timed where a whole trial can be: within `most` [s] where it is known
+/// to follow.
+Timing time_point(const Plan& plan, std::size_t point, double budget, double most) {
   const std::int64_t steps_of_one = steps_of_trial(plan);
   const double cost = cost_of_trial(plan, point);
   const double affordable = budget * static_cast<double>(steps_of_one) / (seconds_per_cost * cost);
@@ -74,7 +75,10 @@ Timing time_point(const Plan& plan, std::size_t point, double budget) {
   double seconds = beginning / static_cast<double>(trials) +
                    stepping / static_cast<double>(steps) * static_cast<double>(steps_of_one) *
                        cost / static_cast<double>(trial_cost(jobs));
-  const bool affordable_whole = since(start) + std::max(seconds, seconds_per_cost * cost) < budget;
+  const bool more_follows =
+      jobs.all().front()->scenario().reliability.on() || jobs.schedulable_share();
+  const bool affordable_whole =
+      since(start) + std::max(seconds, seconds_per_cost * cost) < (more_follows ? most : budget);
   if (affordable_whole && sync_every == plan.study.points[point].count("job.sync_every")) {
     const auto lap = Clock::now();
     trials = 0;
@@ -180,7 +184,7 @@ RunEstimate estimate_run(const Plan& plan, const Runner& runner, double budget_s
     if (least > left) continue;
     constexpr double shortest = 0.05;
     const double share = left / static_cast<double>(order.size() - i);
-    timings.push_back(time_point(plan, point, std::min(left, std::max(shortest, share))));
+    timings.push_back(time_point(plan, point, std::min(left, std::max(shortest, share)), left));
     seconds[point] = timings.back().seconds;
     estimate.steps += timings.back().steps;
     ++estimate.points;
