@@ -126,7 +126,7 @@ def test_a_mixed_fleet_is_held_against_fleets_of_its_size(run):
     """A far larger fleet of one generation reaches less a chip, by its network."""
     small = 'H100:64, "H100:32, GB200:32", GB200:64'
     study = SCALING.replace('H100:64, "H100:32, GB200:32", H100:256, GB200:64', "{}").replace(
-        "tokens_per_chip = 8192", "tokens_per_chip = 64")
+        "tokens_per_chip = 8192", "tokens_per_chip = 64\nsequence_length = 64")
     alone, beside = (taxes(run(study.format(fleets))) for fleets in (small, f"{small}, GB200:4096"))
     assert list(beside.values()) == list(alone.values())
 
