@@ -2,11 +2,14 @@
 
 #include <cstdio>
 #include <exception>
+#include <system_error>
 
 #include "engine/base/error.hpp"
 #include "engine/base/nearest.hpp"
+#include "engine/base/notice.hpp"
 #include "engine/run/version.hpp"
 #include "experiments/command.hpp"
+#include "experiments/standard_streams.hpp"
 
 namespace lockstep {
 namespace {
@@ -50,24 +53,35 @@ int run_program(const std::vector<std::string>& arguments) {
                   nearest.empty() ? "see lockstep --help" : "did you mean " + nearest + "?"));
 }
 
+/// Runs the program to the last byte that it prints.
+int run_and_print(const std::vector<std::string>& arguments) {
+  hold_standard_streams();
+  try {
+    const int code = run_program(arguments);
+    return finish_standard_output() ? code : failed;
+  } catch (const std::system_error& error) {
+    // fmt throws it in the middle of a table.
+    if (!std::ferror(stdout)) throw;
+    tell_unprinted(error.code().value());
+    return failed;
+  }
+}
+
 }  // namespace
 }  // namespace lockstep
 
 int main(int count, char** values) {
   using namespace lockstep;
   try {
-    const int code = run_program({values + 1, values + count});
-    if (std::fflush(stdout) != 0) throw IoError("cannot print (standard output takes no more)");
-    return code;
+    return run_and_print({values + 1, values + count});
   } catch (const InputError& error) {
-    for (const std::string& message : error.messages())
-      fmt::print(stderr, "lockstep: {}\n", message);
+    for (const std::string& message : error.messages()) notice("lockstep: {}\n", message);
     return bad_input;
   } catch (const Interrupted& error) {
-    fmt::print(stderr, "lockstep: {}\n", error.what());
+    notice("lockstep: {}\n", error.what());
     return interrupted;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "lockstep: {}\n", error.what());
+    notice("lockstep: {}\n", error.what());
     return failed;
   }
 }

@@ -6,6 +6,7 @@
 #include "engine/base/error.hpp"
 #include "engine/storage/merge.hpp"
 #include "experiments/command.hpp"
+#include "experiments/standard_streams.hpp"
 #include "experiments/table.hpp"
 #include "experiments/unfinished_run.hpp"
 
@@ -36,11 +37,13 @@ int run(const std::vector<std::string>& arguments) {
   }
   const std::string output = map["output"].as<std::string>();
   const MergeReport report = merge_shards(shards, output, map["allow-missing"].as<bool>());
-  fmt::print("{}: {} of {} from {}.\n", output, report.blocks - report.blocks_missing,
-             counted(report.blocks, "block"), counted(report.shards, "shard"));
+  announce(fmt::format("{}: {} of {} from {}.\n", output, report.blocks - report.blocks_missing,
+                       counted(report.blocks, "block"), counted(report.shards, "shard")));
   if (report.blocks_missing > 0)
-    fmt::print("{} block{} missing: NaN in the file, which lists them in missing_block.\n",
-               report.blocks_missing, report.blocks_missing == 1 ? " is" : "s are");
+    announce(
+        fmt::format("{} block{} missing: NaN in the file, which lists them in "
+                    "missing_block.\n",
+                    report.blocks_missing, report.blocks_missing == 1 ? " is" : "s are"));
   return done;
 }
 

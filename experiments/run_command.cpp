@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "engine/base/error.hpp"
+#include "engine/base/notice.hpp"
 #include "engine/base/simd.hpp"
 #include "engine/run/cancellation.hpp"
 #include "engine/run/processors.hpp"
@@ -17,6 +18,7 @@
 #include "experiments/command.hpp"
 #include "experiments/notes.hpp"
 #include "experiments/run_sampling.hpp"
+#include "experiments/standard_streams.hpp"
 #include "experiments/study_options.hpp"
 #include "experiments/summary_table.hpp"
 
@@ -135,8 +137,7 @@ int run(const std::vector<std::string>& arguments) {
   ResultWriter writer(plan.schema, to_file);
   if (!writer.already_complete()) {
     if (!quiet)
-      for (const std::string& warning : plan.schema.warnings)
-        fmt::print(stderr, "Warning: {}\n", warning);
+      for (const std::string& warning : plan.schema.warnings) notice("Warning: {}\n", warning);
     const Sampling sampling = run_sampling(plan, to_file.blocks.value_or(plan.blocks_of({})),
                                            writer, threads, cancellation, quiet);
     if (!sampling.complete) {
@@ -154,12 +155,12 @@ int run(const std::vector<std::string>& arguments) {
   if (quiet) return done;
   const std::string file = to_file.path.string();
   if (to_file.shard) {
-    fmt::print("Shard {} of {} is in {}: {} of {} blocks. lockstep merge makes one file of all.\n",
-               to_file.shard->index, to_file.shard->count, file, to_file.blocks->size(),
-               plan.schema.blocks());
+    announce(fmt::format(
+        "Shard {} of {} is in {}: {} of {} blocks. lockstep merge makes one file of all.\n",
+        to_file.shard->index, to_file.shard->count, file, to_file.blocks->size(),
+        plan.schema.blocks()));
   } else {
-    fmt::print("{}", summary_table(ResultFile(file)));
-    fmt::print("Every trial is in {}.\n", file);
+    announce(fmt::format("{}Every trial is in {}.\n", summary_table(ResultFile(file)), file));
   }
   return done;
 }

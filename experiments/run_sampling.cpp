@@ -7,6 +7,7 @@
 #include <functional>
 #include <set>
 
+#include "engine/base/notice.hpp"
 #include "engine/run/convergence.hpp"
 #include "engine/run/progress.hpp"
 #include "engine/run/scheduler.hpp"
@@ -36,9 +37,9 @@ void print_look(const Plan& plan, std::int64_t trials, const Convergence::Farthe
                               ? fmt::format("within {:.3g} %", 100 * rule.width * excess)
                               : fmt::format("within {:.3g}{}", rule.width * excess, unit);
   const std::string& name = plan.study.point_names[farthest.point];
-  fmt::print(stderr, "{} trials of each design point: {}({}) {}{}, asked is {}; on to {}\n", trials,
-             rule.statistic, rule.variable, now, name.empty() ? "" : " at " + name,
-             rule.text.substr(rule.text.rfind(' ') + 1), next);
+  notice("{} trials of each design point: {}({}) {}{}, asked is {}; on to {}\n", trials,
+         rule.statistic, rule.variable, now, name.empty() ? "" : " at " + name,
+         rule.text.substr(rule.text.rfind(' ') + 1), next);
 }
 
 }  // namespace

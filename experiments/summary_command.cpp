@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "engine/base/error.hpp"
+#include "engine/base/notice.hpp"
 #include "engine/run/study.hpp"
 #include "experiments/command.hpp"
 #include "experiments/comparison.hpp"
@@ -154,7 +155,10 @@ void print_answers(const ResultFile& file, const Request& request) {
     for (const Answers& answers : all)
       fmt::print("{}{}", &answers == &all.front() ? "" : "\n", answers_text(answers, request.by));
   for (const std::string& warning : warnings_of(file, request.variables))
-    fmt::print(request.csv ? stderr : stdout, "{}\n", warning);
+    if (request.csv)
+      notice("{}\n", warning);
+    else
+      fmt::print("{}\n", warning);
 }
 
 int run(const std::vector<std::string>& arguments) {

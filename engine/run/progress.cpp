@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include "engine/base/notice.hpp"
 
 namespace lockstep {
 
@@ -15,7 +15,7 @@ Progress::Progress(const Amount& all, const Amount& done)
       terminal_(isatty(STDERR_FILENO) == 1) {}
 
 Progress::~Progress() {
-  if (terminal_ && shown_) fmt::print(stderr, "\n");
+  if (terminal_ && shown_) notice("\n");
 }
 
 void Progress::advance(std::int64_t trials, double cost_of_one) {
@@ -36,10 +36,9 @@ void Progress::print(bool last) {
                   last ? 100 : 100 * done_.cost / all_.cost, done_.trials, all_.trials, rate,
                   last ? duration_text(elapsed) : duration_text(left) + " left");
   if (terminal_)
-    fmt::print(stderr, "\r{:<70}", line);
+    notice("\r{:<70}", line);
   else
-    fmt::print(stderr, "{}\n", line);
-  std::fflush(stderr);
+    notice("{}\n", line);
   shown_ = true;
 }
 
