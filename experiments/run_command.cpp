@@ -13,6 +13,7 @@
 #include "engine/base/simd.hpp"
 #include "engine/run/cancellation.hpp"
 #include "engine/run/processors.hpp"
+#include "engine/storage/output_path.hpp"
 #include "engine/storage/result_reader.hpp"
 #include "engine/storage/result_writer.hpp"
 #include "experiments/command.hpp"
@@ -79,6 +80,22 @@ std::string command_line(const std::vector<std::string>& arguments) {
   return line;
 }
 
+/// What the command line says of the file, once such a file can be written.
+WriterOptions output_options(const po::variables_map& map) {
+  WriterOptions options;
+  const std::filesystem::path study = map["study"].as<std::vector<std::string>>().front();
+  options.path = study.stem().string() + ".h5";
+  if (map.count("shard")) {
+    const Shard shard = parse_shard(map["shard"].as<std::string>());
+    options.shard = shard;
+    options.path = fmt::format("{}.{}-of-{}.h5", study.stem().string(), shard.index, shard.count);
+  }
+  if (map.count("output")) options.path = map["output"].as<std::string>();
+  check_output(options.path);
+  options.resume = map["resume"].as<bool>();
+  return options;
+}
+
 int run(const std::vector<std::string>& arguments) {
   po::options_description options = study_options();
   po::options_description running("The run", help_width);
@@ -97,7 +114,7 @@ int run(const std::vector<std::string>& arguments) {
   if (map.empty()) return done;
   const int threads = read_threads(map);
   const bool quiet = map["quiet"].as<bool>();
-  const bool resume = map["resume"].as<bool>();
+  WriterOptions to_file = output_options(map);
 
   const Cancellation cancellation;
   StudyNotes notes;
@@ -110,22 +127,15 @@ int run(const std::vector<std::string>& arguments) {
     notes.look_at(point, jobs);
   });
   plan.schema.warnings = notes.warnings(plan.study);
-  const std::filesystem::path study = map["study"].as<std::vector<std::string>>().front();
-  std::string default_output = study.stem().string() + ".h5";
-  WriterOptions to_file;
-  if (map.count("shard")) {
-    const Shard shard = parse_shard(map["shard"].as<std::string>());
+  if (to_file.shard) {
+    const Shard& shard = *to_file.shard;
     if (plan.study.until)
       throw InputError(fmt::format(
           "--shard {}/{} (sampling.until judges the trials of all shards together) run the whole "
           "study, or set sampling.until=none and as many sampling.trials as it needs",
           shard.index, shard.count));
-    to_file.shard = shard;
     to_file.blocks = plan.blocks_of(shard);
-    default_output = fmt::format("{}.{}-of-{}.h5", study.stem().string(), shard.index, shard.count);
   }
-  to_file.path = map.count("output") ? map["output"].as<std::string>() : default_output;
-  to_file.resume = resume;
   RuntimeInfo runtime;
   runtime.started_utc = utc_now();
   runtime.host = host_name();
@@ -145,7 +155,7 @@ int run(const std::vector<std::string>& arguments) {
           plan.study.until ? "" : fmt::format(" of {}", writer.blocks_to_hold());
       throw Interrupted(fmt::format("stopped by {} ({}{} blocks are saved) continue with {}{}",
                                     cancellation.signal_name(), writer.saved_blocks(), of_all,
-                                    command_line(arguments), resume ? "" : " --resume"));
+                                    command_line(arguments), to_file.resume ? "" : " --resume"));
     }
     runtime.finished_utc = utc_now();
     runtime.elapsed_s = std::chrono::duration<double>(Clock::now() - started).count();

@@ -11,6 +11,8 @@
 
 #include "engine/base/error.hpp"
 #include "engine/storage/durable_file.hpp"
+#include "engine/storage/folder_lock.hpp"
+#include "engine/storage/output_path.hpp"
 #include "engine/storage/result_layout.hpp"
 #include "engine/storage/result_reader.hpp"
 #include "engine/storage/scratch_file.hpp"
@@ -122,18 +124,17 @@ Survey survey_shards(std::span<const fs::path> paths) {
   return survey;
 }
 
-void check_output(const fs::path& output, bool overwrite) {
+void refuse_existing(const fs::path& output) {
   std::error_code ignored;
-  if (fs::is_directory(output, ignored))
-    throw InputError(
-        fmt::format("cannot write {} (it is a folder) choose another -o", output.string()));
-  if (!overwrite && fs::exists(output, ignored))
+  if (fs::exists(output, ignored))
     throw InputError(fmt::format("{} exists (a merge does not overwrite results) choose another -o",
                                  output.string()));
 }
 
 void write_merged(const Survey& survey, std::span<const fs::path> shards,
                   const std::vector<std::int64_t>& held, const fs::path& output) {
+  const FolderLock lock(part_folder(output));
+  refuse_existing(output);  // made while this merge waited for its turn
   ScratchFile scratch(folder_of(output), survey.schema);
   BlockResult block;
   for (const fs::path& path : shards) {
@@ -143,15 +144,16 @@ void write_merged(const Survey& survey, std::span<const fs::path> shards,
       scratch.write(block);
     }
   }
-  const fs::path temporary = output.string() + ".tmp";
+  const fs::path unnamed = unnamed_result(output);
   try {
-    write_result_file(temporary, survey.schema,
+    write_result_file(unnamed, survey.schema,
                       {{}, held, survey.runtime, static_cast<std::int64_t>(shards.size())},
                       scratch);
-    publish(temporary, output);
+    lock.check();
+    publish(unnamed, output);
   } catch (...) {
     std::error_code ignored;
-    fs::remove(temporary, ignored);
+    fs::remove(unnamed, ignored);
     throw;
   }
 }
@@ -159,8 +161,9 @@ void write_merged(const Survey& survey, std::span<const fs::path> shards,
 }  // namespace
 
 MergeReport merge_shards(std::span<const fs::path> shards, const fs::path& output,
-                         bool allow_missing, bool overwrite) {
-  check_output(output, overwrite);
+                         bool allow_missing) {
+  check_output(output);
+  refuse_existing(output);
   const Survey survey = survey_shards(shards);
   std::vector<std::int64_t> held, missing;
   for (std::int64_t block = 0; block < survey.schema.blocks(); ++block)

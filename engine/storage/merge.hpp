@@ -23,10 +23,9 @@ struct MergeReport {
 /// shards. Disk: twice the result for a while. Time: about linear in the bytes.
 ///
 /// Throws InputError, one line, with no output left: a shard does not read, is damaged, stems from
-/// another run, repeats a block, or blocks are missing; the output exists (unless `overwrite`) or
-/// its folder cannot be written. Throws IoError when writing fails.
+/// another run, repeats a block, or blocks are missing; the output exists, is being
+/// written, or cannot be written. Throws IoError when writing fails.
 MergeReport merge_shards(std::span<const std::filesystem::path> shards,
-                         const std::filesystem::path& output, bool allow_missing,
-                         bool overwrite = false);
+                         const std::filesystem::path& output, bool allow_missing);
 
 }  // namespace lockstep

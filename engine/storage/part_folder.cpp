@@ -1,16 +1,14 @@
 #include "engine/storage/part_folder.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <cstring>
+#include <set>
 #include <utility>
 
 #include "engine/base/error.hpp"
+#include "engine/storage/durable_file.hpp"
 
 namespace lockstep {
 namespace {
@@ -18,31 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t most_cached_parts = 2;
-constexpr const char* lock_name = "lock";
-
-/// An advisory lock for as long as the process lives. File systems without locks give none: there
-/// two processes on one output are the user's to avoid.
-FileDescriptor lock_folder(const fs::path& folder) {
-  FileDescriptor file(::open((folder / lock_name).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
-  if (file.number() < 0)
-    throw InputError(fmt::format("cannot write in {} ({}) choose another -o", folder.string(),
-                                 std::strerror(errno)));
-  if (::flock(file.number(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-    throw InputError(
-        fmt::format("{} is in use (another process writes it) wait for it, or choose another -o",
-                    folder.string()));
-  return file;
-}
-
-void make_folder(const fs::path& folder) {
-  std::error_code failure;
-  fs::create_directory(folder, failure);
-  if (failure || !fs::is_directory(folder))
-    throw InputError(
-        fmt::format("cannot create {} ({}) choose another -o", folder.string(),
-                    failure ? failure.message() : "a file of that name is in the way"));
-}
-
 /// The number in "000012.h5"; -1 for any other name.
 std::int64_t part_number(const std::string& name) {
   std::int64_t number = -1;
@@ -54,15 +27,8 @@ std::int64_t part_number(const std::string& name) {
 }  // namespace
 
 PartFolder::PartFolder(fs::path folder, const ResultSchema& schema, Identity identity)
-    : folder_(std::move(folder)),
-      schema_(schema),
-      identity_(std::move(identity)),
-      lock_((make_folder(folder_), lock_folder(folder_))) {
+    : folder_(std::move(folder)), schema_(schema), identity_(std::move(identity)), lock_(folder_) {
   clean_and_load();
-}
-
-PartFolder::~PartFolder() {
-  if (empty()) remove();
 }
 
 void PartFolder::clean_and_load() {
@@ -103,6 +69,7 @@ fs::path PartFolder::part_path(std::int64_t number) const {
 }
 
 void PartFolder::append(const std::vector<BlockResult>& blocks) {
+  check();
   write_durably(part_path(next_), encode_part(schema_, identity_, blocks));
   for (const BlockResult& block : blocks) home_[block.block] = next_;
   ++parts_;
@@ -133,15 +100,13 @@ const BlockResult& PartFolder::read(std::int64_t block) {
 }
 
 void PartFolder::remove() {
-  // What cannot be removed does no harm: the next start with --resume tries again.
+  // What cannot be removed does no harm: the next start with --resume tries again. What is not of
+  // this run stays, and the folder with it.
   std::error_code ignored;
   cache_.clear();
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder_, ignored))
-    if (entry.path().filename() != lock_name) fs::remove(entry.path(), ignored);
-  // NFS keeps an open file under another name, and a folder with it.
-  lock_.close();
-  fs::remove(folder_ / lock_name, ignored);
-  fs::remove(folder_, ignored);
+  std::set<std::int64_t> numbers;
+  for (const auto& entry : home_) numbers.insert(entry.second);
+  for (const std::int64_t number : numbers) fs::remove(part_path(number), ignored);
   parts_ = 0;
   home_.clear();
 }

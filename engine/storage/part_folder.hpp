@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "engine/storage/block_source.hpp"
-#include "engine/storage/durable_file.hpp"
+#include "engine/storage/folder_lock.hpp"
 #include "engine/storage/identity.hpp"
 #include "engine/storage/part_file.hpp"
 
@@ -24,9 +24,6 @@ class PartFolder : public BlockSource {
   PartFolder(std::filesystem::path folder, const ResultSchema& schema, Identity identity);
   PartFolder(const PartFolder&) = delete;
   PartFolder& operator=(const PartFolder&) = delete;
-  /// Removes a folder that holds no part.
-  ~PartFolder() override;
-
   /// Effect: saves the blocks as one part; when it returns they survive a crash. Throws IoError.
   void append(const std::vector<BlockResult>& blocks);
   /// Numbers of all saved blocks, ascending.
@@ -37,8 +34,11 @@ class PartFolder : public BlockSource {
   /// One saved block. At most two parts are in memory; blocks asked for in the order they were
   /// saved cost one read of each part.
   const BlockResult& read(std::int64_t block) override;
-  /// Effect: removes parts and folder, as far as the file system lets it.
+  /// Effect: removes the parts, as far as the file system lets it. The folder goes with its lock,
+  /// once nothing is in it.
   void remove();
+  /// Throws IoError when another run has taken the folder over.
+  void check() const { lock_.check(); }
 
  private:
   std::filesystem::path part_path(std::int64_t number) const;
@@ -49,7 +49,7 @@ class PartFolder : public BlockSource {
   std::filesystem::path folder_;
   const ResultSchema& schema_;
   Identity identity_;
-  FileDescriptor lock_;
+  FolderLock lock_;
   std::int64_t parts_ = 0;                     ///< on disk
   std::int64_t next_ = 0;                      ///< number of the next part
   std::map<std::int64_t, std::int64_t> home_;  ///< block -> number of its part

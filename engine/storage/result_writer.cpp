@@ -9,6 +9,7 @@
 
 #include "engine/base/error.hpp"
 #include "engine/storage/durable_file.hpp"
+#include "engine/storage/output_path.hpp"
 #include "engine/storage/part_folder.hpp"
 #include "engine/storage/result_layout.hpp"
 #include "engine/storage/result_reader.hpp"
@@ -51,13 +52,6 @@ class FinalBlocks : public BlockSource {
   std::int64_t of_plan_, of_file_;  ///< blocks of a design point
 };
 
-fs::path part_folder(const fs::path& path) {
-  return path.string() + ".part";
-}
-fs::path temporary(const fs::path& path) {
-  return path.string() + ".tmp";
-}
-
 /// Adds to a failure of writing what the user can do.
 template <class Call>
 void save(Call call) {
@@ -84,16 +78,14 @@ ResultWriter::ResultWriter(ResultSchema schema, WriterOptions options)
       blocks_(blocks_of(schema_, options_)) {
   const std::string name = options_.path.string();
   std::error_code ignored;
-  if (fs::is_directory(options_.path, ignored))
-    throw InputError(fmt::format("cannot write {} (it is a folder) choose another -o", name));
-  if (!fs::is_directory(folder_of(options_.path), ignored))
-    throw InputError(
-        fmt::format("cannot write {} (there is no folder {}) make it or choose another -o", name,
-                    folder_of(options_.path).string()));
-  const bool exists = fs::exists(options_.path, ignored);
-  if (exists && !options_.resume)
+  check_output(options_.path);
+  const auto is_there = [&] { return fs::exists(options_.path, ignored); };
+  const auto refuse_existing = [&] {
     throw InputError(fmt::format(
         "{} exists (a run does not overwrite results) use --resume or another -o", name));
+  };
+  const bool exists = is_there();
+  if (exists && !options_.resume) refuse_existing();
   if (!options_.resume && holds_parts(part_folder(options_.path)))
     throw InputError(fmt::format(
         "{}.part exists (it holds an interrupted run) use --resume or another -o", name));
@@ -101,11 +93,11 @@ ResultWriter::ResultWriter(ResultSchema schema, WriterOptions options)
   if (complete_ && !fs::exists(part_folder(options_.path), ignored)) return;
   parts_ = std::make_unique<PartFolder>(part_folder(options_.path), schema_,
                                         identity_of(schema_, options_.shard));
-  fs::remove(temporary(options_.path), ignored);
   if (complete_) {
-    parts_->remove();
+    drop_parts();
     return;
   }
+  if (is_there()) refuse_existing();  // made since, by the run that has just given the folder back
   for (std::int64_t block : parts_->blocks())
     if (!std::binary_search(blocks_.begin(), blocks_.end(), block))
       throw InputError(fmt::format(
@@ -179,19 +171,25 @@ void ResultWriter::finish(const RuntimeInfo& runtime, const std::optional<Stop>&
   if (!std::all_of(blocks_.begin(), blocks_.end(),
                    [&](std::int64_t block) { return parts_->holds(source.number_of(block)); }))
     throw std::logic_error("finish() before every block was written");
-  const fs::path temporary_path = temporary(options_.path);
+  const fs::path unnamed = unnamed_result(options_.path);
   try {
     save([&] {
-      write_result_file(temporary_path, schema, {options_.shard, blocks_, runtime, 0}, source);
-      publish(temporary_path, options_.path);
+      write_result_file(unnamed, schema, {options_.shard, blocks_, runtime, 0}, source);
+      parts_->check();
+      publish(unnamed, options_.path);
     });
   } catch (...) {
     std::error_code ignored;
-    fs::remove(temporary_path, ignored);
+    fs::remove(unnamed, ignored);
     throw;
   }
   complete_ = true;
+  drop_parts();
+}
+
+void ResultWriter::drop_parts() {
   parts_->remove();
+  parts_.reset();
 }
 
 }  // namespace lockstep

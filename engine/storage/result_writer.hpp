@@ -65,6 +65,8 @@ class ResultWriter : public ResultSink {
 
   bool accept_complete_file() const;
   bool batch_is_due() const;
+  /// Effect: removes the parts and their folder.
+  void drop_parts();
 
   ResultSchema schema_;
   WriterOptions options_;

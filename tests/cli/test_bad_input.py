@@ -159,6 +159,30 @@ def test_unwritable_output(lockstep, output):
     assert output in message and "another -o" in message
 
 
+# Found before the study is even planned: `first` would be refused too, for another reason.
+@pytest.mark.parametrize("output, says", [
+    ("", "is empty"), ("x/", "add the name of the file"), ("folder/", "add the name of the file"),
+    ("folder", "is a folder"), ("/dev/null", "a device"), ("/dev/full", "a device"),
+    ("link.h5", "a link to nothing"), ("a" * 251, "too long"), ("./" * 2100 + "x.h5", "cannot write"),
+    ("none/x.h5", "there is no folder none"), ("s.ini/x.h5", "there is no folder s.ini"),
+])
+def test_names_that_no_output_can_have(lockstep, output, says):
+    lockstep.write("s.ini", FLEET)
+    lockstep.write("bad.ini", "[fleet]\nchips = H100:0\n")
+    (lockstep.folder / "folder").mkdir()
+    (lockstep.folder / "link.h5").symlink_to("nothing")
+    for study in ["s.ini", "bad.ini"]:
+        assert says in lockstep.refused("run", study, "-o", output)
+    assert says in lockstep.refused("merge", "s0.h5", "-o", output)
+
+
+def test_output_that_is_the_study(lockstep):
+    lockstep.write("s.ini", FLEET)
+    for options in [(), ("--resume",)]:
+        assert "s.ini" in lockstep.refused("run", "s.ini", "-o", "s.ini", *options)
+        assert (lockstep.folder / "s.ini").read_text() == FLEET
+
+
 @pytest.fixture
 def closed_folder(lockstep):
     """A folder nobody may write in; root needs a file system that is read-only."""

@@ -17,18 +17,26 @@ class Sample:
         self.program = os.environ["LOCKSTEP_WRITE_SAMPLE"]
         self.shim = os.environ["LOCKSTEP_KILL_SHIM"]
         self.folder = pathlib.Path(folder)
+        self.preload = []  # shims of every run
+
+    def environment(self, **shim):
+        preload = self.preload + ([self.shim] if shim else [])
+        return {**os.environ, **({"LD_PRELOAD": ":".join(preload)} if preload else {}),
+                **{f"SHIM_{key}": str(value) for key, value in shim.items()}}
+
+    def start(self, *words):
+        return subprocess.Popen([self.program, *map(str, words)], cwd=self.folder, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                stdin=subprocess.PIPE, env=self.environment())
 
     def __call__(self, *words, code=0, **shim):
         """Runs `write_sample words...`, the shim's SHIM_* variables set; checks the exit code.
 
         `code` None accepts any. Returns the finished process.
         """
-        environment = dict(os.environ)
-        if shim:
-            environment["LD_PRELOAD"] = self.shim
-            environment |= {f"SHIM_{key}": str(value) for key, value in shim.items()}
-        done = subprocess.run([self.program, *map(str, words)], cwd=self.folder, env=environment,
-                              capture_output=True, text=True, timeout=60)
+        done = subprocess.run([self.program, *map(str, words)], cwd=self.folder,
+                              env=self.environment(**shim), capture_output=True, text=True,
+                              timeout=90)
         assert code is None or done.returncode == code, (words, done.returncode, done.stderr)
         return done
 

@@ -1,7 +1,8 @@
 // Writes, merges and checks synthetic result files through engine/storage, so that tests can kill,
 // starve and compare it without running a simulation:
 //   write_sample run OUT [--resume] [--shard I/N] [--stop-after BLOCKS] [--batch-blocks B]
-//     [--until TRIALS] [shape]         --until: a stopping rule ended the run there
+//     [--until TRIALS] [--hold] [shape]   --until: a stopping rule ended the run there; --hold:
+//     goes on from the first block when its standard input ends
 //   write_sample merge OUT [--allow-missing] SHARD...
 //   write_sample check FILE [shape]     every value against its known one, NaN where not held
 // shape: --no-axes --trials N --steps N --points N --seed S --study-id ID
@@ -29,7 +30,7 @@ using namespace lockstep;
 struct Options {
   std::string command, path;
   std::vector<std::filesystem::path> inputs;
-  bool resume = false, allow_missing = false, batch_per_size = false;
+  bool resume = false, allow_missing = false, batch_per_size = false, hold = false;
   std::optional<Shard> shard;
   std::int64_t stop_after = -1, batch_blocks = 2;
   std::optional<std::int64_t> until;
@@ -51,6 +52,8 @@ Options parse(int argc, char** argv) {
       options.resume = true;
     else if (word == "--allow-missing")
       options.allow_missing = true;
+    else if (word == "--hold")
+      options.hold = true;
     else if (word == "--size-batches")
       options.batch_per_size = true;
     else if (word == "--no-axes")
@@ -101,6 +104,8 @@ int run(const Options& options) {
   }
   ResultWriter writer(schema, writing);
   report(writer);
+  while (options.hold && std::getchar() != EOF) {
+  }
   if (writer.already_complete()) return 0;
   const std::vector<std::int64_t> done = writer.finished_blocks();
   std::vector<std::int64_t> all = writing.blocks.value_or(std::vector<std::int64_t>());

@@ -21,7 +21,7 @@ HOMES = [
     (r'#\s*include\s*[<"]omp\.h', "engine/base/parallel_for.cpp", "OpenMP's runtime"),
     (r"#\s*pragma\s+omp\s+(?!simd\b)", "engine/base/parallel_for.cpp", "OpenMP's runtime"),
     (r'#\s*include\s*[<"]boost/', "experiments/", "Boost"),
-    (r"std::(jthread|thread|async)\b", "nowhere", "a thread of one's own"),
+    (r"std::(jthread|thread|async)\b", "engine/storage/claim", "a thread of one's own"),
     (r"\b(std::)?_?exit\s*\(", "nowhere", "exit()"),
 ]
 

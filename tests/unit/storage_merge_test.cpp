@@ -3,6 +3,7 @@
 #include <cstring>
 #include <random>
 
+#include "engine/storage/folder_lock.hpp"
 #include "engine/storage/hdf5.hpp"
 #include "tests/unit/storage_fixture.hpp"
 
@@ -39,7 +40,7 @@ class StorageMerge : public StorageTest {
   std::string refusal(const std::vector<fs::path>& shards) const {
     const std::string message = input_error([&] { merge_shards(shards, path("out.h5"), false); });
     EXPECT_FALSE(fs::exists(path("out.h5")));
-    EXPECT_FALSE(fs::exists(path("out.h5.tmp")));
+    EXPECT_FALSE(fs::exists(path("out.h5.part")));
     return message;
   }
   void set_attribute(const std::string& name, const std::string& key,
@@ -84,13 +85,14 @@ TEST_F(StorageMerge, TakesTheTextsOfTheLowestShard) {
   EXPECT_EQ(ResultFile(path("m.h5")).schema().title, "as first written");
 }
 
-TEST_F(StorageMerge, OverwritesOnlyWhenTold) {
+TEST_F(StorageMerge, OverwritesNothing) {
   const std::vector<fs::path> shards = write_shards(2);
   set_bytes(path("m.h5"), "precious");
   EXPECT_THAT(input_error([&] { merge_shards(shards, path("m.h5"), false); }), HasSubstr("exists"));
   EXPECT_EQ(bytes(path("m.h5")), "precious");
-  merge_shards(shards, path("m.h5"), false, true);
-  expect_known_values(ResultFile(path("m.h5")));
+  const FolderLock other(path("n.h5.part"));
+  EXPECT_THAT(input_error([&] { merge_shards(shards, path("n.h5"), false); }), HasSubstr("in use"));
+  EXPECT_FALSE(fs::exists(path("n.h5")));
 }
 
 TEST_F(StorageMerge, OneLineForEachBadShard) {
@@ -134,7 +136,7 @@ TEST_F(StorageMerge, OneLineForEachBadShard) {
               HasSubstr("6 of 18 blocks are missing (not given: shard 1/3)"));
   EXPECT_THAT(refusal({}), HasSubstr("no shard to merge"));
   EXPECT_THAT(input_error([&] { merge_shards(good, path("none/out.h5"), false); }),
-              HasSubstr("cannot write in"));
+              HasSubstr("there is no folder"));
 }
 
 TEST_F(StorageMerge, AFlippedBitAnywhereIsFoundOrHarmless) {
@@ -149,7 +151,7 @@ TEST_F(StorageMerge, AFlippedBitAnywhereIsFoundOrHarmless) {
     damaged[at] = static_cast<char>(damaged[at] ^ (1 << at % 8));
     set_bytes(shards[0], damaged);
     try {
-      merge_shards(shards, path("out.h5"), false, true);
+      merge_shards(shards, path("out.h5"), false);
       ASSERT_TRUE(bytes(path("out.h5")) == good) << "flipped bit at byte " << at;
       ++harmless;
     } catch (const InputError& error) {

@@ -2,6 +2,7 @@
 
 #include <csignal>
 
+#include "engine/storage/output_path.hpp"
 #include "tests/unit/storage_fixture.hpp"
 
 namespace lockstep {
@@ -20,7 +21,6 @@ TEST_F(StorageWriter, WritesWhatWasGiven) {
   EXPECT_EQ(static_cast<std::int64_t>(file.held_blocks().size()), schema_.blocks());
   expect_known_values(file);
   EXPECT_FALSE(fs::exists(path("a.h5.part")));
-  EXPECT_FALSE(fs::exists(path("a.h5.tmp")));
 }
 
 TEST_F(StorageWriter, EqualRunsGiveEqualBytes) {
@@ -118,6 +118,36 @@ TEST_F(StorageWriter, RefusesOutputsItMustNotTouch) {
   EXPECT_THAT(input_error([&] { ResultWriter(schema_, unwritable); }), HasSubstr("cannot create"));
 }
 
+TEST_F(StorageWriter, RefusesNamesThatNoFileCanHave) {
+  fs::create_symlink("nothing", path("link.h5"));
+  fs::create_directory(path("folder"));
+  const auto refusal = [&](const fs::path& name) {
+    return input_error([&] { check_output(name); });
+  };
+  EXPECT_THAT(refusal(""), HasSubstr("is empty"));
+  EXPECT_THAT(refusal(path("folder") / ""), HasSubstr("add the name of the file"));
+  EXPECT_THAT(refusal(path("a.h5") / ""), HasSubstr("add the name of the file"));
+  EXPECT_THAT(refusal(path("folder")), HasSubstr("is a folder"));
+  EXPECT_THAT(refusal("/dev/null"), HasSubstr("a device"));
+  EXPECT_THAT(refusal(path("link.h5")), HasSubstr("a link to nothing"));
+  EXPECT_THAT(refusal(path(std::string(251, 'a'))), HasSubstr("too long"));  // with .part 256 bytes
+  std::string deep = path("").string();
+  while (deep.size() < 4100) deep += "/.";
+  EXPECT_THAT(refusal(deep + "/a.h5"), HasSubstr("cannot write"));
+  check_output(path(std::string(250, 'a')));
+  run(options(std::string(250, 'a')));
+  expect_known_values(ResultFile(path(std::string(250, 'a'))));
+}
+
+TEST_F(StorageWriter, LeavesWhatOthersPutBeside) {
+  run(options("a.h5"), 3);
+  for (const char* name : {"a.h5.tmp", "a.h5.part/notes.txt"}) set_bytes(path(name), "mine");
+  run(options("a.h5", true));
+  EXPECT_EQ(bytes(path("a.h5.tmp")) + bytes(path("a.h5.part/notes.txt")), "minemine");
+  EXPECT_FALSE(fs::exists(path("a.h5.part/000000.h5")));
+  EXPECT_FALSE(fs::exists(path("a.h5.part/lock")));
+}
+
 TEST_F(StorageWriter, RefusesASecondWriter) {
   ResultWriter first(schema_, options("a.h5"));
   EXPECT_THAT(input_error([&] { ResultWriter(schema_, options("a.h5", true)); }),
@@ -173,10 +203,10 @@ TEST_F(StorageWriter, EveryFlippedBitAndEveryCutOfAPartIsFound) {
 TEST_F(StorageWriter, IgnoresPartsThatWereNeverRenamed) {
   run(options("a.h5"), 4);
   set_bytes(path("a.h5.part/000007.h5.tmp"), "half a part");
-  set_bytes(path("a.h5.tmp"), "half a file");
+  set_bytes(path("a.h5.part/result.tmp"), "half a file");
   EXPECT_EQ(ResultWriter(schema_, options("a.h5", true)).saved_blocks(), 4);
   EXPECT_FALSE(fs::exists(path("a.h5.part/000007.h5.tmp")));
-  EXPECT_FALSE(fs::exists(path("a.h5.tmp")));
+  EXPECT_FALSE(fs::exists(path("a.h5.part/result.tmp")));
 }
 
 TEST_F(StorageWriter, FinishNeedsEveryBlock) {
@@ -213,7 +243,7 @@ TEST_F(StorageWriter, AFailedFinishCanBeRepeatedByTheSameProcess) {
       EXPECT_THROW(writer.finish(sample::make_runtime()), IoError);
     }
     EXPECT_FALSE(fs::exists(path(name)));
-    EXPECT_FALSE(fs::exists(path(name + ".tmp")));
+    EXPECT_FALSE(fs::exists(path(name + ".part/result.tmp")));
     writer.finish(sample::make_runtime());
     EXPECT_TRUE(bytes(path(name)) == whole);
   }
