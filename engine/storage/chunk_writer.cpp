@@ -19,6 +19,7 @@ ChunkWriter::ChunkWriter(h5::Handle dataset, h5::Extents extents, std::size_t ax
 
 void ChunkWriter::write(std::int64_t point, std::int64_t first, std::int64_t count,
                         std::span<const double> values) {
+  checksums_.add(point, values);
   const std::int64_t end = first + count;
   while (first < end) {
     const std::int64_t chunk = first / chunk_trials_;
@@ -57,6 +58,10 @@ void ChunkWriter::flush() {
 
 void ChunkWriter::finish() {
   flush();
+  std::int64_t points = 1;
+  for (std::size_t axis = 0; axis < axes_; ++axis)
+    points *= static_cast<std::int64_t>(extents_[axis]);
+  h5::write_attribute(dataset_, checksums_attribute, checksums_.text(points));
   dataset_.close("write a variable");
 }
 

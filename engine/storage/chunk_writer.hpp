@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/storage/hdf5.hpp"
+#include "engine/storage/point_checksums.hpp"
 
 namespace lockstep {
 
@@ -21,7 +22,7 @@ class ChunkWriter {
   /// Takes trials `first` to `first + count` of a design point; `values` is (count, rest...).
   void write(std::int64_t point, std::int64_t first, std::int64_t count,
              std::span<const double> values);
-  /// Writes what is pending and closes the dataset.
+  /// Writes what is pending and the checksums of all design points, and closes the dataset.
   void finish();
 
  private:
@@ -33,6 +34,7 @@ class ChunkWriter {
   std::int64_t trials_, chunk_trials_, per_trial_ = 1;
   std::int64_t point_ = 0, chunk_ = -1;  ///< the pending chunk; -1: none
   std::vector<double> pending_;
+  PointChecksums checksums_;
 };
 
 }  // namespace lockstep

@@ -5,13 +5,17 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <fstream>
 #include <numeric>
+#include <span>
+#include <string_view>
 #include <utility>
 
 #include "engine/base/error.hpp"
 #include "engine/storage/block_checksum.hpp"
 #include "engine/storage/hdf5.hpp"
+#include "engine/storage/point_checksums.hpp"
 #include "engine/storage/result_layout.hpp"
 #include "engine/storage/schema_reader.hpp"
 
@@ -27,7 +31,8 @@ struct ResultFile::Content {
   std::vector<std::int64_t> held;
   std::vector<std::int64_t> checksums;  ///< of a shard's held blocks
   std::vector<h5::Handle> variables;
-  std::vector<std::int64_t> chunks;  ///< trials in a chunk, per variable
+  std::vector<std::int64_t> chunks;          ///< trials in a chunk, per variable
+  std::vector<std::string> point_checksums;  ///< text per variable; none before version 1.4
 };
 
 namespace {
@@ -118,6 +123,29 @@ std::vector<std::int64_t> read_held(const h5::Handle& file, const ResultSchema& 
   return held;
 }
 
+/// Whether the values of a design point's trials, all of them, are those that were written: the
+/// held ones match their checksum, the others are NaN.
+bool are_whole(const std::vector<double>& values, const ResultSchema& schema,
+               const std::vector<std::int64_t>& held, std::int64_t point,
+               std::string_view checksums) {
+  const std::size_t per_trial = values.size() / static_cast<std::size_t>(schema.trials);
+  PointChecksums found;
+  const std::int64_t begin = point * schema.blocks_per_point();
+  for (std::int64_t block = begin; block < begin + schema.blocks_per_point(); ++block) {
+    const BlockResult place = place_of(schema, block);
+    const auto of_block =
+        std::span(values).subspan(static_cast<std::size_t>(place.first_trial) * per_trial,
+                                  static_cast<std::size_t>(place.trials) * per_trial);
+    if (std::binary_search(held.begin(), held.end(), block))
+      found.add(0, of_block);
+    else if (!std::all_of(of_block.begin(), of_block.end(), [](double x) { return std::isnan(x); }))
+      return false;
+  }
+  constexpr std::size_t length = 17;  // 16 digits and the end of the line
+  const std::size_t at = static_cast<std::size_t>(point) * length;
+  return at < checksums.size() && checksums.substr(at, length - 1) == found.text(1);
+}
+
 /// Where a design point's trial begins in a variable of this rank.
 h5::Extents position(const ResultSchema& schema, std::int64_t point, std::int64_t trial,
                      std::size_t rank) {
@@ -170,6 +198,10 @@ ResultFile::ResultFile(fs::path path) : content_(std::make_unique<Content>()) {
     for (const Variable& variable : content.schema.variables) {
       content.variables.push_back(open_variable(content.file, content.schema, variable));
       content.chunks.push_back(chunk_trials(content.schema, variable, shard));
+      const h5::Handle& dataset = content.variables.back();
+      content.point_checksums.push_back(h5::has_attribute(dataset, checksums_attribute)
+                                            ? h5::read_text(dataset, checksums_attribute)
+                                            : "");
     }
   } catch (const h5::Failure& failure) {
     refuse_damaged(content.path, failure.reason());
@@ -218,6 +250,10 @@ std::vector<double> ResultFile::read(std::size_t variable, std::int64_t point) c
     std::vector<double> values(static_cast<std::size_t>(
         schema.trials * schema.values_per_trial(schema.variables[variable])));
     h5::read_box(dataset, position(schema, point, 0, count.size()), count, values);
+    const std::string& checksums = content_->point_checksums[variable];
+    if (!checksums.empty() && !are_whole(values, schema, content_->held, point, checksums))
+      refuse_damaged(content_->path, fmt::format("{} of design point {} is not what was written",
+                                                 schema.variables[variable].name, point));
     return values;
   } catch (const h5::Failure& failure) {
     refuse_damaged(content_->path, failure.reason());

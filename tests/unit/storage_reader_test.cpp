@@ -6,6 +6,8 @@
 namespace lockstep {
 namespace {
 
+namespace fs = std::filesystem;
+
 using testing::HasSubstr;
 
 class StorageReader : public StorageTest {
@@ -96,6 +98,68 @@ TEST_F(StorageReader, UnknownVariable) {
   const ResultFile file(write_results("a.h5"));
   EXPECT_THAT(input_error([&] { file.read("step_tim", 0); }),
               HasSubstr("no variable \"step_tim\" (it has step_time, "));
+}
+
+/// All that a file tells of itself, as one text, values bit for bit.
+std::string all_of(const ResultFile& file) {
+  const ResultSchema& schema = file.schema();
+  const RuntimeInfo runtime = file.runtime();
+  std::string all = header_digest(schema) + file.identity().schema_version + runtime.started_utc +
+                    runtime.finished_utc + runtime.host + runtime.simd_level +
+                    runtime.command_line +
+                    fmt::format("{} {} {} {}", runtime.threads, runtime.elapsed_s, runtime.cpu_s,
+                                fmt::join(file.held_blocks(), " "));
+  for (std::size_t v = 0; v < schema.variables.size(); ++v)
+    for (std::int64_t point = 0; point < schema.points(); ++point) {
+      const std::vector<double> values = file.read(v, point);
+      all.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(double));
+    }
+  return all;
+}
+
+/// Flips every bit's turn of every `stride`-th byte: each is found, with one line, or changes
+/// nothing that is read. Returns how many were found.
+int flip_bytes(const std::string& whole, const fs::path& path, std::size_t stride) {
+  const auto write = [&](const std::string& bytes) {
+    std::ofstream(path, std::ios::binary) << bytes;
+  };
+  write(whole);
+  const std::string good = all_of(ResultFile(path));
+  int found = 0;
+  for (std::size_t at = 0; at < whole.size(); at += stride) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ (1 << (at / stride) % 8));
+    write(damaged);
+    try {
+      EXPECT_TRUE(all_of(ResultFile(path)) == good) << "byte " << at;
+    } catch (const InputError& error) {
+      EXPECT_THAT(error.what(), HasSubstr(path.filename().string())) << at;
+      ++found;
+    }
+  }
+  return found;
+}
+
+TEST_F(StorageReader, AFlippedBitAnywhereIsFoundOrHarmless) {
+  schema_ = sample::make_schema({.axes = true, .trials = 20, .steps = 2});
+  const std::string results = bytes(write_results("a.h5")),
+                    shard = bytes(write_shard("s.h5", 1, 3));
+  EXPECT_GT(flip_bytes(results, path("a.h5"), 29), 200);
+  EXPECT_GT(flip_bytes(shard, path("s.h5"), 31), 200);
+}
+
+// The index of chunks has no checksum of HDF5's: trials that it loses are read as never held.
+TEST_F(StorageReader, ALostChunkIsFound) {
+  std::string damaged = bytes(write_results("a.h5"));
+  int nodes = 0;
+  for (auto at = damaged.find("TREE\x01"); at != std::string::npos;
+       at = damaged.find("TREE\x01", at + 1), ++nodes)
+    damaged[at + 6] = static_cast<char>(damaged[at + 6] - 1);  // entries used
+  ASSERT_GT(nodes, 0);
+  set_bytes(path("a.h5"), damaged);
+  const ResultFile file(path("a.h5"));
+  EXPECT_THAT(input_error([&] { file.read("goodput", 5); }),
+              HasSubstr("goodput of design point 5 is not what was written"));
 }
 
 TEST_F(StorageReader, FlippedDataIsNotHandedOut) {
