@@ -15,8 +15,8 @@ namespace {
 
 // Beyond it not every whole number is a double.
 constexpr double greatest_count = 0x1p53;
-// A row's maximum from here on means "no bound".
-constexpr double unbounded = 1e300;
+// The maximum of a row that gives none.
+constexpr double unbounded = Parameter().maximum;
 
 std::string joined_words(const Parameter& row) {
   std::string text;
@@ -26,17 +26,32 @@ std::string joined_words(const Parameter& row) {
   return text;
 }
 
+/// The row's own bounds and those of its dimension together.
+struct Range {
+  double minimum, maximum;
+  bool minimum_is_legal;
+};
+
+Range range_of(const Parameter& row) {
+  const Limits limits = limits_of(row.dimension);
+  const double greatest = row.type == ValueType::count ? greatest_count : limits.greatest;
+  // A seed has more values than a count.
+  const double maximum = row.type == ValueType::count && row.maximum < unbounded
+                             ? row.maximum
+                             : std::min(row.maximum, greatest);
+  if (row.minimum == 0 && !row.minimum_is_legal) return {limits.least, maximum, true};
+  return {row.minimum, maximum, row.minimum_is_legal};
+}
+
 std::string range_text(const Parameter& row) {
   const auto value = [&](double v) {
     // The double nearest to the largest 64-bit number is one more.
     if (row.type == ValueType::count && v >= 0x1p64) return std::to_string(UINT64_MAX);
     return row.type == ValueType::count ? format_number(v) : format_quantity(v, row.dimension);
   };
-  const bool open_end = row.maximum >= unbounded;
-  if (!row.minimum_is_legal) {
-    return "> " + value(row.minimum) + (open_end ? "" : ", <= " + value(row.maximum));
-  }
-  return open_end ? ">= " + value(row.minimum) : value(row.minimum) + " .. " + value(row.maximum);
+  const Range range = range_of(row);
+  if (!range.minimum_is_legal) return "> " + value(range.minimum) + ", <= " + value(range.maximum);
+  return value(range.minimum) + " .. " + value(range.maximum);
 }
 
 [[noreturn]] void refuse_range(const Parameter& row, const std::string& problem) {
@@ -45,8 +60,9 @@ std::string range_text(const Parameter& row) {
 }
 
 bool in_range(const Parameter& row, double value) {
-  const bool above = row.minimum_is_legal ? value >= row.minimum : value > row.minimum;
-  return above && value <= row.maximum;
+  const Range range = range_of(row);
+  const bool above = range.minimum_is_legal ? value >= range.minimum : value > range.minimum;
+  return above && value <= range.maximum;
 }
 
 /// Every value that a sampler can draw is one that could have been written.
@@ -109,12 +125,10 @@ Value read_count(const Parameter& row, std::string_view text) {
     throw InputError(in_quotes(text) +
                      " is a share (a count is due) write how many; allowed: " + allowed_text(row));
   const double value = parse_quantity(text, Dimension::none);
-  if (value != std::floor(value) || std::fabs(value) > greatest_count) {
-    throw InputError(
-        in_quotes(text) +
-        " is not a whole number up to 2^53 (a count is due) allowed: " + allowed_text(row));
-  }
-  if (!in_range(row, value)) refuse_range(row, in_quotes(text));
+  if (value != std::floor(value))
+    throw InputError(in_quotes(text) +
+                     " is not a whole number (a count is due) allowed: " + allowed_text(row));
+  if (!in_range(row, value) || value > greatest_count) refuse_range(row, in_quotes(text));
   return {value, std::to_string(static_cast<std::int64_t>(value))};
 }
 

@@ -34,6 +34,8 @@ struct Parameter {
   /// In the syntax of the study file; "" where the value is absent unless given (then the model
   /// derives it or refuses, as the summary says).
   std::string_view default_text = {};
+  /// Within what its dimension allows (limits_of): a row without a maximum has that of the
+  /// dimension, one whose minimum of 0 is not legal begins at the dimension's least.
   double minimum = 0;
   double maximum = 1e300;
   bool minimum_is_legal = true;

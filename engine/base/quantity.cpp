@@ -231,6 +231,27 @@ std::string_view accepted_units(Dimension dimension) {
   return family(dimension).accepted;
 }
 
+Limits limits_of(Dimension dimension) {
+  switch (dimension) {
+    case Dimension::none:
+      return {1e-9, 1e24};
+    case Dimension::time:
+      return {1e-12, 8.64e17};  // 1e13 days
+    case Dimension::bytes:
+      return {1, 1e21};
+    case Dimension::bandwidth:
+      return {1, 1e18};
+    case Dimension::power:
+    case Dimension::energy:
+      return {1e-9, 1e21};
+    case Dimension::rate:
+      return {1e-18, 1e12};
+    case Dimension::steps:
+      return {1e-9, 1e15};
+  }
+  return {};
+}
+
 double parse_quantity(std::string_view text, Dimension dimension) {
   const UnitFamily& due = family(dimension);
   const std::string_view all = trimmed(text);

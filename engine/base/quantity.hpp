@@ -23,6 +23,15 @@ std::string_view unit_symbol(Dimension dimension);
 /// The units a user may write for a dimension, for messages and help ("ns us ms s min h d").
 std::string_view accepted_units(Dimension dimension);
 
+/// What a value of a dimension can mean, far beyond all that is built: the age of the universe, all
+/// data of the world. Sums, products and quotients of values within stay far from the limits of a
+/// double.
+struct Limits {
+  double least;  ///< of a value that may not be 0
+  double greatest;
+};
+Limits limits_of(Dimension dimension);
+
 /// Reads "5us", "50 GiB/s", "6.5e-3/d", "405e9" as SI. `kB` is 1e3 B, `KiB` 1024 B, 8 bit = 1 B.
 /// The whole text must be used; infinities and NaN are refused, and so is a bare number (0 too)
 /// where a unit is due, and a unit where none is. Throws InputError ("problem (why) suggestion",

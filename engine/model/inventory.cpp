@@ -112,10 +112,11 @@ class Reader {
 
   static double speed_in(std::string_view text) {
     const auto speed = number_in(text);
-    if (!speed || !(*speed > 0) || std::isinf(*speed))
+    if (!speed || !(*speed >= 1e-6 && *speed <= 1e6))
       throw InputError(fmt::format(
-          "'{}' is no relative_speed (a number > 0 is due, 1 as fast as the generation) {}", text,
-          example));
+          "'{}' is no relative_speed (a number from 1e-6 to 1e6 is due, 1 as fast as the "
+          "generation) {}",
+          text, example));
     return *speed;
   }
 

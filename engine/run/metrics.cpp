@@ -28,10 +28,10 @@ std::span<const Metric> metrics() {
        {},
        [](const TrialResult& t) -> std::span<const double> { return t.communication_time; }},
       {{"mfu", {}, "1", "model FLOPs over the BF16 peak of all chips of the fleet, idle included"},
-       {.work = true},
+       {.work = true, .of_each_trial = false},
        [](const TrialResult& t) { return std::span(&t.mfu, 1); }},
       {{"mfu_used", {}, "1", "model FLOPs over the BF16 peak of the chips in the job"},
-       {.work = true},
+       {.work = true, .of_each_trial = false},
        [](const TrialResult& t) { return std::span(&t.mfu_used, 1); }},
       {{"wait_fraction",
         {},
@@ -43,7 +43,7 @@ std::span<const Metric> metrics() {
         {Extent::chip_generation},
         "1",
         "wait_fraction of each generation's chips in the job"},
-       {},
+       {.of_each_trial = false},
        [](const TrialResult& t) -> std::span<const double> {
          return t.wait_fraction_by_generation;
        }},
@@ -51,7 +51,7 @@ std::span<const Metric> metrics() {
         {Extent::chip_generation},
         "s",
         "mean step time of the job that each generation's chips are in"},
-       {},
+       {.of_each_trial = false},
        [](const TrialResult& t) -> std::span<const double> { return t.step_time_by_generation; }},
       {{"goodput",
         {},
@@ -65,7 +65,7 @@ std::span<const Metric> metrics() {
         "1",
         "model FLOPs of the steps kept over the BF16 peak of fleet and spares (unlimited ones "
         "count for none) x the horizon"},
-       {.work = true, .long_run = true},
+       {.work = true, .long_run = true, .of_each_trial = false},
        [](const TrialResult& t) {
          return t.long_run ? std::span(&t.mfu_effective, 1) : std::span<const double>();
        },
@@ -78,7 +78,7 @@ std::span<const Metric> metrics() {
        of_long_run<&LongRun::interruptions>,
        Support::count()},
       {{"mean_time_between_interruptions", {}, "s", "the horizon over its interruptions"},
-       {.long_run = true},
+       {.long_run = true, .of_each_trial = false},
        of_long_run<&LongRun::mean_time_between_interruptions>,
        Support::time_between(nothing)},
       {{"time_lost",
@@ -102,7 +102,7 @@ std::span<const Metric> metrics() {
         {},
         "s",
         "computing from one checkpoint to the next; none where the horizon holds no checkpoint"},
-       {.long_run = true},
+       {.long_run = true, .of_each_trial = false},
        of_long_run<&LongRun::checkpoint_interval>},
       {{"schedulable_share",
         {},

@@ -19,6 +19,9 @@ struct Metric {
     bool work = false;      ///< tokens, not job.compute_time in their place
     bool long_run = false;  ///< a reliability.horizon
     bool slices = false;    ///< a reliability.slice_chips
+    /// Not for all trials: NaN says that there is none, as of a generation without a chip in the
+    /// job. Of any other variable it is an error.
+    bool of_each_trial = true;
   } needs;
   /// The trial's values, in the order of the extents; chip_generation is the fleet's own here. None
   /// where the design point does not have it.

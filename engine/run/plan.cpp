@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <stdexcept>
 
 #include "engine/run/impossible_points.hpp"
 #include "engine/run/version.hpp"
@@ -72,6 +74,20 @@ std::vector<std::int64_t> Plan::blocks_of(Shard shard) const {
   return shard_blocks(costs, shard);
 }
 
+namespace {
+
+/// A number that no trial may yield: an error of the model, or values at the ends of their ranges
+/// that it cannot take together.
+[[noreturn]] void refuse_value(const std::string& point, const std::string& variable,
+                               std::uint32_t trial, double value) {
+  throw std::range_error(
+      fmt::format("{} of trial {}{} is {} (the study's values are beyond what the model can take "
+                  "together) bring them nearer to real ones",
+                  variable, trial, point.empty() ? "" : " at " + point, value));
+}
+
+}  // namespace
+
 BlockResult Plan::run_block(std::int64_t block, const Jobs& ready, const Execution& how) const {
   BlockResult result;
   result.block = block;
@@ -108,7 +124,12 @@ BlockResult Plan::run_block(std::int64_t block, const Jobs& ready, const Executi
       const bool by_generation =
           schema.variables[m].extents == std::vector<Extent>{Extent::chip_generation};
       double* out = result.values[m].data() + t * schema.values_per_trial(schema.variables[m]);
-      for (std::size_t i = 0; i < source.size(); ++i) out[by_generation ? place[i] : i] = source[i];
+      for (std::size_t i = 0; i < source.size(); ++i) {
+        if (!std::isfinite(source[i]) &&
+            (metrics[m]->needs.of_each_trial || !std::isnan(source[i])))
+          refuse_value(study.point_names[p], schema.variables[m].name, trial, source[i]);
+        out[by_generation ? place[i] : i] = source[i];
+      }
     }
   }
   return result;

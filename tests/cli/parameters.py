@@ -71,11 +71,14 @@ def bad_values(row):
         bad += [("3", "no unit"), ("0", "no unit")]
     if row.kind == "count":
         bad += [("1.5", "whole number"), ("uniform(low=1, high=2)", "")]
-    if row.allowed.startswith("> 0") or "number > 0" in row.allowed:
+    lower, upper = (float(number) for number in re.search(
+        r"([\d.e+-]+)[A-Za-z/]*(?: \.\.|, <=) ([\d.e+]+)", row.allowed).groups())
+    if lower > 0 or row.allowed.startswith("> 0"):
         bad.append((f"0{unit}", "out of range"))
-    upper = re.search(r"(?:\.\.|<=) ([\d.e+]+)", row.allowed)
-    if upper:
-        bad.append((f"{float(upper.group(1)) * 2:g}{unit}", "out of range"))
+    if unit:
+        bad.append((f"1e300{unit}", "out of range"))
+    else:
+        bad.append((f"{upper * 2:g}", "out of range"))
     if row.kind in ("law", "real"):
         bad.append((f"exponential(mean={EXAMPLE.get(unit, '1')}", ""))
     return bad

@@ -43,6 +43,36 @@ TEST(Parameter, ReadsNumbers) {
   EXPECT_EQ(number(parse_value(slowdown, "1.0000001", ".")), 1.0000001);
 }
 
+// What is real, or a round number beyond it, is legal; what could make a result infinite is not.
+TEST(Parameter, RangesOfDimensionsMeanSomething) {
+  const Parameter bandwidth{
+      .key = "fabric.hop_bandwidth", .dimension = Dimension::bandwidth, .minimum_is_legal = false};
+  const Parameter size{.key = "job.bytes", .dimension = Dimension::bytes};
+  const Parameter rate{.key = "reliability.rate", .dimension = Dimension::rate};
+  EXPECT_EQ(allowed_text(bandwidth), "1B/s .. 1e+06TB/s");
+  for (const auto& [row, text] : {std::pair(&latency, "1ns"),
+                                  {&latency, "1e-300s"},
+                                  {&latency, "1e6d"},
+                                  {&jitter, "pareto(minimum=1ms, shape=1.1)"},
+                                  {&size, "0B"},
+                                  {&size, "1B"},
+                                  {&size, "1e6TB"},
+                                  {&rate, "0/d"},
+                                  {&bandwidth, "1B/s"},
+                                  {&bandwidth, "1e15B/s"}})
+    EXPECT_NO_THROW(parse_value(*row, text, ".")) << text;
+  for (const auto& [row, text] : {std::pair(&latency, "1e300s"),
+                                  {&jitter, "1e300s"},
+                                  {&jitter, "exponential(mean=1e17s)"},
+                                  {&size, "1e300B"},
+                                  {&rate, "1e300/s"},
+                                  {&bandwidth, "0B/s"},
+                                  {&bandwidth, "1e-307B/s"},
+                                  {&bandwidth, "uniform(low=0B/s, high=1GB/s)"},
+                                  {&bandwidth, "1e300B/s"}})
+    EXPECT_THROW(parse_value(*row, text, "."), InputError) << text;
+}
+
 TEST(Parameter, EqualValuesHaveEqualCanonicalText) {
   EXPECT_EQ(parse_value(latency, "5us", ".").canonical, "5e-06s");
   EXPECT_EQ(parse_value(latency, "0.005ms", ".").canonical, "5e-06s");
@@ -96,12 +126,12 @@ TEST(Parameter, RealMayBeUncertain) {
 
 TEST(Parameter, AllowedText) {
   EXPECT_EQ(allowed_text(share), "0 .. 1");
-  EXPECT_EQ(allowed_text(latency), ">= 0s");
-  EXPECT_EQ(allowed_text(slowdown), "> 1 | never");
+  EXPECT_EQ(allowed_text(latency), "0s .. 1e+13d");
+  EXPECT_EQ(allowed_text(slowdown), "> 1, <= 1e+24 | never");
   EXPECT_EQ(allowed_text(tensor), "a whole number 1 .. 1e+09");
   EXPECT_EQ(allowed_text(channels), "a whole number >= 1 | auto");
   EXPECT_EQ(allowed_text(kind), "ring | tree | ocs_torus");
-  EXPECT_EQ(allowed_text(jitter), "a law or value >= 0s");
+  EXPECT_EQ(allowed_text(jitter), "a law or value 0s .. 1e+13d");
   EXPECT_EQ(allowed_text(chips), "");
 }
 
@@ -114,21 +144,22 @@ TEST(Parameter, RefusesWithValueRangeAndNearestWord) {
   const Bad table[] = {
       {&latency, "", "is empty"},
       {&latency, "3", "'3' has no unit (a time is due) write one of these behind it: ns us"},
-      {&latency, "-3us", "'-3us' is out of range (allowed: >= 0s)"},
+      {&latency, "-3us", "'-3us' is out of range (allowed: 0s .. 1e+13d)"},
       {&latency, "nan", "is not a number"},
       {&latency, "1e301s", "is out of range"},
       {&latency, "exponental(1us)", "did you mean exponential?"},
-      {&share, "1.5", "'1.5' is out of range (a share is due, allowed: 0 .. 1) write 0.015 for 1.5 %"},
+      {&share, "1.5",
+       "'1.5' is out of range (a share is due, allowed: 0 .. 1) write 0.015 for 1.5 %"},
       {&share, "150", "'150' is out of range (allowed: 0 .. 1)"},
       {&share, "exponential(mean=0.5)", "can reach 18."},
       {&share, "normal(mean=0.5, sd=0.1)", "can reach 1.3"},
-      {&slowdown, "1", "'1' is out of range (allowed: > 1 | never)"},
+      {&slowdown, "1", "'1' is out of range (allowed: > 1, <= 1e+24 | never)"},
       {&slowdown, "nevr", "did you mean never?"},
       {&tensor, "0", "out of range (allowed: a whole number 1 .. 1e+09)"},
       {&tensor, "10%", "is a share (a count is due) write how many; allowed: a whole number"},
       {&tensor, "1.5", "is not a whole number"},
       {&tensor, "8GB", "is not a bare number"},
-      {&tensor, "1e17", "is not a whole number up to 2^53"},
+      {&tensor, "1e17", "'1e17' is out of range (allowed: a whole number 1 .. 1e+09)"},
       {&tensor, "uniform(low=1, high=2)", "is not a number"},
       {&channels, "atuo", "did you mean auto?"},
       {&kind, "rign", "did you mean ring?"},

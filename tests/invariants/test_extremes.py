@@ -1,0 +1,115 @@
+"""Every numeric parameter at the ends of its range, and small and large within, on every topology:
+finite results, or one message; never a signal (the libraries check their indices in this build) and
+never NaN or an infinity as a result."""
+
+import os
+import re
+import resource
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+import h5py
+import numpy
+import pytest
+
+from conftest import MESSAGE, Program
+
+# All that a file may hold, so that few parameters are without effect; few chips, trials and steps.
+STUDY = """\
+[sampling]
+trials = 2
+steps = 2
+[fleet]
+chips = H100:64, GB200:64
+[job]
+model_parameters = 8e9
+layers = 32
+hidden = 4096
+tensor = 2
+pipeline = 2
+[noise]
+hop_jitter = exponential(mean=1us)
+straggler_fraction = 0.1
+slow_link_fraction = 0.1
+spike_probability = 1e-3
+compute_episode_rate = 1/h
+link_episode_rate = 1/h
+congestion = uniform(low=1, high=1.5)
+[reliability]
+horizon = 10d
+spares = 2
+domain_failure_share = 0.1
+lemon_fraction = 0.1
+switch_failure_rate = 1e-3/d
+cable_failure_rate = 1e-4/d
+ocs_failure_rate = 1e-3/d
+maintenance = 1e-3/d
+link_flap_rate = 1e-3/d
+link_flap_duration = 10s
+host_availability = 0.99
+slice_chips = 64
+"""
+WITHIN = {"": ["1e-9", "0.5", "2", "1e9"], "s": ["1ns", "1s", "100d"], "B": ["1B", "1e6TB"],
+          "B/s": ["1kB/s", "1e15B/s"], "W": ["1W", "1e9W"], "/s": ["1e-9/s", "1e3/s"]}
+# What shapes arrays would only take time and memory.
+ARRAYS = ("sampling.", "topology.channels", "topology.chunks")
+# May be NaN: none in this trial, or for a generation out of the job.
+MAY_LACK = {"mfu", "mfu_used", "mfu_effective", "wait_fraction_by_generation",
+            "step_time_by_generation", "mean_time_between_interruptions", "checkpoint_interval"}
+LONGEST = 60  # s of one run
+
+
+def numeric_rows(listing):
+    """{key: values to try} of every parameter whose allowed range has two ends."""
+    rows = {}
+    for key, allowed in re.findall(r"^(\S+) = .*\n    .*\n    allowed: (.*)$", listing, re.M):
+        ends = re.search(r"(>?) ?([\d.e+-]+)([A-Za-z/]*)(?: \.\.|, <=) ([\d.e+]+\S*)", allowed)
+        if not ends or key.startswith(ARRAYS):
+            continue
+        above, lower, unit, upper = ends.groups()
+        values = [upper, *WITHIN[unit]] if above else [lower + unit, upper, *WITHIN[unit]]
+        rows[key.replace("*", "H100")] = list(dict.fromkeys(values))
+    return rows
+
+
+def problem_of(program, topology, key, value, number):
+    """What is wrong with a run of the study so changed; "" where it ends as it should."""
+    name = f"{number}.h5"
+    ended = subprocess.run(
+        [program.path, "run", "s.ini", "-q", "--threads", "1", "-o", name,
+         "--set", f"topology.kind={topology}", "--set", f"{key}={value}"],
+        cwd=program.folder, text=True, capture_output=True, timeout=LONGEST, check=False,
+        env=program.environment(),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30)))
+    if ended.returncode == 2:
+        whole = all(MESSAGE.match(line) for line in ended.stderr.splitlines())
+        return "" if whole and ended.stderr.count("\n") in range(1, 6) else ended.stderr
+    if ended.returncode != 0 or ended.stderr:
+        return f"{ended.returncode}: {ended.stderr}"
+    with h5py.File(program.folder / name) as file:
+        for name_of_variable, variable in file.items():
+            if variable.dtype != numpy.float64 if hasattr(variable, "dtype") else True:
+                continue
+            values = variable[...]
+            if numpy.isinf(values).any() or (numpy.isnan(values).any()
+                                             and name_of_variable not in MAY_LACK):
+                return f"{name_of_variable} is {values}"
+    os.unlink(program.folder / name)
+    return ""
+
+
+@pytest.mark.parametrize("topology", ["ring", "hierarchical_ring", "tree", "switch_reduce", "torus",
+                                      "ocs_torus"])
+def test_extreme_values(binary, tmp_path, topology):
+    program = Program(binary, tmp_path)
+    program.write("s.ini", STUDY)
+    rows = numeric_rows(program.done("list", "parameters").stdout)
+    assert len(rows) > 70
+    cases = [(key, value) for key, values in rows.items() for value in values]
+    # The study itself runs, so that a refusal is one of the value.
+    assert problem_of(program, topology, "job.overlap", "0.5", "base") == ""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        found = list(pool.map(lambda case: problem_of(program, topology, *case[1], case[0]),
+                              enumerate(cases)))
+    wrong = [f"{key} = {value}: {text}" for (key, value), text in zip(cases, found) if text]
+    assert not wrong, "\n".join(wrong)
