@@ -32,7 +32,7 @@ placement = interleaved
 model_parameters = 8e9
 layers = 32
 hidden = 4096
-tokens_per_chip = 4096
+tokens_per_chip = 16384
 kernel_efficiency = uniform(low=0.4, high=0.6)
 
 [noise]
