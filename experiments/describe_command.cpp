@@ -7,6 +7,7 @@
 #include "experiments/derived_table.hpp"
 #include "experiments/notes.hpp"
 #include "experiments/run_estimate.hpp"
+#include "experiments/simulated_values.hpp"
 #include "experiments/study_options.hpp"
 #include "experiments/table.hpp"
 
@@ -30,11 +31,16 @@ std::string shown_origin(const Study& study, const ResolvedParameter& parameter)
 }
 
 /// One table; a blank line before each section. Values stand last, since some are long.
-void print_parameters(const Study& study) {
+void print_parameters(const Study& study, const SimulatedValues& simulated) {
   std::vector<std::vector<std::string>> rows{{"parameter", "from", "value"}};
-  for (const ResolvedParameter& parameter : study.parameters)
-    rows.push_back({parameter.key, shown_origin(study, parameter),
-                    parameter.text.empty() ? "(none)" : parameter.text});
+  for (const ResolvedParameter& parameter : study.parameters) {
+    if (!parameter.text.empty()) {
+      rows.push_back({parameter.key, shown_origin(study, parameter), parameter.text});
+      continue;
+    }
+    const SimulatedValues::Shown shown = simulated.of(parameter);
+    rows.push_back({parameter.key, shown.origin, shown.value});
+  }
   std::string text = format_table(rows);
   std::string before;
   std::string_view lines = text;
@@ -60,8 +66,10 @@ void print_replaced(const Study& study) {
 void print_notes(const Plan& plan, const StudyNotes& notes) {
   print_replaced(plan.study);
   if (!plan.input_keys.empty())
-    fmt::print("What is derived above holds for the means of uncertain inputs: {}.\n",
-               fmt::join(plan.input_keys, ", "));
+    fmt::print(
+        "Drawn once a trial, and kept as input.KEY: {}. What is derived above holds for their "
+        "means.\n",
+        fmt::join(plan.input_keys, ", "));
   for (const std::string& remark : notes.remarks(plan.study)) fmt::print("{}\n", remark);
   for (const std::string& warning : notes.warnings(plan.study))
     fmt::print("Warning: {}\n", warning);
@@ -100,13 +108,15 @@ int run(const std::vector<std::string>& arguments) {
   const Runner runner{default_threads(), read_whole(map, "tasks", 1, most_shards)};
   DerivedTable derived;
   StudyNotes notes;
+  SimulatedValues simulated;
   const Plan plan = load_plan(map, [&](std::size_t point, const Jobs& jobs) {
+    simulated.look_at(jobs);
     derived.look_at(jobs);
     notes.look_at(point, jobs);
   });
   if (!plan.study.title.empty()) fmt::print("{}\n", plan.study.title);
   fmt::print("{}\n\n", plan.study.path);
-  print_parameters(plan.study);
+  print_parameters(plan.study, simulated);
   fmt::print("{}", derived.text(plan.schema.axes));
   print_notes(plan, notes);
   print_size(plan);

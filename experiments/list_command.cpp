@@ -7,8 +7,8 @@
 #include "engine/base/nearest.hpp"
 #include "engine/base/text.hpp"
 #include "engine/model/chip.hpp"
+#include "engine/run/key_hints.hpp"
 #include "engine/run/metrics.hpp"
-#include "engine/run/study_keys.hpp"
 #include "experiments/command.hpp"
 #include "experiments/study_options.hpp"
 #include "experiments/table.hpp"
@@ -34,13 +34,14 @@ void list_parameters(std::string_view filter) {
     fmt::print("{} = {}\n    {}\n    allowed: {}\n", row.key,
                row.default_text.empty() ? "(none)" : row.default_text, row.summary,
                allowed_text(row).empty() ? "text, as the summary says" : allowed_text(row));
-    if (row.type == ValueType::law) fmt::print("    a law, sampled per event\n");
+    if (row.type == ValueType::law) fmt::print("    a law, one draw for each {}\n", row.each);
+    if (row.unused) fmt::print("    nothing is computed from it yet\n");
     if (!row.needs.empty()) fmt::print("    no effect without: {}\n", fmt::join(row.needs, " or "));
     fmt::print("    source: {}\n", row.source);
   }
   if (!any)
     throw InputError(fmt::format("no parameter is about {} (no key or summary contains it) {}",
-                                 filter, StudyKeys(all_parameters()).suggestion(filter)));
+                                 filter, key_hint(filter, "", all_parameters())));
 }
 
 void list_topologies() {
@@ -77,6 +78,16 @@ void list_distributions() {
     }
     fmt::print("    source: {}\n", kind.source);
   }
+  fmt::print(
+      "uncertain\n"
+      "    a value that is not known, drawn once a trial and kept in the file: what any of these "
+      "laws\n"
+      "    does at a key that takes no law, and uncertain(LAW) where one does (list parameters "
+      "says\n"
+      "    what each draws for), for the value, for an argument of a law or a part of a mixture\n"
+      "    uncertain(LAW)\n"
+      "    exponential(mean=uncertain(uniform(low=1ms, high=5ms)))\n"
+      "    source: definition\n");
 }
 
 void list_metrics() {

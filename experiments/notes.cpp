@@ -8,6 +8,7 @@
 
 #include "engine/model/long_run/checkpoint.hpp"
 #include "engine/model/long_run/failures.hpp"
+#include "experiments/drawn_settings.hpp"
 #include "experiments/idle_settings.hpp"
 #include "experiments/table.hpp"
 
@@ -150,16 +151,45 @@ void find_unusable_spares(const DesignPoint& job, Texts& texts) {
         *reliability.spares % unit, *reliability.spares, unit, job.scenario().topology->name));
 }
 
+/// A peak that no chip has, nearly always a wrong unit.
+void find_implausible_peaks(const DesignPoint& job, Texts& texts) {
+  constexpr double least = 1e12, most = 1e17;
+  for (const auto& generation : job.scenario().fleet.generations)
+    if (const double peak = generation.chip.peak; peak < least || peak > most)
+      texts.push_back(fmt::format(
+          "the peak of {} is {}; chips of today have 100TFLOP/s to 10PFLOP/s: is the unit of "
+          "chip.{}.peak right?",
+          generation.chip.name, format_quantity(peak, Dimension::flop_rate), generation.chip.name));
+}
+
+/// A step far from any that is trained with, nearly always a wrong number or unit.
+void find_implausible_steps(const DesignPoint& job, Texts& texts) {
+  constexpr double longest = 86400, shortest = 1e-5, least_mfu = 1e-3;
+  const std::vector<double>& times = job.work().chip_time;
+  const double step =
+      *std::max_element(times.begin(), times.end()) + job.noise_free_collective_time();
+  if (step > longest || step < shortest)
+    texts.push_back(
+        fmt::format("a step of {} is implausible; check the batch, the model's size and the units.",
+                    format_duration(step)));
+  const double mfu = job.work().flops / (step * job.scenario().fleet.peak());
+  if (!job.scenario().job.compute_time && mfu < least_mfu)
+    texts.push_back(fmt::format(
+        "an MFU of about {:.2g} % is implausible; check the batch, the peaks, the bandwidths and "
+        "their units.",
+        100 * mfu));
+}
+
 struct NoteKind {
   bool warning;
   void (*find)(const DesignPoint& job, Texts& texts);
 };
 
 constexpr NoteKind kinds[] = {
-    {false, find_inventory},        {false, find_slowest_chip}, {true, find_uneven_steps},
-    {true, find_idle_chips},        {true, find_full_memory},   {true, find_wide_tensor_groups},
-    {true, find_independent_noise}, {false, find_failures},     {false, find_rates_of_nothing},
-    {true, find_unusable_spares},
+    {false, find_inventory},        {false, find_slowest_chip},     {true, find_uneven_steps},
+    {true, find_idle_chips},        {true, find_full_memory},       {true, find_wide_tensor_groups},
+    {true, find_independent_noise}, {false, find_failures},         {false, find_rates_of_nothing},
+    {true, find_unusable_spares},   {true, find_implausible_peaks}, {true, find_implausible_steps},
 };
 constexpr std::size_t side_by_side = std::size(kinds);  // a kind of Jobs as a whole
 
@@ -187,6 +217,9 @@ void StudyNotes::look_at(std::size_t point, const Jobs& jobs) {
     if (known == notes.end()) known = notes.insert(known, {std::move(text), {}});
     if (known->second.empty() || known->second.back() != point) known->second.push_back(point);
   };
+  for (const auto& generation : jobs.fleet().generations) generations_.insert(generation.chip.name);
+  for (const auto& job : jobs.all())
+    if (const auto& spare = job->scenario().spare_chip) generations_.insert(spare->name);
   for (const auto& job : jobs.all())
     for (std::size_t kind = 0; kind < std::size(kinds); ++kind) {
       Texts texts;
@@ -208,8 +241,8 @@ std::vector<std::string> StudyNotes::warnings(const Study& study) const {
 }
 
 std::vector<std::string> StudyNotes::lines(const Study& study, bool warnings) const {
-  std::vector<std::string> lines;
-  if (warnings) lines = idle_settings(study);
+  std::vector<std::string> lines =
+      warnings ? idle_settings(study, generations_) : drawn_settings(study);
   for (std::size_t kind = 0; kind < notes_.size(); ++kind) {
     if (is_warning(kind) != warnings) continue;
     const std::vector<Note>& notes = notes_[kind];

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +29,7 @@ class StudyNotes {
 
   std::vector<std::string> lines(const Study& study, bool warnings) const;
   std::vector<std::vector<Note>> notes_;  ///< of each kind, in the order found
+  std::set<std::string> generations_;     ///< of all fleets and spares
 };
 
 }  // namespace lockstep

@@ -86,6 +86,32 @@ struct Scan {
   std::vector<std::string> problems;
 };
 
+bool is_key(std::string_view text) {
+  constexpr std::string_view legal =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+  return !text.empty() && text.find_first_not_of(legal) == std::string_view::npos;
+}
+
+/// What to write in place of a line without "=": "tensor: 8", "tensor 8", "// a comment", or one
+/// in letters that only look like ours.
+std::string meant_line(std::string_view line) {
+  const std::string plain = plain_letters(line);
+  if (plain.front() == '[' || (plain != line && plain.find('=') != std::string::npos))
+    return fmt::format("did you mean {}?", plain);
+  for (const std::string_view mark : {"//", ";", "--", "%", "!"})
+    if (plain.starts_with(mark))
+      return fmt::format("did you mean # {}?",
+                         trimmed(std::string_view(plain).substr(mark.size())));
+  for (const std::string_view sign : {":=", ":", " ", "\t"}) {
+    const std::size_t at = plain.find(sign);
+    if (at == std::string::npos) continue;
+    const std::string_view key = trimmed(std::string_view(plain).substr(0, at));
+    const std::string_view value = trimmed(std::string_view(plain).substr(at + sign.size()));
+    if (is_key(key) && !value.empty()) return fmt::format("did you mean {} = {}?", key, value);
+  }
+  return "write key = value";
+}
+
 /// The problem of one line, or "" when it is in order; counts a key and notices a section.
 std::string check_line(std::string_view line, int number, bool& in_section, Scan& scan) {
   const std::size_t hash = std::min(line.find('#'), line.size());
@@ -110,9 +136,12 @@ std::string check_line(std::string_view line, int number, bool& in_section, Scan
   if (equals == std::string_view::npos || equals == 0)
     return fmt::format(
         "'{}' is not understood (a line is a [section], key = value, or a comment "
-        "after '#') write key = value",
-        content);
+        "after '#') {}",
+        content, meant_line(content));
   const std::string_view key = trimmed(content.substr(0, equals));
+  if (key.front() == ';' || key.starts_with("//"))
+    return fmt::format("'{}' is no key (a comment starts with '#') did you mean # {}?", content,
+                       trimmed(content.substr(content.find_first_not_of(";/ "))));
   if (!in_section && key != "title")
     return fmt::format(
         "'{}' stands before the first section (only title may) put it under its "

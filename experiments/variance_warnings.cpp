@@ -42,7 +42,11 @@ void find_wild_laws(const Parameter& row, std::string_view key, const Strings& t
   for (const std::string& text : texts) {
     if (text.find('(') == std::string::npos) continue;
     try {
-      if (std::isfinite(Distribution::parse(text, row.dimension).variance())) continue;
+      const std::vector<Distribution> laws =
+          Distribution::parse(text, row.dimension).corners();  // also with uncertain parts
+      if (std::all_of(laws.begin(), laws.end(),
+                      [](const Distribution& law) { return std::isfinite(law.variance()); }))
+        continue;
     } catch (const InputError&) {
       continue;  // empirical: its text is a checksum, its variance finite
     }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -11,11 +13,14 @@
 namespace lockstep {
 
 struct Law;
+struct UncertainLaw;
+struct UncertainPart;
 
-/// A law and its canonical text.
+/// A law and its canonical text; `uncertain` in place of the law where it has uncertain parts.
 struct LawText {
   std::shared_ptr<const Law> law;
   std::string text;
+  std::shared_ptr<const UncertainLaw> uncertain = {};
 };
 
 /// One argument of a distribution as a user writes it ("mean=1ms").
@@ -71,9 +76,11 @@ class Distribution {
   /// `empirical(FILE.csv)` (one value a line, in the unit named by its header line, e.g. `us`, or
   /// bare numbers where no unit is due; `directory` is where a relative path starts), `none`, or a
   /// plain quantity (a constant). A law of one argument may leave out its name: `constant(1us)`.
-  /// The weights of a mixture are relative. A law inside a law's argument is refused, but for
-  /// mixture parts, which are not mixtures themselves; so is a law whose values leave the range of
-  /// a double.
+  /// The weights of a mixture are relative. `uncertain(LAW)` is a value that is not known, drawn
+  /// once a trial, in place of a law, of an argument or of a part of a mixture:
+  /// `exponential(mean=uncertain(uniform(low=1ms, high=5ms)))`. Any other law inside a law's
+  /// argument is refused, and a mixture inside a mixture; so is a law whose values leave the range
+  /// of a double, whatever its uncertain parts are.
   /// Throws InputError naming what is wrong, with the nearest known name and the legal range.
   static Distribution parse(std::string_view text, Dimension dimension,
                             const std::string& directory = ".");
@@ -83,6 +90,15 @@ class Distribution {
   double quantile(double u) const { return law_->quantile(u); }
   double sample(double u) const { return law_->sample(u); }
   double cdf(double x) const { return law_->cdf(x); }
+
+  /// What is drawn once a trial; empty where all is known. Until then mean, variance, quantile,
+  /// sample and cdf are those of the law with these at their means.
+  std::span<const UncertainPart> uncertain_parts() const;
+  /// The law with a number for each uncertain part, in their order.
+  Distribution at(std::span<const double> drawn) const;
+  /// The laws with every uncertain part at either end of what can be drawn; the law alone where it
+  /// has none.
+  std::vector<Distribution> corners() const;
 
   bool is_none() const { return none_; }          ///< always 0
   bool is_constant() const { return constant_; }  ///< one value, `mean()`
@@ -94,11 +110,29 @@ class Distribution {
 
  private:
   Distribution(LawText law, Dimension dimension);
+  static Distribution make(LawText law, Dimension dimension);
 
   std::shared_ptr<const Law> law_;
+  std::shared_ptr<const UncertainLaw> uncertain_;
   std::string text_;
   bool none_ = false;
   bool constant_ = false;
+};
+
+/// What is known of a law's number only as a distribution itself.
+struct UncertainPart {
+  /// "" for the value as a whole, "mean" for an argument, "2.mean" in the second part of a mixture.
+  std::string name;
+  /// Tells its draws from those of other parts, whichever of them are uncertain: 0 for the whole,
+  /// 1 + the place of an argument, and 16 more for each part of a mixture.
+  std::uint32_t place = 0;
+  Distribution law;
+};
+
+/// A law with uncertain parts.
+struct UncertainLaw {
+  std::vector<UncertainPart> parts;
+  std::function<std::shared_ptr<const Law>(std::span<const double> drawn)> law_at;
 };
 
 }  // namespace lockstep

@@ -1,6 +1,7 @@
 #include "engine/base/nearest.hpp"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "engine/base/text.hpp"
@@ -42,16 +43,64 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return last[b.size()];
 }
 
+/// What others call a thing that we know by another name.
+constexpr std::pair<std::string_view, std::string_view> synonyms[] = {
+    {"true", "on"},
+    {"yes", "on"},
+    {"enabled", "on"},
+    {"false", "off"},
+    {"no", "off"},
+    {"disabled", "off"},
+    {"off", "none"},
+    {"no", "none"},
+    {"never", "none"},
+    {"disabled", "none"},
+    {"none", "never"},
+    {"float32", "fp32"},
+    {"bfloat16", "bf16"},
+    {"float8", "fp8"},
+    {"infinite", "unlimited"},
+    {"inf", "unlimited"},
+    {"exp", "exponential"},
+    {"gaussian", "normal"},
+    {"gauss", "normal"},
+    {"const", "constant"},
+    {"fixed", "constant"},
+    {"stddev", "sd"},
+    {"sigma", "sd"},
+    {"min", "low"},
+    {"max", "high"},
+    {"lower", "low"},
+    {"upper", "high"},
+    {"alpha", "shape"},
+    {"xmin", "minimum"},
+    {"balanced", "proportional"},
+    {"separate", "isolated"},
+    {"optical_torus", "ocs_torus"},
+    {"3d_torus", "torus"},
+    {"torus3d", "torus"},
+    {"hierarchical", "hierarchical_ring"},
+    {"sharp", "switch_reduce"},
+    {"nvls", "switch_reduce"},
+};
+
 }  // namespace
 
 std::string nearest_name(std::string_view name, std::span<const std::string_view> known) {
+  std::string small(name);
+  std::transform(small.begin(), small.end(), small.begin(), lower_case);
+  for (const auto& [other, ours] : synonyms)
+    if (other == small && std::find(known.begin(), known.end(), ours) != known.end())
+      return std::string(ours);
   std::string_view best;
   std::size_t best_distance = 0;
   for (const std::string_view candidate : known) {
     const std::size_t length = std::max(name.size(), candidate.size());
-    const std::size_t d = distance(name, candidate);
     // One edit in three letters, but never all of the letters.
-    const bool near = d <= edit * std::max<std::size_t>(1, length / 3) && d < edit * length;
+    const std::size_t most = edit * std::max<std::size_t>(1, length / 3);
+    if (edit * (length - std::min(name.size(), candidate.size())) > most) continue;
+    const std::size_t d = distance(name, candidate);
+    const bool near = d <= most && d < edit * length;
     if (near && (best.empty() || d < best_distance)) {
       best = candidate;
       best_distance = d;

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "engine/base/error.hpp"
+#include "engine/base/meant_quantity.hpp"
 #include "engine/base/nearest.hpp"
 #include "engine/base/text.hpp"
 
@@ -67,17 +68,28 @@ bool in_range(const Parameter& row, double value) {
 
 /// Every value that a sampler can draw is one that could have been written.
 void check_support(const Parameter& row, std::string_view text, const Distribution& law) {
-  for (const double value : {law.quantile(0x1p-53), law.quantile(1 - 0x1p-53)}) {
-    if (in_range(row, value)) continue;
-    refuse_range(row,
-                 in_quotes(text) + " can reach " + format_quantity(value, row.dimension) + " and");
-  }
+  for (const Distribution& corner : law.corners())
+    for (const double value : {corner.quantile(0x1p-53), corner.quantile(1 - 0x1p-53)}) {
+      if (in_range(row, value)) continue;
+      refuse_range(
+          row, in_quotes(text) + " can reach " + format_quantity(value, row.dimension) + " and");
+    }
 }
 
 Value read_law(const Parameter& row, std::string_view text, const std::string& directory) {
   const Distribution law = Distribution::parse(text, row.dimension, directory);
   check_support(row, text, law);
   return {law, law.text()};
+}
+
+/// A real is drawn once a trial anyway: uncertain(LAW) says that again.
+Distribution once_a_trial(const Distribution& law, std::string_view text) {
+  const std::span<const UncertainPart> parts = law.uncertain_parts();
+  if (parts.empty()) return law;
+  if (parts.front().name.empty()) return parts.front().law;
+  throw InputError(in_quotes(text) +
+                   " has an uncertain part (the parameter itself is drawn once a trial) write its "
+                   "law with plain quantities");
 }
 
 Value read_real(const Parameter& row, std::string_view text, const std::string& directory) {
@@ -89,8 +101,8 @@ Value read_real(const Parameter& row, std::string_view text, const std::string& 
                        allowed_text(row));
     }
     Value value = read_law(row, text, directory);
-    const Distribution& law = std::get<Distribution>(value.data);
-    if (!law.is_constant()) return value;
+    const Distribution law = once_a_trial(std::get<Distribution>(value.data), text);
+    if (!law.is_constant()) return {law, law.text()};
     const double only = law.mean();
     return {only, format_canonical(only, row.dimension)};
   }
@@ -106,7 +118,8 @@ Value read_real(const Parameter& row, std::string_view text, const std::string& 
 
 /// "50step" and nothing that is no number of steps.
 bool is_in_steps(std::string_view text) {
-  return text.ends_with(unit_symbol(Dimension::steps)) && text.find('(') == std::string_view::npos;
+  const bool steps = text.ends_with("step") || text.ends_with("steps");
+  return steps && text.find('(') == std::string_view::npos;
 }
 
 Value read_steps(const Parameter& row, std::string_view text) {
@@ -139,7 +152,10 @@ bool looks_like_word(std::string_view text) {
 }
 
 [[noreturn]] void refuse_word(const Parameter& row, std::string_view text) {
-  const std::string near = nearest_name(text, row.words);
+  std::string near = nearest_name(text, row.words);
+  if (near.empty() && row.type != ValueType::choice)  // "none", where that is a number
+    if (const auto meant = meant_quantities(text, row.dimension); meant.size() == 1)
+      near = meant[0];
   throw InputError(in_quotes(text) + " is not known here (allowed: " + allowed_text(row) + ") " +
                    (near.empty() ? "choose one of them" : "did you mean " + near + "?"));
 }

@@ -1,16 +1,17 @@
 #include "engine/base/quantity.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <optional>
 #include <span>
 #include <system_error>
-#include <utility>
 #include <vector>
 
 #include "engine/base/error.hpp"
-#include "engine/base/nearest.hpp"
+#include "engine/base/meant_quantity.hpp"
 #include "engine/base/text.hpp"
 
 namespace lockstep {
@@ -36,6 +37,7 @@ struct UnitFamily {
 };
 
 constexpr double kibi = 1024;
+constexpr double least_bare_flop_rate = 1e9;
 
 /// All units; `accepted` repeats their names in order, which a test compares.
 std::span<const UnitFamily> families() {
@@ -105,6 +107,21 @@ std::span<const UnitFamily> families() {
        "/s /min /h /d",
        {{"/s", 1, 1, true}, {"/min", 1, 60, true}, {"/h", 1, 3600, true}, {"/d", 1, 86400, true}}},
       {Dimension::steps, "step", "a number of steps", "step", "step", {{"step", 1, 1, true}}},
+      {Dimension::flop_rate,
+       "FLOP/s",
+       "a rate of FLOPs",
+       "FLOP/s",
+       "FLOP/s GFLOP/s TFLOP/s PFLOP/s GFLOPS TFLOPS PFLOPS GFLOPs TFLOPs PFLOPs",
+       {{"FLOP/s", 1, 1, true},
+        {"GFLOP/s", 1e9, 1, true},
+        {"TFLOP/s", 1e12, 1, true},
+        {"PFLOP/s", 1e15, 1, true},
+        {"GFLOPS", 1e9, 1},
+        {"TFLOPS", 1e12, 1},
+        {"PFLOPS", 1e15, 1},
+        {"GFLOPs", 1e9, 1},
+        {"TFLOPs", 1e12, 1},
+        {"PFLOPs", 1e15, 1}}},
   };
   return table;
 }
@@ -124,87 +141,72 @@ double to_si(double number, const Unit& unit) {
   return number * unit.multiplier / unit.divisor;
 }
 
-/// "units: ns us ms", or what to do where none is due.
-std::string unit_list(const UnitFamily& due) {
-  return "units: " + std::string(due.accepted);
+/// "did you mean 5us? ", or "" where nothing is clear.
+std::string meant(std::string_view text, const UnitFamily& due) {
+  const std::vector<std::string> texts = meant_quantities(text, due.dimension);
+  return texts.empty() ? "" : fmt::format("did you mean {}?", fmt::join(texts, " or "));
 }
 
-/// What someone who wrote `suffix` behind a bare number means by it: "70B" parameters are 70e9,
-/// "1%" is 1e-2.
-std::string_view exponent_of(std::string_view suffix) {
-  constexpr std::pair<std::string_view, std::string_view> meanings[] = {
-      {"%", "e-2"}, {"k", "e3"}, {"K", "e3"}, {"M", "e6"}, {"B", "e9"}, {"G", "e9"}, {"T", "e12"}};
-  for (const auto& [name, exponent] : meanings)
-    if (name == suffix) return exponent;
-  return "";
+[[noreturn]] void refuse(std::string_view text, std::string_view problem, std::string_view why,
+                         const UnitFamily& due, std::string_view otherwise) {
+  std::string hint = meant(text, due);
+  if (hint.empty())
+    hint = otherwise;
+  else if (due.dimension != Dimension::none)
+    hint += fmt::format(" units: {}", due.accepted);
+  throw InputError(fmt::format("'{}' {} ({}) {}", text, problem, why, hint));
 }
 
-/// The unit that others write as `name`: bits are not bytes, and "m" is no millisecond.
-std::string_view meant_by(std::string_view name) {
-  constexpr std::pair<std::string_view, std::string_view> meanings[] = {
-      {"m", "min"},       {"sec", "s"},       {"hours", "h"},     {"days", "d"},
-      {"Mb/s", "Mbit/s"}, {"Mbps", "Mbit/s"}, {"Gb/s", "Gbit/s"}, {"Gbps", "Gbit/s"},
-      {"Tb/s", "Tbit/s"}, {"Tbps", "Tbit/s"}, {"Mb", "Mbit"},     {"Gb", "Gbit"},
-      {"/day", "/d"},     {"/hour", "/h"}};
-  for (const auto& [written, unit] : meanings)
-    if (written == name) return unit;
-  return "";
-}
-
-[[noreturn]] void refuse_unit(std::string_view text, std::string_view number, std::string_view unit,
-                              const UnitFamily& due) {
+[[noreturn]] void refuse_unit(std::string_view text, std::string_view unit, const UnitFamily& due) {
+  const std::string units = fmt::format("units: {}", due.accepted);
   if (unit.empty())
-    throw InputError(in_quotes(text) + " has no unit (" + std::string(due.what) +
-                     " is due) write one of these behind it: " + std::string(due.accepted));
-  if (due.dimension == Dimension::none) {
-    throw InputError(in_quotes(text) + " is not a bare number (" + in_quotes(unit) +
-                     " follows it and no unit is due) write for example " + std::string(number) +
-                     std::string(exponent_of(unit)));
-  }
+    refuse(text, "has no unit", fmt::format("{} is due", due.what), due,
+           fmt::format("write one of these behind it: {}", due.accepted));
+  if (due.dimension == Dimension::none)
+    refuse(text, "is not a bare number",
+           fmt::format("'{}' follows it and no unit is due", plain_letters(unit)), due,
+           "write digits alone");
   for (const UnitFamily& other : families()) {
     if (find_unit(other, unit) == nullptr) continue;
-    throw InputError(in_quotes(text) + " has the wrong unit (" + in_quotes(unit) + " is " +
-                     std::string(other.what) + "'s; " + std::string(due.what) + " is due) " +
-                     unit_list(due));
+    refuse(text, "has the wrong unit",
+           fmt::format("'{}' is {}'s; {} is due", unit, other.what, due.what), due, units);
   }
-  std::vector<std::string_view> names;
-  for (const Unit& known : due.units) names.push_back(known.name);
-  const std::string_view known = meant_by(unit);
-  const std::string near =
-      find_unit(due, known) != nullptr ? std::string(known) : nearest_name(unit, names);
-  throw InputError(in_quotes(text) + " has an unknown unit (" + in_quotes(unit) + "; " +
-                   std::string(due.what) + " is due) " +
-                   (near.empty() ? "" : "did you mean " + near + "? ") + unit_list(due));
+  refuse(text, "has an unknown unit", fmt::format("'{}'; {} is due", plain_letters(unit), due.what),
+         due, units);
 }
 
 struct Number {
-  double value;
-  std::size_t length;
+  double value = 0;
+  std::size_t length = 0;
+  std::errc error{};
 };
 
 /// A number and unit as a user may write it.
 std::string example_of(const UnitFamily& due) {
+  if (due.dimension == Dimension::flop_rate) return "989.4TFLOP/s";
   return "2" + std::string(due.units.size() > 1 ? due.units[1].name : due.units[0].name);
 }
 
-Number read_number(std::string_view text, const UnitFamily& due) {
+/// The number at the start of `text`.
+Number number_at(std::string_view text) {
   // from_chars knows no locale, but reads "inf" and "nan".
   const std::size_t digit = text.starts_with('-') ? 1 : 0;
   const bool starts =
       digit < text.size() && ((text[digit] >= '0' && text[digit] <= '9') || text[digit] == '.');
-  Number number{};
+  if (!starts) return {.error = std::errc::invalid_argument};
+  Number number;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number.value);
-  if (!starts || error == std::errc::invalid_argument) {
-    throw InputError(in_quotes(text) + " is not a number (digits are due) write for example " +
-                     example_of(due));
-  }
-  if (error == std::errc::result_out_of_range) {
-    throw InputError(in_quotes(text) +
-                     " is out of range (the largest number is 1.8e308, the smallest "
-                     "2.2e-308) write a number between");
-  }
+  number.error = error;
   number.length = static_cast<std::size_t>(end - text.data());
   return number;
+}
+
+/// `number` in SI; nothing where `unit` is none of the family's.
+std::optional<double> in_si(double number, std::string_view unit, const UnitFamily& due) {
+  if (due.dimension == Dimension::flop_rate && unit.empty() && number >= least_bare_flop_rate)
+    return number;
+  const Unit* known = find_unit(due, unit);
+  return known ? std::optional(to_si(number, *known)) : std::nullopt;
 }
 
 /// The shortest `value` (SI) in `unit` that reads back as the same, if some double next to
@@ -248,8 +250,18 @@ Limits limits_of(Dimension dimension) {
       return {1e-18, 1e12};
     case Dimension::steps:
       return {1e-9, 1e15};
+    case Dimension::flop_rate:
+      return {1, 1e24};
   }
   return {};
+}
+
+std::optional<double> quantity_in(std::string_view text, Dimension dimension) {
+  const std::string_view all = trimmed(text);
+  const Number number = number_at(all);
+  if (number.error != std::errc{}) return std::nullopt;
+  const auto value = in_si(number.value, trimmed(all.substr(number.length)), family(dimension));
+  return value && std::isfinite(*value) ? value : std::nullopt;
 }
 
 double parse_quantity(std::string_view text, Dimension dimension) {
@@ -259,16 +271,22 @@ double parse_quantity(std::string_view text, Dimension dimension) {
     throw InputError("'' is empty (" + std::string(due.what) + " is due) write for example 1" +
                      std::string(due.canonical));
   }
-  const Number number = read_number(all, due);
-  const std::string_view unit_text = trimmed(all.substr(number.length));
-  const Unit* unit = find_unit(due, unit_text);
-  if (unit == nullptr) refuse_unit(all, all.substr(0, number.length), unit_text, due);
-  const double value = to_si(number.value, *unit);
-  if (!std::isfinite(value)) {
+  const Number number = number_at(all);
+  if (number.error == std::errc::invalid_argument)
+    refuse(all, "is not a number", "digits are due", due, "write for example " + example_of(due));
+  if (number.error == std::errc::result_out_of_range) {
+    throw InputError(in_quotes(all) +
+                     " is out of range (the largest number is 1.8e308, the smallest "
+                     "2.2e-308) write a number between");
+  }
+  const std::string_view unit = trimmed(all.substr(number.length));
+  const std::optional<double> value = in_si(number.value, unit, due);
+  if (!value) refuse_unit(all, unit, due);
+  if (!std::isfinite(*value)) {
     throw InputError(in_quotes(all) + " is too large (the largest number is 1.8e308 " +
                      std::string(due.symbol) + ") write a smaller one");
   }
-  return value;
+  return *value;
 }
 
 std::string format_number(double value) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -7,7 +8,7 @@ namespace lockstep {
 
 /// What a number counts. Inside the program every quantity is in the SI unit named here.
 enum class Dimension {
-  none,       ///< bare: counts, tokens, FLOPs, shares, factors
+  none,       ///< bare: counts, tokens, shares, factors
   time,       ///< s
   bytes,      ///< B
   bandwidth,  ///< B/s
@@ -15,9 +16,11 @@ enum class Dimension {
   energy,     ///< J
   rate,       ///< 1/s
   steps,      ///< training steps ("50step")
+  flop_rate,  ///< FLOP/s
 };
 
-/// SI unit symbol of a dimension ("s", "B", "B/s", "W", "J", "1/s", "step"; "1" for none).
+/// SI unit symbol of a dimension ("s", "B", "B/s", "W", "J", "1/s", "step", "FLOP/s"; "1" for
+/// none).
 std::string_view unit_symbol(Dimension dimension);
 
 /// The units a user may write for a dimension, for messages and help ("ns us ms s min h d").
@@ -34,9 +37,14 @@ Limits limits_of(Dimension dimension);
 
 /// Reads "5us", "50 GiB/s", "6.5e-3/d", "405e9" as SI. `kB` is 1e3 B, `KiB` 1024 B, 8 bit = 1 B.
 /// The whole text must be used; infinities and NaN are refused, and so is a bare number (0 too)
-/// where a unit is due, and a unit where none is. Throws InputError ("problem (why) suggestion",
-/// without the key, which the caller knows).
+/// where a unit is due, and a unit where none is. A bare number from 1e9 on is FLOP/s where those
+/// are due: published peaks are often written so, and no chip has fewer. Throws InputError
+/// ("problem (why) suggestion", without the key, which the caller knows): what follows "did you
+/// mean" there can stand in place of the text in quotes.
 double parse_quantity(std::string_view text, Dimension dimension);
+
+/// The same; nothing where it would throw.
+std::optional<double> quantity_in(std::string_view text, Dimension dimension);
 
 /// Shortest text that `parse_quantity` reads back as the same double, in the unit a reader would
 /// choose ("5us", "53.6870912GB/s", "0.0065/d").

@@ -17,6 +17,11 @@ constexpr char lower_case(char c) {
 /// 'text', for messages.
 std::string in_quotes(std::string_view text);
 
+/// The same in the letters of a keyboard: what only looks like them (full-width forms, blanks that
+/// are no space, both micro signs, a typographic minus, quotes or times) becomes what it looks
+/// like, and what cannot be seen goes. Other text, letters with accents too, stays.
+std::string plain_letters(std::string_view text);
+
 /// The pieces between `separator`s that stand outside parentheses, each trimmed. "" has none.
 std::vector<std::string_view> split_outside_parentheses(std::string_view text, char separator);
 

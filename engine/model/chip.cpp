@@ -5,7 +5,6 @@
 #include <array>
 
 #include "engine/base/error.hpp"
-#include "engine/base/nearest.hpp"
 
 namespace lockstep {
 namespace {
@@ -49,7 +48,36 @@ constexpr std::array<ChipKey, 10> chip_keys{{
     {"stack", &Chip::stack},
 }};
 
+/// Names of the catalogue, then those that a section of `values` describes.
+std::vector<std::string> known_generations(const Values& values) {
+  std::vector<std::string> names;
+  for (const Chip& chip : catalogue) names.push_back(chip.name);
+  constexpr std::string_view before = "chip.", after = ".peak";
+  for (const auto& [key, value] : values.all())
+    if (key.starts_with(before) && key.ends_with(after) && values.has(key))
+      names.push_back(key.substr(before.size(), key.size() - before.size() - after.size()));
+  return names;
+}
+
+[[noreturn]] void refuse_generation(std::string_view name, const Values& values) {
+  std::string suggestion = fmt::format("did you mean {}?", meant_generation_of(name, values));
+  if (meant_generation_of(name, values).empty()) {
+    std::string legal(name);
+    for (char& c : legal)
+      if (!is_generation_name({&c, 1})) c = '_';
+    suggestion = fmt::format("describe it in a section [chip.{}] with at least peak{}", legal,
+                             legal == name ? "" : fmt::format(", and call it {} here too", legal));
+  }
+  throw InputError(fmt::format("unknown generation '{}' (known: {}) {}", name,
+                               fmt::join(known_generations(values), ", "), suggestion));
+}
+
 }  // namespace
+
+std::string meant_generation_of(std::string_view name, const Values& values) {
+  const std::vector<std::string> names = known_generations(values);
+  return meant_generation(name, std::vector<std::string_view>(names.begin(), names.end()));
+}
 
 std::span<const Chip> chip_catalogue() {
   return catalogue;
@@ -60,8 +88,9 @@ std::span<const Parameter> chip_parameters() {
   static const std::vector<Parameter> rows{
       {.key = "chip.*.peak",
        .number = 100,
+       .dimension = Dimension::flop_rate,
        .minimum_is_legal = false,
-       .summary = "dense BF16 FLOP/s of one chip",
+       .summary = "dense BF16 peak of one chip (a bare number from 1e9 on is FLOP/s)",
        .source = source},
       {.key = "chip.*.hbm",
        .number = 101,
@@ -71,16 +100,19 @@ std::span<const Parameter> chip_parameters() {
       {.key = "chip.*.hbm_bandwidth",
        .number = 102,
        .dimension = Dimension::bandwidth,
+       .unused = true,
        .summary = "memory bandwidth of one chip",
        .source = source},
       {.key = "chip.*.tdp",
        .number = 103,
        .dimension = Dimension::power,
+       .unused = true,
        .summary = "thermal design power of one chip",
        .source = source},
       {.key = "chip.*.idle_power",
        .number = 104,
        .dimension = Dimension::power,
+       .unused = true,
        .summary = "power of one idle chip",
        .source = source},
       {.key = "chip.*.scale_up_bandwidth",
@@ -132,16 +164,7 @@ Chip find_chip(std::string_view name, const Values& values) {
   for (const Chip& chip : catalogue)
     if (chip.name == name) base = &chip;
   if (!base) {
-    if (!values.has(key_of("peak"))) {
-      std::vector<std::string_view> names;
-      for (const Chip& chip : catalogue) names.push_back(chip.name);
-      const std::string nearest = nearest_name(name, names);
-      throw InputError(fmt::format(
-          "unknown generation '{}' (known: {}) {}", name, fmt::join(names, ", "),
-          nearest.empty()
-              ? fmt::format("describe it in a section [chip.{}] with at least peak", name)
-              : fmt::format("did you mean {}?", nearest)));
-    }
+    if (!is_generation_name(name) || !values.has(key_of("peak"))) refuse_generation(name, values);
     base = &catalogue[1];
   }
   Chip chip = *base;

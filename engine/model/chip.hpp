@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/base/parameter.hpp"
+#include "engine/model/generation_name.hpp"
 
 namespace lockstep {
 
@@ -33,6 +34,10 @@ std::span<const Chip> chip_catalogue();
 
 /// Keys of a [chip.NAME] section.
 std::span<const Parameter> chip_parameters();
+
+/// The generation of the catalogue or of a [chip.NAME] section that someone means by `name`; ""
+/// where none is (generation_name.hpp).
+std::string meant_generation_of(std::string_view name, const Values& values);
 
 /// The generation `name`: the catalogue's figures, overridden by its [chip.NAME] section; a name
 /// the catalogue lacks must give at least `peak` there, and takes the rest from H100.

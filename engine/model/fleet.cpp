@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <optional>
 #include <tuple>
@@ -12,6 +11,7 @@
 #include "engine/base/random.hpp"
 #include "engine/base/text.hpp"
 #include "engine/model/inventory.hpp"
+#include "engine/model/meant_fleet.hpp"
 
 namespace lockstep {
 namespace {
@@ -22,53 +22,52 @@ std::uint32_t identity_of(std::string_view name) {
   return (hash >> 24 ^ hash) & 0xFFFFFFu;
 }
 
-/// Nothing where `text` is no number.
-std::optional<double> number_in(std::string_view text) {
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size()) return {};
-  return number;
-}
-
 FleetGeneration read_generation(std::string_view part, const Values& values) {
   const auto colon = part.find(':');
   const bool has_colon = colon != std::string_view::npos;
   const std::string_view name = trimmed(part.substr(0, colon));
   const std::string_view count_text = has_colon ? trimmed(part.substr(colon + 1)) : name;
-  const std::optional<double> count = number_in(count_text);
-  const bool counts_chips =
-      count && *count >= 1 && *count <= most_chips && *count == std::floor(*count);
+  const std::optional<double> count = quantity_in(count_text, Dimension::none);
   if (has_colon ? name.empty() : count.has_value())
     throw InputError(fmt::format(
         "'{}' names no generation (a generation's name, a colon and a whole number of chips are "
-        "due; commas part generations) write for example H100:{:.0f}",
-        part, counts_chips ? *count : 1024.0));
-  if (const auto times = name.find_first_of("x* "); !has_colon && times != std::string_view::npos)
-    if (const auto first = number_in(trimmed(name.substr(0, times))))
-      throw InputError(
-          fmt::format("'{}' has no colon (a generation, a colon and its chips are due) write "
-                      "{}:{:.0f}",
-                      part, trimmed(name.substr(times + 1)), *first));
+        "due; commas part generations) write for example H100:1024",
+        part));
   if (!has_colon)
-    throw InputError(
-        fmt::format("'{}' has no count (a generation and its chips are due) write for "
-                    "example {}:1024",
-                    part, part.empty() ? "H100" : part));
-  if (!counts_chips)
     throw InputError(fmt::format(
-        "'{}' chips of {} (a whole number from 1 to {} is due) write for example {}:1024",
-        count_text, name, most_chips, name));
+        "'{}' has no count (a generation, a colon and its chips are due) write for example "
+        "H100:1024",
+        part));
+  if (!count || !(*count >= 1 && *count <= most_chips) || *count != std::floor(*count))
+    throw InputError(fmt::format(
+        "'{}' chips of {} (a whole number from 1 to {} is due) write for example H100:1024",
+        count_text, name, most_chips));
   return make_generation(name, static_cast<std::int64_t>(*count), values);
 }
 
-std::vector<FleetGeneration> read_counts(std::string_view text, const Values& values) {
-  std::vector<FleetGeneration> generations;
-  while (true) {
-    const auto comma = text.find(',');
-    generations.push_back(read_generation(trimmed(text.substr(0, comma)), values));
-    if (comma == std::string_view::npos) break;
-    text.remove_prefix(comma + 1);
+/// The parts of `text`; what is wrong with one, with what the whole can mean.
+std::vector<FleetGeneration> read_parts(std::string_view text, const Values& values) {
+  try {
+    std::vector<FleetGeneration> generations;
+    for (std::string_view rest = text;;) {
+      const auto comma = rest.find(',');
+      generations.push_back(read_generation(trimmed(rest.substr(0, comma)), values));
+      if (comma == std::string_view::npos) return generations;
+      rest.remove_prefix(comma + 1);
+    }
+  } catch (const InputError& error) {
+    const std::string message = error.what();
+    if (message.find("did you mean") != std::string::npos) throw;
+    const std::vector<std::string> meant = meant_fleets(text, values);
+    if (meant.empty()) throw;
+    throw InputError(fmt::format("{} write fleet.chips = {}",
+                                 message.substr(0, message.rfind(") ") + 1),
+                                 fmt::join(meant, " or fleet.chips = ")));
   }
+}
+
+std::vector<FleetGeneration> read_counts(std::string_view text, const Values& values) {
+  const std::vector<FleetGeneration> generations = read_parts(text, values);
   for (std::size_t i = 0; i < generations.size(); ++i)
     for (std::size_t j = 0; j < i; ++j)
       if (generations[i].chip.name == generations[j].chip.name)

@@ -6,16 +6,13 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
 
+#include "engine/base/csv.hpp"
 #include "engine/base/error.hpp"
 #include "engine/base/nearest.hpp"
 #include "engine/base/sha256.hpp"
-#include "engine/base/text.hpp"
 
 namespace lockstep {
 namespace {
@@ -24,16 +21,6 @@ enum Column : std::size_t { node, generation, chips, relative_speed };
 constexpr std::array<std::string_view, 4> column_names{"node", "generation", "chips",
                                                        "relative_speed"};
 constexpr std::string_view example = "write for example n1,H100,8,1.0";
-
-std::vector<std::string_view> split(std::string_view line) {
-  std::vector<std::string_view> fields;
-  while (true) {
-    const auto comma = line.find(',');
-    fields.push_back(trimmed(line.substr(0, comma)));
-    if (comma == std::string_view::npos) return fields;
-    line.remove_prefix(comma + 1);
-  }
-}
 
 std::optional<double> number_in(std::string_view text) {
   double number = 0;
@@ -48,7 +35,12 @@ struct Header {
   std::array<std::size_t, column_names.size()> place{};
 };
 
-Header read_header(const std::vector<std::string_view>& names) {
+Header read_header(const std::vector<std::string>& fields) {
+  for (const char other : {';', '\t'})
+    if (fields.size() == 1 && fields[0].find(other) != std::string::npos)
+      throw InputError(fmt::format("columns stand between {} (commas part them) replace them",
+                                   other == ';' ? "semicolons" : "tabs"));
+  const std::vector<std::string_view> names(fields.begin(), fields.end());
   Header header{names.size(), {}};
   for (std::size_t c = 0; c < column_names.size(); ++c) {
     const auto first = std::find(names.begin(), names.end(), column_names[c]);
@@ -72,9 +64,8 @@ class Reader {
  public:
   Reader(const Values& values, Fleet& fleet) : values_(values), fleet_(fleet) {}
 
-  /// `line` is not blank.
-  void read(std::string_view line, int number) {
-    const std::vector<std::string_view> fields = split(line);
+  void read(const CsvLine& line) {
+    const std::vector<std::string>& fields = line.fields;
     if (header_.columns == 0) {
       header_ = read_header(fields);
       return;
@@ -82,8 +73,10 @@ class Reader {
     if (fields.size() != header_.columns)
       throw InputError(fmt::format("{} values (the first line names {} columns) {}", fields.size(),
                                    header_.columns, "give one value for each column"));
-    const auto field = [&](Column column) { return fields[header_.place[column]]; };
-    remember(field(node), number);
+    const auto field = [&](Column column) {
+      return std::string_view(fields[header_.place[column]]);
+    };
+    remember(field(node), line.number);
     const double count = chips_in(field(chips));
     const double speed = speed_in(field(relative_speed));
     const std::uint8_t which = generation_of(field(generation));
@@ -141,40 +134,21 @@ class Reader {
   std::map<std::string, std::uint8_t, std::less<>> generations_;
 };
 
-std::string content_of(const std::string& path) {
-  std::error_code ignored;
-  std::ifstream file(path, std::ios::binary);
-  if (!file || std::filesystem::is_directory(path, ignored))
-    throw InputError(fmt::format(
-        "fleet.inventory: '{}' cannot be read (no such file, or no permission) check the path",
-        path));
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 }  // namespace
 
 void read_inventory(const std::string& path, std::string_view content_hash, const Values& values,
                     Fleet& fleet) {
-  const std::string content = content_of(path);
-  if (!content_hash.empty() && sha256_hex(content) != content_hash)
-    throw InputError(fmt::format(
-        "fleet.inventory: {} is not what it was when the study was read (a result stands for one "
-        "content) start again, into another file",
-        path));
-  std::string_view rest = content;
-  if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);  // a byte order mark
   Reader reader(values, fleet);
-  for (int number = 1; !rest.empty(); ++number) {
-    const auto end = rest.find('\n');
-    const std::string_view whole = rest.substr(0, end);
-    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-    const std::string_view line = trimmed(whole.substr(0, whole.find('#')));
-    if (line.empty()) continue;
-    try {
-      reader.read(line, number);
-    } catch (const InputError& error) {
-      throw InputError(fmt::format("fleet.inventory: {}:{}: {}", path, number, error.what()));
-    }
+  try {
+    const std::string content = read_csv_content(path);
+    if (!content_hash.empty() && sha256_hex(content) != content_hash)
+      throw InputError(fmt::format(
+          "{} is not what it was when the study was read (a result stands for one content) start "
+          "again, into another file",
+          path));
+    read_csv_lines(content, path, [&](const CsvLine& line) { reader.read(line); });
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("fleet.inventory: {}", error.what()));
   }
   if (fleet.nodes.empty())
     throw InputError(fmt::format(

@@ -46,7 +46,7 @@ void check_fleet(const Values& values) {
   } catch (const InputError& error) {
     const std::string text = error.what();
     for (const std::string_view key : {fleet_key, std::string_view("fleet.inventory")})
-      if (find_key(text, key) != std::string_view::npos) throw;
+      if (text.starts_with(key)) throw;
     throw InputError(fmt::format("{}: {}", shown(fleet_key, values.text(fleet_key)), text));
   }
 }

@@ -115,8 +115,9 @@ BlockResult Plan::run_block(std::int64_t block, const Jobs& ready, const Executi
       values = Jobs(drawn, topologies, study.seed).run_trial(trial, how);
       for (const UncertainInput& input : inputs[p]) {
         const auto at = static_cast<std::size_t>(
-            std::find(input_keys.begin(), input_keys.end(), input.key) - input_keys.begin());
-        result.values[metrics.size() + at][static_cast<std::size_t>(t)] = drawn.real(input.key);
+            std::find(input_keys.begin(), input_keys.end(), input.name) - input_keys.begin());
+        result.values[metrics.size() + at][static_cast<std::size_t>(t)] =
+            input.draw(study.seed, trial);
       }
     }
     for (std::size_t m = 0; m < metrics.size(); ++m) {
@@ -180,9 +181,9 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
     plan.trial_costs.push_back(trial_cost(*point));
     plan.inputs.push_back(uncertain_inputs(s.points[p], rows));
     for (const UncertainInput& input : plan.inputs.back())
-      if (std::find(plan.input_keys.begin(), plan.input_keys.end(), input.key) ==
+      if (std::find(plan.input_keys.begin(), plan.input_keys.end(), input.name) ==
           plan.input_keys.end())
-        plan.input_keys.push_back(input.key);
+        plan.input_keys.push_back(input.name);
   }
   impossible.throw_if_any();
   schema.point_variables.push_back(std::move(choice));

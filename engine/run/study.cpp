@@ -8,6 +8,7 @@
 #include <set>
 
 #include "engine/base/sha256.hpp"
+#include "engine/run/key_hints.hpp"
 #include "engine/run/study_axes.hpp"
 #include "engine/run/study_keys.hpp"
 #include "engine/run/study_values.hpp"
@@ -93,7 +94,8 @@ void Resolution::take(const StudyEntry& entry, bool overrides) {
     report(setting.place, entry,
            key.starts_with("(")
                ? fmt::format("several keys change together in a sweep alone; write sweep.{}", key)
-               : fmt::format("unknown key (no parameter has this name) {}", keys_.suggestion(key)));
+               : fmt::format("unknown key (no parameter has this name) {}",
+                             key_hint(key, entry.value, keys_.rows())));
     return;
   }
   const auto [known, is_new] = settings_.emplace(key, setting);
@@ -125,8 +127,8 @@ void Resolution::take_sweep(Setting setting, std::string_view key_text, bool ove
           "key, or run one study for each value",
           key);
     else if (keys_.find(key) == nullptr)
-      what =
-          fmt::format("unknown key {} (no parameter has this name) {}", key, keys_.suggestion(key));
+      what = fmt::format("unknown key {} (no parameter has this name) {}", key,
+                         key_hint(key, "", keys_.rows()));
     if (what.empty()) continue;
     report(setting.place, *setting.entry, what);
     return;

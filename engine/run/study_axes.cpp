@@ -7,6 +7,8 @@
 #include <map>
 #include <optional>
 
+#include "engine/base/meant_quantity.hpp"
+#include "engine/model/meant_fleet.hpp"
 #include "engine/run/study_values.hpp"
 
 namespace lockstep {
@@ -38,7 +40,8 @@ std::vector<std::string> columns(const std::string& label, std::size_t keys) {
 std::optional<double> plain_number(const Value& value) {
   if (const auto* number = std::get_if<double>(&value.data)) return *number;
   const auto* law = std::get_if<Distribution>(&value.data);
-  return law != nullptr && law->is_constant() ? std::optional(law->mean()) : std::nullopt;
+  const bool plain = law != nullptr && law->is_constant() && law->uncertain_parts().empty();
+  return plain ? std::optional(law->mean()) : std::nullopt;
 }
 
 void fill_numbers(const Parameter& row, AxisValues& axis) {
@@ -50,6 +53,29 @@ void fill_numbers(const Parameter& row, AxisValues& axis) {
   }
   axis.axis.numbers = std::move(numbers);
   axis.axis.units = unit_symbol(row.dimension);
+}
+
+/// "8,000,000,000" is one number to its writer: no list has values such as 000, or the same twice.
+void refuse_thousands(const Parameter& row, std::string_view text,
+                      const std::vector<std::string>& labels,
+                      const std::vector<std::string>& problems, const std::string& shown_key) {
+  const bool zeros = std::any_of(labels.begin(), labels.end(), [](const std::string& label) {
+    return label.size() == 3 && label[0] == '0' &&
+           label.find_first_not_of("0123456789") == std::string::npos;
+  });
+  if (!zeros && problems.empty()) return;
+  std::string meant;
+  const bool fleet = row.key == "fleet.chips";
+  for (const std::string& number :
+       fleet ? meant_fleets(text, Values()) : meant_quantities(text, row.dimension))
+    try {
+      read_value(row, number, ".");
+      meant += fmt::format("{}{}", meant.empty() ? "did you mean " : " or ", number);
+    } catch (const InputError&) {
+    }
+  if (!meant.empty())
+    throw InputError(fmt::format("{}: '{}' is {} values (commas part them) {}?",
+                                 shown(shown_key, text), text, labels.size(), meant));
 }
 
 }  // namespace
@@ -77,6 +103,10 @@ AxisValues read_axis(const std::vector<std::string>& keys, std::span<const Param
   result.axis.key = fmt::format("{}", fmt::join(keys, ","));
   const std::string shown_key =
       "sweep." + (keys.size() == 1 ? keys.front() : '(' + result.axis.key + ')');
+  if (const std::string_view inside = without_brackets(text); inside != text)
+    throw InputError(fmt::format(
+        "{}: '{}' is in brackets (an axis is its values with commas between) did you mean {}?",
+        shown(shown_key, text), text, inside));
   std::vector<std::string> problems;
   std::map<std::vector<std::string>, std::string> seen;  // canonical texts -> label
   std::vector<std::string> labels;
@@ -105,6 +135,7 @@ AxisValues read_axis(const std::vector<std::string>& keys, std::span<const Param
       problems.push_back(fmt::format("{}: {}", shown(shown_key, label), error.what()));
     }
   }
+  if (keys.size() == 1) refuse_thousands(*rows.front(), text, labels, problems, shown_key);
   if (!problems.empty()) throw InputError(std::move(problems));
   if (keys.size() == 1) fill_numbers(*rows.front(), result);
   return result;

@@ -21,12 +21,10 @@ class StudyKeys {
  public:
   explicit StudyKeys(std::span<const Parameter> rows) : rows_(rows) {}
 
-  /// The row of `key`, directly or through a star; nullptr when no row declares it. A NAME is
-  /// made of letters, digits, '-' and '_'.
+  /// The row of `key`, directly or through a star; nullptr when no row declares it.
   const Parameter* find(std::string_view key) const;
 
-  /// What to write in place of an unknown key: "did you mean job.tensor?", or where to look.
-  std::string suggestion(std::string_view key) const;
+  std::span<const Parameter> rows() const { return rows_; }
 
   /// Every row with its key, in the order of the rows; where the first starred row stands, all
   /// starred rows follow, once for each NAME found in `used` keys (in alphabetical order, so that

@@ -1,14 +1,17 @@
 #include "engine/run/study_values.hpp"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <vector>
 
+#include "engine/base/csv.hpp"
 #include "engine/base/error.hpp"
+#include "engine/base/meant_quantity.hpp"
 #include "engine/base/sha256.hpp"
 #include "engine/base/text.hpp"
 #include "engine/run/stopping_rule.hpp"
@@ -38,22 +41,142 @@ Value read_until(std::string_view text) {
 
 /// The study stands for what the file says, not for where it lies.
 Value read_csv(std::string_view name, const std::string& directory) {
-  const std::filesystem::path path = std::filesystem::path(directory) / name;
-  std::error_code ignored;
-  std::ifstream file(path, std::ios::binary);
-  if (!file || std::filesystem::is_directory(path, ignored))
-    throw InputError(fmt::format(
-        "'{}' cannot be read (looked for {}) check the path, which starts at the study's folder",
-        name, path.string()));
-  const std::string content{std::istreambuf_iterator<char>(file), {}};
-  return {path.string(), "csv:sha256=" + sha256_hex(content)};
+  const std::filesystem::path path = (std::filesystem::path(directory) / name).lexically_normal();
+  return {path.string(), "csv:sha256=" + sha256_hex(read_csv_content(path))};
 }
 
 /// "problem (why) suggestion" with what is allowed among the whys.
 std::string with_allowed(std::string message, const std::string& allowed) {
-  const std::size_t end_of_why = message.rfind(") ");
-  if (end_of_why == std::string::npos) return message + "; allowed: " + allowed;
-  return message.insert(end_of_why, "; allowed: " + allowed);
+  const std::size_t why = message.find(" (");
+  int depth = 0;
+  for (std::size_t i = why; i < message.size(); ++i) {
+    depth += (message[i] == '(') - (message[i] == ')');
+    if (message[i] == ')' && depth == 0) return message.insert(i, "; allowed: " + allowed);
+  }
+  return message + "; allowed: " + allowed;
+}
+
+/// Whether `row` takes `text`, or has something else to say about it than of `part`.
+bool takes(const Parameter& row, std::string_view text, std::string_view part,
+           const std::string& directory) {
+  try {
+    parse_value(row, text, directory);
+    return true;
+  } catch (const InputError& error) {
+    const std::string_view message = error.what();
+    return message.find(in_quotes(part)) == std::string_view::npos &&
+           message.find("out of range") == std::string_view::npos;
+  }
+}
+
+/// The message without those of its hints ("did you mean A or B?") that the row refuses in place of
+/// the text that the message quotes first: a wrong hint is worse than none.
+std::string with_good_hints(std::string message, const Parameter& row, std::string_view text,
+                            const std::string& directory) {
+  constexpr std::string_view asks = "did you mean ";
+  const std::size_t hint = message.find(asks);
+  const std::size_t end = message.find('?', hint);
+  if (end == std::string::npos) return message;
+  const std::size_t whole = message.find(in_quotes(text));
+  const std::size_t quote = std::min(whole, message.find('\''));
+  const std::size_t closing =
+      whole == quote ? quote + 1 + text.size() : message.find('\'', quote + 1);
+  if (closing > hint) return message;
+  const std::string bad = message.substr(quote + 1, closing - quote - 1);
+  const std::size_t place = text.find(bad);
+  if (place == std::string_view::npos) return message;
+  std::string good;
+  std::string_view hints = std::string_view(message).substr(hint + asks.size());
+  hints = hints.substr(0, end - hint - asks.size());
+  while (!hints.empty()) {
+    const std::string_view one = hints.substr(0, hints.find(" or "));
+    hints.remove_prefix(std::min(hints.size(), one.size() + std::string_view(" or ").size()));
+    if (takes(row, std::string(text).replace(place, bad.size(), one), one, directory))
+      good += fmt::format("{}{}", good.empty() ? asks : " or ", one);
+  }
+  good += good.empty() ? "write another value" : "?";
+  return message.replace(hint, end + 1 - hint, good);
+}
+
+/// "10%" where a factor is due.
+void refuse_percent_of_factor(const Parameter& row, std::string_view text) {
+  const bool factor = row.type == ValueType::law && row.dimension == Dimension::none;
+  if (!factor || text.find('%') == std::string_view::npos) return;
+  std::string hint = "write factors: 10 % slower is 1.1";
+  if (const auto shares = meant_quantities(text, Dimension::none); shares.size() == 1) {
+    const double percent = std::round(*quantity_in(shares[0], Dimension::none) * 1e6) / 1e4;
+    hint = fmt::format("did you mean {}?", format_number((100 + percent) / 100));
+  }
+  throw InputError(fmt::format("'{}' is a share (a factor is due) {}", text, hint));
+}
+
+Value read_alone(const Parameter& row, std::string_view text, const std::string& directory) {
+  refuse_percent_of_factor(row, text);
+  if (row.type == ValueType::text && text.ends_with(".csv")) return read_csv(text, directory);
+  return parse_value(row, text, directory);
+}
+
+std::vector<std::string> pieces_of(std::string_view text, char separator) {
+  std::vector<std::string> pieces;
+  for (const std::string_view piece : split_outside_parentheses(text, separator)) {
+    const std::string_view value = without_quotes(trimmed(piece));
+    if (!value.empty() || separator != ' ') pieces.emplace_back(value);
+  }
+  return pieces;
+}
+
+/// The values of a list, as another language may write it.
+std::vector<std::string> listed_values(const Parameter& row, std::string_view text,
+                                       const std::string& directory) {
+  text = without_brackets(text);
+  while (text.ends_with(',')) text = trimmed(text.substr(0, text.size() - 1));
+  const auto taken = [&](const std::string& value) {
+    try {
+      read_alone(row, value, directory);
+      return true;
+    } catch (const InputError&) {
+      return false;
+    }
+  };
+  for (const char separator : {',', ';', '|', ' '}) {
+    std::vector<std::string> values = pieces_of(text, separator);
+    if (values.size() < 2) continue;
+    const auto good = std::count_if(values.begin(), values.end(), taken);
+    const bool all = good == static_cast<std::ptrdiff_t>(values.size());
+    if (all || (separator != ' ' && good > 0)) return values;
+  }
+  return {};
+}
+
+/// What is wrong with `text`, with what is allowed.
+std::string refined(const std::string& problem, const Parameter& row, std::string_view text,
+                    const std::string& directory) {
+  const std::string message = with_good_hints(problem, row, text, directory);
+  const std::string allowed = allowed_text(row);
+  if (allowed.empty() || message.find("allowed: ") != std::string::npos) return message;
+  return with_allowed(message, allowed);
+}
+
+/// Where a key has several values; returns where `text` is none of that.
+void refuse_list(const Parameter& row, std::string_view text, const std::string& directory) {
+  const std::vector<std::string> values = listed_values(row, text, directory);
+  if (values.empty()) return;
+  for (const std::string& number : meant_quantities(text, row.dimension))
+    if (takes(row, number, number, directory)) return;  // 8,000,000,000 is one
+  if (row.key.starts_with("sampling."))
+    throw InputError(
+        "several values (a key has one, and this one is the same for all design points) run the "
+        "study once for each");
+  for (const std::string& value : values) try {
+      read_alone(row, value, directory);
+    } catch (const InputError& error) {
+      throw InputError(fmt::format("{} (several values go under [sweep])",
+                                   refined(error.what(), row, value, directory)));
+    }
+  throw InputError(
+      fmt::format("several values (a key has one, an axis under [sweep] several, with "
+                  "commas between) write {} = {} under [sweep]",
+                  row.key, fmt::join(values, ", ")));
 }
 
 }  // namespace
@@ -61,6 +184,12 @@ std::string with_allowed(std::string message, const std::string& allowed) {
 std::string_view without_quotes(std::string_view text) {
   if (text.size() < 2 || text.front() != '"' || text.find('"', 1) != text.size() - 1) return text;
   return trimmed(text.substr(1, text.size() - 2));
+}
+
+std::string_view without_brackets(std::string_view text) {
+  const bool square = text.starts_with('[') && text.ends_with(']');
+  const bool curly = text.starts_with('{') && text.ends_with('}');
+  return square || curly ? trimmed(text.substr(1, text.size() - 2)) : text;
 }
 
 std::vector<std::string> split_values(std::string_view text) {
@@ -110,14 +239,11 @@ Value read_value(const Parameter& row, std::string_view text, const std::string&
     throw InputError("no value (a key needs one) give it, or remove the line to get the default");
   if (row.key == "sampling.seed") return read_seed(text);
   if (row.key == "sampling.until") return read_until(text);
-  if (row.type == ValueType::text && text.ends_with(".csv")) return read_csv(text, directory);
   try {
-    return parse_value(row, text, directory);
+    return read_alone(row, text, directory);
   } catch (const InputError& error) {
-    const std::string message = error.what();
-    const std::string allowed = allowed_text(row);
-    if (allowed.empty() || message.find("allowed: ") != std::string::npos) throw;
-    throw InputError(with_allowed(message, allowed));
+    refuse_list(row, text, directory);
+    throw InputError(refined(error.what(), row, text, directory));
   }
 }
 

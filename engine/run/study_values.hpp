@@ -10,6 +10,9 @@ namespace lockstep {
 /// `text` without the double quotes that enclose all of it.
 std::string_view without_quotes(std::string_view text);
 
+/// `text` without the brackets that other languages put around a list.
+std::string_view without_brackets(std::string_view text);
+
 /// `text` as `split_values` takes it for one value: in quotes where a comma would end it.
 std::string listed(const std::string& text);
 

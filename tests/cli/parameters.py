@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-EXAMPLE = {"s": "1s", "B": "1B", "B/s": "1B/s", "W": "1W", "J": "1J", "/s": "1/s", "step": "1step"}
+EXAMPLE = {"s": "1s", "B": "1B", "B/s": "1B/s", "W": "1W", "J": "1J", "/s": "1/s", "step": "1step",
+           "FLOP/s": "1FLOP/s"}
 # Right for another dimension: a size where a time is due, a time for anything else.
 FOREIGN = {"s": "3GB"}
 # A topology reads its own free texts, no other one's.
@@ -55,7 +56,7 @@ def bad_values(row):
     if row.key == "fleet.chips":
         return [("H100", "no count"), ("H100:0", "whole number"), ("H100:-5", "whole number"),
                 ("H100:1.5", "whole number"), ("H1000:8", "did you mean H100?"),
-                ("H100:8, H100:8", "twice"), (":8", "generation"), ("nan", "names no generation")]
+                ("H100:8, H100:8", "twice"), (":8", "generation"), ("nan", "no count"), ("8", "names no generation")]
     if row.key == "sampling.seed":
         return [("-1", "not a seed"), ("18446744073709551616", "not a seed"), ("1s", "not a seed"),
                 ("nan", "not a seed"), ("x", "not a seed")]

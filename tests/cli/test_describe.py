@@ -45,7 +45,8 @@ def test_describe_shows_every_parameter_with_value_and_origin(lockstep):
     assert re.fullmatch(r"--set +0.5", rows["job.overlap"])
     assert re.fullmatch(r"--seed +7", rows["sampling.seed"])
     assert re.fullmatch(r"default +1.45us", rows["fabric.spine_latency"])
-    assert re.fullmatch(r"default +\(none\)", rows["job.tokens_per_batch"])
+    assert re.fullmatch(r"derived +\d+", rows["job.tokens_per_batch"])
+    assert "(none)" not in ended.stdout
     assert re.fullmatch(r"axis, line 23 +ring, tree, ocs_torus", rows["topology.kind"])
     assert "6 design points x 2 trials x 2 steps in 6 blocks" in ended.stdout
     assert re.search(r"^study_id [0-9a-f]{64}$", ended.stdout, re.M)
@@ -244,3 +245,78 @@ def test_a_step_too_long_to_be_timed_is_not(lockstep):
                            "[noise]\nhop_jitter = exponential(mean=1us)\n")
     text = lockstep.done("describe", study).stdout
     assert re.search(r"^Run time about \d+ (min|h) .* from cost figures alone", text, re.M)
+
+
+def rows_of(text):
+    return dict(re.findall(r"^(\w+\.[\w.]+)  +(.+)$", text, re.M))
+
+
+def test_what_is_simulated_stands_where_nothing_is_given(lockstep):
+    text = described(lockstep, "[fleet]\nchips = H100:1024, NEW:1024\n[chip.H100]\nstack = 0.9\n"
+                     "[chip.NEW]\npeak = 2PFLOP/s\n[job]\nsequence_length = 1024\n")
+    rows = rows_of(text)
+    assert re.fullmatch(r"catalogue +989.4TFLOP/s", rows["chip.H100.peak"])
+    assert re.fullmatch(r"catalogue +50GB/s", rows["chip.H100.injection_bandwidth"])
+    assert re.fullmatch(r"line 4 +0.9", rows["chip.H100.stack"])
+    assert re.fullmatch(r"line 6 +2PFLOP/s", rows["chip.NEW.peak"])
+    assert re.fullmatch(r"as H100 +80GB", rows["chip.NEW.hbm"])
+    assert re.fullmatch(r"default +1024", rows["job.tokens_per_chip"])
+    assert re.fullmatch(r"derived +2097152", rows["job.tokens_per_batch"])
+    assert re.fullmatch(r"derived +1620GB", rows["job.gradient_bytes"])
+    assert re.fullmatch(r"not used +-", rows["job.compute_time"])
+    swept = rows_of(described(lockstep, "[sweep]\nfleet.chips = H100:64, H100:128\n"))
+    assert re.fullmatch(r"derived +by design point", swept["job.tokens_per_batch"])
+
+
+DRAWN = """[fleet]
+chips = H100:64
+[job]
+overlap = uniform(low=0.5, high=0.9)
+[noise]
+straggler_fraction = 0.1
+straggler_slowdown = {}
+"""
+
+
+def test_describe_tells_which_draw_a_distribution_is(lockstep):
+    each = described(lockstep, DRAWN.format("uniform(low=1.05, high=1.3)"))
+    assert "Drawn anew: noise.straggler_slowdown for each straggler." in each
+    assert "Drawn once a trial, and kept as input.KEY: job.overlap." in each
+    once = described(lockstep, DRAWN.format("uncertain(uniform(low=1.05, high=1.3))"))
+    assert "Drawn anew" not in once
+    assert "kept as input.KEY: job.overlap, noise.straggler_slowdown." in once
+    both = described(lockstep, DRAWN.format("lognormal(median=uncertain(uniform(low=1, high=2)), sigma=1)"))
+    assert "Drawn anew: noise.straggler_slowdown for each straggler." in both
+    assert "noise.straggler_slowdown.median." in both
+    assert "Drawn" not in described(lockstep, "[fleet]\nchips = H100:64\n")
+    listed = lockstep.done("list", "parameters", "noise.straggler_slowdown").stdout
+    assert "a law, one draw for each straggler" in listed
+    assert "uncertain(LAW)" in lockstep.done("list", "distributions").stdout
+
+
+@pytest.mark.parametrize("lines, says", [
+    ("[chip.H100]\nhbm_bandwidth = 4TB/s\ntdp = 700W\nidle_power = 80W\n",
+     "chip.H100.hbm_bandwidth, chip.H100.tdp, chip.H100.idle_power have no effect yet"),
+    ("[chip.h100]\nstack = 0.5\n", "chip.h100.stack has no effect where no chip is a h100"),
+    ("[noise]\nstraggler_fraction = 0.1\nstraggler_slowdown = 0.1\n",
+     "noise.straggler_slowdown has no effect at 1 or below: 10 % slower is 1.1."),
+    ("[noise]\nstraggler_fraction = 0.1\nstraggler_slowdown = uncertain(uniform(low=0.1, high=0.9))\n",
+     "noise.straggler_slowdown has no effect at 1 or below"),
+    ("[chip.H100]\npeak = 989.4GFLOP/s\n", "the peak of H100 is 989.4GFLOP/s; chips of today"),
+    ("[chip.H100]\npeak = 1979000PFLOP/s\n", "the peak of H100 is 1979000PFLOP/s"),
+    ("[job]\ntokens_per_batch = 1e12\n", "is implausible; check the batch"),
+    ("[job]\nmodel_parameters = 10\nlayers = 1\nhidden = 1\nsequence_length = 1\nvirtual_stages = 1\n"
+     "[fabric]\nhop_latency = 0s\nhop_bandwidth = 1e15B/s\n", "a step of "),
+    ("[fabric]\nhop_latency = 1us\nhop_bandwidth = 1MB/s\n", "an MFU of about "),
+])
+def test_describe_warns_of_what_is_hardly_meant(lockstep, lines, says):
+    warnings = [line for line in described(lockstep, "[fleet]\nchips = H100:64\n" + lines).splitlines()
+                if line.startswith("Warning: ")]
+    assert any(says in line for line in warnings), warnings
+
+
+def test_what_acts_is_not_warned_of(lockstep):
+    text = described(lockstep, "[fleet]\nchips = H100:64\n[job]\ntensor = 8\nmodel_parameters = 8e9\n"
+                     "[chip.H100]\npeak = 1979TFLOPs\nhbm = 94GB\n"
+                     "[noise]\nstraggler_fraction = 0.1\nstraggler_slowdown = uniform(low=0.9, high=1.1)\n")
+    assert "no effect" not in text and "implausible" not in text and "chips of today" not in text

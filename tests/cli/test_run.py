@@ -166,6 +166,36 @@ def test_uncertain_inputs_stand_in_the_file(lockstep):
         assert float(numpy.corrcoef(drawn, data.mfu)[0, 1]) > 0.9
 
 
+def test_an_uncertain_law_is_one_value_a_trial(lockstep):
+    """The slowest of many stragglers is as slow as the law reaches; one value a trial spreads."""
+    study = """[fleet]
+chips = H100:1024
+[job]
+model_parameters = 8e9
+tensor = 8
+[noise]
+straggler_fraction = 0.1
+straggler_slowdown = {}
+"""
+    def mean_steps(law):
+        name = lockstep.write("s.ini", study.format(law))
+        lockstep.done("run", name, "--trials", 40, "--set", "sampling.steps=1", "-q")
+        with xarray.open_dataset(lockstep.folder / "s.h5") as data:
+            data.load()
+        (lockstep.folder / "s.h5").unlink()
+        return data
+
+    each = mean_steps("uniform(low=1, high=1.5)")
+    once = mean_steps("uncertain(uniform(low=1, high=1.5))")
+    drawn = once["input.noise.straggler_slowdown"]
+    assert "input.noise.straggler_slowdown" not in each
+    assert float(drawn.min()) > 1 and float(drawn.max()) < 1.5
+    assert float(numpy.corrcoef(drawn, once.compute_time[:, 0])[0, 1]) > 0.99
+    assert float(once.compute_time.std()) > 5 * float(each.compute_time.std())
+    nested = mean_steps("lognormal(median=uncertain(uniform(low=1.2, high=1.4)), sigma=0.1)")
+    assert 1.2 < float(nested["input.noise.straggler_slowdown.median"].mean()) < 1.4
+
+
 def test_a_long_run(lockstep, repository):
     text = """[sampling]
 trials = 5

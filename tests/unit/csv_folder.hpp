@@ -20,6 +20,10 @@ inline std::string csv_folder() {
     std::ofstream(folder / name) << text;
   };
   write("delays.csv", "us\n3\n1\n\n2 \n2\r\n");
+  write("dressed.csv",
+        "\xEF\xBB\xBF# measured in May\r\n\r\n\"us\" # unit\r\n3\r\n 1 # twice\r\n2\r\n2\r\n");
+  write("spelt.csv", "usec\n3\n");
+  write("columns.csv", "us\n1,5\n");
   write("bare.csv", "0.5\n1.5\n");
   write("no_unit.csv", "3\n1\n");
   write("words.csv", "us\n3\nabc\n");

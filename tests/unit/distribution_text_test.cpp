@@ -25,6 +25,15 @@ TEST(Distribution, EqualLawsHaveEqualText) {
       {"mixture(1: 5us, 2: 5us)", "5us"},
       {"mixture(1: 5us, 0: 6us, 3: 7us)", "mixture(1: 5us, 3: 7us)"},
       {"empirical(delays.csv)", "empirical(./delays.csv)"},
+      {"empirical(delays.csv)", "empirical(dressed.csv)"},
+      {"uncertain(5us)", "5us"},
+      {"uncertain(none)", "none"},
+      {"uncertain(uniform(low=1us, high=2us))", " uncertain ( uniform(high=2us, low=1000ns) )"},
+      {"exponential(uncertain(uniform(low=1us, high=2us)))",
+       "exponential(mean=uncertain(uniform(low=1us, high=2us)))"},
+      {"exponential(mean=uncertain(constant(2us)))", "exponential(2us)"},
+      {"mixture(1: 5us, 0: 6us, 3: uncertain(exponential(7us)))",
+       "mixture(1: 5us, 3: uncertain(exponential(mean=7us)))"},
   };
   for (const auto& [a, b] : pairs) {
     EXPECT_EQ(Distribution::parse(a, Dimension::time, csv_folder()).text(),
@@ -50,7 +59,7 @@ TEST(Distribution, BadInputIsNamed) {
       {"-5us", "is negative"},
       {"nan", "is not a distribution"},
       {"exponental(mean=1ms)", "did you mean exponential?"},
-      {"wibble(1ms)", "known: none constant uniform"},
+      {"wibble(1ms)", "known: none uncertain constant uniform"},
       {"exponential", "has no arguments"},
       {"exponential(mean=1ms", "unclosed parenthesis"},
       {"exponential(mean=1ms) + 1", "goes on after"},
@@ -90,6 +99,25 @@ TEST(Distribution, BadInputIsNamed) {
       {"empirical(words.csv)", "words.csv:3: "},
       {"empirical(negative.csv)", "negative.csv:3: '-1' is negative"},
       {"empirical(empty.csv)", "has no values"},
+      {"empirical(spelt.csv)",
+       "spelt.csv:1: 'usec' is not a unit (the first line names the unit of "
+       "all values) did you mean us?"},
+      {"empirical(columns.csv)", "columns.csv:2: 2 values (one a line is due)"},
+      {"exponental(mean=1ms)", "did you mean exponential?"},
+      {"gaussian(mean=1ms, sd=1ms)", "did you mean normal?"},
+      {"normal(mean=1ms, sigma=1ms)", "did you mean sd?"},
+      {"exponential(mean=uniform(low=1s, high=2s))",
+       "or mean=uncertain(uniform(low=1s, high=2s)) for one draw a trial"},
+      {"uncertain", "has no law"},
+      {"uncertain()", "is empty"},
+      {"uncertain(1)", "has no unit"},
+      {"uncertain(uncertain(uniform(low=1s, high=2s)))", "uncertain twice"},
+      {"uncertain(exponential(mean=uncertain(uniform(low=1s, high=2s))))", "uncertain twice"},
+      {"uncertain(pareto(minimum=1s, shape=0.9))", "has no finite mean"},
+      {"uniform(low=uncertain(uniform(low=1s, high=3s)), high=2s)", "low < high is due"},
+      {"gamma(mean=1ms, shape=uncertain(0))", "shape=uncertain(0) is out of range (allowed: > 0)"},
+      {"lognormal(median=1s, sigma=uncertain(uniform(low=1s, high=2s)))", "is not a bare number"},
+      {"mixture(1: mixture(1: uncertain(1s)))", "laws do not nest"},
   };
   for (const Bad& bad : table) {
     try {
@@ -99,6 +127,61 @@ TEST(Distribution, BadInputIsNamed) {
       EXPECT_THAT(error.what(), testing::HasSubstr(bad.part)) << bad.text;
     }
   }
+}
+
+// A law with uncertain parts is, at what is drawn of them, the law with these written down.
+TEST(Distribution, UncertainPartsAreDrawnLater) {
+  struct Case {
+    const char* text;
+    std::vector<std::pair<std::string, std::uint32_t>> parts;  ///< names and places
+    std::vector<double> drawn;
+    const char* then;
+    const char* at_means;
+  };
+  const Case table[] = {
+      {"uncertain(uniform(low=1ms, high=3ms))", {{"", 0}}, {1.5e-3}, "1.5ms", "2ms"},
+      {"exponential(mean=uncertain(uniform(low=1ms, high=3ms)))",
+       {{"mean", 1}},
+       {1.5e-3},
+       "exponential(mean=1.5ms)",
+       "exponential(mean=2ms)"},
+      {"lognormal(median=5us, sigma=uncertain(uniform(low=0.25, high=0.75)))",
+       {{"sigma", 2}},
+       {0.25},
+       "lognormal(median=5us, sigma=0.25)",
+       "lognormal(median=5us, sigma=0.5)"},
+      {"lognormal(sigma=uncertain(uniform(low=0.25, high=0.75)), mean=uncertain(uniform(low=1s, "
+       "high=3s)))",
+       {{"mean", 1}, {"sigma", 2}},
+       {1, 0.25},
+       "lognormal(mean=1s, sigma=0.25)",
+       "lognormal(mean=2s, sigma=0.5)"},
+      {"mixture(3: exponential(mean=uncertain(uniform(low=1ms, high=3ms))), 1: "
+       "uncertain(uniform(low=4s, high=6s)))",
+       {{"1.mean", 17}, {"2", 32}},
+       {1.5e-3, 4},
+       "mixture(3: exponential(mean=1.5ms), 1: 4s)",
+       "mixture(3: exponential(mean=2ms), 1: 5s)"},
+  };
+  for (const Case& c : table) {
+    SCOPED_TRACE(c.text);
+    const Distribution law = Distribution::parse(c.text, Dimension::time);
+    ASSERT_EQ(law.uncertain_parts().size(), c.parts.size());
+    for (std::size_t i = 0; i < c.parts.size(); ++i) {
+      EXPECT_EQ(law.uncertain_parts()[i].name, c.parts[i].first);
+      EXPECT_EQ(law.uncertain_parts()[i].place, c.parts[i].second);
+    }
+    EXPECT_EQ(law.corners().size(), std::size_t{1} << c.parts.size());
+    EXPECT_EQ(Distribution::parse(law.text(), Dimension::time).text(), law.text());
+    const Distribution then = Distribution::parse(c.then, Dimension::time);
+    const Distribution at_means = Distribution::parse(c.at_means, Dimension::time);
+    for (const double u : {0x1p-53, 0.1, 0.5, 0.9, 1 - 0x1p-53}) {
+      EXPECT_EQ(law.at(c.drawn).sample(u), then.sample(u));
+      EXPECT_EQ(law.at(c.drawn).quantile(u), then.quantile(u));
+      EXPECT_DOUBLE_EQ(law.quantile(u), at_means.quantile(u));
+    }
+  }
+  EXPECT_TRUE(Distribution::parse("uncertain(5us)", Dimension::time).uncertain_parts().empty());
 }
 
 TEST(Distribution, ExtremeLegalArgumentsEnd) {

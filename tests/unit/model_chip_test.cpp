@@ -112,7 +112,7 @@ TEST(FindChip, SectionOverridesTheCatalogue) {
   EXPECT_EQ(chip.stack, 0.75);
   // The others keep theirs, H100's namesakes too.
   EXPECT_EQ(find_chip("H200", values).peak, 989.4e12);
-  EXPECT_EQ(find_chip("H100", scenario_values("chip.H1000.peak=1")).peak, 989.4e12);
+  EXPECT_EQ(find_chip("H100", scenario_values("chip.H1000.peak=1FLOP/s")).peak, 989.4e12);
 }
 
 TEST(FindChip, ANewGenerationNeedsItsPeak) {
@@ -191,6 +191,65 @@ TEST(UncertainInputs, ArePairedOverDesignPoints) {
     different += drawn(one, "chip.H100.stack", trial) != drawn(one, "chip.H100.stack", trial + 1);
   }
   EXPECT_EQ(different, 300);
+}
+
+// A law's uncertain parts are drawn as the reals are, each for itself; the law that follows has
+// them as constants.
+TEST(UncertainInputs, ReachIntoLaws) {
+  const std::string lines = R"(
+    noise.straggler_slowdown=uncertain(uniform(low=1, high=2))
+    noise.spike_delay=mixture(1: exponential(mean=uncertain(uniform(low=1s, high=3s))), 1: 1s)
+    noise.hop_jitter=lognormal(median=uncertain(exponential(1us)), sigma=uncertain(uniform(low=0, high=1)))
+    noise.slow_link_factor=uniform(low=1, high=2))";
+  const Values values = scenario_values(lines);
+  const auto inputs = uncertain_inputs(values, test::all_rows());
+  std::vector<std::string> names;
+  for (const auto& input : inputs) names.push_back(input.name);
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"noise.hop_jitter.median", "noise.hop_jitter.sigma",
+                                      "noise.spike_delay.1.mean", "noise.straggler_slowdown"}));
+  const auto number = [](const char* key) {
+    return static_cast<std::uint64_t>(test::row_of(key).number) << 32;
+  };
+  for (std::uint32_t trial = 0; trial < 20; ++trial) {
+    const Stream stream{5, Purpose::uncertain_input, trial};
+    const auto uniform = [&](const char* key, std::uint32_t place) {
+      return stream.uniform(number(key), place);
+    };
+    const Values drawn = draw_inputs(values, inputs, 5, trial);
+    const double slowdown = 1 + uniform("noise.straggler_slowdown", 0);
+    EXPECT_TRUE(drawn.law("noise.straggler_slowdown").is_constant());
+    EXPECT_EQ(drawn.law("noise.straggler_slowdown").mean(), slowdown);
+    EXPECT_EQ(inputs[3].draw(5, trial), slowdown);
+    const double mean = 1 + 2 * uniform("noise.spike_delay", 17);
+    EXPECT_EQ(drawn.law("noise.spike_delay").mean(), 0.5 * mean + 0.5);
+    EXPECT_DOUBLE_EQ(inputs[0].draw(5, trial), -1e-6 * std::log1p(-uniform("noise.hop_jitter", 1)));
+    EXPECT_EQ(inputs[1].draw(5, trial), uniform("noise.hop_jitter", 2));
+    EXPECT_DOUBLE_EQ(drawn.law("noise.hop_jitter").quantile(0.5), inputs[0].draw(5, trial));
+    EXPECT_EQ(drawn.law("noise.slow_link_factor").text(),
+              values.law("noise.slow_link_factor").text());
+  }
+  // That another part is uncertain too changes no draw.
+  const Values fewer = scenario_values(
+      "noise.hop_jitter=lognormal(median=1us, sigma=uncertain(uniform(low=0, high=1)))");
+  const auto alone = uncertain_inputs(fewer, test::all_rows());
+  ASSERT_EQ(alone.size(), 1u);
+  EXPECT_EQ(alone[0].draw(5, 3), inputs[1].draw(5, 3));
+}
+
+TEST(FindChip, AnotherGenerationIsNoSlipOfThePen) {
+  const auto meant = [](std::string_view name) { return meant_generation_of(name, Values()); };
+  for (const char* name : {"H100 SXM", "H100-SXM5", "NVIDIA H100 80GB", "h100", "H1OO", "H100SXM"})
+    EXPECT_EQ(meant(name), "H100") << name;
+  EXPECT_EQ(meant("GB200-NVL72"), "GB200");
+  EXPECT_EQ(meant("TPU v4"), "TPUv4");
+  EXPECT_EQ(meant("v5p"), "TPUv5p");
+  for (const char* name : {"B300", "GB300", "GH200", "H800", "H20", "A10", "TPUv5e", "MI300X",
+                           "H100 PCIe", "A100 40GB", "V100", "Gaudi3"})
+    EXPECT_EQ(meant(name), "") << name;
+  Values ours;
+  ours.set("chip.Rubin.peak", Value{1e16, "1e+16FLOP/s"});
+  EXPECT_EQ(meant_generation_of("rubin", ours), "Rubin");
 }
 
 // Greatest distance to the law's distribution function over 4,000 trials: above 2.69 / sqrt(4,000)

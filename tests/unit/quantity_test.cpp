@@ -17,7 +17,7 @@ namespace {
 
 constexpr Dimension dimensions[] = {Dimension::none,      Dimension::time,  Dimension::bytes,
                                     Dimension::bandwidth, Dimension::power, Dimension::energy,
-                                    Dimension::rate,      Dimension::steps};
+                                    Dimension::rate,      Dimension::steps, Dimension::flop_rate};
 
 TEST(Quantity, ReadsEveryUnit) {
   struct Case {
@@ -76,6 +76,18 @@ TEST(Quantity, ReadsEveryUnit) {
       {"3/h", Dimension::rate, 3.0 / 3600},
       {"6.5e-3/d", Dimension::rate, 6.5e-3 / 86400},
       {"50step", Dimension::steps, 50},
+      {"5FLOP/s", Dimension::flop_rate, 5},
+      {"989.4TFLOP/s", Dimension::flop_rate, 989.4e12},
+      {"7GFLOP/s", Dimension::flop_rate, 7e9},
+      {"2PFLOP/s", Dimension::flop_rate, 2e15},
+      {"7GFLOPS", Dimension::flop_rate, 7e9},
+      {"1979 TFLOPS", Dimension::flop_rate, 1979e12},
+      {"2PFLOPS", Dimension::flop_rate, 2e15},
+      {"7GFLOPs", Dimension::flop_rate, 7e9},
+      {"1979TFLOPs", Dimension::flop_rate, 1979e12},
+      {"2PFLOPs", Dimension::flop_rate, 2e15},
+      {"989.4e12", Dimension::flop_rate, 989.4e12},
+      {"1e9", Dimension::flop_rate, 1e9},
   };
   std::size_t units = 0;
   for (const Case& c : table) {
@@ -112,20 +124,20 @@ TEST(Quantity, RefusesWhatItCannotRead) {
   const Bad table[] = {
       {"3", Dimension::time,
        "'3' has no unit (a time is due) write one of these behind it: ns us ms s min h d"},
-      {"0", Dimension::bytes, "'0' has no unit (a size is due) write one of these behind it: B kB"},
+      {"0", Dimension::bytes, "'0' has no unit (a size is due) did you mean 0B? units: B kB"},
       {"3s", Dimension::none, "'3s' is not a bare number ('s' follows it and no unit is due)"},
-      {"70B", Dimension::none, "no unit is due) write for example 70e9"},
-      {"1%", Dimension::none, "no unit is due) write for example 1e-2"},
+      {"70B", Dimension::none, "no unit is due) did you mean 70e9?"},
+      {"1%", Dimension::none, "no unit is due) did you mean 0.01?"},
       {"3 4", Dimension::none, "is not a bare number"},
       {"3GB", Dimension::time, "'GB' is a size's; a time is due"},
       {"3GB", Dimension::bandwidth, "a bandwidth is due"},
-      {"3KB", Dimension::bytes, "did you mean kB?"},
-      {"3sec", Dimension::time, "did you mean s?"},
-      {"3mins", Dimension::time, "did you mean min?"},
-      {"3m", Dimension::time, "did you mean min?"},
-      {"400Gb/s", Dimension::bandwidth, "did you mean Gbit/s?"},
-      {"400Gbps", Dimension::bandwidth, "did you mean Gbit/s?"},
-      {"3GBps", Dimension::bandwidth, "unknown unit"},
+      {"3KB", Dimension::bytes, "did you mean 3kB?"},
+      {"3sec", Dimension::time, "did you mean 3s?"},
+      {"3mins", Dimension::time, "did you mean 3min?"},
+      {"3m", Dimension::time, "did you mean 3min?"},
+      {"400Gb/s", Dimension::bandwidth, "did you mean 400Gbit/s?"},
+      {"400Gbps", Dimension::bandwidth, "did you mean 400Gbit/s?"},
+      {"3GBps", Dimension::bandwidth, "did you mean 3GB/s?"},
       {"3us4", Dimension::time, "unknown unit"},
       {"", Dimension::time, "is empty"},
       {"  ", Dimension::none, "is empty"},
@@ -136,7 +148,11 @@ TEST(Quantity, RefusesWhatItCannotRead) {
       {"+3s", Dimension::time, "is not a number"},
       {"--3", Dimension::none, "is not a number"},
       {"0x10", Dimension::none, "is not a bare number"},
-      {"1,5s", Dimension::time, "unknown unit"},
+      {"1,5s", Dimension::time, "did you mean 1.5s?"},
+      {"8,000,000,000", Dimension::none, "did you mean 8e9?"},
+      {"989.4", Dimension::flop_rate,
+       "'989.4' has no unit (a rate of FLOPs is due) did you mean 989.4TFLOP/s?"},
+      {"999999999", Dimension::flop_rate, "has no unit"},
       {"1e400", Dimension::none, "is out of range"},
       {"1e308d", Dimension::time, "is too large"},
   };
@@ -210,6 +226,7 @@ TEST(Quantity, CanonicalTextIsInSi) {
   EXPECT_EQ(unit_symbol(Dimension::rate), "1/s");
   EXPECT_EQ(unit_symbol(Dimension::none), "1");
   EXPECT_EQ(unit_symbol(Dimension::steps), "step");
+  EXPECT_EQ(format_canonical(1e12, Dimension::flop_rate), "1e+12FLOP/s");
 }
 
 }  // namespace

@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <string>
 #include <tuple>
+#include <vector>
 
 #include "engine/base/error.hpp"
+#include "engine/base/text.hpp"
 
 namespace lockstep {
 namespace {
@@ -42,6 +45,25 @@ std::optional<Sides> find_box(const Sides& sides, std::int64_t model_parallel) {
   return best->box;
 }
 
+/// What to write in place of "4*4*4" or "(4, 4, 4)".
+std::string meant(std::string_view given) {
+  std::vector<std::string> sides;
+  bool in_number = false, separators = true;
+  for (const char c : plain_letters(given)) {
+    const bool digit = c >= '0' && c <= '9';
+    if (digit && !in_number) sides.emplace_back();
+    if (digit) sides.back() += c;
+    separators = separators &&
+                 (digit || std::string_view("xX*,;:()[]-/ ").find(c) != std::string_view::npos);
+    in_number = digit;
+  }
+  const bool positive = std::none_of(sides.begin(), sides.end(),
+                                     [](const std::string& side) { return side[0] == '0'; });
+  return sides.size() == 3 && separators && positive
+             ? fmt::format("write topology.shape = {}", fmt::join(sides, "x"))
+             : "write for example 16x16x16, or auto";
+}
+
 TorusShape read_shape(std::string_view given, std::int64_t chips, std::int64_t model_parallel) {
   TorusShape shape;
   std::string_view text = given;
@@ -52,10 +74,8 @@ TorusShape read_shape(std::string_view given, std::int64_t chips, std::int64_t m
     const bool last = d == 2;
     if (error != std::errc{} || shape.chips[d] < 1 || shape.chips[d] > 16777216 ||
         (last ? used != text.size() : used >= text.size() || text[used] != 'x'))
-      throw InputError(
-          fmt::format("topology.shape = {} (three sides from 1 on are due) write for "
-                      "example 16x16x16, or auto",
-                      given));
+      throw InputError(fmt::format("topology.shape = {} (three sides from 1 on are due) {}", given,
+                                   meant(given)));
     if (!last) text.remove_prefix(used + 1);
   }
   if (static_cast<double>(shape.chips[0]) * static_cast<double>(shape.chips[1]) *

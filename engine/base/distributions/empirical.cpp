@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
+#include "engine/base/csv.hpp"
 #include "engine/base/distributions/kinds.hpp"
 #include "engine/base/error.hpp"
+#include "engine/base/meant_quantity.hpp"
 #include "engine/base/sha256.hpp"
 #include "engine/base/text.hpp"
 
@@ -44,48 +45,57 @@ bool is_unit(std::string_view text, Dimension dimension) {
          std::string::npos;
 }
 
-std::vector<double> read_values(const std::filesystem::path& path, Dimension dimension) {
-  std::ifstream file(path);
-  if (!file || std::filesystem::is_directory(path)) {
-    throw InputError(fmt::format(
-        "empirical: '{}' cannot be read (no such file, or no permission) write a path relative to "
-        "the study file",
-        path.string()));
-  }
-  std::vector<double> values;
-  std::string unit;
-  std::string line;
-  bool unit_due = dimension != Dimension::none;
-  for (int number = 1; std::getline(file, line); ++number) {
-    const std::string_view text = trimmed(line);
-    if (text.empty()) continue;
-    try {
-      if (unit_due) {
-        if (!is_unit(text, dimension)) {
-          throw InputError(fmt::format(
-              "'{}' is not a unit (the first line names the unit of all values) write one of {}",
-              text, accepted_units(dimension)));
-        }
-        unit = text;
-        unit_due = false;
-        continue;
-      }
-      const double value = parse_quantity(std::string(text) + unit, dimension);
-      if (value < 0) {
-        throw InputError(fmt::format("'{}' is negative (allowed: >= 0) remove the line", text));
-      }
-      values.push_back(value);
-    } catch (const InputError& error) {
-      throw InputError(fmt::format("empirical: {}:{}: {}", path.string(), number, error.what()));
+/// Reads the lines of one file: the unit, where one is due, then the values.
+struct Reader {
+  Dimension dimension;
+  std::string unit = {};
+  std::vector<double> values = {};
+
+  void read(const CsvLine& line) {
+    const std::string& text = line.fields.front();
+    if (line.fields.size() > 1)
+      throw InputError(
+          fmt::format("{} values (one a line is due) put each on a line of its own, with a decimal "
+                      "point where it has decimals",
+                      line.fields.size()));
+    if (unit.empty() && dimension != Dimension::none) {
+      read_unit(text);
+      return;
     }
+    const double value = parse_quantity(text + unit, dimension);
+    if (value < 0)
+      throw InputError(fmt::format("'{}' is negative (allowed: >= 0) remove the line", text));
+    values.push_back(value);
   }
-  if (values.empty()) {
+
+  void read_unit(const std::string& text) {
+    if (is_unit(text, dimension)) {
+      unit = text;
+      return;
+    }
+    std::string meant;
+    for (const std::string& one : meant_quantities("1" + text, dimension))
+      if (one.starts_with("1") && is_unit(one.substr(1), dimension))
+        meant += (meant.empty() ? "did you mean " : " or ") + one.substr(1);
+    throw InputError(fmt::format(
+        "'{}' is not a unit (the first line names the unit of all values) {}", text,
+        meant.empty() ? fmt::format("write one of {}", accepted_units(dimension)) : meant + "?"));
+  }
+};
+
+std::vector<double> read_values(const std::filesystem::path& path, Dimension dimension) {
+  Reader reader{dimension};
+  try {
+    read_csv_lines(read_csv_content(path), path, [&](const CsvLine& line) { reader.read(line); });
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("empirical: {}", error.what()));
+  }
+  if (reader.values.empty())
     throw InputError(fmt::format(
         "empirical: '{}' has no values (one number a line is due, below a line with the unit) add "
         "some",
         path.string()));
-  }
-  return values;
+  return reader.values;
 }
 
 LawText read(std::string_view inside, Dimension dimension, const std::string& directory) {
@@ -98,7 +108,8 @@ LawText read(std::string_view inside, Dimension dimension, const std::string& di
         "empirical() names no file (a CSV file of values is due) write "
         "empirical(FILE.csv)");
   }
-  std::vector<double> values = read_values(std::filesystem::path(directory) / name, dimension);
+  std::vector<double> values =
+      read_values((std::filesystem::path(directory) / name).lexically_normal(), dimension);
   std::sort(values.begin(), values.end());
   std::string content;
   for (const double v : values) content += format_number(v) + "\n";

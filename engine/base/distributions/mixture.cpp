@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstdint>
@@ -107,6 +109,27 @@ Part read_part(std::string_view text, Dimension dimension, const std::string& di
   return {weight, Distribution::parse(law, dimension, directory)};
 }
 
+/// What is uncertain of the parts; nothing where all is known.
+std::shared_ptr<const UncertainLaw> uncertain_mixture(const std::vector<Part>& parts) {
+  auto uncertain = std::make_shared<UncertainLaw>();
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    for (const UncertainPart& part : parts[i].law.uncertain_parts())
+      uncertain->parts.push_back(
+          {fmt::format("{}{}{}", i + 1, part.name.empty() ? "" : ".", part.name),
+           static_cast<std::uint32_t>(16 * (i + 1)) + part.place, part.law});
+  if (uncertain->parts.empty()) return nullptr;
+  uncertain->law_at = [parts](std::span<const double> drawn) {
+    std::vector<Part> known = parts;
+    for (Part& part : known) {
+      const std::size_t count = part.law.uncertain_parts().size();
+      if (count > 0) part.law = part.law.at(drawn.first(count));
+      drawn = drawn.subspan(count);
+    }
+    return std::make_shared<const Mixture>(std::move(known));
+  };
+  return uncertain;
+}
+
 LawText read(std::string_view inside, Dimension dimension, const std::string& directory) {
   LawText result;
   std::vector<Part> parts;
@@ -126,7 +149,8 @@ LawText read(std::string_view inside, Dimension dimension, const std::string& di
   }
   for (Part& part : parts) part.weight /= total;
   result.text += ")";
-  result.law = std::make_shared<const Mixture>(std::move(parts));
+  result.uncertain = uncertain_mixture(parts);
+  if (!result.uncertain) result.law = std::make_shared<const Mixture>(std::move(parts));
   return result;
 }
 

@@ -81,6 +81,7 @@ std::span<const Parameter> failure_parameters() {
        .type = ValueType::law,
        .dimension = Dimension::time,
        .default_text = "exponential(mean=5s)",
+       .each = "flap",
        .needs = {"reliability.link_flap_rate"},
        .summary = "for which a flapping link is down",
        .source = "assumption, range of means 1-30 s"},

@@ -101,6 +101,7 @@ std::span<const Parameter> reliability_parameters() {
        .type = ValueType::law,
        .dimension = Dimension::time,
        .default_text = "lognormal(mean=1d, sigma=1)",
+       .each = "repair",
        .needs = {"reliability.horizon"},
        .summary = "from a node's failure to its return as a spare",
        .source = "assumption, range of means 1 h - 7 d: lognormal, mean below an hour to above a "
