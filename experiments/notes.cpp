@@ -162,6 +162,18 @@ void find_implausible_peaks(const DesignPoint& job, Texts& texts) {
           generation.chip.name, format_quantity(peak, Dimension::flop_rate), generation.chip.name));
 }
 
+void find_kernels_above_peak(const DesignPoint& job, Texts& texts) {
+  for (const auto& generation : job.scenario().fleet.generations) {
+    const Chip& chip = generation.chip;
+    const double share = job.scenario().job.kernel_efficiency * chip.stack;
+    if (share > 1)
+      texts.push_back(fmt::format(
+          "{} computes at {:.4g} % of its peak (job.kernel_efficiency x chip.{}.stack), which no "
+          "chip can; lower one of them.",
+          chip.name, 100 * share, chip.name));
+  }
+}
+
 /// A step far from any that is trained with, nearly always a wrong number or unit.
 void find_implausible_steps(const DesignPoint& job, Texts& texts) {
   constexpr double longest = 86400, shortest = 1e-5, least_mfu = 1e-3;
@@ -186,10 +198,13 @@ struct NoteKind {
 };
 
 constexpr NoteKind kinds[] = {
-    {false, find_inventory},        {false, find_slowest_chip},     {true, find_uneven_steps},
-    {true, find_idle_chips},        {true, find_full_memory},       {true, find_wide_tensor_groups},
-    {true, find_independent_noise}, {false, find_failures},         {false, find_rates_of_nothing},
-    {true, find_unusable_spares},   {true, find_implausible_peaks}, {true, find_implausible_steps},
+    {false, find_inventory},         {false, find_slowest_chip},
+    {true, find_uneven_steps},       {true, find_idle_chips},
+    {true, find_full_memory},        {true, find_wide_tensor_groups},
+    {true, find_independent_noise},  {false, find_failures},
+    {false, find_rates_of_nothing},  {true, find_unusable_spares},
+    {true, find_implausible_peaks},  {true, find_implausible_steps},
+    {true, find_kernels_above_peak},
 };
 constexpr std::size_t side_by_side = std::size(kinds);  // a kind of Jobs as a whole
 

@@ -320,3 +320,9 @@ def test_what_acts_is_not_warned_of(lockstep):
                      "[chip.H100]\npeak = 1979TFLOPs\nhbm = 94GB\n"
                      "[noise]\nstraggler_fraction = 0.1\nstraggler_slowdown = uniform(low=0.9, high=1.1)\n")
     assert "no effect" not in text and "implausible" not in text and "chips of today" not in text
+
+
+def test_kernels_above_the_peak_are_warned_of(lockstep):
+    study = "[fleet]\nchips = H100:64\n[job]\nkernel_efficiency = 0.8\n[chip.H100]\nstack = {}\n"
+    assert "H100 computes at 160 % of its peak" in described(lockstep, study.format(2))
+    assert "of its peak (job" not in described(lockstep, study.format(1.25))
