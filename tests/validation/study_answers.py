@@ -242,10 +242,11 @@ def ring_scaling(r):
     level = seconds(16384, "ring") / seconds(16384, "tree")
     assert abs(level - 1) < 0.05 and seconds(131072, "ring") > 1.03 * seconds(131072, "tree")
     text = ", ".join(f"{kind} {seconds(131072, kind):.2f} s" for kind in kinds)
-    return f"""For the 8B model: NCCL's low-latency protocols keep the flat ring level with the
-    tree up to 16,384 chips ({seconds(16384, "ring"):.2f} and {seconds(16384, "tree"):.2f} s a
-    step); from 65,536 it hurts: {seconds(65536, "ring"):.2f} s against
-    {seconds(65536, "tree"):.2f} s. At 131,072: {text}. Reduction in the switches and the torus move
+    return f"""For the 8B model, one sequence a chip: its backward pass hides the all-reduce up to
+    16,384 chips, over the flat ring as over the tree ({seconds(16384, "ring"):.2f} and
+    {seconds(16384, "tree"):.2f} s a step); from 65,536 the ring's hops show:
+    {seconds(65536, "ring"):.2f} s against {seconds(65536, "tree"):.2f} s. At 131,072: {text}.
+    Reduction in the switches and the torus move
     whole buffers through the NICs where ring and tree use NVLink inside the node. The 405B model's
     rings span 1,024 replicas at most: at 131,072 chips the ring takes
     {seconds(131072, "ring", large):.2f} s, the tree {percent("tree"):+.1f} %, reduction in the
