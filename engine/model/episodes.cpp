@@ -1,16 +1,31 @@
 #include "engine/model/episodes.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
+#include <limits>
+#include <optional>
 
 #include "engine/base/elementary.hpp"
 
 namespace lockstep {
 namespace {
 
+/// A time `wait` after `now`, and always after it, however late it is.
+double after(double now, double wait) {
+  return std::max(now + wait, std::nextafter(now, std::numeric_limits<double>::infinity()));
+}
+
+void keep_each_once(std::vector<std::size_t>& entities) {
+  std::sort(entities.begin(), entities.end());
+  entities.erase(std::unique(entities.begin(), entities.end()), entities.end());
+}
+
+}  // namespace
+
 /// Quantile of the duration that covers a given instant: density x f(x) / E[x], tabulated as the
 /// inverse of u -> (1/E) integral_0^u Q by the midpoint rule.
-class LengthBiased {
+class Episodes::LengthBiased {
  public:
   explicit LengthBiased(const Distribution& law) : law_(law), share_(points + 1) {
     for (std::size_t i = 0; i < points; ++i)
@@ -32,8 +47,6 @@ class LengthBiased {
   std::vector<double> share_;
 };
 
-}  // namespace
-
 double EpisodeLaw::prevalence() const {
   const double load = rate * duration.mean();
   return load / (1 + load);
@@ -47,20 +60,22 @@ Episodes::Episodes(const EpisodeLaw& law, const Stream& stream, std::vector<Epis
       in_episode_(entities_.size(), 0),
       draws_(entities_.size(), 0) {
   const LengthBiased covering(law.duration);
-  const double share = law.prevalence();
   changes_.reserve(entities_.size());
-  for (std::uint32_t e = 0; e < entities_.size(); ++e) {
-    const auto [state, left] = draw(e);
-    if (state < share) {
-      const auto [length, size] = draw(e);
-      in_episode_[e] = 1;
-      factor_[e] = std::max(1.0, law.slowdown.sample(size));
-      changes_.push_back({left * covering.quantile(length), e});
-    } else {
-      changes_.push_back({healthy_time(left), e});
-    }
-  }
+  for (std::uint32_t e = 0; e < entities_.size(); ++e)
+    changes_.push_back({next_change(e, 0, covering), e});
   std::make_heap(changes_.begin(), changes_.end(), std::greater<>{});
+}
+
+double Episodes::next_change(std::uint32_t e, double now, const LengthBiased& covering) {
+  const auto [state, left] = draw(e);
+  in_episode_[e] = state < law_.prevalence();
+  if (!in_episode_[e]) {
+    factor_[e] = 1;
+    return after(now, healthy_time(left));
+  }
+  const auto [length, size] = draw(e);
+  factor_[e] = std::max(1.0, law_.slowdown.sample(size));
+  return after(now, left * covering.quantile(length));
 }
 
 std::array<double, 2> Episodes::draw(std::uint32_t entity) {
@@ -74,23 +89,31 @@ double Episodes::healthy_time(double u) const {
 }
 
 std::vector<std::size_t> Episodes::advance(double now) {
+  // After so many changes nothing is left of the state before: drawn anew, or a step of an age at a
+  // rate of nanoseconds would never end.
+  constexpr double most_cycles = 1000;
+  const double forgotten = most_cycles * (1 / law_.rate + law_.duration.mean());
+  std::optional<LengthBiased> covering;
   std::vector<std::size_t> changed;
   while (!changes_.empty() && changes_.front().time <= now) {
     std::pop_heap(changes_.begin(), changes_.end(), std::greater<>{});
     Change& change = changes_.back();
     const std::uint32_t e = change.entity;
-    const auto [length, size] = draw(e);
-    if (in_episode_[e]) {
-      factor_[e] = 1;
-      change.time += healthy_time(length);
+    if (now - change.time > forgotten) {
+      if (!covering) covering.emplace(law_.duration);
+      change.time = next_change(e, now, *covering);
     } else {
-      factor_[e] = std::max(1.0, law_.slowdown.sample(size));
-      change.time += law_.duration.sample(length);
+      const auto [length, size] = draw(e);
+      factor_[e] = in_episode_[e] ? 1 : std::max(1.0, law_.slowdown.sample(size));
+      change.time =
+          after(change.time, in_episode_[e] ? healthy_time(length) : law_.duration.sample(length));
+      in_episode_[e] ^= 1;
     }
-    in_episode_[e] ^= 1;
     changed.push_back(e);
+    if (changed.size() > 1000 + 2 * entities_.size()) keep_each_once(changed);
     std::push_heap(changes_.begin(), changes_.end(), std::greater<>{});
   }
+  keep_each_once(changed);
   return changed;
 }
 

@@ -38,7 +38,8 @@ class Episodes {
 
   /// Factor of each entity at the time of the last advance.
   const std::vector<double>& factors() const { return factor_; }
-  /// Moves on to `now` [s], not before the last; returns the entities whose factor changed.
+  /// Moves on to `now` [s], not before the last; returns the entities whose factor changed, each
+  /// once. One with more than 1,000 mean cycles behind it is drawn anew from the stationary law.
   std::vector<std::size_t> advance(double now);
 
  private:
@@ -49,7 +50,10 @@ class Episodes {
       return time != other.time ? time > other.time : entity > other.entity;
     }
   };
+  class LengthBiased;
   std::array<double, 2> draw(std::uint32_t entity);
+  /// Draws the entity's state at `now` from the stationary law; when it changes next [s].
+  double next_change(std::uint32_t e, double now, const LengthBiased& covering);
   double healthy_time(double u) const;
 
   const EpisodeLaw& law_;

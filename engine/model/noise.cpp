@@ -72,6 +72,7 @@ std::span<const Parameter> noise_parameters() {
        .number = 127,
        .type = ValueType::law,
        .default_text = "1.1",
+       .maximum = 1e12,
        .each = "straggler",
        .needs = {"noise.straggler_fraction"},
        .summary = "factor on a straggler's compute time (a law: one draw "
@@ -87,6 +88,7 @@ std::span<const Parameter> noise_parameters() {
        .number = 129,
        .type = ValueType::law,
        .default_text = "2",
+       .maximum = 1e12,
        .each = "slow link",
        .needs = {"noise.slow_link_fraction"},
        .summary = "factor on a slow link's serialization time (a law: one "
@@ -124,6 +126,7 @@ std::span<const Parameter> noise_parameters() {
        .number = 133,
        .type = ValueType::law,
        .default_text = "1.2",
+       .maximum = 1e12,
        .each = "episode",
        .needs = {"noise.tenancy", "noise.compute_episode_rate"},
        .summary = "factor on the compute time of a chip in an episode (below 1 counts as 1)",
@@ -150,6 +153,7 @@ std::span<const Parameter> noise_parameters() {
        .number = 136,
        .type = ValueType::law,
        .default_text = "2",
+       .maximum = 1e12,
        .each = "episode",
        .needs = {"noise.tenancy", "noise.link_episode_rate"},
        .summary = "factor on the serialization time of a link in an episode (below 1 counts as 1)",
@@ -158,6 +162,7 @@ std::span<const Parameter> noise_parameters() {
        .number = 137,
        .type = ValueType::law,
        .default_text = "none",
+       .maximum = 1e12,
        .each = "tier and step",
        .summary = "factor on the serialization time of all hops of one tier (leaf, spine, core) of "
                   "a switched fabric: one a tier and step (below 1 counts as 1)",

@@ -1,5 +1,7 @@
 #include "engine/run/metrics.hpp"
 
+#include <cmath>
+
 #include <limits>
 
 namespace lockstep {
@@ -127,6 +129,10 @@ Support support_of(std::string_view variable, double horizon) {
     return support;
   }
   return {};
+}
+
+bool may_yield(const Metric& metric, double value) {
+  return std::isfinite(value) || (std::isnan(value) && !metric.needs.of_each_trial);
 }
 
 }  // namespace lockstep

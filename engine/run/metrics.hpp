@@ -32,6 +32,9 @@ struct Metric {
 
 std::span<const Metric> metrics();
 
+/// Whether a trial may yield the value: a finite one, or NaN where some trials have none.
+bool may_yield(const Metric& metric, double value);
+
 /// Support of a variable at a design point of this horizon [s], NaN without one; that of any number
 /// where no metric has this name.
 Support support_of(std::string_view variable, double horizon);

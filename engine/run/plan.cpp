@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <stdexcept>
 
@@ -126,8 +125,7 @@ BlockResult Plan::run_block(std::int64_t block, const Jobs& ready, const Executi
           schema.variables[m].extents == std::vector<Extent>{Extent::chip_generation};
       double* out = result.values[m].data() + t * schema.values_per_trial(schema.variables[m]);
       for (std::size_t i = 0; i < source.size(); ++i) {
-        if (!std::isfinite(source[i]) &&
-            (metrics[m]->needs.of_each_trial || !std::isnan(source[i])))
+        if (!may_yield(*metrics[m], source[i]))
           refuse_value(study.point_names[p], schema.variables[m].name, trial, source[i]);
         out[by_generation ? place[i] : i] = source[i];
       }

@@ -87,13 +87,12 @@ def problem_of(program, topology, key, value, number):
     if ended.returncode != 0 or ended.stderr:
         return f"{ended.returncode}: {ended.stderr}"
     with h5py.File(program.folder / name) as file:
-        for name_of_variable, variable in file.items():
-            if variable.dtype != numpy.float64 if hasattr(variable, "dtype") else True:
+        for variable in file.values():
+            if not isinstance(variable, h5py.Dataset) or variable.dtype != numpy.float64:
                 continue
-            values = variable[...]
-            if numpy.isinf(values).any() or (numpy.isnan(values).any()
-                                             and name_of_variable not in MAY_LACK):
-                return f"{name_of_variable} is {values}"
+            values, own = variable[...], variable.name.lstrip("/")
+            if numpy.isinf(values).any() or (numpy.isnan(values).any() and own not in MAY_LACK):
+                return f"{own} is {values}"
     os.unlink(program.folder / name)
     return ""
 
