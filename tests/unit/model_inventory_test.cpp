@@ -105,7 +105,7 @@ TEST(Inventory, RefusesWhatIsNoneWithFileAndLine) {
       {std::string(header) + "a,H100,nan,1\n", ".csv:2: 'nan' chips"},
       {std::string(header) + "a,H100,16777217,1\n", ".csv:2: '16777217' chips"},
       {std::string(header) + "a,H100,16777216,1\nb,H100,1,1\n", "adds up to 16777217"},
-      {std::string(header) + "a,H100,8,0\n", ".csv:2: '0' is no relative_speed (a number > 0"},
+      {std::string(header) + "a,H100,8,0\n", ".csv:2: '0' is no relative_speed (a number from 1e-6"},
       {std::string(header) + "a,H100,8,-1\n", ".csv:2: '-1' is no relative_speed"},
       {std::string(header) + "a,H100,8,nan\n", ".csv:2: 'nan' is no relative_speed"},
       {std::string(header) + "a,H100,8,inf\n", ".csv:2: 'inf' is no relative_speed"},

@@ -276,7 +276,7 @@ TEST(StudyProblems, EachMistakeIsNamed) {
       {{{"job.tensor", "0"}}, {"s.ini:1: job.tensor = 0: ", "1"}},
       {{{"job.tensor", "1.5"}}, {"job.tensor = 1.5: "}},
       {{{"fleet.chip_spread", "2"}}, {"fleet.chip_spread = 2: ", "0 .. 1"}},
-      {{{"chip.A.peak", "0"}}, {"chip.A.peak = 0: ", "> 0"}},
+      {{{"chip.A.peak", "0"}}, {"chip.A.peak = 0: ", "allowed: 1e-09 .. "}},
       {{{"job.compute_time", "3"}}, {"job.compute_time = 3: ", "ms"}},
       {{{"job.work_share", "equl"}}, {"job.work_share = equl: ", "equal", "isolated"}},
       {{{"noise.hop_jitter", "exponentail(mean=1ms)"}}, {"exponential"}},
