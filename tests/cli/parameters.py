@@ -28,8 +28,8 @@ class Row:
 
     @property
     def unit(self):
-        """Of the lower bound: "s" in ">= 0s"; "" for a bare number."""
-        return re.search(r"(?:>=|>|number|^)\s*[\d.e+-]+?([A-Za-z/]*)(?: |,|$)",
+        """Of the lower bound: "s" in "0s .. 1e+13d"; "" for a bare number."""
+        return re.search(r"(?:>=|>|number|value|^)\s*[\d.e+-]+?([A-Za-z/]*)(?: |,|$)",
                          self.allowed).group(1)
 
     @property
