@@ -1,11 +1,13 @@
 """The scripts of analysis/ and small files of the program for them."""
 
+import hashlib
 import pathlib
 import shutil
 import subprocess
 import sys
 
 import h5py
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "analysis"))
@@ -139,6 +141,15 @@ def opened(binary, results):
     return of
 
 
+def write_checksums(variable):
+    """Those of the values that it holds now, as FORMAT.md says."""
+    text = variable.attrs["checksums"]
+    points = len(text.decode().splitlines())
+    sums = [hashlib.sha256(values.tobytes()).hexdigest()[:16]
+            for values in variable[:].astype("<f8").reshape(points, -1)]
+    variable.attrs.modify("checksums", np.bytes_("\n".join(sums)))
+
+
 @pytest.fixture
 def altered(opened, results, tmp_path):
     """The design of a copy of a result file whose trials `change` alters, given the h5py.File."""
@@ -148,6 +159,9 @@ def altered(opened, results, tmp_path):
         shutil.copy(results / name, path)
         with h5py.File(path, "r+") as file:
             change(file)
+            for variable in file.values():
+                if "checksums" in variable.attrs:
+                    write_checksums(variable)
         return opened(path, **more)
 
     return of
