@@ -77,7 +77,7 @@ chips = H100:96, GB200:32
 model_parameters = 8e9
 layers = 32
 hidden = 4096
-tokens_per_chip = 8192
+tokens_per_chip = 32768
 [noise]
 straggler_fraction = 0.01
 spike_probability = 1e-4

@@ -167,7 +167,7 @@ def test_outputs(merge):
     assert merge.refused("merge", *SHARDS).startswith("no output given (")
     for output, message in [("whole.h5", "whole.h5 exists ("), ("s0.h5", "s0.h5 exists ("),
                             (".", "cannot write . (it is a folder)"),
-                            ("none/all.h5", "cannot write in none (No such file")]:
+                            ("none/all.h5", "cannot write none/all.h5 (there is no folder none)")]:
         assert merge.refused("merge", *SHARDS, "-o", output).startswith(message)
     assert merge.refused("merge", "-o", "all.h5").startswith("no file given (")
     assert (merge.folder / "whole.h5").read_bytes() == before
