@@ -33,12 +33,35 @@ void tell_eventless_trials(const ResultFile& file, std::int64_t point,
 
 }  // namespace
 
+Estimate Series::mean() const {
+  return mean_estimate(trial_means(), support, shown_level, events);
+}
+
 std::vector<double> Series::trial_means() const {
   return lockstep::trial_means(values, steps);
 }
 
 std::int64_t Series::trials() const {
   return present_values(trial_means());
+}
+
+Series Series::with_values() const {
+  Series present{element, {}, steps, support, {}};
+  const auto each = static_cast<std::size_t>(steps);
+  for (std::size_t t = 0; t * each < values.size(); ++t) {
+    const auto trial = std::span(values).subspan(t * each, each);
+    if (present_values(trial) == 0) continue;
+    present.values.insert(present.values.end(), trial.begin(), trial.end());
+    if (!events.empty()) present.events.push_back(events[t]);
+  }
+  return present;
+}
+
+Series Series::first(std::int64_t trials) const {
+  Series head{element, values, steps, support, events};
+  head.values.resize(static_cast<std::size_t>(trials * steps));
+  if (!events.empty()) head.events.resize(static_cast<std::size_t>(trials));
+  return head;
 }
 
 std::vector<Series> series_of(const ResultFile& file, const Variable& variable,
@@ -50,9 +73,16 @@ std::vector<Series> series_of(const ResultFile& file, const Variable& variable,
   const Support support =
       made != nullptr ? made->support : support_of(variable.name, horizon_at(schema, point));
   if (support.between_events) tell_eventless_trials(file, point, values);
-  if (variable.extents.empty()) return {{{}, std::move(values), 1, support}};
+  if (variable.extents.empty()) {
+    const auto counted = events_counted_by(variable.name, schema.variables);
+    return {{{},
+             std::move(values),
+             1,
+             support,
+             counted ? file.read(schema.variables[*counted].name, point) : std::vector<double>()}};
+  }
   const Extent extent = variable.extents.front();
-  if (extent == Extent::step) return {{{}, std::move(values), schema.steps, support}};
+  if (extent == Extent::step) return {{{}, std::move(values), schema.steps, support, {}}};
   const auto& names = extent == Extent::cause ? schema.causes : schema.generations;
   std::vector<Series> rows;
   for (std::size_t e = 0; e < names.size(); ++e) {

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/statistics/estimate.hpp"
 #include "engine/statistics/support.hpp"
 #include "engine/storage/result_reader.hpp"
 
@@ -20,10 +21,16 @@ struct Series {
   std::vector<double> values;
   std::int64_t steps = 1;
   Support support;
+  std::vector<double> events;  ///< (trials) that lower it, where the file counts them
 
+  /// Mean over the trials, with its interval.
+  Estimate mean() const;
   std::vector<double> trial_means() const;
   /// That have a value.
   std::int64_t trials() const;
+  /// Those trials alone, and the first of them.
+  Series with_values() const;
+  Series first(std::int64_t trials) const;
 };
 
 /// Those of a variable at a design point, one for each generation or cause where it has them.

@@ -178,19 +178,13 @@ std::vector<std::int64_t> sizes_to(std::int64_t n) {
 }
 
 std::string convergence(Members row, const Series& series) {
-  std::vector<double> values;  // of the trials that have some
-  const auto steps = static_cast<std::size_t>(series.steps);
-  for (std::size_t begin = 0; begin < series.values.size(); begin += steps) {
-    const auto trial = std::span(series.values).subspan(begin, steps);
-    if (std::any_of(trial.begin(), trial.end(), [](double x) { return !std::isnan(x); }))
-      values.insert(values.end(), trial.begin(), trial.end());
-  }
-  const std::vector<std::int64_t> sizes = sizes_to(std::ssize(values) / series.steps);
+  const Series present = series.with_values();
+  const std::vector<std::int64_t> sizes = sizes_to(present.trials());
   std::vector<Estimate> means, tails;
   for (std::int64_t size : sizes) {
-    const auto first = std::span(values).first(static_cast<std::size_t>(size) * steps);
-    means.push_back(mean_estimate(trial_means(first, series.steps), series.support));
-    tails.push_back(PooledSteps(first, series.steps).quantile(0.99));
+    const Series first = present.first(size);
+    means.push_back(first.mean());
+    tails.push_back(PooledSteps(first.values, first.steps).quantile(0.99));
   }
   row.emplace_back("trials", whole(sizes));
   row.emplace_back("mean", estimates(means));

@@ -46,8 +46,7 @@ std::string summary_table(const ResultFile& file, const std::optional<std::strin
   for (std::int64_t point = 0; point < schema.points(); ++point) {
     std::vector<std::string> row = labels_of(schema.axes, point);
     const auto mean_of = [&](const char* name, double factor) {
-      const Series series = series_of(file, *find(schema, name), point).front();
-      const Estimate e = mean_estimate(series.values, series.support);
+      const Estimate e = series_of(file, *find(schema, name), point).front().mean();
       return format_estimate({factor * e.value, factor * e.lower, factor * e.upper});
     };
     const std::vector<double> step_time = file.read("step_time", point);

@@ -42,7 +42,7 @@ Answers summarize_variable(const ResultFile& file, const Variable& variable,
       row.labels.insert(row.labels.end(), series.element.begin(), series.element.end());
       row.point = point;
       row.trials = series.trials();
-      row.estimates.push_back(mean_estimate(series.trial_means(), series.support));
+      row.estimates.push_back(series.mean());
       const PooledSteps pooled(series.values, series.steps);
       for (double p : shares) row.estimates.push_back(pooled.quantile(p));
       if (pooled.sorted().empty()) continue;

@@ -108,14 +108,23 @@ std::int64_t domain_number(const FleetGeneration& generation, std::int64_t chip)
   return chip / std::max(domain_size(generation), static_cast<std::int64_t>(generation.chip.node));
 }
 
-/// Domains full of a generation's chips, generation after generation.
+/// Domains of a generation's chips, generation after generation: as many as it takes, filled evenly
+/// in whole nodes, since a rack with a few chips beside full ones is not built (and the rings of
+/// those few would pass their few NICs). Domains smaller than a node are full but for the last.
 std::vector<Domain> counted_domains(const Fleet& fleet) {
   std::vector<Domain> domains;
   for (std::size_t g = 0; g < fleet.generations.size(); ++g) {
-    const std::int64_t size = domain_size(fleet.generations[g]), chips = fleet.generations[g].chips;
-    for (std::int64_t d = 0; d * size < chips; ++d)
-      domains.push_back({0, g, domain_number(fleet.generations[g], d * size), d * size,
-                         std::min(size, chips - d * size)});
+    const FleetGeneration& generation = fleet.generations[g];
+    const std::int64_t size = domain_size(generation), chips = generation.chips;
+    const auto node = std::min(static_cast<std::int64_t>(generation.chip.node), size);
+    const std::int64_t count = (chips + size - 1) / size, nodes = (chips + node - 1) / node;
+    const auto first = [&](std::int64_t d) {
+      return size % node == 0 ? std::min(nodes * d / count * node, chips)
+                              : std::min(d * size, chips);
+    };
+    for (std::int64_t d = 0; d < count; ++d)
+      domains.push_back(
+          {0, g, domain_number(generation, d * size), first(d), first(d + 1) - first(d)});
   }
   return domains;
 }
@@ -182,7 +191,8 @@ std::span<const Parameter> fleet_parameters() {
        .type = ValueType::text,
        .shapes_arrays = true,
        .summary = "generations and counts, e.g. H100:150000, H200:50000, GB200:20000 (required "
-                  "where fleet.inventory is not given)",
+                  "where fleet.inventory is not given); scale-up domains are as few as hold them, "
+                  "filled evenly in whole nodes",
        .source = "no default"},
       {.key = "fleet.placement",
        .number = 2,
@@ -206,8 +216,8 @@ std::span<const Parameter> fleet_parameters() {
        .shapes_arrays = true,
        .summary =
            "FILE.csv of a measured fleet, in place of fleet.chips: columns node, generation, "
-           "chips, relative_speed, one line a node in physical order; proportional shares "
-           "know the relative speeds",
+           "chips, relative_speed, one line a node in physical order, which fill domain after "
+           "domain; proportional shares know the relative speeds",
        .source = "no default"},
   };
   return rows;

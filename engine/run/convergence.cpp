@@ -17,15 +17,21 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 Convergence::Convergence(const StoppingRule& rule, const ResultSchema& schema)
     : rule_(rule), schema_(schema), values_(static_cast<std::size_t>(schema.points())) {
   while (schema.variables.at(variable_).name != rule.variable) ++variable_;
+  events_variable_ = events_counted_by(rule.variable, schema.variables);
+  if (events_variable_) events_.resize(values_.size());
   per_trial_ = schema.values_per_trial(schema.variables[variable_]);
 }
 
 void Convergence::take(const BlockResult& block) {
-  std::vector<double>& values = values_[static_cast<std::size_t>(block.point)];
-  const std::vector<double>& taken = block.values[variable_];
-  const auto begin = static_cast<std::size_t>(block.first_trial * per_trial_);
-  values.resize(std::max(values.size(), begin + taken.size()));
-  std::copy(taken.begin(), taken.end(), values.begin() + static_cast<std::ptrdiff_t>(begin));
+  const auto keep = [&](std::vector<double>& values, std::size_t variable, std::int64_t per_trial) {
+    const std::vector<double>& taken = block.values[variable];
+    const auto begin = static_cast<std::size_t>(block.first_trial * per_trial);
+    values.resize(std::max(values.size(), begin + taken.size()));
+    std::copy(taken.begin(), taken.end(), values.begin() + static_cast<std::ptrdiff_t>(begin));
+  };
+  const auto point = static_cast<std::size_t>(block.point);
+  keep(values_[point], variable_, per_trial_);
+  if (events_variable_) keep(events_[point], *events_variable_, 1);
 }
 
 Convergence::Farthest Convergence::farthest(std::int64_t trials) const {
@@ -48,7 +54,10 @@ Convergence::Farthest Convergence::farthest(std::int64_t trials) const {
         const double value = values_[point][static_cast<std::size_t>(i)];
         row.push_back(has_infinite && std::isnan(value) ? infinity : value);
       }
-      estimates.push_back(rule_.estimate(row, steps ? per_trial_ : 1, support, judged_level));
+      const auto events =
+          events_variable_ ? std::span(events_[point]).first(trials) : std::span<const double>();
+      estimates.push_back(
+          rule_.estimate(row, steps ? per_trial_ : 1, support, judged_level, events));
       if (!std::isnan(estimates.back().value)) whole += std::fabs(estimates.back().value);
     }
     for (const Estimate& estimate : estimates) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "engine/run/result.hpp"
@@ -36,7 +37,9 @@ class Convergence {
   const ResultSchema& schema_;
   std::size_t variable_ = 0;
   std::int64_t per_trial_ = 1;
-  std::vector<std::vector<double>> values_;  ///< of each point: (trials, extents...)
+  std::optional<std::size_t> events_variable_;  ///< that counts what moves the variable
+  std::vector<std::vector<double>> values_;     ///< of each point: (trials, extents...)
+  std::vector<std::vector<double>> events_;     ///< of each point: (trials), where counted
 };
 
 }  // namespace lockstep

@@ -99,7 +99,8 @@ std::span<const Metric> metrics() {
        Support::count()},
       {{"steps_done", {}, "1", "whole steps kept within the horizon"},
        {.long_run = true},
-       of_long_run<&LongRun::steps_done>},
+       of_long_run<&LongRun::steps_done>,
+       Support::rest()},
       {{"checkpoint_interval",
         {},
         "s",
@@ -128,6 +129,14 @@ Support support_of(std::string_view variable, double horizon) {
     if (support.between_events) support.trial_time = horizon;
     return support;
   }
+  return {};
+}
+
+std::optional<std::size_t> events_counted_by(std::string_view variable,
+                                             std::span<const Variable> variables) {
+  if (support_of(variable, nothing).events != Support::Events::lower) return {};
+  for (std::size_t v = 0; v < variables.size(); ++v)
+    if (variables[v].name == "interruptions") return v;
   return {};
 }
 

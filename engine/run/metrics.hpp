@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,11 @@ std::span<const Metric> metrics();
 
 /// Whether a trial may yield the value: a finite one, or NaN where some trials have none.
 bool may_yield(const Metric& metric, double value);
+
+/// Index of the variable that counts, trial by trial, the events that lower the one called
+/// `variable`; none where nothing counts them.
+std::optional<std::size_t> events_counted_by(std::string_view variable,
+                                             std::span<const Variable> variables);
 
 /// Support of a variable at a design point of this horizon [s], NaN without one; that of any number
 /// where no metric has this name.

@@ -105,12 +105,12 @@ void check_stopping_rule(const StoppingRule& rule, std::span<const Variable> var
 }
 
 Estimate StoppingRule::estimate(std::span<const double> values, std::int64_t steps, Support support,
-                                double level) const {
+                                double level, std::span<const double> events) const {
   const double p =
       std::find_if(std::begin(statistics), std::end(statistics), [&](const Statistic& one) {
         return one.name == statistic;
       })->p;
-  return p == 0 ? mean_estimate(trial_means(values, steps), support, level)
+  return p == 0 ? mean_estimate(trial_means(values, steps), support, level, events)
                 : PooledSteps(values, steps).quantile(p, level);
 }
 

@@ -22,9 +22,10 @@ struct StoppingRule {
   Dimension dimension = Dimension::none;  ///< of an absolute width
   std::string text;                       ///< canonical
 
-  /// Of the values of one row (trials, steps). Cost O(n log n).
+  /// Of the values of one row (trials, steps); level and events as in `mean_estimate`. Cost
+  /// O(n log n).
   Estimate estimate(std::span<const double> values, std::int64_t steps, Support support,
-                    double level) const;
+                    double level, std::span<const double> events = {}) const;
   /// Farther limit of the estimate over what the rule allows: met at or below 1. Infinite where a
   /// limit is, and where a share of 0 is asked that is not known to be 0. `whole`: what a relative
   /// width is a share of, in place of the value.

@@ -67,6 +67,8 @@ struct Side {
   double nearest = infinity, farthest = 0;
   double reach = 0;  ///< the farthest that an unseen one can be
 
+  /// How far what was seen on this side lets the other reach.
+  double seen_reach() const { return trials > 0 ? farthest : infinity; }
   /// Mean distance over all n trials.
   Estimate mean(double n, bool counts, double level) const {
     if (trials == 0 && reach == 0) return {0, 0, 0};
@@ -76,12 +78,23 @@ struct Side {
   }
 };
 
+/// The values of all trials, those of trials without an event at their mean.
+std::vector<double> without_noise(std::span<const double> values, std::span<const double> events) {
+  std::vector<double> quiet(values.begin(), values.end());
+  double sum = 0, trials = 0;
+  const auto is_quiet = [&](std::size_t t) { return events[t] == 0 && !std::isnan(values[t]); };
+  for (std::size_t t = 0; t < events.size(); ++t)
+    if (is_quiet(t)) sum += values[t], ++trials;
+  for (std::size_t t = 0; t < events.size(); ++t)
+    if (is_quiet(t)) quiet[t] = sum / trials;
+  return quiet;
+}
+
 void widen_by_rare_events(Estimate& estimate, std::span<const double> values, Support support,
-                          double level) {
+                          double level, std::span<const double> events) {
   constexpr double few = 20;
-  std::vector<double> sorted;
-  std::copy_if(values.begin(), values.end(), std::back_inserter(sorted),
-               [](double x) { return !std::isnan(x); });
+  std::vector<double> sorted = without_noise(values, events);
+  std::erase_if(sorted, [](double x) { return std::isnan(x); });
   std::sort(sorted.begin(), sorted.end());
   const auto n = static_cast<double>(sorted.size());
   const double usual = most_frequent(sorted);
@@ -100,13 +113,16 @@ void widen_by_rare_events(Estimate& estimate, std::span<const double> values, Su
     side.nearest = std::min(side.nearest, distance);
     side.farthest = std::max(side.farthest, distance);
   }
+  if (below.trials == 0) below.reach = std::min(below.reach, above.seen_reach());
+  if (above.trials == 0) above.reach = std::min(above.reach, below.seen_reach());
   const double unusual = below.trials + above.trials;
   if (unusual >= few || 2 * unusual > n) return;
   const Estimate less = below.mean(n, counted, level), more = above.mean(n, counted, level);
   const Estimate by_number{estimate.value, usual + more.lower - less.upper,
                            usual + more.upper - less.lower};
   // Where events are alike their number tells all.
-  const bool alike = below.farthest <= below.nearest && above.farthest <= above.nearest;
+  const bool alike =
+      events.empty() && below.farthest <= below.nearest && above.farthest <= above.nearest;
   estimate.lower = alike ? by_number.lower : std::min(estimate.lower, by_number.lower);
   estimate.upper = alike ? by_number.upper : std::max(estimate.upper, by_number.upper);
 }
@@ -140,12 +156,13 @@ double student_quantile(double p, double freedom) {
   return z + f * (g1 + f * (g2 + f * (g3 + f * g4)));
 }
 
-Estimate mean_estimate(std::span<const double> values, Support support, double level) {
+Estimate mean_estimate(std::span<const double> values, Support support, double level,
+                       std::span<const double> events) {
   if (support.between_events) return between_events(values, support.trial_time, level);
   Estimate estimate = skewed_estimate(values, level);
   if (!std::isfinite(estimate.lower) || !std::isfinite(estimate.upper)) return estimate;
   if (support.events != Support::Events::none)
-    widen_by_rare_events(estimate, values, support, level);
+    widen_by_rare_events(estimate, values, support, level, events);
   estimate.lower = std::min(estimate.value, std::max(estimate.lower, support.least));
   estimate.upper = std::max(estimate.value, std::min(estimate.upper, support.most));
   return estimate;

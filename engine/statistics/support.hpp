@@ -29,6 +29,8 @@ struct Support {
   static Support loss(double most) { return {.least = 0, .most = most, .events = Events::add}; }
   /// Part of a whole that events leave.
   static Support yield() { return {.least = 0, .most = 1, .events = Events::lower}; }
+  /// What events leave of something without a known most.
+  static Support rest() { return {.least = 0, .events = Events::lower}; }
   /// Part of a whole that events change.
   static Support share() { return {.least = 0, .most = 1, .events = Events::change}; }
   static Support time_between(double trial_time) {
@@ -37,6 +39,8 @@ struct Support {
 
   /// Of the difference of two such values.
   Support difference() const {
+    const bool bounded = most - least < std::numeric_limits<double>::infinity();
+    if (!bounded && events != Events::count) return {};
     const bool kept = events == Events::none || events == Events::count;
     return {.least = least - most, .most = most - least, .events = kept ? events : Events::change};
   }

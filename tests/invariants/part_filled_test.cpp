@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <map>
 
 #include "tests/invariants/topology_rows.hpp"
@@ -36,9 +38,15 @@ double least_time(const TopologyCase& c, std::int64_t group) {
   return least;
 }
 
+/// A measured fleet, which fills rack after rack.
 TopologyCase gb200(std::string_view kind, std::int64_t chips) {
-  return {kind_named(kind), {{"fleet.chips", fmt::format("GB200:{}", chips)}}, 2, 8, gradients,
-          no_settings};
+  const auto file = std::filesystem::path(testing::TempDir()) /
+                    fmt::format("lockstep_part_filled_{}_{}.csv", kind, chips);
+  std::ofstream out(file);
+  out << "node,generation,chips,relative_speed\n";
+  for (std::int64_t node = 0; node < chips / 4; ++node) out << fmt::format("n{},GB200,4,1\n", node);
+  out.close();
+  return {kind_named(kind), {{"fleet.inventory", file.string()}}, 2, 8, gradients, no_settings};
 }
 
 /// Racks of 72 hold 4.5 replicas of 16. Of 512 chips the last rack has half a replica, of 1,024 a
@@ -78,6 +86,21 @@ TEST(PartFilledDomain, LeavesOtherGroupsWhatTheyHave) {
     EXPECT_LT(2.9 * fast, slow) << kind;
     const auto whole = group_times(gb200(kind, 576));
     EXPECT_NEAR(fast, *std::ranges::max_element(whole), 0.05 * fast) << kind;
+  }
+}
+
+/// Racks of a fleet that is counted are filled evenly, so that a few chips more do not cost four
+/// times: all hold at least three of a group's ranks, and where they hold four, their NICs carry
+/// it.
+TEST(PartFilledDomain, IsNoneWhereRacksAreFilledEvenly) {
+  for (std::int64_t chips : {508, 512, 520, 576, 600, 1024, 1080}) {
+    const TopologyCase c(kind_named("ring"), {{"fleet.chips", fmt::format("GB200:{}", chips)}}, 2,
+                         8, gradients, no_settings);
+    const auto times = group_times(c);
+    const double four = optimal_share(c.ranks()) * gradients / 50e9 / 4;
+    const bool fours = chips % 64 == 0 || chips == 1080;
+    EXPECT_NEAR(*std::ranges::max_element(times), fours ? four : four * 4 / 3, 0.01 * four)
+        << c.name;
   }
 }
 

@@ -78,7 +78,7 @@ TEST(RailLayout, PlacesEveryRankOnceInDomainsOfItsOwn) {
                              {"H100:5", 1, 5},
                              {"H100:64, GB200:144", 1, 8},
                              {"H100:96, GB200:288", 4, 2},
-                             {"GB200:211", 1, 67}}) {
+                             {"GB200:211", 1, 68}}) {
     const TopologyCase c(kind_named("hierarchical_ring"),
                          {{"fleet.chips", std::string(named.chips)}}, named.tensor, 1, 1e6,
                          no_settings);

@@ -145,7 +145,7 @@ TEST(TreeStops, SpikesLeaveTheBitsOfOtherGroupsAlone) {
       const auto c = case_of(*kind, fabric);
       const auto factors = c->unequal_links(0.3, 9);
       const auto ready = c->ready_times(1e-4, 9);
-      const NoiseCase noise = spiky(*c, 1, 9);
+      const NoiseCase noise = spiky(*c, 2, 9);
       const auto noisy = c->run(noise.messages, {factors}, ready);
       const auto quiet = c->run(MessageNoise{}, {factors}, ready);
       std::int64_t same = 0, other = 0;

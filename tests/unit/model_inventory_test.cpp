@@ -105,7 +105,8 @@ TEST(Inventory, RefusesWhatIsNoneWithFileAndLine) {
       {std::string(header) + "a,H100,nan,1\n", ".csv:2: 'nan' chips"},
       {std::string(header) + "a,H100,16777217,1\n", ".csv:2: '16777217' chips"},
       {std::string(header) + "a,H100,16777216,1\nb,H100,1,1\n", "adds up to 16777217"},
-      {std::string(header) + "a,H100,8,0\n", ".csv:2: '0' is no relative_speed (a number from 1e-6"},
+      {std::string(header) + "a,H100,8,0\n",
+       ".csv:2: '0' is no relative_speed (a number from 1e-6"},
       {std::string(header) + "a,H100,8,-1\n", ".csv:2: '-1' is no relative_speed"},
       {std::string(header) + "a,H100,8,nan\n", ".csv:2: 'nan' is no relative_speed"},
       {std::string(header) + "a,H100,8,inf\n", ".csv:2: 'inf' is no relative_speed"},
@@ -135,10 +136,10 @@ TEST(Inventory, MayNotChangeUnderAStudy) {
   EXPECT_THROW(fleet_from(values), InputError);
 }
 
-// A fleet of full nodes at speed 1 is the fleet that counts them, bit for bit.
+// A fleet of full nodes and racks at speed 1 is the fleet that counts them, bit for bit.
 TEST(Inventory, OfSpeedsOneIsTheCountedFleet) {
   const std::string measured =
-      inventory(header + nodes("H100", 13, 8) + nodes("H200", 6, 8) + nodes("GB200", 37, 4));
+      inventory(header + nodes("H100", 13, 8) + nodes("H200", 6, 8) + nodes("GB200", 36, 4));
   for (const char* placement : {"blocked", "interleaved", "random"})
     for (const char* share : {"equal", "proportional", "isolated"})
       for (const char* job : {"topology.kind=tree\njob.tensor=2\njob.pipeline=2",
@@ -151,7 +152,7 @@ TEST(Inventory, OfSpeedsOneIsTheCountedFleet) {
         const auto run = [&](const std::string& fleet) {
           return Jobs(scenario_values(join(lines, fleet)), topology_kinds(), 5).run_trial(2, 1);
         };
-        const TrialResult a = run(measured), b = run("fleet.chips=H100:104, H200:48, GB200:148");
+        const TrialResult a = run(measured), b = run("fleet.chips=H100:104, H200:48, GB200:144");
         EXPECT_EQ(a.step_time, b.step_time);
         EXPECT_EQ(a.compute_time, b.compute_time);
         EXPECT_EQ(a.communication_time, b.communication_time);
@@ -163,7 +164,7 @@ TEST(Inventory, OfSpeedsOneIsTheCountedFleet) {
         // A node 3 % slower is another fleet.
         const std::string slower =
             inventory(header + nodes("H100", 12, 8) + nodes("H100", 1, 8, 0.97, 12) +
-                          nodes("H200", 6, 8) + nodes("GB200", 37, 4),
+                          nodes("H200", 6, 8) + nodes("GB200", 36, 4),
                       "slower.csv");
         EXPECT_NE(run(slower).wait_fraction, b.wait_fraction);
       }

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -123,10 +124,29 @@ TEST(Placement, BlockedKeepsTheStudysOrder) {
     EXPECT_EQ(a.placement.generation[s], s < 74 ? 0 : 1);
     EXPECT_EQ(a.placement.index[s], s < 74 ? s : s - 74);
   }
-  EXPECT_EQ(a.placement.domain[71], 0);
-  EXPECT_EQ(a.placement.domain[72], 1);  // the second rack has two chips
+  EXPECT_EQ(a.placement.domain[35], 0);  // 19 nodes of 4, the last one of 2, in two racks
+  EXPECT_EQ(a.placement.domain[36], 1);
   EXPECT_EQ(a.placement.domain[74], 2);
   EXPECT_EQ(a.placement.domain[82], 3);
+}
+
+// Racks are as many as it takes, none has a node more than another: nobody builds seven full ones
+// and one with eight chips.
+TEST(Placement, FillsRacksEvenlyInWholeNodes) {
+  for (int chips : {4, 72, 76, 508, 512, 1024, 1080, 20000}) {
+    const Arranged a = arranged(fmt::format("fleet.chips=GB200:{}", chips), 1, 1);
+    std::map<std::int32_t, int> racks;
+    for (std::int32_t rack : a.placement.domain) ++racks[rack];
+    EXPECT_EQ(std::ssize(racks), (chips + 71) / 72) << chips;
+    int least = 72, most = 0;
+    for (const auto& [rack, held] : racks) {
+      EXPECT_EQ(held % 4, 0) << chips;
+      least = std::min(least, held);
+      most = std::max(most, held);
+    }
+    EXPECT_LE(most, 72) << chips;
+    EXPECT_LE(most - least, 4) << chips;
+  }
 }
 
 TEST(Placement, KeepsDomainsTogether) {

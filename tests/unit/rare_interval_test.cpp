@@ -85,6 +85,37 @@ TEST(MeanEstimate, OfFewEventsIsThatOfTheirNumber) {
   EXPECT_EQ(mean_estimate(values, Support::count()).upper, mean_estimate(values).upper);
 }
 
+// Noise of 1e-5 between trials without a failure says nothing about failures that did not come.
+TEST(MeanEstimate, OfNoEventUnderNoiseIsNotCertain) {
+  std::vector<double> goodput(32), events(32, 0.0);
+  for (std::size_t t = 0; t < 32; ++t) goodput[t] = 0.9 + 1e-5 * static_cast<double>(t % 7);
+  const double unseen = 1 - std::pow(0.025, 1.0 / 32);
+  const Estimate blind = mean_estimate(goodput, Support::yield());
+  EXPECT_LT(blind.upper - blind.lower, 1e-4) << "the control";
+  const Estimate e = mean_estimate(goodput, Support::yield(), shown_level, events);
+  EXPECT_NEAR(e.lower, e.value * (1 - unseen), 1e-4);
+  EXPECT_GE(e.upper, blind.upper);
+  // One failure that cost a tenth tells how much such cost.
+  events[5] = 1;
+  goodput[5] -= 0.1;
+  const Estimate one = mean_estimate(goodput, Support::yield(), shown_level, events);
+  EXPECT_LE(one.lower, 0.9 - 0.1 * share_estimate(1, 32).upper + 1e-3);
+  EXPECT_GT(one.lower, e.lower);
+  // Where events are many the noise of their costs rules.
+  for (double& n : events) n = 3;
+  const Estimate many = mean_estimate(goodput, Support::yield(), shown_level, events);
+  EXPECT_EQ(many.lower, mean_estimate(goodput).lower);
+}
+
+// Eight pairs, one of which lost a tenth: what was not seen the other way reaches as far.
+TEST(MeanDifference, OfMostlyEqualSharesIsBoundedByWhatWasSeen) {
+  std::vector<double> first(8, 0.5), second(8, 0.5);
+  second[2] = 0.4;
+  const PairedDifference found = mean_difference(first, second, 1, Support::share());
+  EXPECT_LE(found.absolute.upper, 0.1 * share_estimate(0, 8).upper);
+  EXPECT_GE(found.absolute.lower, -0.1);
+}
+
 // Three trials of 30 d: one event, none, two: 30 d an event, not the mean of 30 d and 15 d.
 TEST(MeanEstimate, OfTimesBetweenEventsPoolsThem) {
   const Support support = Support::time_between(30);
