@@ -8,7 +8,7 @@
 #include <iostream>
 
 #include "engine/base/error.hpp"
-#include "engine/base/nearest.hpp"
+#include "engine/base/text/nearest.hpp"
 
 namespace lockstep {
 

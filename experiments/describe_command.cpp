@@ -4,11 +4,11 @@
 
 #include "engine/run/processors.hpp"
 #include "experiments/command.hpp"
-#include "experiments/derived_table.hpp"
-#include "experiments/notes.hpp"
-#include "experiments/run_estimate.hpp"
-#include "experiments/simulated_values.hpp"
+#include "experiments/look/notes.hpp"
+#include "experiments/look/run_estimate.hpp"
+#include "experiments/look/simulated_values.hpp"
 #include "experiments/study_options.hpp"
+#include "experiments/summary/derived_table.hpp"
 #include "experiments/table.hpp"
 
 namespace lockstep {

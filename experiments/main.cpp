@@ -5,8 +5,8 @@
 #include <system_error>
 
 #include "engine/base/error.hpp"
-#include "engine/base/nearest.hpp"
 #include "engine/base/notice.hpp"
+#include "engine/base/text/nearest.hpp"
 #include "engine/run/version.hpp"
 #include "experiments/command.hpp"
 #include "experiments/standard_streams.hpp"

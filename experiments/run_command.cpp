@@ -13,15 +13,15 @@
 #include "engine/base/simd.hpp"
 #include "engine/run/cancellation.hpp"
 #include "engine/run/processors.hpp"
-#include "engine/storage/output_path.hpp"
+#include "engine/storage/files/output_path.hpp"
 #include "engine/storage/result_reader.hpp"
 #include "engine/storage/result_writer.hpp"
 #include "experiments/command.hpp"
-#include "experiments/notes.hpp"
+#include "experiments/look/notes.hpp"
 #include "experiments/run_sampling.hpp"
 #include "experiments/standard_streams.hpp"
 #include "experiments/study_options.hpp"
-#include "experiments/summary_table.hpp"
+#include "experiments/summary/summary_table.hpp"
 
 namespace lockstep {
 namespace {

@@ -13,7 +13,7 @@
 #include <system_error>
 #include <vector>
 
-#include "engine/base/text.hpp"
+#include "engine/base/text/text.hpp"
 
 namespace lockstep {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "engine/run/study.hpp"
+#include "engine/run/study/study.hpp"
 
 namespace lockstep {
 

@@ -4,8 +4,8 @@
 
 #include "engine/base/error.hpp"
 #include "engine/base/simd.hpp"
-#include "engine/base/text.hpp"
-#include "engine/model/scenario.hpp"
+#include "engine/base/text/text.hpp"
+#include "engine/training/scenario.hpp"
 #include "experiments/command.hpp"
 #include "experiments/study_file.hpp"
 #include "topologies/table.hpp"

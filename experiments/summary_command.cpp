@@ -6,14 +6,14 @@
 
 #include "engine/base/error.hpp"
 #include "engine/base/notice.hpp"
-#include "engine/run/study.hpp"
+#include "engine/run/study/study.hpp"
 #include "experiments/command.hpp"
-#include "experiments/comparison.hpp"
-#include "experiments/summary_json.hpp"
-#include "experiments/summary_table.hpp"
+#include "experiments/look/variance_warnings.hpp"
+#include "experiments/summary/comparison.hpp"
+#include "experiments/summary/summary_json.hpp"
+#include "experiments/summary/summary_table.hpp"
+#include "experiments/summary/variable_summary.hpp"
 #include "experiments/unfinished_run.hpp"
-#include "experiments/variable_summary.hpp"
-#include "experiments/variance_warnings.hpp"
 
 namespace lockstep {
 namespace {

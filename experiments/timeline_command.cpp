@@ -4,10 +4,10 @@
 
 #include "engine/base/error.hpp"
 #include "engine/base/simd.hpp"
-#include "engine/model/jobs.hpp"
-#include "engine/model/uncertain.hpp"
 #include "engine/run/processors.hpp"
 #include "engine/storage/result_reader.hpp"
+#include "engine/training/jobs.hpp"
+#include "engine/training/uncertain.hpp"
 #include "experiments/command.hpp"
 #include "experiments/study_file.hpp"
 #include "experiments/study_options.hpp"

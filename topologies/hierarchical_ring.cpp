@@ -1,7 +1,7 @@
 #include "topologies/hierarchical_ring.hpp"
 
+#include "topologies/algorithms/ring/rail_all_reduce.hpp"
 #include "topologies/kind.hpp"
-#include "topologies/ring/rail_all_reduce.hpp"
 
 namespace lockstep {
 namespace {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "engine/model/collective.hpp"
+#include "engine/network/collective.hpp"
 
 namespace lockstep {
 

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 
+#include "topologies/algorithms/noise_free_time.hpp"
+#include "topologies/algorithms/ring/all_reduce_ring.hpp"
 #include "topologies/kind.hpp"
-#include "topologies/noise_free_time.hpp"
-#include "topologies/ring/all_reduce_ring.hpp"
-#include "topologies/switched_fabric.hpp"
+#include "topologies/wiring/switched_fabric.hpp"
 
 namespace lockstep {
 namespace {

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <map>
 
+#include "topologies/algorithms/noise_free_time.hpp"
+#include "topologies/algorithms/tree/switch_tree.hpp"
+#include "topologies/algorithms/tree/tree_walk.hpp"
 #include "topologies/kind.hpp"
-#include "topologies/noise_free_time.hpp"
-#include "topologies/switched_fabric.hpp"
-#include "topologies/tree/switch_tree.hpp"
-#include "topologies/tree/tree_walk.hpp"
+#include "topologies/wiring/switched_fabric.hpp"
 
 namespace lockstep {
 namespace {

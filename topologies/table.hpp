@@ -3,7 +3,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/model/collective.hpp"
+#include "engine/network/collective.hpp"
 
 namespace lockstep {
 

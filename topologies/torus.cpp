@@ -1,6 +1,6 @@
 #include "topologies/torus.hpp"
 
-#include "topologies/torus/torus_all_reduce.hpp"
+#include "topologies/algorithms/torus/torus_all_reduce.hpp"
 
 namespace lockstep {
 

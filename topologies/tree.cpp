@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <array>
 
+#include "topologies/algorithms/tree/tree_plan.hpp"
+#include "topologies/algorithms/tree/tree_trial.hpp"
+#include "topologies/algorithms/tree/tree_walk.hpp"
 #include "topologies/kind.hpp"
-#include "topologies/switched_fabric.hpp"
-#include "topologies/tree/tree_plan.hpp"
-#include "topologies/tree/tree_trial.hpp"
-#include "topologies/tree/tree_walk.hpp"
+#include "topologies/wiring/switched_fabric.hpp"
 
 namespace lockstep {
 namespace {

@@ -8,8 +8,8 @@
 
 #include "engine/base/distributions/kinds.hpp"
 #include "engine/base/error.hpp"
-#include "engine/base/nearest.hpp"
-#include "engine/base/text.hpp"
+#include "engine/base/text/nearest.hpp"
+#include "engine/base/text/text.hpp"
 
 namespace lockstep {
 

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/base/quantity.hpp"
+#include "engine/base/text/quantity.hpp"
 
 namespace lockstep {
 

@@ -6,9 +6,9 @@
 #include <cstdlib>
 
 #include "engine/base/error.hpp"
-#include "engine/base/meant_quantity.hpp"
-#include "engine/base/nearest.hpp"
-#include "engine/base/text.hpp"
+#include "engine/base/text/meant_quantity.hpp"
+#include "engine/base/text/nearest.hpp"
+#include "engine/base/text/text.hpp"
 
 namespace lockstep {
 

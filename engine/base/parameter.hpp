@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "engine/base/distribution.hpp"
-#include "engine/base/quantity.hpp"
+#include "engine/base/text/quantity.hpp"
 
 namespace lockstep {
 

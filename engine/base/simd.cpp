@@ -5,7 +5,7 @@
 #include <string>
 
 #include "engine/base/error.hpp"
-#include "engine/base/nearest.hpp"
+#include "engine/base/text/nearest.hpp"
 
 namespace lockstep {
 

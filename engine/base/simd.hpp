@@ -16,7 +16,8 @@ std::string_view simd_level_name(SimdLevel level);
 
 /// Picks the table compiled for the level in use.
 template <class Table>
-const Table& select_kernels(const Table& sse2, const Table& avx2, const Table& avx512) {
+[[gnu::always_inline]] inline const Table& select_kernels(const Table& sse2, const Table& avx2,
+                                                          const Table& avx512) {
   switch (simd_level()) {
     case SimdLevel::avx512:
       return avx512;
@@ -28,3 +29,21 @@ const Table& select_kernels(const Table& sse2, const Table& avx2, const Table& a
 }
 
 }  // namespace lockstep
+
+/// Declares the tables `name` of each level, of a type Table, which the kernel file defines as
+/// `const Table name{...}` in the namespace lockstep::LOCKSTEP_SIMD_LEVEL, and the function that
+/// picks the one in use: `const Table& name()`. Stands in the namespace lockstep. Always inline:
+/// a kernel file that includes the header must not leave a copy for its own level.
+#define LOCKSTEP_KERNELS(Table, name)                            \
+  namespace sse2 {                                               \
+  extern const Table name;                                       \
+  }                                                              \
+  namespace avx2 {                                               \
+  extern const Table name;                                       \
+  }                                                              \
+  namespace avx512 {                                             \
+  extern const Table name;                                       \
+  }                                                              \
+  [[gnu::always_inline]] inline const Table& name() {            \
+    return select_kernels(sse2::name, avx2::name, avx512::name); \
+  }

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "engine/run/metrics.hpp"
-#include "engine/run/parameter_text.hpp"
+#include "engine/run/study/parameter_text.hpp"
 
 namespace lockstep {
 namespace {

@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/model/trial.hpp"
 #include "engine/run/result.hpp"
 #include "engine/statistics/support.hpp"
+#include "engine/training/trial.hpp"
 
 namespace lockstep {
 

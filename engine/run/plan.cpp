@@ -6,7 +6,7 @@
 #include <limits>
 #include <stdexcept>
 
-#include "engine/run/impossible_points.hpp"
+#include "engine/run/study/impossible_points.hpp"
 #include "engine/run/version.hpp"
 
 namespace lockstep {

@@ -5,12 +5,12 @@
 #include <span>
 #include <vector>
 
-#include "engine/model/jobs.hpp"
-#include "engine/model/uncertain.hpp"
 #include "engine/run/metrics.hpp"
 #include "engine/run/result.hpp"
 #include "engine/run/shards.hpp"
-#include "engine/run/study.hpp"
+#include "engine/run/study/study.hpp"
+#include "engine/training/jobs.hpp"
+#include "engine/training/uncertain.hpp"
 
 namespace lockstep {
 

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "engine/base/error.hpp"
-#include "engine/model/long_run/failures.hpp"
+#include "engine/reliability/failures/failures.hpp"
 
 namespace lockstep {
 Shard parse_shard(std::string_view text) {

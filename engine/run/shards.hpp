@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/model/jobs.hpp"
 #include "engine/run/result.hpp"
+#include "engine/training/jobs.hpp"
 
 namespace lockstep {
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "engine/base/error.hpp"
-#include "engine/base/nearest.hpp"
-#include "engine/base/text.hpp"
+#include "engine/base/text/nearest.hpp"
+#include "engine/base/text/text.hpp"
 #include "engine/statistics/mean_interval.hpp"
 #include "engine/statistics/pooled_steps.hpp"
 

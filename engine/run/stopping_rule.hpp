@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/base/quantity.hpp"
+#include "engine/base/text/quantity.hpp"
 #include "engine/run/result.hpp"
 #include "engine/statistics/estimate.hpp"
 #include "engine/statistics/support.hpp"

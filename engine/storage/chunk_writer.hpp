@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/storage/hdf5.hpp"
+#include "engine/storage/hdf5/hdf5.hpp"
 #include "engine/storage/point_checksums.hpp"
 
 namespace lockstep {

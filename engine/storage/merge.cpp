@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "engine/base/error.hpp"
-#include "engine/storage/durable_file.hpp"
-#include "engine/storage/folder_lock.hpp"
-#include "engine/storage/output_path.hpp"
+#include "engine/storage/files/durable_file.hpp"
+#include "engine/storage/files/folder_lock.hpp"
+#include "engine/storage/files/output_path.hpp"
+#include "engine/storage/files/scratch_file.hpp"
 #include "engine/storage/result_layout.hpp"
 #include "engine/storage/result_reader.hpp"
-#include "engine/storage/scratch_file.hpp"
 
 namespace lockstep {
 namespace {

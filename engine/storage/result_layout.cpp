@@ -8,9 +8,9 @@
 #include <numeric>
 
 #include "engine/base/error.hpp"
-#include "engine/storage/block_checksum.hpp"
 #include "engine/storage/chunk_writer.hpp"
-#include "engine/storage/hdf5.hpp"
+#include "engine/storage/hdf5/hdf5.hpp"
+#include "engine/storage/parts/block_checksum.hpp"
 
 namespace lockstep {
 namespace {

@@ -5,8 +5,8 @@
 #include <optional>
 #include <vector>
 
-#include "engine/storage/block_source.hpp"
 #include "engine/storage/identity.hpp"
+#include "engine/storage/parts/block_source.hpp"
 
 namespace lockstep {
 

@@ -13,8 +13,8 @@
 #include <utility>
 
 #include "engine/base/error.hpp"
-#include "engine/storage/block_checksum.hpp"
-#include "engine/storage/hdf5.hpp"
+#include "engine/storage/hdf5/hdf5.hpp"
+#include "engine/storage/parts/block_checksum.hpp"
 #include "engine/storage/point_checksums.hpp"
 #include "engine/storage/result_layout.hpp"
 #include "engine/storage/schema_reader.hpp"

@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "engine/base/error.hpp"
-#include "engine/storage/durable_file.hpp"
-#include "engine/storage/output_path.hpp"
-#include "engine/storage/part_folder.hpp"
+#include "engine/storage/files/durable_file.hpp"
+#include "engine/storage/files/output_path.hpp"
+#include "engine/storage/parts/part_folder.hpp"
 #include "engine/storage/result_layout.hpp"
 #include "engine/storage/result_reader.hpp"
 

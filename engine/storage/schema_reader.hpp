@@ -1,7 +1,7 @@
 #pragma once
 
 #include "engine/run/result.hpp"
-#include "engine/storage/hdf5.hpp"
+#include "engine/storage/hdf5/hdf5.hpp"
 
 namespace lockstep {
 

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "tests/unit/jitter_levels.hpp"
-#include "topologies/ring/ring_chains.hpp"
-#include "topologies/ring/ring_rows.hpp"
+#include "topologies/algorithms/ring/ring_chains.hpp"
+#include "topologies/algorithms/ring/ring_rows.hpp"
 
 namespace lockstep {
 namespace {

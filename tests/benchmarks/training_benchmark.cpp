@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/model/training_step.hpp"
 #include "engine/run/scheduler.hpp"
+#include "engine/training/training_step.hpp"
 #include "tests/unit/scenario_values.hpp"
 
 namespace lockstep {

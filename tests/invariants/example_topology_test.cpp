@@ -3,10 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "tests/invariants/topology_case.hpp"
-#include "topologies/graph_collective.hpp"
+#include "topologies/algorithms/graph_collective.hpp"
 #include "topologies/kind.hpp"
-#include "topologies/nccl_constants.hpp"
-#include "topologies/switched_fabric.hpp"
+#include "topologies/wiring/nccl_constants.hpp"
+#include "topologies/wiring/switched_fabric.hpp"
 
 namespace lockstep {
 namespace {

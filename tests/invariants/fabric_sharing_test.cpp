@@ -10,7 +10,7 @@
 #include <set>
 
 #include "tests/invariants/topology_rows.hpp"
-#include "topologies/switched_fabric.hpp"
+#include "topologies/wiring/switched_fabric.hpp"
 
 namespace lockstep::test {
 namespace {

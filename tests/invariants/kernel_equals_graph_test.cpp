@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "tests/invariants/topology_rows.hpp"
-#include "topologies/graph_collective.hpp"
+#include "topologies/algorithms/graph_collective.hpp"
 
 namespace lockstep::test {
 namespace {

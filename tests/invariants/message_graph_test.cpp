@@ -14,7 +14,7 @@ namespace lockstep::test {
 namespace {
 
 /// When a message leaves its source and when it has arrived, by the contract of
-/// engine/model/message_graph.hpp, written down a second time [s].
+/// engine/network/message_graph.hpp, written down a second time [s].
 struct Times {
   std::vector<double> start, arrival, finish;
 };

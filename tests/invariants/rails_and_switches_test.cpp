@@ -9,8 +9,8 @@
 #include <set>
 
 #include "tests/invariants/topology_rows.hpp"
-#include "topologies/ring/rail_layout.hpp"
-#include "topologies/tree/switch_tree.hpp"
+#include "topologies/algorithms/tree/switch_tree.hpp"
+#include "topologies/wiring/rail_layout.hpp"
 
 namespace lockstep::test {
 namespace {

@@ -1,6 +1,6 @@
 // The fast ring against the recursion it stands for, written out here.
 
-#include "topologies/ring/ring_chains.hpp"
+#include "topologies/algorithms/ring/ring_chains.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <cmath>
 #include <random>
 
-#include "topologies/ring/ring_sweep.hpp"
+#include "topologies/algorithms/ring/ring_sweep.hpp"
 
 namespace lockstep::test {
 namespace {

@@ -8,8 +8,8 @@
 #include <set>
 
 #include "engine/base/error.hpp"
-#include "topologies/torus/torus_shape.hpp"
-#include "topologies/tree/double_binary_tree.hpp"
+#include "topologies/algorithms/tree/double_binary_tree.hpp"
+#include "topologies/wiring/torus_shape.hpp"
 
 namespace lockstep {
 namespace {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/model/noise.hpp"
+#include "engine/noise/noise.hpp"
 
 namespace lockstep {
 namespace {

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/model/collective.hpp"
+#include "engine/network/collective.hpp"
 
 namespace lockstep::test {
 

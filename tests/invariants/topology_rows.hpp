@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "tests/invariants/topology_case.hpp"
-#include "topologies/switched_fabric.hpp"
+#include "topologies/algorithms/tree/double_binary_tree.hpp"
 #include "topologies/table.hpp"
-#include "topologies/torus/torus_shape.hpp"
-#include "topologies/tree/double_binary_tree.hpp"
+#include "topologies/wiring/switched_fabric.hpp"
+#include "topologies/wiring/torus_shape.hpp"
 
 namespace lockstep::test {
 

@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "tests/invariants/topology_rows.hpp"
-#include "topologies/torus/torus_phase.hpp"
+#include "topologies/algorithms/torus/torus_phase.hpp"
 
 namespace lockstep::test {
 namespace {

@@ -1,4 +1,4 @@
-#include "topologies/torus/box_packing.hpp"
+#include "topologies/wiring/box_packing.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

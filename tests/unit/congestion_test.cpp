@@ -1,10 +1,10 @@
-#include "engine/model/congestion.hpp"
+#include "engine/noise/congestion.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "engine/model/trial.hpp"
+#include "engine/training/trial.hpp"
 #include "tests/unit/scenario_values.hpp"
 
 namespace lockstep {

@@ -1,4 +1,4 @@
-#include "engine/base/csv.hpp"
+#include "engine/base/text/csv.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

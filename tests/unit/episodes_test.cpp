@@ -1,4 +1,4 @@
-#include "engine/model/episodes.hpp"
+#include "engine/noise/episodes.hpp"
 
 #include <gtest/gtest.h>
 

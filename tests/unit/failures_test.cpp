@@ -1,4 +1,4 @@
-#include "engine/model/long_run/failures.hpp"
+#include "engine/reliability/failures/failures.hpp"
 
 #include <gtest/gtest.h>
 

@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "engine/base/simd.hpp"
-#include "engine/model/message_jitter_kernels.hpp"
-#include "topologies/ring/ring_kernels.hpp"
+#include "engine/noise/message_jitter_kernels.hpp"
+#include "topologies/algorithms/ring/ring_kernels.hpp"
 
 namespace lockstep {
 

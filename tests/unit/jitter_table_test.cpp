@@ -7,7 +7,7 @@
 #include <string>
 
 #include "engine/base/random.hpp"
-#include "engine/model/message_jitter.hpp"
+#include "engine/noise/message_jitter.hpp"
 #include "tests/unit/csv_folder.hpp"
 
 namespace lockstep {

@@ -1,11 +1,11 @@
-#include "engine/run/key_hints.hpp"
+#include "engine/run/study/key_hints.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <set>
 
-#include "engine/run/study_keys.hpp"
+#include "engine/run/study/study_keys.hpp"
 #include "tests/unit/scenario_values.hpp"
 
 namespace lockstep {

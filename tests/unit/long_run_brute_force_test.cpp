@@ -6,7 +6,7 @@
 #include <numeric>
 #include <vector>
 
-#include "engine/model/long_run/failures.hpp"
+#include "engine/reliability/failures/failures.hpp"
 #include "tests/unit/long_run_case.hpp"
 
 namespace lockstep {

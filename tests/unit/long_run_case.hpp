@@ -4,8 +4,8 @@
 #include <numeric>
 #include <vector>
 
-#include "engine/model/long_run/failures.hpp"
-#include "engine/model/long_run/long_run.hpp"
+#include "engine/reliability/failures/failures.hpp"
+#include "engine/reliability/long_run.hpp"
 
 namespace lockstep::test {
 

@@ -1,4 +1,4 @@
-#include "engine/model/long_run/long_run.hpp"
+#include "engine/reliability/long_run.hpp"
 
 #include <gtest/gtest.h>
 
@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "engine/base/elementary.hpp"
-#include "engine/model/long_run/checkpoint.hpp"
-#include "engine/model/long_run/node_failures.hpp"
+#include "engine/reliability/checkpoint.hpp"
+#include "engine/reliability/failures/node_failures.hpp"
 #include "tests/unit/long_run_case.hpp"
 
 namespace lockstep {

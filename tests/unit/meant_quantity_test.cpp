@@ -1,4 +1,4 @@
-#include "engine/base/meant_quantity.hpp"
+#include "engine/base/text/meant_quantity.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

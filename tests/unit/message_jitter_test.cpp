@@ -1,6 +1,6 @@
 // The dense delays of messages: their generator, laws, independence and bits.
 
-#include "engine/model/message_jitter.hpp"
+#include "engine/noise/message_jitter.hpp"
 
 #include <gtest/gtest.h>
 
@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "engine/base/simd.hpp"
-#include "engine/model/noise.hpp"
+#include "engine/noise/noise.hpp"
 #include "tests/unit/jitter_levels.hpp"
 
 namespace lockstep {

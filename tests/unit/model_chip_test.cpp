@@ -1,4 +1,4 @@
-#include "engine/model/chip.hpp"
+#include "engine/machine/chip.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <set>
 
 #include "engine/base/error.hpp"
-#include "engine/model/uncertain.hpp"
+#include "engine/training/uncertain.hpp"
 #include "tests/unit/scenario_values.hpp"
 
 namespace lockstep {

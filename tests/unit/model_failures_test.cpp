@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "engine/base/error.hpp"
-#include "engine/model/jobs.hpp"
-#include "engine/model/long_run/failures.hpp"
+#include "engine/reliability/failures/failures.hpp"
+#include "engine/training/jobs.hpp"
 #include "tests/unit/scenario_values.hpp"
 
 namespace lockstep {

@@ -10,8 +10,8 @@
 
 #include "engine/base/error.hpp"
 #include "engine/base/sha256.hpp"
-#include "engine/model/jobs.hpp"
-#include "engine/model/trial_chips.hpp"
+#include "engine/training/jobs.hpp"
+#include "engine/training/trial_chips.hpp"
 #include "tests/unit/scenario_values.hpp"
 
 namespace lockstep {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "engine/base/simd.hpp"
-#include "engine/model/noise.hpp"
-#include "engine/model/step_kernels.hpp"
+#include "engine/noise/noise.hpp"
+#include "engine/training/step_kernels.hpp"
 #include "tests/unit/scenario_values.hpp"
 
 namespace lockstep {

@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "engine/base/error.hpp"
-#include "engine/model/jobs.hpp"
+#include "engine/training/jobs.hpp"
 #include "tests/unit/scenario_values.hpp"
 
 namespace lockstep {

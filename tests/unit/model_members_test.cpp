@@ -1,4 +1,4 @@
-#include "engine/model/long_run/members.hpp"
+#include "engine/reliability/members.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -8,9 +8,9 @@
 #include <numeric>
 
 #include "engine/base/error.hpp"
-#include "engine/model/long_run/checkpoint.hpp"
-#include "engine/model/long_run/failures.hpp"
-#include "engine/model/training_step.hpp"
+#include "engine/reliability/checkpoint.hpp"
+#include "engine/reliability/failures/failures.hpp"
+#include "engine/training/training_step.hpp"
 #include "tests/unit/scenario_values.hpp"
 
 namespace lockstep {

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <numeric>
 
-#include "engine/model/training_step.hpp"
-#include "engine/model/trial_chips.hpp"
+#include "engine/training/training_step.hpp"
+#include "engine/training/trial_chips.hpp"
 #include "tests/unit/scenario_values.hpp"
 
 namespace lockstep {

@@ -1,4 +1,4 @@
-#include "engine/model/synchronized_group.hpp"
+#include "engine/training/synchronized_group.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <cmath>
 #include <random>
 
-#include "engine/model/training_step.hpp"
+#include "engine/training/training_step.hpp"
 #include "tests/unit/scenario_values.hpp"
 
 namespace lockstep {

@@ -1,8 +1,8 @@
-#include "engine/base/nearest.hpp"
+#include "engine/base/text/nearest.hpp"
 
 #include <gtest/gtest.h>
 
-#include "engine/base/text.hpp"
+#include "engine/base/text/text.hpp"
 
 namespace lockstep {
 namespace {

@@ -1,4 +1,4 @@
-#include "engine/base/quantity.hpp"
+#include "engine/base/text/quantity.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // The ring in passes, parts and vectors against the same recursion message by message: equal bits.
 
-#include "topologies/ring/ring_rows.hpp"
+#include "topologies/algorithms/ring/ring_rows.hpp"
 
 #include <gtest/gtest.h>
 

@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/base/text.hpp"
-#include "engine/model/design_point.hpp"
-#include "engine/model/trial.hpp"
+#include "engine/base/text/text.hpp"
+#include "engine/training/design_point.hpp"
+#include "engine/training/trial.hpp"
 #include "topologies/table.hpp"
 
 namespace lockstep::test {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "engine/base/parameter.hpp"
-#include "engine/run/study.hpp"
+#include "engine/run/study/study.hpp"
 
 namespace lockstep {
 

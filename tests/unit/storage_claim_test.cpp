@@ -5,8 +5,8 @@
 
 #include <thread>
 
-#include "engine/storage/claim.hpp"
-#include "engine/storage/process.hpp"
+#include "engine/storage/files/claim.hpp"
+#include "engine/storage/files/process.hpp"
 #include "tests/unit/storage_fixture.hpp"
 
 namespace lockstep {

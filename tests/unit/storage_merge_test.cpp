@@ -3,8 +3,8 @@
 #include <cstring>
 #include <random>
 
-#include "engine/storage/folder_lock.hpp"
-#include "engine/storage/hdf5.hpp"
+#include "engine/storage/files/folder_lock.hpp"
+#include "engine/storage/hdf5/hdf5.hpp"
 #include "tests/unit/storage_fixture.hpp"
 
 namespace lockstep {
@@ -124,7 +124,8 @@ TEST_F(StorageMerge, OneLineForEachBadShard) {
   EXPECT_THAT(refusal(with("empty.h5")), HasSubstr("empty.h5 is empty"));
   EXPECT_THAT(refusal(with("none.h5")), HasSubstr("none.h5 does not exist"));
   EXPECT_THAT(refusal(with("newer.h5")), HasSubstr("newer.h5 has schema version 2.0"));
-  EXPECT_THAT(refusal(with("minor.h5")), HasSubstr("its schema version is 1.9, here it is " + schema_version()));
+  EXPECT_THAT(refusal(with("minor.h5")),
+              HasSubstr("its schema version is 1.9, here it is " + schema_version()));
   EXPECT_THAT(refusal(with("foreign.h5")), HasSubstr("its study_id is 5b, here it is 5a"));
   EXPECT_THAT(refusal(with("seed.h5")), HasSubstr("its seed is 3"));
   EXPECT_THAT(refusal(with("program.h5")), HasSubstr("its program version is 9.9"));

@@ -1,6 +1,6 @@
 #include <hdf5.h>
 
-#include "engine/storage/hdf5.hpp"
+#include "engine/storage/hdf5/hdf5.hpp"
 #include "tests/unit/storage_fixture.hpp"
 
 namespace lockstep {

@@ -2,7 +2,7 @@
 
 #include <csignal>
 
-#include "engine/storage/output_path.hpp"
+#include "engine/storage/files/output_path.hpp"
 #include "tests/unit/storage_fixture.hpp"
 
 namespace lockstep {

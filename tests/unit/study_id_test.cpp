@@ -1,4 +1,4 @@
-#include "engine/run/study.hpp"
+#include "engine/run/study/study.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "engine/model/long_run/units.hpp"
+#include "engine/reliability/units/units.hpp"
 
 #include <gtest/gtest.h>
 

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "engine/base/csv.hpp"
 #include "engine/base/distributions/kinds.hpp"
 #include "engine/base/error.hpp"
-#include "engine/base/meant_quantity.hpp"
 #include "engine/base/sha256.hpp"
-#include "engine/base/text.hpp"
+#include "engine/base/text/csv.hpp"
+#include "engine/base/text/meant_quantity.hpp"
+#include "engine/base/text/text.hpp"
 
 namespace lockstep {
 

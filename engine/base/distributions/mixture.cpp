@@ -7,7 +7,7 @@
 #include "engine/base/distributions/kinds.hpp"
 #include "engine/base/elementary.hpp"
 #include "engine/base/error.hpp"
-#include "engine/base/text.hpp"
+#include "engine/base/text/text.hpp"
 
 namespace lockstep {
 

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+
+#include "engine/base/simd.hpp"
+
+namespace lockstep {
+
+/// One chunk's forward or backward pass of one microbatch on one pipeline stage. What passes from
+/// one operation to another lies in a slot meanwhile.
+struct PipelineOperation {
+  std::int32_t stage;
+  std::int32_t input, output;  ///< slots; no_input, no_output where there is none
+  bool backward;
+
+  static constexpr std::int32_t no_input = 0, no_output = 1, first_slot = 2;
+};
+
+/// Replicas whose pipelines run side by side: two of the widest vectors hide an operation's
+/// latency.
+inline constexpr std::int64_t pipeline_lanes = 16;
+
+/// One number for each of them.
+struct alignas(64) PipelineLanes {
+  double lane[pipeline_lanes];
+};
+
+/// The loop over a schedule's operations, compiled once per instruction set.
+struct PipelineKernels {
+  /// Runs the operations in order: each starts at the end of its stage's one before and of its
+  /// input. times: (stages, forward and backward) [s]; clocks: (stages) ends of the stages, 0
+  /// before [s]; slots: (slots), 0 before [s].
+  void (*run)(const PipelineOperation* operations, std::int64_t count, const PipelineLanes* times,
+              PipelineLanes* clocks, PipelineLanes* slots);
+};
+
+LOCKSTEP_KERNELS(PipelineKernels, pipeline_kernels)
+
+}  // namespace lockstep

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/parameter.hpp"
+#include "engine/machine/generation_name.hpp"
+
+namespace lockstep {
+
+/// One generation of chips. Figures are per chip; bandwidths are per direction.
+struct Chip {
+  std::string name;
+  double peak = 0;                 ///< dense BF16 [FLOP/s]
+  double hbm = 0;                  ///< capacity [B]
+  double hbm_bandwidth = 0;        ///< [B/s]
+  double tdp = 0;                  ///< [W]
+  double idle_power = 0;           ///< [W]
+  double scale_up_bandwidth = 0;   ///< NVLink or ICI, each way [B/s]
+  double scale_up_domain = 1;      ///< chips one island joins (a cube for TPUs)
+  double node = 1;                 ///< chips that fail and are replaced together
+  double injection_bandwidth = 0;  ///< into the scale-out fabric, each way [B/s]
+  double stack = 1;                ///< how far the software is tuned for it
+  std::string_view source;
+  /// Of each node [1/s]; nullopt: reliability.node_failure_rate.
+  std::optional<double> node_failure_rate = {};
+};
+
+/// The catalogue: A100, H100, H200, B200, GB200, TPUv4, TPUv5p, each with its source.
+std::span<const Chip> chip_catalogue();
+
+/// Keys of a [chip.NAME] section.
+std::span<const Parameter> chip_parameters();
+
+/// The generation of the catalogue or of a [chip.NAME] section that someone means by `name`; ""
+/// where none is (generation_name.hpp).
+std::string meant_generation_of(std::string_view name, const Values& values);
+
+/// The generation `name`: the catalogue's figures, overridden by its [chip.NAME] section; a name
+/// the catalogue lacks must give at least `peak` there, and takes the rest from H100.
+/// Throws InputError with the nearest known name.
+Chip find_chip(std::string_view name, const Values& values);
+
+}  // namespace lockstep

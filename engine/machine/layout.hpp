@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/machine/fleet.hpp"
+
+namespace lockstep {
+
+/// Who is in the job: which chip is which rank of which data-parallel group.
+/// Group l holds the chips at place l of every replica; within a replica the places run tensor
+/// first (place = stage * tensor + tensor rank). Arrays are (groups, replicas), so that loops over
+/// replicas are contiguous.
+struct Layout {
+  std::int64_t tensor = 1, pipeline = 1;
+  std::int64_t replicas = 0;
+  std::int64_t idle_chips = 0;           ///< of the fleet, not in any replica
+  std::int64_t straddling = 0;           ///< replicas with chips of several generations
+  std::vector<std::int32_t> slot;        ///< physical position
+  std::vector<std::uint8_t> generation;  ///< index into Fleet::generations
+  std::vector<std::int32_t> domain;      ///< scale-up domain
+  std::vector<std::uint32_t> entity_low, entity_high;  ///< random identity of the chip
+  std::vector<double> speed;  ///< relative to its generation, of a measured fleet; else empty
+
+  std::int64_t groups() const { return tensor * pipeline; }
+  std::int64_t chips() const { return groups() * replicas; }
+  std::int64_t at(std::int64_t group, std::int64_t replica) const {
+    return group * replicas + replica;
+  }
+};
+
+/// Replicas that fit: what `arrange` fills when nothing limits it.
+std::int64_t replicas_that_fit(const Fleet& fleet, std::int64_t model_parallel);
+
+/// Fills replicas in placement order. A replica takes chips of one generation; only where no
+/// generation can fill even one do replicas straddle. Replicas are ordered by their first chip;
+/// those beyond `most_replicas` (what the topology can use) stay idle.
+/// Throws InputError when tensor x pipeline exceeds the fleet.
+Layout arrange(const Fleet& fleet, const Placement& placement, std::int64_t tensor,
+               std::int64_t pipeline, std::int64_t most_replicas);
+
+}  // namespace lockstep

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "engine/base/execution.hpp"
+#include "engine/base/parameter.hpp"
+#include "engine/machine/fabric.hpp"
+#include "engine/machine/fleet.hpp"
+#include "engine/machine/layout.hpp"
+#include "engine/network/message_graph.hpp"
+#include "engine/network/replacement.hpp"
+#include "engine/network/slices.hpp"
+#include "engine/noise/noise.hpp"
+
+namespace lockstep {
+
+/// What a topology builds its all-reduce for: all data-parallel groups of one design point.
+struct CollectiveRequest {
+  const Fleet& fleet;
+  const Layout& layout;
+  const Fabric& fabric;
+  const Noise& noise;    ///< what methods are chosen by
+  const Values& values;  ///< for the kind's own topology.* parameters
+  double bytes = 0;      ///< buffer of each rank [B]
+};
+
+/// Cost of a message with hop_jitter in units of 0.1 ns, drawn in rows: 8 if exponential, 11 by
+/// table (AVX-512).
+inline constexpr double jittered_message_cost = 10;
+
+/// The collective on the links of one trial.
+class CollectiveTrial {
+ public:
+  virtual ~CollectiveTrial() = default;
+  /// One all-reduce of the groups first .. last-1. ready and finish are (groups, ranks) of the
+  /// whole job [s]; only the rows of these groups are read and written. Several threads may call
+  /// it for disjoint groups, with one worker each; a lone caller may offer several. One that takes
+  /// more than a second looks in between whether it is given up.
+  virtual void all_reduce(const MessageNoise& noise, std::int64_t first_group,
+                          std::int64_t last_group, const double* ready, double* finish,
+                          const Execution& how) const = 0;
+};
+
+/// The all-reduce of one topology at one design point.
+class Collective {
+ public:
+  virtual ~Collective() = default;
+  /// Links a chip owns for slow-link draws: 1 (its NIC), or its cable in each torus dimension.
+  virtual int links_per_chip() const = 0;
+  /// Groups that a kernel handles together; callers split work at multiples of it.
+  virtual std::int64_t groups_per_call() const = 0;
+  /// Message numbers of one group run from 0 to this less one.
+  virtual std::int64_t messages_per_group() const = 0;
+  /// Estimated cost of one all-reduce of all groups under `noise`, in units of about 0.1 ns on one
+  /// core: from ranks and method alone, for splitting work the same way on every machine.
+  virtual double cost_per_step(const Noise& noise) const = 0;
+  /// A few bytes reduced over all chips of the job and sent back to all, without noise [s].
+  virtual double scalar_all_reduce_time() const = 0;
+  /// What was chosen where the study left it open: "Simple, 1 channel".
+  virtual std::string choice() const = 0;
+  /// Larger than any machine of this kind that was published.
+  virtual bool extrapolated() const = 0;
+  /// The collective on links as they are now; what `links` refers to is read here only.
+  virtual std::unique_ptr<CollectiveTrial> begin_trial(const LinkState& links) const = 0;
+  /// The message graph of one group, for small groups.
+  virtual MessageGraph graph(std::int64_t group, const LinkState& links) const = 0;
+};
+
+/// A topology: one row of the table that parser, help, docs and invariant tests read.
+struct TopologyKind {
+  std::string_view name;
+  std::string_view summary;
+  std::string_view source;
+  std::span<const Parameter> parameters;  ///< its own topology.* rows
+  /// The most of `replicas` model-parallel groups that its shape can use. Throws InputError on an
+  /// impossible shape.
+  std::int64_t (*usable_replicas)(const Values& values, std::int64_t replicas,
+                                  std::int64_t model_parallel);
+  std::unique_ptr<Collective> (*make)(const CollectiveRequest& request);
+  /// What replaces a failed node of a job of so many replicas.
+  Replacement (*replacement)(const Values& values, std::int64_t replicas,
+                             std::int64_t model_parallel) = replace_node;
+  /// How slices are cut from a machine with hosts down. Throws InputError, naming
+  /// reliability.slice_chips, on a size that it cannot cut.
+  std::unique_ptr<Slices> (*slices)(const SliceRequest& request) = slices_of_chips;
+  /// What else fails in a job of so many chips.
+  Parts (*parts)(const Values& values, std::int64_t chips) = switched_parts;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,128 @@
+#include "engine/reliability/members.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+namespace lockstep {
+namespace {
+
+/// Share by which the gate may move before steps are simulated anew.
+constexpr double near = 1e-3;
+
+StepResult simulate(const DesignPoint& point, std::uint32_t trial, const Execution& how,
+                    TrialChips chips) {
+  return mean_step(TrainingSteps(point, trial, how, std::move(chips)).run());
+}
+
+}  // namespace
+
+void Members::Largest::update(std::size_t i) {
+  if (values_[i] >= value_) {
+    at_ = i;
+    value_ = values_[i];
+  } else if (i == at_) {
+    find();
+  }
+}
+
+void Members::Largest::find() {
+  if (values_.empty()) return;
+  const auto largest = std::max_element(values_.begin(), values_.end());
+  at_ = static_cast<std::size_t>(largest - values_.begin());
+  value_ = *largest;
+}
+
+bool Members::Gate::is_near(const Gate& other) const {
+  return std::abs(compute - other.compute) <= near * other.compute &&
+         std::abs(link - other.link) <= near * other.link;
+}
+
+Members::Members(const DesignPoint& point, std::uint32_t trial, const Execution& how,
+                 TrialChips chips, const StepResult& step)
+    : point_(point),
+      trial_(trial),
+      how_(how),
+      chips_(std::move(chips)),
+      step_(step),
+      compute_([&] {
+        std::vector<double> all;
+        for (std::int64_t replica = 0; replica < point.layout().replicas; ++replica)
+          all.push_back(compute(replica));
+        return all;
+      }()),
+      slowest_(compute_),
+      slowest_link_(chips_.link_factor),
+      simulated_(gate()),
+      occupant_(static_cast<std::size_t>(point.nodes().count())) {}
+
+void Members::replace(std::int64_t first, std::int64_t last, bool spare) {
+  const Layout& layout = point_.layout();
+  const auto positions = point_.nodes().chips(first, last);
+  const auto& spare_chip = point_.scenario().spare_chip;
+  replace_chips(point_, trial_, positions, ++occupant_[static_cast<std::size_t>(first)],
+                spare ? &*spare_chip : nullptr, chips_);
+  std::size_t done = chips_.slowest.size();  // the tensor group of the chip before
+  for (std::int32_t chip : positions) {
+    const std::int64_t stage = chip / layout.replicas / layout.tensor;
+    const std::int64_t replica = chip % layout.replicas;
+    for (auto link = static_cast<std::size_t>(chip); link < chips_.link_factor.size();
+         link += chips_.compute.size())
+      slowest_link_.update(link);
+    const auto group = static_cast<std::size_t>(stage * layout.replicas + replica);
+    if (group == done) continue;
+    find_slowest(point_, stage, replica, chips_);
+    compute_[static_cast<std::size_t>(replica)] = compute(replica);
+    slowest_.update(static_cast<std::size_t>(replica));
+    done = group;
+  }
+}
+
+/// Once for all nodes that come together.
+const StepResult& Members::step() {
+  if (const Gate now = gate(); !now.is_near(simulated_)) {
+    step_ = simulate(point_, trial_, how_, chips_);
+    simulated_ = now;
+  }
+  return step_;
+}
+
+double Members::slowdown(std::int64_t replicas) {
+  if (replicas == point_.layout().replicas) return 1;
+  const auto [known, is_new] = slowdowns_.try_emplace(replicas, cannot_run);
+  if (is_new) {
+    if (!quiet_step_) quiet_step_ = quiet_step(point_.layout().replicas);
+    if (const auto fewer = quiet_step(replicas); fewer && quiet_step_)
+      known->second = std::max(1.0, *fewer / *quiet_step_);
+  }
+  return known->second;
+}
+
+/// What steps of so many replicas take without noise [s]; none where there can be no such job.
+std::optional<double> Members::quiet_step(std::int64_t replicas) const {
+  const std::optional<DesignPoint> point = point_.quiet_with_replicas(replicas);
+  if (!point) return std::nullopt;
+  return simulate(*point, trial_, how_, draw_chips(*point, trial_)).step_time;
+}
+
+std::vector<std::int64_t> Members::new_stragglers() {
+  std::vector<std::int64_t> nodes;
+  for (std::int32_t chip : chips_.stragglers) nodes.push_back(point_.nodes().of_chip(chip));
+  chips_.stragglers.clear();
+  std::sort(nodes.begin(), nodes.end());
+  nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
+  return nodes;
+}
+
+/// What the pace takes from a replica [s].
+double Members::compute(std::int64_t replica) const {
+  std::vector<double> stages;
+  for (std::int64_t stage = 0; stage < point_.layout().pipeline; ++stage) {
+    const auto group = static_cast<std::size_t>(stage * point_.layout().replicas + replica);
+    const double excess = chips_.excess.empty() ? 0 : chips_.excess[group];
+    stages.push_back(chips_.slowest[group] * (1 + excess));
+  }
+  return point_.pipeline_bound(replica, stages);
+}
+
+}  // namespace lockstep

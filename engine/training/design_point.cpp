@@ -1,0 +1,177 @@
+#include "engine/training/design_point.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <utility>
+
+#include "engine/base/error.hpp"
+
+#include "engine/reliability/failures/failures.hpp"
+
+namespace lockstep {
+
+DesignPoint::DesignPoint(const Values& values, std::span<const TopologyKind* const> topologies,
+                         std::uint64_t seed)
+    : DesignPoint(scenario_from(values, topologies, seed), values) {}
+
+DesignPoint::DesignPoint(Scenario scenario, const Values& values, std::int64_t most_replicas)
+    : scenario_(std::move(scenario)), values_(values) {
+  const Job& job = scenario_.job;
+  const Placement placement = place(scenario_.fleet, scenario_.seed);
+  const std::int64_t fitting =
+      std::min(most_replicas, replicas_that_fit(scenario_.fleet, job.model_parallel()));
+  const std::int64_t usable =
+      fitting == 0 ? 0 : scenario_.topology->usable_replicas(values, fitting, job.model_parallel());
+  layout_ = arrange(scenario_.fleet, placement, job.tensor, job.pipeline, usable);
+  work_ = share_work(job, scenario_.fleet, layout_);
+  const CollectiveRequest request{scenario_.fleet, layout_, scenario_.fabric,
+                                  scenario_.noise, values,  job.gradient_bytes_per_chip()};
+  collective_ = scenario_.topology->make(request);
+  const double microbatches =
+      *std::max_element(work_.microbatches.begin(), work_.microbatches.end());
+  const double layers_per_stage = job.layers / static_cast<double>(job.pipeline);
+  synchronization_ = SynchronizationCost(
+      job.tensor, scenario_.noise.operation_jitter,
+      job.synchronizations.value_or(std::max(1.0, 4 * layers_per_stage * microbatches)));
+  clipping_time_ = job.gradient_clipping ? collective_->scalar_all_reduce_time() : 0;
+  find_runs();
+  find_pipelines();
+  time_noise_free(request);
+  if (scenario_.reliability.on()) prepare_long_run();
+}
+
+void DesignPoint::prepare_long_run() {
+  nodes_.emplace(scenario_.fleet, layout_);
+  const Replacement replacement =
+      scenario_.topology->replacement(values_, layout_.replicas, layout_.groups());
+  if (const auto& spare = scenario_.reliability.spare_generation; spare && replacement.consecutive)
+    throw InputError(
+        "reliability.spare_generation = " + *spare +
+        " (on this topology the job moves along a line of like parts) leave it out, or take "
+        "another topology.kind");
+  const double chips_per_node =
+      static_cast<double>(layout_.chips()) / static_cast<double>(nodes_->count());
+  const double unit = std::ceil(static_cast<double>(replacement.unit_chips) / chips_per_node);
+  long_run_job_ = {.nodes = nodes_->count(),
+                   .nodes_per_unit = static_cast<std::int64_t>(unit),
+                   .consecutive = replacement.consecutive,
+                   .reconfigures_ocs = replacement.reconfigures_ocs,
+                   .ranks = layout_.chips(),
+                   .replicas = layout_.replicas};
+  add_failing_parts(long_run_job_, scenario_.fleet, layout_, *nodes_, scenario_.reliability,
+                    scenario_.topology->parts(values_, layout_.chips()));
+  check_long_run(scenario_.reliability, long_run_job_, noise_free_compute_time());
+}
+
+std::optional<DesignPoint> DesignPoint::quiet_with_replicas(std::int64_t replicas) const {
+  Scenario smaller = scenario_;
+  const auto all = static_cast<double>(layout_.replicas), left = static_cast<double>(replicas);
+  if (smaller.job.compute_time) {
+    *smaller.job.compute_time *= all / left;
+  } else {
+    smaller.job.tokens_per_batch = work_.tokens;
+    smaller.job.tokens_per_chip.reset();
+  }
+  smaller.reliability = {};
+  smaller.noise = {};
+  smaller.fleet.chip_spread = 0;
+  try {
+    return std::optional<DesignPoint>(std::in_place, std::move(smaller), values_, replicas);
+  } catch (const InputError&) {  // such as a shape that is given
+    return std::nullopt;
+  }
+}
+
+double DesignPoint::share_without_spares() const {
+  if (!scenario_.reliability.spares) return 1;
+  const double nodes = static_cast<double>(*scenario_.reliability.spares);
+  double peak_in_job = 0;
+  for (std::size_t g = 0; g < chips_by_generation_.size(); ++g)
+    peak_in_job += chips_by_generation_[g] * scenario_.fleet.generations[g].chip.peak;
+  const double node_peak = scenario_.spare_chip
+                               ? scenario_.spare_chip->peak * scenario_.spare_chip->node
+                               : peak_in_job / static_cast<double>(nodes_->count());
+  return scenario_.fleet.peak() / (scenario_.fleet.peak() + nodes * node_peak);
+}
+
+double DesignPoint::noise_free_compute_time() const {
+  const auto replicas = static_cast<std::size_t>(layout_.replicas);
+  std::vector<double> stage(static_cast<std::size_t>(layout_.pipeline) * replicas, 0.0);
+  for (std::int64_t g = 0; g < layout_.groups(); ++g)
+    for (std::size_t r = 0; r < replicas; ++r) {
+      double& slowest = stage[static_cast<std::size_t>(g / layout_.tensor) * replicas + r];
+      slowest = std::max(slowest, work_.chip_time[static_cast<std::size_t>(layout_.at(g, 0)) + r]);
+    }
+  std::vector<double> end(replicas);
+  pipeline_ends(stage.data(), end.data());
+  return *std::max_element(end.begin(), end.end());
+}
+
+double DesignPoint::bubble(std::int64_t replica) const {
+  const double microbatches = work_.microbatches[static_cast<std::size_t>(replica)];
+  return PipelineSchedule::even_length(layout_.pipeline, scenario_.job.virtual_stages,
+                                       microbatches) /
+             microbatches -
+         1;
+}
+
+void DesignPoint::pipeline_ends(const double* stage_time, double* end) const {
+  for (const Pipeline& pipeline : pipelines_)
+    pipeline.schedule.ends(stage_time, layout_.replicas, pipeline.replicas, end);
+}
+
+double DesignPoint::pipeline_bound(std::int64_t replica, std::span<const double> stage_time) const {
+  const auto i = static_cast<std::size_t>(pipeline_of_[static_cast<std::size_t>(replica)]);
+  return pipelines_[i].schedule.bound(stage_time);
+}
+
+void DesignPoint::find_pipelines() {
+  std::map<double, std::int32_t> known;
+  for (std::int32_t r = 0; r < layout_.replicas; ++r) {
+    const double microbatches = work_.microbatches[static_cast<std::size_t>(r)];
+    const auto [place, is_new] =
+        known.try_emplace(microbatches, static_cast<std::int32_t>(pipelines_.size()));
+    if (is_new)
+      pipelines_.push_back({PipelineSchedule(layout_.pipeline, scenario_.job.virtual_stages,
+                                             static_cast<std::int64_t>(microbatches)),
+                            {}});
+    pipelines_[static_cast<std::size_t>(place->second)].replicas.push_back(r);
+    pipeline_of_.push_back(place->second);
+  }
+}
+
+void DesignPoint::find_runs() {
+  chips_by_generation_.assign(scenario_.fleet.generations.size(), 0);
+  runs_.resize(static_cast<std::size_t>(layout_.groups()));
+  for (std::int64_t g = 0; g < layout_.groups(); ++g)
+    for (std::int64_t r = 0; r < layout_.replicas; ++r) {
+      auto& runs = runs_[static_cast<std::size_t>(g)];
+      const std::uint8_t generation =
+          layout_.generation[static_cast<std::size_t>(layout_.at(g, r))];
+      if (runs.empty() || runs.back().generation != generation) runs.push_back({r, r, generation});
+      runs.back().end = r + 1;
+      chips_by_generation_[generation] += 1;
+    }
+}
+
+void DesignPoint::time_noise_free(const CollectiveRequest& request) {
+  const auto chips = static_cast<std::size_t>(layout_.chips());
+  const std::vector<double> ready(chips, 0.0);
+  std::vector<double> finish(chips);
+  collective_->begin_trial({})->all_reduce(MessageNoise{}, 0, request.layout.groups(), ready.data(),
+                                           finish.data(), 1);
+  noise_free_collective_time_ = *std::max_element(finish.begin(), finish.end());
+
+  noise_free_communication_.assign(chips_by_generation_.size(), 0);
+  for (std::int64_t g = 0; g < layout_.groups(); ++g)
+    for (std::int64_t r = 0; r < layout_.replicas; ++r) {
+      const auto i = static_cast<std::size_t>(layout_.at(g, r));
+      const double hidden = scenario_.job.overlap * backward_share * work_.chip_time[i] /
+                            work_.microbatches[static_cast<std::size_t>(r)];
+      noise_free_communication_[layout_.generation[i]] +=
+          std::max(0.0, noise_free_collective_time_ - hidden) + clipping_time_;
+    }
+}
+
+}  // namespace lockstep

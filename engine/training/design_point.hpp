@@ -1,0 +1,95 @@
+#pragma once
+
+#include <limits>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "engine/job/pipeline_schedule.hpp"
+#include "engine/job/work.hpp"
+#include "engine/reliability/job_nodes.hpp"
+#include "engine/reliability/long_run.hpp"
+#include "engine/training/scenario.hpp"
+#include "engine/training/synchronized_group.hpp"
+
+namespace lockstep {
+
+/// One design point made ready for trials: everything about it that no random number changes.
+/// Immutable; shared by the threads that run its trials. Building it costs some noise-free steps.
+class DesignPoint {
+ public:
+  /// Throws InputError when the point is impossible (replicas, microbatches, shapes).
+  DesignPoint(const Values& values, std::span<const TopologyKind* const> topologies,
+              std::uint64_t seed);
+  /// Of a scenario read from `values`, which the topology's own parameters still come from, with no
+  /// more than `most_replicas`.
+  DesignPoint(Scenario scenario, const Values& values,
+              std::int64_t most_replicas = std::numeric_limits<std::int64_t>::max());
+  /// The same job with so many replicas, which share its batch, all chips equal and without noise;
+  /// none where the topology cannot be made smaller.
+  std::optional<DesignPoint> quiet_with_replicas(std::int64_t replicas) const;
+
+  const Scenario& scenario() const { return scenario_; }
+  const Layout& layout() const { return layout_; }
+  const Work& work() const { return work_; }
+  const Collective& collective() const { return *collective_; }
+  const SynchronizationCost& synchronization() const { return synchronization_; }
+  /// The all-reduce of all groups without noise, everyone ready at once [s].
+  double noise_free_collective_time() const { return noise_free_collective_time_; }
+  /// Exposed part of it plus the clipping all-reduce, summed over a generation's chips in the job
+  /// (generations) [chip s per synchronizing step]: communication that is no waiting.
+  const std::vector<double>& noise_free_communication() const { return noise_free_communication_; }
+  /// Chips of each generation in the job (generations).
+  const std::vector<double>& chips_by_generation() const { return chips_by_generation_; }
+  /// What a long run needs to know of the job, and its nodes; only with a horizon.
+  const LongRunJob& long_run_job() const { return long_run_job_; }
+  const JobNodes& nodes() const { return *nodes_; }
+  /// Peak of the fleet over that of fleet and spares; spares without limit count as none.
+  double share_without_spares() const;
+  /// A synchronizing step's scalar all-reduce, 0 with clipping off [s].
+  double clipping_time() const { return clipping_time_; }
+  /// Pipeline bubble of a replica whose stages are alike: its compute takes 1 + bubble times a
+  /// stage's.
+  double bubble(std::int64_t replica) const;
+  /// What each replica's pipeline takes, written to end (replicas) [s], from what all its
+  /// microbatches take on each stage, stage_time (stages, replicas) [s].
+  void pipeline_ends(const double* stage_time, double* end) const;
+  /// An upper bound of one replica's, from stage_time (stages) [s]; costs O(stages).
+  double pipeline_bound(std::int64_t replica, std::span<const double> stage_time) const;
+
+  /// Consecutive chips of one generation in a row of the layout.
+  struct Run {
+    std::int64_t begin, end;
+    std::uint8_t generation;
+  };
+  /// Runs of each group's row (groups).
+  const std::vector<std::vector<Run>>& runs() const { return runs_; }
+
+ private:
+  void find_runs();
+  void find_pipelines();
+  void time_noise_free(const CollectiveRequest& request);
+  void prepare_long_run();
+  double noise_free_compute_time() const;  // of the slowest replica's step [s]
+
+  Scenario scenario_;
+  Values values_;
+  Layout layout_;
+  Work work_;
+  std::unique_ptr<Collective> collective_;
+  SynchronizationCost synchronization_;
+  double noise_free_collective_time_ = 0, clipping_time_ = 0;
+  std::vector<double> noise_free_communication_, chips_by_generation_;
+  std::vector<std::vector<Run>> runs_;
+  struct Pipeline {
+    PipelineSchedule schedule;
+    std::vector<std::int32_t> replicas;  // that run it
+  };
+  std::vector<Pipeline> pipelines_;        // one for each number of microbatches
+  std::vector<std::int32_t> pipeline_of_;  // (replicas)
+  std::optional<JobNodes> nodes_;
+  LongRunJob long_run_job_;
+};
+
+}  // namespace lockstep

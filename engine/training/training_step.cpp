@@ -1,0 +1,208 @@
+#include "engine/training/training_step.hpp"
+
+#include <algorithm>
+
+#include "engine/base/parallel_for.hpp"
+#include "engine/training/step_kernels.hpp"
+
+namespace lockstep {
+
+StepResult mean_step(std::span<const StepResult> steps) {
+  StepResult sum;
+  for (const StepResult& step : steps) {
+    sum.step_time += step.step_time;
+    sum.compute_time += step.compute_time;
+    sum.communication_time += step.communication_time;
+  }
+  const auto count = static_cast<double>(steps.size());
+  return {sum.step_time / count, sum.compute_time / count, sum.communication_time / count};
+}
+
+TrainingSteps::TrainingSteps(const DesignPoint& point, std::uint32_t trial, const Execution& how,
+                             TrialChips chips)
+    : point_(point),
+      trial_(trial),
+      how_(how),
+      chips_(std::move(chips)),
+      episodes_(point, trial, chips_),
+      congestion_(point.scenario().noise.congestion,
+                  {point.scenario().seed, Purpose::congestion, trial}),
+      collective_(point.collective().begin_trial({.link = chips_.link_factor})) {
+  const auto replicas = static_cast<std::size_t>(point.layout().replicas);
+  const auto all = static_cast<std::size_t>(point.layout().chips());
+  for (auto* array : {&replica_time_, &compute_end_, &window_}) array->resize(replicas);
+  for (auto* array : {&stage_busy_, &ready_, &finish_}) array->resize(all);
+  forget_sums();
+}
+
+void TrainingSteps::forget_sums() {
+  busy_.assign(point_.scenario().fleet.generations.size(), 0);
+  elapsed_ = busy_;
+  all_reduces_ = 0;
+}
+
+std::vector<StepResult> TrainingSteps::run() {
+  const Scenario& scenario = point_.scenario();
+  for (std::int64_t s = 0; s < scenario.warmup_steps; ++s) next();
+  forget_sums();
+  std::vector<StepResult> steps;
+  for (std::int64_t s = 0; s < scenario.steps; ++s) steps.push_back(next());
+  return steps;
+}
+
+StepResult TrainingSteps::next() {
+  how_.check();
+  const bool links_changed = episodes_.advance(now_, chips_).links;
+  if (congestion_.advance(now_) || links_changed)
+    collective_ = point_.collective().begin_trial({chips_.link_factor, congestion_.factors()});
+  const bool synchronizes = point_.scenario().job.synchronizes(step_);
+  compute();
+  if (synchronizes)
+    communicate();
+  else
+    go_straight_on();
+  StepResult result;
+  result.compute_time = *std::max_element(replica_time_.begin(), replica_time_.end());
+  const double last_compute = *std::max_element(compute_end_.begin(), compute_end_.end());
+  result.step_time = finish_step(synchronizes);
+  result.communication_time = result.step_time - last_compute;
+  now_ += result.step_time;
+  ++step_;
+  return result;
+}
+
+/// Fills replica_time_, compute_end_, window_ and stage_busy_.
+void TrainingSteps::compute() {
+  const Layout& layout = point_.layout();
+  const Noise& noise = point_.scenario().noise;
+  const std::uint64_t seed = point_.scenario().seed;
+  const std::int64_t replicas = layout.replicas, tensor = layout.tensor;
+  const bool synchronizes = !chips_.excess.empty();
+  const Stream jitter{seed, Purpose::step_jitter, trial_};
+  std::vector<double> stage_time(static_cast<std::size_t>(layout.pipeline * replicas));
+
+  parallel_for(how_, layout.pipeline, [&](std::int64_t stage) {
+    double* time = stage_time.data() + stage * replicas;
+    const double* slowest = chips_.slowest.data() + stage * replicas;
+    std::vector<double> factor(static_cast<std::size_t>(replicas), 1.0);
+    std::vector<double> residual(static_cast<std::size_t>(replicas), 0.0);
+    for (std::int64_t t = 0; t < tensor; ++t) {
+      const std::int64_t row = (stage * tensor + t) * replicas;
+      const ChipRow chips{layout.entity_low.data() + row, layout.entity_high.data() + row,
+                          replicas};
+      if (noise.step_jitter > 0)
+        step_kernels().lognormal_factors(jitter, chips, step_, noise.step_jitter, factor.data());
+      if (t == 0 && synchronizes)
+        step_kernels().second_normals(jitter, chips, step_, residual.data());
+      double* own = stage_busy_.data() + row;
+      const double* alone = chips_.compute.data() + row;
+      for (std::int64_t r = 0; r < replicas; ++r) {
+        own[r] = alone[r] * factor[static_cast<std::size_t>(r)];
+        time[r] += factor[static_cast<std::size_t>(r)];
+      }
+    }
+    const auto n = static_cast<double>(tensor);
+    if (synchronizes) {
+      const double* excess = chips_.excess.data() + stage * replicas;
+      const double* deviation = chips_.residual.data() + stage * replicas;
+      for (std::int64_t r = 0; r < replicas; ++r)
+        time[r] = slowest[r] *
+                  (time[r] / n + excess[r] + deviation[r] * residual[static_cast<std::size_t>(r)]);
+    } else {
+      for (std::int64_t r = 0; r < replicas; ++r) time[r] = slowest[r] * (time[r] / n);
+    }
+  });
+
+  std::vector<double> imbalance(static_cast<std::size_t>(replicas), 1.0);
+  if (noise.imbalance > 0) {
+    std::vector<std::uint32_t> index(static_cast<std::size_t>(replicas)), zero(index.size());
+    for (std::size_t r = 0; r < index.size(); ++r) index[r] = static_cast<std::uint32_t>(r);
+    step_kernels().lognormal_factors({seed, Purpose::imbalance, trial_},
+                                     {index.data(), zero.data(), replicas}, step_, noise.imbalance,
+                                     imbalance.data());
+    for (std::int64_t i = 0; i < layout.chips(); ++i)
+      stage_busy_[static_cast<std::size_t>(i)] *= imbalance[static_cast<std::size_t>(i % replicas)];
+  }
+  for (std::size_t i = 0; i < stage_time.size(); ++i)
+    stage_time[i] *= imbalance[i % static_cast<std::size_t>(replicas)];
+  point_.pipeline_ends(stage_time.data(), replica_time_.data());
+  const double hidden = point_.scenario().job.overlap * backward_share;
+  for (std::int64_t r = 0; r < replicas; ++r) {
+    const auto i = static_cast<std::size_t>(r);
+    double slowest = 0, start = start_.empty() ? 0.0 : start_[i];
+    for (std::int64_t stage = 0; stage < layout.pipeline; ++stage)
+      slowest = std::max(slowest, stage_time[static_cast<std::size_t>(stage * replicas + r)]);
+    if (!start_.empty())
+      for (std::int64_t g = 1; g < layout.groups(); ++g)
+        start = std::max(start, start_[static_cast<std::size_t>(layout.at(g, r))]);
+    compute_end_[i] = start + replica_time_[i];
+    window_[i] = hidden * slowest / point_.work().microbatches[i];
+  }
+}
+
+/// Fills finish_ from compute_end_ and window_.
+void TrainingSteps::communicate() {
+  const Layout& layout = point_.layout();
+  const MessageNoise noise =
+      message_noise(point_.scenario().noise, point_.scenario().seed, trial_, step_);
+  const std::int64_t together = point_.collective().groups_per_call();
+  const std::int64_t calls = (layout.groups() + together - 1) / together;
+  // Every group holds a chip of every replica: no sum is complete before the last one has computed,
+  // however far the window let the collective run ahead.
+  const double last_compute = *std::max_element(compute_end_.begin(), compute_end_.end());
+  const bool few = calls < how_.workers();  // then the workers share each call
+  parallel_for(few ? how_.with(1) : how_, calls, [&](std::int64_t call) {
+    const std::int64_t first = call * together;
+    const std::int64_t last = std::min(first + together, layout.groups());
+    for (std::int64_t g = first; g < last; ++g)
+      for (std::int64_t r = 0; r < layout.replicas; ++r)
+        ready_[static_cast<std::size_t>(layout.at(g, r))] =
+            compute_end_[static_cast<std::size_t>(r)] - window_[static_cast<std::size_t>(r)];
+    collective_->all_reduce(noise, first, last, ready_.data(), finish_.data(),
+                            few ? how_ : how_.with(1));
+    for (std::int64_t i = layout.at(first, 0); i < layout.at(last, 0); ++i) {
+      double& done = finish_[static_cast<std::size_t>(i)];
+      done = std::max(done, last_compute);
+    }
+  });
+}
+
+/// Fills finish_ of a step without all-reduce: nobody waits beyond its replica.
+void TrainingSteps::go_straight_on() {
+  for (std::int64_t g = 0; g < point_.layout().groups(); ++g)
+    std::copy(compute_end_.begin(), compute_end_.end(), finish_.begin() + point_.layout().at(g, 0));
+}
+
+/// Ends the step: sums up who was busy, sets the next starts, returns the step's time.
+double TrainingSteps::finish_step(bool synchronizes) {
+  const Layout& layout = point_.layout();
+  const double latest = *std::max_element(finish_.begin(), finish_.end()) +
+                        (synchronizes ? point_.clipping_time() : 0.0);
+  const bool together = synchronizes && point_.scenario().job.gradient_clipping;
+  for (std::int64_t g = 0; g < layout.groups(); ++g) {
+    const double* busy = stage_busy_.data() + layout.at(g, 0);
+    const double* finish = finish_.data() + layout.at(g, 0);
+    const double* start = start_.empty() ? nullptr : start_.data() + layout.at(g, 0);
+    for (const DesignPoint::Run& run : point_.runs()[static_cast<std::size_t>(g)]) {
+      double own = 0, all = 0;
+      for (std::int64_t r = run.begin; r < run.end; ++r) own += busy[r];
+      if (together && !start)
+        all = latest * static_cast<double>(run.end - run.begin);
+      else
+        for (std::int64_t r = run.begin; r < run.end; ++r)
+          all += (together ? latest : finish[r]) - (start ? start[r] : 0.0);
+      busy_[run.generation] += own;
+      elapsed_[run.generation] += all;
+    }
+  }
+  if (together) {
+    start_.clear();
+  } else {
+    start_ = finish_;
+    for (double& next : start_) next -= latest;
+  }
+  all_reduces_ += synchronizes;
+  return latest;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/base/execution.hpp"
+#include "engine/noise/congestion.hpp"
+#include "engine/training/design_point.hpp"
+#include "engine/training/trial_chips.hpp"
+#include "engine/training/trial_episodes.hpp"
+
+namespace lockstep {
+
+/// What one step gives.
+struct StepResult {
+  double step_time = 0;           ///< latest finish less the latest finish a step before [s]
+  double compute_time = 0;        ///< of the slowest replica, bubble included [s]
+  double communication_time = 0;  ///< latest finish less the latest end of compute [s]
+};
+
+/// Every part averaged over the steps.
+StepResult mean_step(std::span<const StepResult> steps);
+
+/// The steps of one trial, one after another: compute, gradient all-reduce, clipping.
+///
+/// A stage of tensor group j takes  slowest(j) (mean of its chips' step factors + expected excess
+/// of the slowest operation over its slowest chip + residual); a replica takes the
+/// end of its pipeline's schedule. All its chips enter the all-reduce `window` before its end, the
+/// part of the last microbatch's backward pass that hides gradients; they finish when the
+/// collective and the compute of every replica are done. With job.sync_every = H only every H-th
+/// step does so (Stich, Local SGD converges fast and communicates little, ICLR 2019): in the others
+/// each replica's end of compute is its finish and its next start, with clipping on too, until the
+/// next all-reduce lines all up again.
+class TrainingSteps {
+ public:
+  TrainingSteps(const DesignPoint& point, std::uint32_t trial, const Execution& how)
+      : TrainingSteps(point, trial, how, draw_chips(point, trial)) {}
+  /// With other chips than the trial's own.
+  TrainingSteps(const DesignPoint& point, std::uint32_t trial, const Execution& how,
+                TrialChips chips);
+  /// Runs the next step. Throws Interrupted where it is given up, as run() does.
+  StepResult next();
+  /// Runs a trial's steps, warm-up and recorded ones, and returns the latter; the sums are theirs.
+  std::vector<StepResult> run();
+
+  /// Chip-seconds so far, by generation: computing (each chip's own), and in steps altogether.
+  const std::vector<double>& busy() const { return busy_; }
+  const std::vector<double>& elapsed() const { return elapsed_; }
+  /// Steps so far that ended with an all-reduce.
+  double all_reduces() const { return all_reduces_; }
+
+ private:
+  void forget_sums();
+  void compute();
+  void communicate();
+  void go_straight_on();
+  double finish_step(bool synchronizes);
+
+  const DesignPoint& point_;
+  std::uint32_t trial_, step_ = 0;
+  Execution how_;
+  TrialChips chips_;
+  TrialEpisodes episodes_;
+  Congestion congestion_;
+  double now_ = 0;  // latest finish of the step before, since the trial began [s]
+  std::unique_ptr<CollectiveTrial> collective_;
+  // All times count from the latest finish of the step before.
+  std::vector<double> start_;  // (groups, replicas); empty while all start together at 0
+  std::vector<double> replica_time_, compute_end_, window_;  // (replicas)
+  std::vector<double> stage_busy_;      // (groups, replicas) each chip's own compute
+  std::vector<double> ready_, finish_;  // (groups, replicas)
+  std::vector<double> busy_, elapsed_;
+  double all_reduces_ = 0;
+};
+
+}  // namespace lockstep

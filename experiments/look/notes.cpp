@@ -1,0 +1,272 @@
+#include "experiments/look/notes.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "engine/reliability/checkpoint.hpp"
+#include "engine/reliability/failures/failures.hpp"
+#include "experiments/look/drawn_settings.hpp"
+#include "experiments/look/idle_settings.hpp"
+#include "experiments/table.hpp"
+
+namespace lockstep {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+constexpr std::size_t most_of_a_kind = 3;
+
+/// What a measured fleet holds, generation by generation.
+void find_inventory(const DesignPoint& job, Texts& texts) {
+  const Fleet& fleet = job.scenario().fleet;
+  for (std::size_t g = 0; g < fleet.generations.size(); ++g) {
+    std::int64_t nodes = 0;
+    double slowest = HUGE_VAL, fastest = 0;
+    for (const FleetNode& node : fleet.nodes) {
+      if (node.generation != g) continue;
+      ++nodes;
+      slowest = std::min(slowest, node.speed);
+      fastest = std::max(fastest, node.speed);
+    }
+    if (nodes > 0)
+      texts.push_back(fmt::format(
+          "The inventory holds {} chips of {} on {} lines, relative speeds {:.4g} to {:.4g}.",
+          fleet.generations[g].chips, fleet.generations[g].chip.name, nodes, slowest, fastest));
+  }
+}
+
+void find_slowest_chip(const DesignPoint& job, Texts& texts) {
+  const double spread = job.scenario().fleet.chip_spread;
+  if (spread == 0) return;
+  // The largest of n standard normals is about sqrt(2 ln n): Gumbel (1958), section 4.2.
+  const auto chips = static_cast<double>(job.layout().chips());
+  const double z = std::sqrt(2 * std::log(std::max(2.0, chips)));
+  texts.push_back(fmt::format(
+      "The slowest of {:.0f} chips is expected about {:.1f} % below the mean (fleet.chip_spread "
+      "{}).",
+      chips, 100 * (1 - std::exp(-spread * z)), spread));
+}
+
+void find_uneven_steps(const DesignPoint& job, Texts& texts) {
+  const Scenario& scenario = job.scenario();
+  if (scenario.steps % scenario.job.sync_every != 0)
+    texts.push_back(
+        fmt::format("{} recorded steps are no multiple of job.sync_every {}, so that they hold "
+                    "more or less than their share of synchronizations; change sampling.steps.",
+                    scenario.steps, scenario.job.sync_every));
+}
+
+void find_idle_chips(const DesignPoint& job, Texts& texts) {
+  const std::int64_t idle = job.layout().idle_chips;
+  if (idle > 0)
+    texts.push_back(
+        fmt::format("{} of {} chips are idle (they fit in no model-parallel group of {}, or not in "
+                    "the torus) and count in the fleet's peak.",
+                    idle, job.scenario().fleet.chips(), job.scenario().job.model_parallel()));
+}
+
+void find_full_memory(const DesignPoint& job, Texts& texts) {
+  const double need = job.scenario().job.memory_per_chip(job.layout().replicas);
+  for (const auto& generation : job.scenario().fleet.generations)
+    if (need > generation.chip.hbm)
+      texts.push_back(fmt::format(
+          "{:.4g} GB of weights, gradients and optimizer state a chip do not fit {}'s {:.4g} GB; "
+          "raise job.tensor or job.pipeline.",
+          need / 1e9, generation.chip.name, generation.chip.hbm / 1e9));
+}
+
+void find_wide_tensor_groups(const DesignPoint& job, Texts& texts) {
+  const std::int64_t tensor = job.scenario().job.tensor;
+  const auto& generations = job.scenario().fleet.generations;
+  for (std::size_t g = 0; g < generations.size(); ++g)
+    if (job.chips_by_generation()[g] > 0 &&
+        static_cast<double>(tensor) > generations[g].chip.scale_up_domain)
+      texts.push_back(fmt::format(
+          "tensor-parallel groups of {} chips do not fit in a scale-up domain of {} ({:.0f}): "
+          "their every operation would cross the network, which the model does not price; lower "
+          "job.tensor.",
+          tensor, generations[g].chip.name, generations[g].chip.scale_up_domain));
+}
+
+void find_independent_noise(const DesignPoint& job, Texts& texts) {
+  if (job.scenario().noise.only_independent())
+    texts.emplace_back(
+        "only independent noise is on; it averages out over many chips, so that distributions "
+        "come out narrow. Consider noise.straggler_fraction, noise.slow_link_fraction and "
+        "noise.tenancy.");
+}
+
+/// Of each FailureCause: what befalls one of how many parts.
+constexpr std::array<std::string_view, failure_causes.size()> befalls{
+    "nodes fails",  "domains fails",          "leaf switches fails",
+    "cables fails", "optical switches fails", "nodes is taken down",
+    "cables flaps"};
+
+void find_failures(const DesignPoint& job, Texts& texts) {
+  const Reliability& reliability = job.scenario().reliability;
+  if (!reliability.on()) return;
+  const LongRunJob& run = job.long_run_job();
+  std::vector<std::string> sorts;
+  for (const FailureRate& rate : failure_rates(reliability, run))
+    if (rate.all > 0)
+      sorts.push_back(fmt::format("{} of {:.0f} {} every {}", sorts.empty() ? "One" : "one",
+                                  rate.parts, befalls[static_cast<std::size_t>(rate.cause)],
+                                  format_duration(1 / rate.all)));
+  if (sorts.empty()) return;
+  std::string text = fmt::format("{}", fmt::join(sorts, ", "));
+  if (const double rate = interruption_rate(reliability, run); rate > 0)
+    text += fmt::format(
+        ": {:.0f} interruptions without plan within the horizon; the optimal checkpoint interval "
+        "is {}",
+        reliability.horizon * rate,
+        format_duration(optimal_checkpoint_interval(reliability.checkpoint_write_time, 1 / rate)));
+  if (run.nodes_per_unit > 1)
+    text += fmt::format("; with a failed node {} nodes are replaced together", run.nodes_per_unit);
+  texts.push_back(text + ".");
+}
+
+void find_rates_of_nothing(const DesignPoint& job, Texts& texts) {
+  if (!job.scenario().reliability.on()) return;
+  for (const FailureRate& rate : failure_rates(job.scenario().reliability, job.long_run_job()))
+    if (rate.each > 0 && rate.parts == 0)
+      texts.push_back(
+          rate.cause == FailureCause::domain
+              ? fmt::format("{} counts for nothing where a node is a scale-up domain of its own.",
+                            rate.key)
+              : fmt::format("{} counts for nothing with {}, which has no such part.", rate.key,
+                            job.scenario().topology->name));
+}
+
+void find_unusable_spares(const DesignPoint& job, Texts& texts) {
+  const Reliability& reliability = job.scenario().reliability;
+  if (!reliability.on() || !reliability.spares) return;
+  const std::int64_t unit = job.long_run_job().nodes_per_unit;
+  if (*reliability.spares % unit != 0)
+    texts.push_back(fmt::format(
+        "{} of {} spare nodes make no whole unit of {}, which {} replaces together; "
+        "change reliability.spares.",
+        *reliability.spares % unit, *reliability.spares, unit, job.scenario().topology->name));
+}
+
+/// A peak that no chip has, nearly always a wrong unit.
+void find_implausible_peaks(const DesignPoint& job, Texts& texts) {
+  constexpr double least = 1e12, most = 1e17;
+  for (const auto& generation : job.scenario().fleet.generations)
+    if (const double peak = generation.chip.peak; peak < least || peak > most)
+      texts.push_back(fmt::format(
+          "the peak of {} is {}; chips of today have 100TFLOP/s to 10PFLOP/s: is the unit of "
+          "chip.{}.peak right?",
+          generation.chip.name, format_quantity(peak, Dimension::flop_rate), generation.chip.name));
+}
+
+void find_kernels_above_peak(const DesignPoint& job, Texts& texts) {
+  for (const auto& generation : job.scenario().fleet.generations) {
+    const Chip& chip = generation.chip;
+    const double share = job.scenario().job.kernel_efficiency * chip.stack;
+    if (share > 1)
+      texts.push_back(fmt::format(
+          "{} computes at {:.4g} % of its peak (job.kernel_efficiency x chip.{}.stack), which no "
+          "chip can; lower one of them.",
+          chip.name, 100 * share, chip.name));
+  }
+}
+
+/// A step far from any that is trained with, nearly always a wrong number or unit.
+void find_implausible_steps(const DesignPoint& job, Texts& texts) {
+  constexpr double longest = 86400, shortest = 1e-5, least_mfu = 1e-3;
+  const std::vector<double>& times = job.work().chip_time;
+  const double step =
+      *std::max_element(times.begin(), times.end()) + job.noise_free_collective_time();
+  if (step > longest || step < shortest)
+    texts.push_back(
+        fmt::format("a step of {} is implausible; check the batch, the model's size and the units.",
+                    format_duration(step)));
+  const double mfu = job.work().flops / (step * job.scenario().fleet.peak());
+  if (!job.scenario().job.compute_time && mfu < least_mfu)
+    texts.push_back(fmt::format(
+        "an MFU of about {:.2g} % is implausible; check the batch, the peaks, the bandwidths and "
+        "their units.",
+        100 * mfu));
+}
+
+struct NoteKind {
+  bool warning;
+  void (*find)(const DesignPoint& job, Texts& texts);
+};
+
+constexpr NoteKind kinds[] = {
+    {false, find_inventory},         {false, find_slowest_chip},
+    {true, find_uneven_steps},       {true, find_idle_chips},
+    {true, find_full_memory},        {true, find_wide_tensor_groups},
+    {true, find_independent_noise},  {false, find_failures},
+    {false, find_rates_of_nothing},  {true, find_unusable_spares},
+    {true, find_implausible_peaks},  {true, find_implausible_steps},
+    {true, find_kernels_above_peak},
+};
+constexpr std::size_t side_by_side = std::size(kinds);  // a kind of Jobs as a whole
+
+bool is_warning(std::size_t kind) {
+  return kind < std::size(kinds) && kinds[kind].warning;
+}
+
+/// " (topology.kind=tree and 2 more)", or "" for all points.
+std::string holding_for(const std::vector<std::size_t>& points, const Study& study) {
+  if (points.size() == study.points.size()) return "";
+  const std::size_t more = points.size() - 1;
+  return fmt::format(" ({}{})", study.point_names[points.front()],
+                     more == 0 ? "" : fmt::format(" and {} more", more));
+}
+
+}  // namespace
+
+StudyNotes::StudyNotes() : notes_(std::size(kinds) + 1) {}
+
+void StudyNotes::look_at(std::size_t point, const Jobs& jobs) {
+  const auto keep = [&](std::size_t kind, std::string text) {
+    std::vector<Note>& notes = notes_[kind];
+    auto known =
+        std::find_if(notes.begin(), notes.end(), [&](const Note& n) { return n.first == text; });
+    if (known == notes.end()) known = notes.insert(known, {std::move(text), {}});
+    if (known->second.empty() || known->second.back() != point) known->second.push_back(point);
+  };
+  for (const auto& generation : jobs.fleet().generations) generations_.insert(generation.chip.name);
+  for (const auto& job : jobs.all())
+    if (const auto& spare = job->scenario().spare_chip) generations_.insert(spare->name);
+  for (const auto& job : jobs.all())
+    for (std::size_t kind = 0; kind < std::size(kinds); ++kind) {
+      Texts texts;
+      kinds[kind].find(*job, texts);
+      for (std::string& text : texts) keep(kind, std::move(text));
+    }
+  if (jobs.all().size() > 1)
+    keep(side_by_side,
+         "Isolated jobs are models trained side by side, one a generation: their FLOP rates add "
+         "up, but no one model is trained faster. What is derived above stands side by side.");
+}
+
+std::vector<std::string> StudyNotes::remarks(const Study& study) const {
+  return lines(study, false);
+}
+
+std::vector<std::string> StudyNotes::warnings(const Study& study) const {
+  return lines(study, true);
+}
+
+std::vector<std::string> StudyNotes::lines(const Study& study, bool warnings) const {
+  std::vector<std::string> lines =
+      warnings ? idle_settings(study, generations_) : drawn_settings(study);
+  for (std::size_t kind = 0; kind < notes_.size(); ++kind) {
+    if (is_warning(kind) != warnings) continue;
+    const std::vector<Note>& notes = notes_[kind];
+    for (std::size_t i = 0; i < std::min(notes.size(), most_of_a_kind); ++i)
+      lines.push_back(notes[i].first + holding_for(notes[i].second, study));
+    if (notes.size() > most_of_a_kind)
+      lines.back() += fmt::format(" And {} more such lines.", notes.size() - most_of_a_kind);
+  }
+  return lines;
+}
+
+}  // namespace lockstep

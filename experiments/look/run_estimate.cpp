@@ -1,0 +1,226 @@
+#include "experiments/look/run_estimate.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <memory>
+#include <numeric>
+#include <vector>
+
+#include "engine/run/shards.hpp"
+#include "engine/training/training_step.hpp"
+#include "experiments/table.hpp"
+
+namespace lockstep {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr double seconds_per_cost = 1e-10;  // what a unit of trial_cost stands for
+
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::int64_t steps_of_trial(const Plan& plan) {
+  return plan.study.warmup_steps + plan.study.steps;
+}
+
+double cost_of_trial(const Plan& plan, std::size_t point) {
+  return static_cast<double>(plan.trial_costs[point]);
+}
+
+struct Timing {
+  double cost;     ///< of a trial, by the plan
+  double seconds;  ///< of a trial, measured
+  std::int64_t steps;
+};
+
+/// Runs trials, or the beginning of one, until `budget` [s] is used up. What a trial does once, and
+/// its steps, are timed apart, since one step may be all that can be afforded. What follows the
+/// steps, as a long run, is timed where a whole trial can be: within `most` [s] where it is known
+/// to follow.
+Timing time_point(const Plan& plan, std::size_t point, double budget, double most) {
+  const std::int64_t steps_of_one = steps_of_trial(plan);
+  const double cost = cost_of_trial(plan, point);
+  const double affordable = budget * static_cast<double>(steps_of_one) / (seconds_per_cost * cost);
+  // The steps that are timed hold all-reduces; what fewer of them cost, the plan knows.
+  Values values = plan.study.points[point];
+  const std::int64_t sync_every =
+      std::min(values.count("job.sync_every"),
+               static_cast<std::int64_t>(std::clamp(affordable / 4, 1.0, 1e9)));
+  values.set("job.sync_every", Value{static_cast<double>(sync_every), std::to_string(sync_every)});
+
+  const auto start = Clock::now();
+  const Jobs jobs(values, plan.topologies, plan.study.seed);
+  const double building = since(start);
+  double beginning = 0, stepping = 0;
+  std::int64_t trials = 0, steps = 0;
+  do {
+    auto lap = Clock::now();
+    std::vector<std::unique_ptr<TrainingSteps>> trial;
+    for (const auto& job : jobs.all())
+      trial.push_back(std::make_unique<TrainingSteps>(*job, static_cast<std::uint32_t>(trials), 1));
+    ++trials;
+    beginning += since(lap);
+    lap = Clock::now();
+    for (std::int64_t step = 0;
+         step < steps_of_one && (steps < sync_every || since(start) < budget); ++step, ++steps)
+      for (const auto& job : trial) job->next();
+    stepping += since(lap);
+  } while (steps < sync_every || (trials < plan.schema.trials && since(start) < budget / 2));
+
+  double seconds = beginning / static_cast<double>(trials) +
+                   stepping / static_cast<double>(steps) * static_cast<double>(steps_of_one) *
+                       cost / static_cast<double>(trial_cost(jobs));
+  const bool more_follows =
+      jobs.all().front()->scenario().reliability.on() || jobs.schedulable_share();
+  const bool affordable_whole =
+      since(start) + std::max(seconds, seconds_per_cost * cost) < (more_follows ? most : budget);
+  if (affordable_whole && sync_every == plan.study.points[point].count("job.sync_every")) {
+    const auto lap = Clock::now();
+    trials = 0;
+    do jobs.run_trial(static_cast<std::uint32_t>(trials++), 1);
+    while (trials < plan.schema.trials && since(start) < budget);
+    seconds = since(lap) / static_cast<double>(trials);
+    steps += trials * steps_of_one;
+  }
+  if (!plan.inputs[point].empty()) seconds += building;  // each trial builds its own
+  return {cost, seconds, steps};
+}
+
+/// Design points, the cheapest first, then the costliest down.
+std::vector<std::size_t> order_of_timing(const Plan& plan) {
+  std::vector<std::size_t> order(plan.trial_costs.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return plan.trial_costs[a] > plan.trial_costs[b];
+  });
+  std::rotate(order.begin(), order.end() - 1, order.end());
+  return order;
+}
+
+/// Seconds per unit of cost at the timed point whose cost is nearest.
+double rate_near(const std::vector<Timing>& timings, double cost) {
+  if (timings.empty()) return seconds_per_cost;
+  const auto distance = [&](const Timing& t) { return std::fabs(std::log(t.cost / cost)); };
+  const auto nearest =
+      std::min_element(timings.begin(), timings.end(),
+                       [&](const Timing& a, const Timing& b) { return distance(a) < distance(b); });
+  return nearest->seconds / nearest->cost;
+}
+
+std::int64_t blocks_of_task(const Plan& plan, const Runner& runner) {
+  return (plan.schema.blocks() + runner.tasks - 1) / runner.tasks;
+}
+
+/// Fitted to colossus1 on one and two threads, ring and torus, 21 to 97 MB, and to results of 77 MB
+/// a block and of 90 MB in small ones, 145 to 549 MB.
+double memory_of_run(const Plan& plan, const Runner& runner, double seconds) {
+  constexpr double program = 21e6, of_point = 70, of_trial = 100;  // bytes, the last two a chip
+  constexpr double most_batch = 16 << 20;  // of results before they are saved
+  constexpr double batch_copies = 4;       // its blocks, and its file in the making
+  constexpr double summary_copies = 4;     // the steps of a design point, sorted
+  double chips = 0;
+  for (const PointVariable& variable : plan.schema.point_variables)
+    if (variable.name == "chips_used")
+      chips = *std::max_element(variable.numbers.begin(), variable.numbers.end());
+  const ResultSchema& schema = plan.schema;
+  const std::int64_t blocks = blocks_of_task(plan, runner);
+  const bool spread = blocks >= runner.threads;
+  const auto points = static_cast<double>(std::min<std::int64_t>(runner.threads, schema.points()));
+  const double trials = spread ? runner.threads : 1;
+  const double block =
+      trial_bytes(schema) * static_cast<double>(std::min(schema.trials, schema.block_trials));
+  const double all = block * static_cast<double>(blocks);
+  const double in_flight =
+      block * static_cast<double>(spread ? std::min<std::int64_t>(2 * runner.threads, blocks) : 1);
+  const double of_a_second = all / std::max(seconds, 1.0);
+  const double batch = std::min(all, std::max(block, std::min(of_a_second, most_batch)));
+  const double summary = runner.tasks > 1 ? 0
+                                          : summary_copies * sizeof(double) *
+                                                static_cast<double>(schema.trials * schema.steps);
+  return program + chips * (of_point * points + of_trial * trials) +
+         std::max(in_flight + batch_copies * batch, summary);
+}
+
+/// "4 min": one or two digits, as an estimate deserves.
+std::string rough_duration(double seconds) {
+  if (seconds < 1) return "less than a second";
+  if (seconds < 120) return fmt::format("about {:.0f} s", seconds);
+  if (seconds < 7200) return fmt::format("about {:.0f} min", seconds / 60);
+  if (seconds < 172800) return fmt::format("about {:.0f} h", seconds / 3600);
+  return fmt::format("about {:.0f} days", seconds / 86400);
+}
+
+/// "A block of 16 trials takes about 7 min (423 s) at the slowest design point, ...".
+std::string block_text(const Plan& plan, const RunEstimate& estimate) {
+  const double seconds = estimate.block_seconds;
+  const std::string& name = plan.study.point_names[estimate.slowest];
+  return fmt::format(
+      "A block of {} takes {}{}{}; blocks are saved whole, and a stop gives up those under way.",
+      counted(std::min(plan.schema.trials, plan.schema.block_trials), "trial"),
+      rough_duration(seconds), seconds < 120 ? "" : fmt::format(" ({:.0f} s)", seconds),
+      name.empty() ? "" : " at the slowest design point, " + name);
+}
+
+}  // namespace
+
+RunEstimate estimate_run(const Plan& plan, const Runner& runner, double budget_seconds) {
+  const auto start = Clock::now();
+  RunEstimate estimate;
+  std::vector<Timing> timings;
+  std::vector<double> seconds(plan.trial_costs.size(), 0.0);  // of a trial of each point
+  const std::vector<std::size_t> order = order_of_timing(plan);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const std::size_t point = order[i];
+    const double left = budget_seconds - since(start);
+    if (left <= 0) break;
+    // Building a point is about another step.
+    const double least = 2 * seconds_per_cost * cost_of_trial(plan, point) /
+                         static_cast<double>(steps_of_trial(plan));
+    if (least > left) continue;
+    constexpr double shortest = 0.05;
+    const double share = left / static_cast<double>(order.size() - i);
+    timings.push_back(time_point(plan, point, std::min(left, std::max(shortest, share)), left));
+    seconds[point] = timings.back().seconds;
+    estimate.steps += timings.back().steps;
+    ++estimate.points;
+  }
+  const std::int64_t of_block = std::min(plan.schema.trials, plan.study.block_trials);
+  double all = 0;
+  for (std::size_t point = 0; point < seconds.size(); ++point) {
+    if (seconds[point] == 0)
+      seconds[point] = rate_near(timings, cost_of_trial(plan, point)) * cost_of_trial(plan, point);
+    all += seconds[point] * static_cast<double>(plan.schema.trials);
+    if (seconds[point] > seconds[estimate.slowest]) estimate.slowest = point;
+  }
+  // Blocks are spread over threads; where they are too few, a trial is.
+  const bool spread = blocks_of_task(plan, runner) >= runner.threads;
+  estimate.block_seconds =
+      seconds[estimate.slowest] * static_cast<double>(of_block) / (spread ? 1 : runner.threads);
+  estimate.seconds =
+      std::max(all / static_cast<double>(runner.tasks * runner.threads), estimate.block_seconds);
+  estimate.memory = memory_of_run(plan, runner, estimate.seconds);
+  estimate.measuring_seconds = since(start);
+  return estimate;
+}
+
+std::string estimate_text(const Plan& plan, const RunEstimate& estimate, const Runner& runner) {
+  const std::string measured =
+      estimate.points == 0
+          ? "from cost figures alone, since one step would take too long to be timed here"
+          : fmt::format("from {} at {} of {} timed just now in {:.1f} s",
+                        counted(estimate.steps, "step"), estimate.points,
+                        counted(plan.schema.points(), "design point"), estimate.measuring_seconds);
+  return fmt::format(
+      "Run time {}{} with {}, memory about {:.0f} MB (estimate, {}; no result depends on it).\n{}",
+      rough_duration(estimate.seconds),
+      runner.tasks > 1 ? fmt::format(" for each of {} tasks", runner.tasks) : "",
+      counted(runner.threads, "thread"), estimate.memory / 1e6, measured,
+      block_text(plan, estimate));
+}
+
+}  // namespace lockstep

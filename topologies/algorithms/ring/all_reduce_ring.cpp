@@ -1,0 +1,60 @@
+#include "topologies/algorithms/ring/all_reduce_ring.hpp"
+
+#include "engine/base/elementary.hpp"
+
+namespace lockstep {
+
+AllReduceRing::AllReduceRing(const RingMethod& method, std::size_t ring, const double* latency,
+                             const double* gap, std::int64_t ranks)
+    : latency_(latency), gap_(gap), ranks_(ranks) {
+  if (!method.fast) {
+    rows_.emplace(latency, gap, ranks);
+  } else if (method.pace.empty()) {
+    chains_.emplace(latency, gap, ranks);
+  } else {
+    pace_ = method.pace[ring];
+    longer_latency_.assign(latency, latency + ranks);
+    longer_gap_.assign(gap, gap + ranks);
+    method.lengthen(ring, longer_latency_, longer_gap_);
+    chains_.emplace(longer_latency_.data(), longer_gap_.data(), ranks);
+  }
+}
+
+void AllReduceRing::run(const MessageNoise& noise, SpikeSequence& spikes, std::int64_t group,
+                        std::int64_t first_message, std::span<double> state, Scratch& scratch,
+                        const Execution& how) const {
+  const std::int64_t rows = 2 * (ranks_ - 1);
+  if (!noise.hop_jitter && spikes.done() && (rows_ || pace_)) {
+    RingChains(latency_, gap_, ranks_).run({}, state, scratch);
+    return;
+  }
+  if (rows_) {
+    rows_->run(noise, spikes, group, first_message, rows, state, how);
+    return;
+  }
+  scratch.events.clear();
+  const std::int64_t end = first_message + rows * ranks_;
+  for (; !spikes.done() && spikes.message() < end; spikes.next()) {
+    const std::int64_t at = spikes.message() - first_message;
+    scratch.events.push_back({static_cast<std::int32_t>(at / ranks_),
+                              static_cast<std::int32_t>(at % ranks_), spikes.delay()});
+  }
+  if (!pace_) {
+    chains_->run(scratch.events, state, scratch);
+    return;
+  }
+  chains_->run(scratch.events, state, scratch, pace_->detours);
+  constexpr std::uint64_t beyond_messages = std::uint64_t{1} << 55;
+  const double u = noise.jitter.uniform(beyond_messages + static_cast<std::uint64_t>(first_message),
+                                        static_cast<std::uint32_t>(group));
+  const double deviation = pace_->sd * elementary::normal_quantile(u);
+  for (double& finish : state) finish += deviation;
+}
+
+double AllReduceRing::cost(const RingMethod& method, std::int64_t ranks, const Noise& noise) {
+  if (method.fast) return RingChains::cost(ranks, noise.spike_probability);
+  const auto n = static_cast<double>(ranks);
+  return 2 * n * n * (noise.hop_jitter.is_none() ? 1.0 : jittered_message_cost);
+}
+
+}  // namespace lockstep

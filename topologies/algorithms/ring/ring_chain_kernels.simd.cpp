@@ -1,0 +1,96 @@
+#include "topologies/algorithms/ring/ring_chain_kernels.hpp"
+
+namespace lockstep::LOCKSTEP_SIMD_LEVEL {
+namespace {
+
+constexpr double never = -1e300;
+
+[[gnu::always_inline]] inline double later(double a, double b) {
+  return a > b ? a : b;
+}
+
+// On the ring rolled out, a start at column s = i - lap ranks is worth
+// start(i) + lap x per_lap, start(i) = ready(i) - path(i) + i slope, to every column it reaches. A
+// chain into column a begins at a - 2 (ranks - 1) or later and has waited for `slope` only if it
+// passed a position of that gap: from 1 - ranks back always, from there on up to the last one.
+void quiet(const double* ready, const double* path, const double* gap, std::int64_t ranks,
+           double lap, double slope, double* scratch, double* finish) {
+  const auto n = static_cast<double>(ranks);
+  const double per_lap = lap - n * slope, waits = (2 * n - 2) * slope;
+  double* __restrict start = scratch;
+  double* __restrict early = scratch + ranks;
+#pragma omp simd
+  for (std::int64_t i = 0; i < ranks; ++i)
+    start[i] = ready[i] - path[i] + static_cast<double>(i) * slope;
+
+  // Starts at 1 - ranks and before.
+  early[ranks - 1] = start[1] + per_lap;
+  early[ranks - 2] = later(early[ranks - 1], start[0] + per_lap);
+  const double two_laps = 2 * per_lap;
+  double best = early[ranks - 2];
+  for (std::int64_t a = ranks - 3; a >= 0; --a) {
+    best = later(best, start[a + 2] + two_laps);
+    early[a] = best;
+  }
+  // Starts after it.
+  double passed = never;
+  best = never;
+  for (std::int64_t i = 1; i < ranks; ++i) {
+    best = later(best, start[i] + per_lap);
+    passed = gap[i] >= slope ? best : passed;
+  }
+  for (std::int64_t i = 0; i < ranks; ++i) {
+    best = later(best, start[i]);
+    passed = gap[i] >= slope ? best : passed;
+    early[i] = later(early[i], passed);
+  }
+#pragma omp simd
+  for (std::int64_t i = 0; i < ranks; ++i)
+    finish[i] = later(finish[i], early[i] + (path[i] + (waits - static_cast<double>(i) * slope)));
+}
+
+double best_start(const double* ready, const double* path, double slope, std::int64_t first,
+                  std::int64_t last) {
+  double best = never;
+#pragma omp simd reduction(max : best)  // the same in any order
+  for (std::int64_t i = first; i < last; ++i) {
+    const double start = ready[i] - path[i] + static_cast<double>(i) * slope;
+    best = best > start ? best : start;
+  }
+  return best;
+}
+
+void raise(const double* path, double slope, double offset, std::int64_t first, std::int64_t last,
+           double* finish) {
+#pragma omp simd
+  for (std::int64_t i = first; i < last; ++i)
+    finish[i] = later(finish[i], path[i] - static_cast<double>(i) * slope + offset);
+}
+
+// Sixteen at a time: a loop that may stop at any step is not vectorized.
+constexpr std::int64_t batch = 16;
+
+[[gnu::always_inline]] inline bool any_above(const double* gap, double bound) {
+  int above = 0;
+#pragma omp simd reduction(| : above)
+  for (std::int64_t i = 0; i < batch; ++i) above |= gap[i] > bound ? 1 : 0;
+  return above != 0;
+}
+
+std::int64_t next_above(const double* gap, double bound, std::int64_t first, std::int64_t last) {
+  while (first + batch <= last && !any_above(gap + first, bound)) first += batch;
+  while (first < last && !(gap[first] > bound)) ++first;
+  return first;
+}
+
+std::int64_t last_above(const double* gap, double bound, std::int64_t first, std::int64_t last) {
+  while (last - batch >= first && !any_above(gap + last - batch, bound)) last -= batch;
+  while (last > first && !(gap[last - 1] > bound)) --last;
+  return last - 1;
+}
+
+}  // namespace
+
+const RingChainKernels ring_chain_kernels{quiet, best_start, raise, next_above, last_above};
+
+}  // namespace lockstep::LOCKSTEP_SIMD_LEVEL

@@ -1,0 +1,198 @@
+#include "topologies/algorithms/ring/ring_chains.hpp"
+
+#include <algorithm>
+
+#include "engine/base/elementary.hpp"
+#include "topologies/algorithms/ring/ring_chain_kernels.hpp"
+
+namespace lockstep {
+namespace {
+
+constexpr std::size_t most_gaps = 8;  // RingSweep is faster beyond
+constexpr std::size_t most_events = 800;
+constexpr double never = -1e300;
+
+}  // namespace
+
+/// Chains that wait for the largest gap, as nearly all do from its first place on: their starts and
+/// finishes are ranges that reach an end of the ring, so that running maxima serve every event.
+class SteepestChains {
+ public:
+  SteepestChains(const double* ready, const std::vector<double>& path, double slope,
+                 RingChains::Scratch& scratch)
+      : ready_(ready), path_(path), slope_(slope), s_(scratch) {
+    const std::size_t ranks = path.size();
+    s_.best_before.resize(ranks);
+    s_.best_after.resize(ranks);
+    double best = never;
+    for (std::size_t i = 0; i < ranks; ++i)
+      s_.best_before[i] = best =
+          std::max(best, ready[i] - path[i] + static_cast<double>(i) * slope);
+    best = never;
+    for (std::size_t i = ranks; i-- > 0;)
+      s_.best_after[i] = best = std::max(best, ready[i] - path[i] + static_cast<double>(i) * slope);
+    s_.rise_after.assign(ranks, never);
+    s_.rise_before.assign(ranks, never);
+  }
+
+  /// As RingChainKernels::best_start.
+  double best_start(std::int64_t first, std::int64_t last) const {
+    if (first == 0) return s_.best_before[static_cast<std::size_t>(last - 1)];
+    if (last == ranks()) return s_.best_after[static_cast<std::size_t>(first)];
+    return ring_chain_kernels().best_start(ready_, path_.data(), slope_, first, last);
+  }
+  /// As RingChainKernels::raise, on `finish` at once or when all are known.
+  void raise(double offset, std::int64_t first, std::int64_t last, double* finish) {
+    if (last == ranks())
+      raise_to(s_.rise_after[static_cast<std::size_t>(first)], offset);
+    else if (first == 0)
+      raise_to(s_.rise_before[static_cast<std::size_t>(last - 1)], offset);
+    else
+      ring_chain_kernels().raise(path_.data(), slope_, offset, first, last, finish);
+  }
+  void raise_all(double* finish) const {
+    double after = never, before = never;
+    for (std::size_t i = 0; i < path_.size(); ++i) {
+      after = std::max(after, s_.rise_after[i]);
+      finish[i] = std::max(finish[i], path_[i] - static_cast<double>(i) * slope_ + after);
+    }
+    for (std::size_t i = path_.size(); i-- > 0;) {
+      before = std::max(before, s_.rise_before[i]);
+      finish[i] = std::max(finish[i], path_[i] - static_cast<double>(i) * slope_ + before);
+    }
+  }
+
+ private:
+  std::int64_t ranks() const { return static_cast<std::int64_t>(path_.size()); }
+  static void raise_to(double& value, double offset) { value = std::max(value, offset); }
+
+  const double* ready_;
+  const std::vector<double>& path_;
+  double slope_;
+  RingChains::Scratch& s_;
+};
+
+double RingDetours::loss(double rows, double all_rows) const {
+  if (pinned == 0 || rows == 0) return 0;
+  return pinned * elementary::exp(elementary::log(2 * rows / all_rows) / 3);
+}
+
+RingChains::RingChains(const double* latency, const double* gap, std::int64_t ranks)
+    : latency_(latency), gap_(gap), ranks_(ranks), path_(static_cast<std::size_t>(ranks)) {
+  for (std::int64_t i = 1; i < ranks; ++i)
+    path_[static_cast<std::size_t>(i)] = path_[static_cast<std::size_t>(i - 1)] + latency[i];
+  lap_ = path_.back() + latency[0];
+  waits_ = {*std::max_element(gap, gap + ranks)};
+  const double mean = lap_ / static_cast<double>(ranks);
+  for (std::int64_t i = 0; i < ranks && waits_.size() <= most_gaps; ++i)
+    if (gap[i] > mean && std::find(waits_.begin(), waits_.end(), gap[i]) == waits_.end())
+      waits_.push_back(gap[i]);
+}
+
+void RingChains::run(std::span<const RingEvent> events, std::span<double> state, Scratch& scratch,
+                     const RingDetours& detours) const {
+  if (ranks_ == 1) return;
+  if (waits_.size() > most_gaps || events.size() > most_events) {
+    RingSweep(latency_, gap_, ranks_).run(2 * (ranks_ - 1), events, state, scratch.sweep);
+    return;
+  }
+  scratch.ready.assign(state.begin(), state.end());
+  scratch.start.resize(2 * state.size());
+  std::fill(state.begin(), state.end(), never);
+  for (double slope : waits_)
+    ring_chain_kernels().quiet(scratch.ready.data(), path_.data(), gap_, ranks_, lap_, slope,
+                               scratch.start.data(), state.data());
+  if (!events.empty()) add_chains(events, detours, state, scratch);
+}
+
+double RingChains::cost(std::int64_t ranks, double spike_probability) {
+  const auto n = static_cast<double>(ranks);
+  const double events = spike_probability * 2 * n * n;
+  return events <= most_events ? n * (events < 0.1 ? 70 : 120) + events * (600 + 30 * events)
+                               : n * 1000 + events * 2000;
+}
+
+/// The longest chain without delays to `position` and `row` (0 = ready).
+double RingChains::quiet_value(const double* ready, const SteepestChains& steepest,
+                               std::int64_t position, std::int64_t row) const {
+  const RingChainKernels& kernels = ring_chain_kernels();
+  double best = never, slope = gap_[position];
+  // Back from column `last` - 1, on the ring rolled out, to the next larger gap.
+  std::int64_t lap = 0, last = position + 1, left = row + 1;
+  while (left > 0) {
+    const std::int64_t first = std::max<std::int64_t>(0, last - left);
+    const std::int64_t above =
+        slope < waits_[0] ? kernels.last_above(gap_, slope, first, last) : first - 1;
+    const auto laps = static_cast<double>(lap);
+    // What chains from here pay for waiting, beyond i x slope, and for laps.
+    const double offset = laps * lap_ + static_cast<double>(row - position - lap * ranks_) * slope;
+    const double start = slope < waits_[0]
+                             ? kernels.best_start(ready, path_.data(), slope, above + 1, last)
+                             : steepest.best_start(above + 1, last);
+    best = std::max(best, start + offset);
+    left -= last - (above + 1);
+    last = above + 1;
+    if (above >= first) {
+      slope = gap_[above];
+    } else if (left > 0) {
+      ++lap;
+      last = ranks_;
+    }
+  }
+  return best + path_[static_cast<std::size_t>(position)];
+}
+
+void RingChains::add_chains(std::span<const RingEvent> events, const RingDetours& detours,
+                            std::span<double> state, Scratch& scratch) const {
+  const RingChainKernels& kernels = ring_chain_kernels();
+  const std::int64_t rows = 2 * (ranks_ - 1);
+  const auto all_rows = static_cast<double>(rows);
+  std::vector<double>& late = scratch.late;  // longest chain up to each event
+  late.clear();
+  SteepestChains steepest(scratch.ready.data(), path_, waits_[0], scratch);
+  for (const RingEvent& e : events)
+    late.push_back(quiet_value(scratch.ready.data(), steepest, e.position, e.row + 1) -
+                   detours.loss(static_cast<double>(e.row + 1), all_rows));
+  for (std::size_t e = 0; e < events.size(); ++e) {
+    const double value = late[e] + events[e].delay;
+    const std::int64_t position = events[e].position, row = events[e].row + 1;
+    const double loss = detours.loss(static_cast<double>(rows - row), all_rows);
+    double slope = gap_[position];
+    // On from column `first` of a lap, to the next larger gap or the end of the ring.
+    std::int64_t lap = 0, first = position, left = rows - row + 1;
+    while (left > 0) {
+      std::int64_t last = std::min(ranks_, first + left);
+      if (slope < waits_[0]) last = kernels.next_above(gap_, slope, first + 1, last);
+      const double offset = value - path_[static_cast<std::size_t>(position)] +
+                            static_cast<double>(lap) * lap_ +
+                            static_cast<double>(position - row - lap * ranks_) * slope;
+      const double at_end = offset + all_rows * slope - loss;
+      if (slope < waits_[0])
+        kernels.raise(path_.data(), slope, at_end, first, last, state.data());
+      else
+        steepest.raise(at_end, first, last, state.data());
+      for (std::size_t f = e + 1; f < events.size(); ++f) {
+        const std::int64_t to = events[f].position, to_row = events[f].row + 1;
+        const std::int64_t hops = to + lap * ranks_ - position;
+        if (to < first || to >= last || hops > to_row - row) continue;
+        const double gained =
+            detours.tilts.empty()
+                ? 0.0
+                : detours.gain(static_cast<double>(hops), static_cast<double>(to_row - row - hops),
+                               all_rows);
+        late[f] = std::max(late[f], path_[static_cast<std::size_t>(to)] + offset +
+                                        static_cast<double>(to_row - to) * slope + gained);
+      }
+      left -= last - first;
+      first = last;
+      if (first == ranks_) {
+        ++lap;
+        first = 0;
+      }
+      slope = std::max(slope, gap_[first]);
+    }
+  }
+  steepest.raise_all(state.data());
+}
+
+}  // namespace lockstep

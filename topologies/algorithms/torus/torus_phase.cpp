@@ -1,0 +1,161 @@
+#include "topologies/algorithms/torus/torus_phase.hpp"
+
+#include <algorithm>
+
+namespace lockstep {
+namespace {
+
+/// The hop into a place costs, backward, what the hop forward into the next does.
+double rate_into(const UnequalLine& line, std::int64_t place, const TorusPhase& phase) {
+  if (phase.forward) return line.rate[place];
+  return line.rate[place + 1 < phase.length ? place + 1 : 0];
+}
+
+TorusRow row_of(const TorusPhase& phase, std::int64_t outer, std::int64_t inner) {
+  TorusRow row;
+  row.outer = outer;
+  row.length = phase.length;
+  row.inner = inner;
+  row.forward = phase.forward;
+  row.bytes = phase.bytes;
+  row.latency = phase.latency;
+  return row;
+}
+
+/// So few lines that their rows stay in the first cache, and enough to fill registers.
+std::size_t lines_together(const TorusPhase& phase) {
+  return static_cast<std::size_t>(std::max<std::int64_t>(8, 1024 / phase.length));
+}
+
+void sort_by_row(std::span<LineSpike> spikes) {
+  std::sort(spikes.begin(), spikes.end(),
+            [](const LineSpike& a, const LineSpike& b) { return a.row < b.row; });
+}
+
+}  // namespace
+
+std::vector<LineSpike> take_spikes(SpikeSequence& spikes, const TorusPhase& phase,
+                                   std::int64_t first_message) {
+  std::vector<LineSpike> taken;
+  const std::int64_t ranks = phase.ranks(), end = first_message + phase.rows() * ranks;
+  for (; !spikes.done() && spikes.message() < end; spikes.next()) {
+    const std::int64_t number = spikes.message() - first_message, rank = number % ranks;
+    taken.push_back({number / ranks,
+                     rank / (phase.length * phase.inner) * phase.inner + rank % phase.inner,
+                     rank / phase.inner % phase.length, spikes.delay()});
+  }
+  return taken;
+}
+
+/// Takes state_ through the rows of a phase; own_ is for the first. add_noise(k) adds to row k.
+template <class AddNoise>
+void TorusPhaseRunner::run_rows(TorusRow row, std::int64_t rows, const AddNoise& add_noise) {
+  next_.resize(state_.size());
+  row.seconds_per_byte = rate_.data();
+  for (std::int64_t k = 0; k < rows; ++k) {
+    row.state = state_.data();
+    row.own = k == 0 ? own_.data() : state_.data();
+    row.next = next_.data();
+    torus_kernels().advance(row);
+    state_.swap(next_);
+    add_noise(k);
+  }
+}
+
+/// Some lines, in order, copied to lie side by side, (length, lines); they end in state_.
+void TorusPhaseRunner::run_some(const TorusPhase& phase, Lines lines, std::span<LineSpike> spikes) {
+  const std::size_t count = lines.size();
+  for (auto* array : {&state_, &own_, &rate_})
+    array->resize(count * static_cast<std::size_t>(phase.length));
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::int64_t first = phase.rank(lines[i].line, 0);
+    for (std::int64_t place = 0; place < phase.length; ++place) {
+      const std::size_t at = static_cast<std::size_t>(place) * count + i;
+      const std::int64_t rank = first + place * phase.inner;
+      state_[at] = phase.part[rank];
+      own_[at] = phase.port ? std::max(state_[at], phase.port[rank]) : state_[at];
+      rate_[at] = lines[i].rate ? rate_into(lines[i], place, phase) : phase.rate[lines[i].line];
+    }
+  }
+  sort_by_row(spikes);
+  auto spike = spikes.begin();
+  const TorusRow row = row_of(phase, 1, static_cast<std::int64_t>(count));
+  run_rows(row, phase.rows(), [&](std::int64_t k) {
+    for (; spike != spikes.end() && spike->row == k; ++spike) {
+      const auto line = std::partition_point(
+          lines.begin(), lines.end(), [&](const UnequalLine& l) { return l.line < spike->line; });
+      state_[static_cast<std::size_t>(spike->place) * count +
+             static_cast<std::size_t>(line - lines.begin())] += spike->delay;
+    }
+  });
+}
+
+/// All lines where they lie.
+void TorusPhaseRunner::run_all(const TorusPhase& phase, Lines unequal,
+                               std::span<const LineSpike> spikes, const DenseRows& dense) {
+  const auto ranks = static_cast<std::size_t>(phase.ranks());
+  state_.assign(phase.part, phase.part + ranks);
+  own_ = state_;
+  if (phase.port)
+    for (std::size_t i = 0; i < ranks; ++i) own_[i] = std::max(own_[i], phase.port[i]);
+  rate_.resize(ranks);
+  for (std::int64_t line = 0; line < phase.lines(); ++line)
+    for (std::int64_t place = 0; place < phase.length; ++place)
+      rate_[static_cast<std::size_t>(phase.rank(line, place))] = phase.rate[line];
+  for (const UnequalLine& line : unequal)
+    for (std::int64_t place = 0; place < phase.length; ++place)
+      rate_[static_cast<std::size_t>(phase.rank(line.line, place))] = rate_into(line, place, phase);
+  SpikeSequence none(dense.noise, dense.group, 0);
+  auto spike = spikes.begin();
+  run_rows(row_of(phase, phase.outer, phase.inner), phase.rows(), [&](std::int64_t k) {
+    const auto pass = static_cast<std::size_t>(k / (phase.length - 1));
+    const std::int64_t number = dense.first_row[pass] + k % (phase.length - 1);
+    add_row_noise(dense.noise, none, dense.group, number * phase.ranks(), state_);
+    for (; spike != spikes.end() && spike->row == k; ++spike)
+      state_[static_cast<std::size_t>(phase.rank(spike->line, spike->place))] += spike->delay;
+  });
+  std::copy(state_.begin(), state_.end(), phase.out);
+}
+
+void TorusPhaseRunner::run(const TorusPhase& phase, std::span<const UnequalLine> unequal,
+                           std::span<LineSpike> spikes, const DenseRows* dense) {
+  if (dense) {
+    sort_by_row(spikes);
+    run_all(phase, unequal, spikes, *dense);
+    return;
+  }
+  std::sort(spikes.begin(), spikes.end(),
+            [](const LineSpike& a, const LineSpike& b) { return a.line < b.line; });
+  lines_.assign(unequal.begin(), unequal.end());
+  for (const LineSpike& spike : spikes) lines_.push_back({spike.line, nullptr});
+  std::stable_sort(lines_.begin(), lines_.end(),
+                   [](const UnequalLine& a, const UnequalLine& b) { return a.line < b.line; });
+  const auto same = [](const UnequalLine& a, const UnequalLine& b) { return a.line == b.line; };
+  lines_.erase(std::unique(lines_.begin(), lines_.end(), same), lines_.end());
+
+  // These lines first, for the closed form may overwrite what they start from.
+  const std::size_t together = lines_together(phase);
+  done_.clear();
+  auto spike = spikes.begin();
+  for (std::size_t i = 0; i < lines_.size(); i += together) {
+    const Lines lines = Lines(lines_).subspan(i, std::min(together, lines_.size() - i));
+    const auto first = spike;
+    while (spike != spikes.end() && spike->line <= lines.back().line) ++spike;
+    run_some(phase, lines, {first, spike});
+    done_.insert(done_.end(), state_.begin(), state_.end());
+  }
+  scratch_.resize(static_cast<std::size_t>(torus_scratch(phase.length)));
+  torus_kernels().run_equal_hops(phase, scratch_.data());
+  const double* done = done_.data();
+  for (std::size_t i = 0; i < lines_.size(); i += together) {
+    const std::size_t count = std::min(together, lines_.size() - i);
+    for (std::size_t j = 0; j < count; ++j) {
+      double* out = phase.out + phase.rank(lines_[i + j].line, 0);
+      for (std::int64_t place = 0; place < phase.length; ++place)
+        out[place * phase.inner] = done[static_cast<std::size_t>(place) * count + j];
+    }
+    done += count * static_cast<std::size_t>(phase.length);
+  }
+}
+
+}  // namespace lockstep

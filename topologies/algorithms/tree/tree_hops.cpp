@@ -1,0 +1,73 @@
+#include "topologies/algorithms/tree/tree_hops.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace lockstep {
+
+LaneRun make_lane_run(std::vector<LaneRun::Lane> lanes, std::int64_t ranks) {
+  LaneRun run;
+  run.chip.resize(static_cast<std::size_t>(ranks) * tree_lanes);
+  run.vertex.resize(static_cast<std::size_t>(ranks) * lanes.size());
+  run.lanes = std::move(lanes);
+  return run;
+}
+
+TreeHops::TreeHops(const Tree& tree, std::size_t used_lanes,
+                   const std::function<Hop(std::size_t, std::size_t)>& hop) {
+  std::map<std::array<double, 3 * tree_lanes>, std::int32_t> known;
+  for (std::size_t visit = 0; visit < tree.visits.size(); ++visit) {
+    Kind kind;
+    std::array<double, 3 * tree_lanes> key;
+    for (std::size_t lane = 0; lane < kind.size(); ++lane) {
+      kind[lane] = lane < used_lanes ? hop(visit, lane) : kind[lane - 1];
+      key[3 * lane] = kind[lane].latency;
+      key[3 * lane + 1] = kind[lane].bandwidth;
+      key[3 * lane + 2] = static_cast<double>(kind[lane].tier);
+    }
+    const auto [at, is_new] = known.try_emplace(key, static_cast<std::int32_t>(kinds_.size()));
+    if (is_new) kinds_.push_back(kind);
+    kind_.push_back(at->second);
+  }
+}
+
+TreeHops::Costs TreeHops::under(const LinkState& links, const Tree& tree, const LaneRun& run,
+                                double chunk_bytes) const {
+  const LinkState switches{.tier = links.tier};
+  // factor(tier, lane) on serialization.
+  const auto cost_of = [&](const Kind& kind, const auto& factor) {
+    HopCost cost;
+    for (std::size_t lane = 0; lane < kind.size(); ++lane) {
+      const Hop& hop = kind[lane];
+      cost.gap.lane[lane] = chunk_bytes / hop.bandwidth * factor(hop.tier, lane);
+      cost.latency.lane[lane] = hop.latency + cost.gap.lane[lane];
+    }
+    return cost;
+  };
+  Costs result{kind_, {}};
+  for (const Kind& kind : kinds_)
+    result.costs.push_back(
+        cost_of(kind, [&](Tier tier, std::size_t) { return switches.hop_factor(tier, 0, 0); }));
+  if (links.link.empty()) return result;
+
+  std::vector<char> slow(tree.parent.size());
+  for (std::int32_t rank = 0; rank < run.ranks(); ++rank)
+    slow[static_cast<std::size_t>(rank)] = std::any_of(
+        run.chips_at(rank), run.chips_at(rank) + tree_lanes,
+        [&](std::int32_t chip) { return links.link[static_cast<std::size_t>(chip)] != 1; });
+  for (std::size_t i = 0; i < tree.visits.size(); ++i) {
+    const std::int32_t v = tree.visits[i].vertex, p = tree.parent[static_cast<std::size_t>(v)];
+    if (!slow[static_cast<std::size_t>(v)] && !slow[static_cast<std::size_t>(p)]) continue;
+    const std::int32_t* lower = run.chips_at(v);
+    const std::int32_t* upper = p < run.ranks() ? run.chips_at(p) : lower;
+    const auto kind = static_cast<std::size_t>(kind_[i]);
+    result.hop[i] = static_cast<std::int32_t>(result.costs.size());
+    result.costs.push_back(cost_of(kinds_[kind], [&](Tier tier, std::size_t lane) {
+      return links.hop_factor(tier, static_cast<std::size_t>(lower[lane]),
+                              static_cast<std::size_t>(upper[lane]));
+    }));
+  }
+  return result;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "engine/machine/fabric.hpp"
+#include "topologies/algorithms/tree/tree_shape.hpp"
+#include "topologies/wiring/switched_fabric.hpp"
+
+namespace lockstep {
+
+/// Lanes on one tree, or two over the same vertices. A short run repeats its last lane.
+struct LaneRun {
+  struct Lane {
+    std::int64_t group = 0, channel = 0;
+    bool operator==(const Lane&) const = default;
+  };
+  std::vector<Lane> lanes;           ///< those in use, at most tree_lanes
+  std::vector<std::int32_t> chip;    ///< (ranks, tree_lanes) chip of the layout at each vertex
+  std::vector<std::int32_t> vertex;  ///< (lanes in use, ranks) where each rank is
+
+  std::size_t used() const { return lanes.size(); }
+  /// Of the first vertices, which are ranks; others are switches.
+  std::int32_t ranks() const { return static_cast<std::int32_t>(chip.size() / tree_lanes); }
+  const std::int32_t* chips_at(std::int32_t rank) const {
+    return chip.data() + static_cast<std::size_t>(rank) * tree_lanes;
+  }
+};
+
+/// A run without chips yet. lanes: one to tree_lanes.
+LaneRun make_lane_run(std::vector<LaneRun::Lane> lanes, std::int64_t ranks);
+
+/// The hops of one tree, each kind once: a kind is what a vertex's hop costs each lane. Fabrics
+/// have few kinds, so that a pass over a tree hardly loads any.
+class TreeHops {
+ public:
+  /// hop(visit, lane): cost of the hop above visits[visit] for a lane in use. Cost: O(vertices).
+  TreeHops(const Tree& tree, std::size_t used_lanes,
+           const std::function<Hop(std::size_t, std::size_t)>& hop);
+
+  Tier tier(std::size_t visit, std::size_t lane) const {
+    return kinds_[static_cast<std::size_t>(kind_[visit])][lane].tier;
+  }
+
+  /// What kernels take.
+  struct Costs {
+    std::vector<std::int32_t> hop;  ///< (visits) which of `costs`
+    std::vector<HopCost> costs;
+  };
+  /// Costs under a trial's slow links; a hop with a slow link is a kind of its own. A hop between a
+  /// rank and a switch has one NIC, a hop between switches none. Cost: O(vertices).
+  Costs under(const LinkState& links, const Tree& tree, const LaneRun& run,
+              double chunk_bytes) const;
+
+ private:
+  using Kind = std::array<Hop, tree_lanes>;
+
+  std::vector<std::int32_t> kind_;  // (visits) which of kinds_
+  std::vector<Kind> kinds_;
+};
+
+}  // namespace lockstep

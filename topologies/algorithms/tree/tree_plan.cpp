@@ -1,0 +1,140 @@
+#include "topologies/algorithms/tree/tree_plan.hpp"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include "topologies/algorithms/noise_free_time.hpp"
+#include "topologies/algorithms/tree/tree_trial.hpp"
+#include "topologies/wiring/switched_fabric.hpp"
+
+namespace lockstep {
+namespace {
+
+/// Ranks that a chain joins. A uniform fabric has no domains: its chains would add their traffic to
+/// the ports that the trees already fill.
+DomainClusters clusters_of(const CollectiveRequest& request, std::int64_t group) {
+  if (!request.fabric.uniform()) return domain_clusters(request.layout, group);
+  DomainClusters single;
+  single.begins.resize(static_cast<std::size_t>(request.layout.replicas) + 1);
+  std::iota(single.begins.begin(), single.begins.end(), 0);
+  single.members.assign(single.begins.begin(), single.begins.end() - 1);
+  return single;
+}
+
+/// Who stands where: the chain of each cluster starts at its place `channel`.
+void seat(LaneRun& run, std::size_t lane, const DomainClusters& clusters) {
+  const std::int64_t ranks = run.ranks();
+  const auto [group, channel] = run.lanes[lane];
+  for (std::int32_t cluster = 0; cluster < clusters.count(); ++cluster)
+    for (std::int32_t place = 0; place < clusters.size(cluster); ++place) {
+      const std::int32_t vertex = clusters.begins[static_cast<std::size_t>(cluster)] + place;
+      const std::int32_t rank = clusters.member(cluster, place + channel);
+      for (std::size_t l = lane; l < (lane + 1 == run.used() ? tree_lanes : lane + 1); ++l)
+        run.chip[static_cast<std::size_t>(vertex) * tree_lanes + l] =
+            static_cast<std::int32_t>(group * ranks + rank);
+      run.vertex[static_cast<std::size_t>(static_cast<std::int64_t>(lane) * ranks + rank)] = vertex;
+    }
+}
+
+/// Lanes of the groups of each call, those of one shape in runs.
+void make_runs(TreePlan& plan, const CollectiveRequest& request) {
+  std::map<std::vector<std::int32_t>, std::size_t> shapes;  // by DomainClusters::begins
+  for (std::int64_t first = 0; first < plan.groups; first += plan.groups_per_call) {
+    std::vector<DomainClusters> clusters;
+    std::map<std::size_t, std::vector<LaneRun::Lane>> lanes;  // by shape
+    for (std::int64_t g = first; g < std::min(first + plan.groups_per_call, plan.groups); ++g) {
+      clusters.push_back(clusters_of(request, g));
+      const auto& begins = clusters.back().begins;
+      const auto [shape, is_new] = shapes.try_emplace(begins, plan.shapes.size());
+      if (is_new)
+        plan.shapes.push_back({make_cluster_tree(begins, false), make_cluster_tree(begins, true)});
+      for (std::int64_t channel = 0; channel < plan.channels[static_cast<std::size_t>(g)];
+           ++channel)
+        lanes[shape->second].push_back({g, channel});
+    }
+    for (const auto& [shape, all] : lanes)
+      for (std::size_t from = 0; from < all.size(); from += tree_lanes) {
+        const std::size_t to = std::min(from + tree_lanes, all.size());
+        TreeRun& run = plan.runs.emplace_back(
+            TreeRun{make_lane_run({all.begin() + static_cast<std::ptrdiff_t>(from),
+                                   all.begin() + static_cast<std::ptrdiff_t>(to)},
+                                  plan.ranks),
+                    shape,
+                    plan.channels[static_cast<std::size_t>(all[from].group)],
+                    {}});
+        for (std::size_t lane = 0; lane < run.used(); ++lane)
+          seat(run, lane, clusters[static_cast<std::size_t>(run.lanes[lane].group - first)]);
+      }
+  }
+  for (const auto& trees : plan.shapes)
+    for (const Tree& tree : trees) plan.depth = std::max(plan.depth, tree.depth);
+}
+
+/// Hops of all trees, child to parent, in the order of runs, trees, visits, lanes in use. What
+/// shares a port on the way up shares it on the way down. On NVLink every channel's chain comes by
+/// every rank, with both trees.
+std::vector<Flow> flows_of(const TreePlan& plan) {
+  std::vector<Flow> flows;
+  for (const TreeRun& run : plan.runs)
+    for (const Tree& tree : plan.shapes[run.shape])
+      for (const TreeVisit& visit : tree.visits) {
+        const std::int32_t* lower = run.chips_at(visit.vertex);
+        const std::int32_t* upper =
+            run.chips_at(tree.parent[static_cast<std::size_t>(visit.vertex)]);
+        for (std::size_t lane = 0; lane < run.used(); ++lane)
+          flows.push_back({lower[lane], upper[lane], 2 * static_cast<double>(run.channels)});
+      }
+  return flows;
+}
+
+/// `hops` as flows_of lists them.
+void keep_hops(TreePlan& plan, const std::vector<Hop>& hops) {
+  std::size_t first = 0;
+  for (TreeRun& run : plan.runs) {
+    run.hops.clear();
+    for (const Tree& tree : plan.shapes[run.shape]) {
+      run.hops.emplace_back(tree, run.used(), [&](std::size_t visit, std::size_t lane) {
+        return hops[first + visit * run.used() + lane];
+      });
+      first += tree.visits.size() * run.used();
+    }
+  }
+}
+
+}  // namespace
+
+TreePlan make_tree_plan(const CollectiveRequest& request) {
+  TreePlan plan;
+  plan.ranks = request.layout.replicas;
+  plan.groups = request.layout.groups();
+  plan.channels = resolve_channels(request);
+  plan.groups_per_call = tree_lanes / std::gcd<std::int64_t>(tree_lanes, plan.most_channels());
+  plan.bytes = request.bytes;
+  plan.scalar_time = scalar_tree_time(request);
+  make_runs(plan, request);
+
+  std::vector<Flow> flows = flows_of(plan);
+  share_nics(request, flows);
+  const bool uniform = request.fabric.uniform();
+  const auto take = [&](const NcclProtocol& protocol) {
+    keep_hops(plan, route(request,
+                          {protocol.tree_scale_up, protocol.tree_network,
+                           protocol.tree_bandwidth_factor()},
+                          flows));
+    plan.base_latency = uniform || plan.ranks == 1 ? 0.0 : protocol.tree_base;
+    plan.protocol = uniform ? "uniform hops" : std::string(protocol.name);
+  };
+  const std::span<const NcclProtocol> open = open_protocols(request.fabric);
+  const std::vector<std::int64_t> chunks = open_chunks(request);
+  const std::size_t best = fastest(open.size() * chunks.size(), [&](std::size_t candidate) {
+    if (candidate % chunks.size() == 0) take(open[candidate / chunks.size()]);
+    plan.chunks = chunks[candidate % chunks.size()];
+    return noise_free_time(*make_tree_trial(plan, {}), plan.groups, plan.ranks);
+  });
+  take(open[best / chunks.size()]);
+  plan.chunks = chunks[best % chunks.size()];
+  return plan;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/network/collective.hpp"
+#include "topologies/algorithms/tree/tree_hops.hpp"
+#include "topologies/algorithms/tree/tree_noise.hpp"
+
+namespace lockstep {
+
+/// Lanes whose two trees have the same shape: a channel's trees start each chain at another rank,
+/// which only says who stands where.
+struct TreeRun : LaneRun {
+  std::size_t shape = 0;
+  std::int64_t channels = 1;   ///< of each of its groups
+  std::vector<TreeHops> hops;  ///< (2)
+};
+
+/// Everything a double tree all-reduce is before any noise: structure, protocol, chunks, hops.
+struct TreePlan {
+  std::int64_t ranks = 0, groups = 0, groups_per_call = 1, chunks = 1;
+  std::vector<std::int64_t> channels;  ///< (groups)
+  std::int32_t depth = 0;
+  double bytes = 0, base_latency = 0, scalar_time = 0;
+  std::string protocol;
+  std::vector<std::array<Tree, 2>> shapes;
+  std::vector<TreeRun> runs;  ///< none crosses a multiple of groups_per_call
+
+  double chunk_bytes(const TreeRun& run) const {
+    return bytes / static_cast<double>(2 * run.channels * chunks);
+  }
+  std::int64_t most_channels() const { return std::ranges::max(channels); }
+  TreeNumbering numbering() const { return {most_channels(), 2, chunks, ranks}; }
+};
+
+/// Lays the trees out and chooses what the study left open: the protocol and the number of chunks
+/// of least noise-free time.
+TreePlan make_tree_plan(const CollectiveRequest& request);
+
+}  // namespace lockstep

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/network/collective.hpp"
+#include "topologies/wiring/nccl_constants.hpp"
+
+namespace lockstep {
+
+/// A flow that all groups of a job keep up at once; ends are chip indices of the layout.
+struct Flow {
+  std::int32_t source = 0, destination = 0;
+  double sharing = 1;  ///< equal flows on the busier of its two ports that way, itself too
+};
+
+/// What one hop costs.
+struct Hop {
+  double latency = 0;    ///< [s]
+  double bandwidth = 1;  ///< [B/s]
+  Tier tier = Tier::leaf;
+};
+
+/// How an algorithm uses the ports: latencies per hop class, share of a link it gets to use.
+struct PortUse {
+  double scale_up_latency = 0, network_latency = 0;  ///< [s]
+  double bandwidth_factor = 1;                       ///< of the protocol
+};
+
+/// Counts `sharing` of flows between domains, all on at once. On a uniform fabric all are such: a
+/// chip has one port.
+void share_nics(const CollectiveRequest& request, std::span<Flow> flows);
+
+/// Costs of hops on the switched fabric (leaf switches, pods, core) when all `flows` are on at
+/// once: bandwidth = min(NIC share, capacity of the uplink / flows that cross it). Under one
+/// scale-up domain a hop takes NVLink. With a uniform fabric every hop is that hop.
+std::vector<Hop> route(const CollectiveRequest& request, const PortUse& use,
+                       std::span<const Flow> flows);
+
+/// The ranks of one group by scale-up domain, domains in the order of their first ranks. Mixed
+/// fleets leave ranks of one domain apart; they meet here, for only then do trees and rings enter
+/// a domain once and leave it once.
+struct DomainClusters {
+  std::vector<std::int32_t> begins;   ///< first place of each cluster in `members`, then the ranks
+  std::vector<std::int32_t> members;  ///< (ranks)
+  std::int32_t count() const { return static_cast<std::int32_t>(begins.size()) - 1; }
+  std::int32_t size(std::int32_t cluster) const {
+    return begins[static_cast<std::size_t>(cluster) + 1] -
+           begins[static_cast<std::size_t>(cluster)];
+  }
+  /// The rank `place` places on from the first of the cluster, around it.
+  std::int32_t member(std::int32_t cluster, std::int64_t place) const {
+    return members[static_cast<std::size_t>(begins[static_cast<std::size_t>(cluster)] +
+                                            place % size(cluster))];
+  }
+  bool operator==(const DomainClusters&) const = default;
+};
+DomainClusters domain_clusters(const Layout& layout, std::int64_t group);
+
+/// The fewest ranks that a group has in a domain.
+std::int64_t smallest_cluster(const Layout& layout, std::int64_t group);
+
+/// Channels of each group: topology.channels, or one a NIC of the node and at most the group's
+/// ranks in any domain, so that no two share a NIC; 1 on a uniform fabric, where channels share the
+/// port evenly. Channel c enters and leaves a domain at its ranks c and c - 1 modulo its size, so
+/// that more channels than ranks double up there.
+std::vector<std::int64_t> resolve_channels(const CollectiveRequest& request);
+
+/// "1 channel", or "1 to 4 channels".
+std::string count_text(std::span<const std::int64_t> counts, std::string_view noun);
+
+/// The protocols that fabric.protocol leaves open; one, which says nothing, on a uniform fabric.
+std::span<const NcclProtocol> open_protocols(const Fabric& fabric);
+
+/// A few bytes over all chips by a tree: chain inside the node, binary tree over nodes, there and
+/// back, at LL latency. Source: NCCL 2.30, src/graph/tuning.cc (tree latency).
+double scalar_tree_time(const CollectiveRequest& request);
+
+/// The parameter that ring and tree share.
+const Parameter& channels_parameter();
+
+/// The parameter that tree and switch_reduce share.
+const Parameter& chunks_parameter();
+
+/// The numbers of chunks that topology.chunks leaves open: powers of two up to 256, for finer
+/// pipelining gains less than 4 % on the catalogue's fabrics at any size.
+std::vector<std::int64_t> open_chunks(const CollectiveRequest& request);
+
+}  // namespace lockstep
