@@ -110,7 +110,7 @@ Plan make_collective_plan(const po::variables_map& map, const std::vector<double
     noisy |= section == "noise";
   }
   Plan plan = make_plan(resolve_study(study, overrides, all_parameters()), all_parameters(),
-                        topology_kinds());
+                        topology_kinds(), capabilities());
   noisy |= !plan.input_keys.empty();
   return plan;
 }

@@ -8,7 +8,7 @@
 #include <set>
 
 #include "engine/base/notice.hpp"
-#include "engine/run/convergence.hpp"
+#include "engine/run/stopping/convergence.hpp"
 #include "engine/run/progress.hpp"
 #include "engine/run/scheduler.hpp"
 

@@ -5,7 +5,7 @@
 #include "engine/base/error.hpp"
 #include "engine/base/simd.hpp"
 #include "engine/base/text/text.hpp"
-#include "engine/training/scenario.hpp"
+#include "engine/run/capabilities.hpp"
 #include "experiments/command.hpp"
 #include "experiments/study_file.hpp"
 #include "topologies/table.hpp"
@@ -16,7 +16,7 @@ namespace po = boost::program_options;
 
 std::span<const Parameter> all_parameters() {
   static const std::vector<Parameter> rows = [] {
-    std::vector<Parameter> all = engine_parameters();
+    std::vector<Parameter> all = engine_parameters(capabilities());
     all.insert(all.end(), topology_parameters().begin(), topology_parameters().end());
     return all;
   }();
@@ -58,7 +58,7 @@ Plan load_plan(const po::variables_map& options, const PointVisitor& visit) {
   const std::vector<StudyEntry> overrides = read_overrides(options);
   const StudyText file = read_study(options["study"].as<std::vector<std::string>>().front());
   return make_plan(resolve_study(file, overrides, all_parameters()), all_parameters(),
-                   topology_kinds(), visit);
+                   topology_kinds(), capabilities(), visit);
 }
 
 }  // namespace lockstep

@@ -90,12 +90,6 @@ std::string format_percent(double share) {
   return std::isnan(share) ? "-" : fmt::format("{:.2f}", 100 * share);
 }
 
-std::string format_duration(double seconds) {
-  if (seconds < 60) return fmt::format("{:.3g} s", seconds);
-  if (seconds < 3600) return fmt::format("{:.3g} min", seconds / 60);
-  return fmt::format("{:.3g} h", seconds / 3600);
-}
-
 std::string format_bytes(double bytes) {
   constexpr std::array units{"B", "kB", "MB", "GB", "TB"};
   std::size_t unit = 0;

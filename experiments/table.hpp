@@ -25,8 +25,6 @@ std::string format_value(double value);
 std::string format_percent(double share);
 
 /// Four significant digits in the fitting unit: "12.66 GB", "240 B".
-/// "28.8 h", "40.2 s".
-std::string format_duration(double seconds);
 std::string format_bytes(double bytes);
 
 /// "1 step", "2 steps".

@@ -4,6 +4,7 @@
 
 #include "engine/base/error.hpp"
 #include "engine/base/simd.hpp"
+#include "engine/reliability/long_runs.hpp"
 #include "engine/run/processors.hpp"
 #include "engine/storage/result_reader.hpp"
 #include "engine/training/jobs.hpp"
@@ -125,17 +126,19 @@ std::string action_text(const TimelineEvent& event, const LongRunJob& job) {
 }
 
 /// A line an event, and one at the horizon.
-std::vector<std::vector<std::string>> lines_of(const DesignPoint& job, std::uint32_t trial,
+std::vector<std::vector<std::string>> lines_of(const PreparedLongRun& prepared, std::uint32_t trial,
                                                bool csv) {
   Timeline timeline;
-  const LongRun run = *run_trial(job, trial, default_threads(), &timeline).long_run;
+  const Execution how = default_threads();
+  const LongRun run =
+      prepared.run(train(prepared.design_point(), trial, how), trial, how, &timeline);
   const auto time = [&](double seconds) {
     return csv ? fmt::format("{:.3f}", seconds) : clock(seconds);
   };
   std::vector<std::vector<std::string>> lines;
   for (const TimelineEvent& event : timeline)
-    lines.push_back({time(event.time), cause_text(event), action_text(event, job.long_run_job())});
-  lines.push_back({time(job.scenario().reliability.horizon), "horizon",
+    lines.push_back({time(event.time), cause_text(event), action_text(event, prepared.job())});
+  lines.push_back({time(prepared.reliability().horizon), "horizon",
                    fmt::format("{:.0f} steps are done, goodput {:.2f} %, {:.0f} interruptions",
                                run.steps_done, 100 * run.goodput, run.interruptions)});
   return lines;
@@ -175,8 +178,9 @@ int run(const std::vector<std::string>& arguments) {
   const Values values =
       draw_inputs(study.points[point], uncertain_inputs(study.points[point], all_parameters()),
                   study.seed, trial);
-  const Jobs jobs(values, topology_kinds(), study.seed);
-  if (!jobs.all().front()->scenario().reliability.on())
+  static constexpr const Capability* long_run[] = {&reliability_capability};
+  const Jobs jobs(values, topology_kinds(), long_run, study.seed);
+  if (!jobs.capabilities().front())
     throw InputError(fmt::format(
         "{} follows no failures (its reliability.horizon is none, and a timeline is of a long run) "
         "write for example --set reliability.horizon=30d",
@@ -185,8 +189,9 @@ int run(const std::vector<std::string>& arguments) {
   std::vector<std::vector<std::string>> lines{{csv ? "time_s" : "time", "cause", "action"}};
   const bool several = jobs.all().size() > 1;  // side by side, one a generation
   if (several) lines.front().emplace_back("job");
-  for (std::size_t j = 0; j < jobs.all().size(); ++j)
-    for (auto& line : lines_of(*jobs.all()[j], trial, csv)) {
+  const auto& runs = static_cast<const LongRuns&>(*jobs.capabilities().front()).all();
+  for (std::size_t j = 0; j < runs.size(); ++j)
+    for (auto& line : lines_of(runs[j], trial, csv)) {
       if (several) line.push_back(jobs.fleet().generations[j].chip.name);
       lines.push_back(std::move(line));
     }

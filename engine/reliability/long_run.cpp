@@ -28,7 +28,7 @@ std::unique_ptr<Units> make_units(const Reliability& reliability, const LongRunJ
   SpareUnits spares = reliability.spares;
   if (spares) *spares /= job.nodes_per_unit;
   return job.consecutive ? consecutive_units(job.units(), spares)
-                         : any_units(spares, reliability.spare_generation.has_value());
+                         : any_units(spares, reliability.spare_chip.has_value());
 }
 
 /// The job on its way through one trial.

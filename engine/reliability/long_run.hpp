@@ -6,7 +6,7 @@
 #include "engine/reliability/long_run_job.hpp"
 #include "engine/reliability/loss_cause.hpp"
 #include "engine/reliability/reliability.hpp"
-#include "engine/reliability/step_times.hpp"
+#include "engine/reliability/members/step_times.hpp"
 #include "engine/reliability/timeline.hpp"
 
 namespace lockstep {

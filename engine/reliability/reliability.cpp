@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "engine/base/error.hpp"
+
 namespace lockstep {
 std::span<const Parameter> reliability_parameters() {
   static const std::vector<Parameter> rows{
@@ -145,25 +147,6 @@ std::span<const Parameter> reliability_parameters() {
        .summary = "generation of the spares (H100); same: each place's own. A slower spare slows "
                   "the job down until the node it stands for is back from repair",
        .source = "same: what replaces a node is bought with it"},
-      {.key = "reliability.host_availability",
-       .number = 190,
-       .default_text = "none",
-       .maximum = 1,
-       .words = {"none"},
-       .summary = "probability that a node of the fleet is up, for slice_chips; steps and a long "
-                  "run do not know of it",
-       .source = "off; 99.0 to 99.9 % in Jouppi et al., TPU v4 (arXiv 2304.01433)"},
-      {.key = "reliability.slice_chips",
-       .number = 191,
-       .type = ValueType::count,
-       .default_text = "none",
-       .minimum = 1,
-       .maximum = 16777216,
-       .words = {"none"},
-       .shapes_arrays = true,
-       .summary = "chips of each of the slices that the hosts that are up are cut into, as the "
-                  "topology allows: schedulable_share; on a torus whole cubes of 64 chips",
-       .source = "off"},
   };
   return rows;
 }
@@ -187,10 +170,11 @@ Reliability reliability_from(const Values& values) {
   reliability.shrinks = values.text("reliability.policy") == "shrink";
   reliability.straggler_detection_time =
       values.optional_real("reliability.straggler_detection_time");
-  if (const std::string& name = values.text("reliability.spare_generation"); name != "same")
-    reliability.spare_generation = name;
-  reliability.host_availability = values.optional_real("reliability.host_availability");
-  reliability.slice_chips = values.optional_count("reliability.slice_chips");
+  if (const std::string& name = values.text("reliability.spare_generation"); name != "same") try {
+      reliability.spare_chip = find_chip(name, values);
+    } catch (const InputError& error) {
+      throw InputError("reliability.spare_generation: " + std::string(error.what()));
+    }
   return reliability;
 }
 

@@ -7,6 +7,7 @@
 
 #include "engine/base/distribution.hpp"
 #include "engine/base/parameter.hpp"
+#include "engine/machine/chip.hpp"
 #include "engine/reliability/failures/failure_rates.hpp"
 
 namespace lockstep {
@@ -30,18 +31,16 @@ struct Reliability {
   double checkpoint_write_time = 0;    ///< for which all chips stall [s]
   std::optional<std::int64_t> spares;  ///< nodes beside the fleet; nullopt: always one at hand
   Distribution repair_time;            ///< from a node's failure to its return as a spare [s]
-  std::optional<std::string> spare_generation;  ///< of the spares; nullopt: the place's own
-  double ocs_reconfiguration_time = 0;          ///< of each restart on optical circuit switches [s]
-  bool shrinks = false;  ///< runs smaller with no spare at hand, or else waits
+  std::optional<Chip> spare_chip;      ///< of the spares; nullopt: the place's own
+  double ocs_reconfiguration_time = 0;  ///< of each restart on optical circuit switches [s]
+  bool shrinks = false;                 ///< runs smaller with no spare at hand, or else waits
   std::optional<double> straggler_detection_time;  ///< until one leaves the job [s]; nullopt: never
-  // Another question than the long run's: both are given, or neither (SchedulableShare).
-  std::optional<double> host_availability;  ///< probability that a node is up
-  std::optional<std::int64_t> slice_chips;  ///< of each slice
 
   bool on() const { return horizon > 0; }
 };
 
 std::span<const Parameter> reliability_parameters();
+/// Throws InputError on a spare of an unknown generation.
 Reliability reliability_from(const Values& values);
 
 }  // namespace lockstep

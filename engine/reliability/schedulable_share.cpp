@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "engine/base/error.hpp"
+#include "engine/training/jobs.hpp"
 
 namespace lockstep {
 namespace {
@@ -23,11 +24,82 @@ std::vector<std::uint64_t> host_identities(const Fleet& fleet, std::uint64_t see
   return identities;
 }
 
+std::vector<Parameter> parameters() {
+  return {
+      {.key = "reliability.host_availability",
+       .number = 190,
+       .default_text = "none",
+       .maximum = 1,
+       .words = {"none"},
+       .summary = "probability that a node of the fleet is up, for slice_chips; steps and a long "
+                  "run do not know of it",
+       .source = "off; 99.0 to 99.9 % in Jouppi et al., TPU v4 (arXiv 2304.01433)"},
+      {.key = "reliability.slice_chips",
+       .number = 191,
+       .type = ValueType::count,
+       .default_text = "none",
+       .minimum = 1,
+       .maximum = 16777216,
+       .words = {"none"},
+       .shapes_arrays = true,
+       .summary = "chips of each of the slices that the hosts that are up are cut into, as the "
+                  "topology allows: schedulable_share; on a torus whole cubes of 64 chips",
+       .source = "off"},
+  };
+}
+
+std::vector<Metric> metrics() {
+  return {{.variable = {"schedulable_share",
+                        {},
+                        "1",
+                        "chips of the most slices that healthy hosts make, over all chips of the "
+                        "fleet"},
+           .support = Support::share()}};
+}
+
+struct Question {
+  double availability;
+  std::int64_t slice_chips;
+};
+
+std::optional<Question> question_of(const Values& values) {
+  const auto availability = values.optional_real("reliability.host_availability");
+  const auto slice_chips = values.optional_count("reliability.slice_chips");
+  if (!availability && !slice_chips) return std::nullopt;
+  if (!slice_chips)
+    throw InputError(
+        "reliability.host_availability is given alone (it says which hosts are up, not what is to "
+        "run on them) give reliability.slice_chips too");
+  if (!availability)
+    throw InputError(
+        "reliability.slice_chips is given alone (it says what is to run, not which hosts are up) "
+        "give reliability.host_availability too");
+  return Question{*availability, *slice_chips};
+}
+
+std::unique_ptr<const PreparedCapability> prepare(const Jobs& jobs) {
+  if (!question_of(jobs.values())) return nullptr;
+  return std::make_unique<SchedulableShare>(jobs.scenario(), jobs.values());
+}
+
+const SchedulableShare& share(const PreparedCapability& capability) {
+  return static_cast<const SchedulableShare&>(capability);
+}
+
+constexpr SummaryColumn columns[] = {{"schedulable %", "schedulable_share", 100}};
+constexpr CapabilityFact facts[] = {
+    {"healthy %", "chips that slices can be made of, % expected",
+     [](const PreparedCapability& c) {
+       return fmt::format("{:.4g}", 100 * share(c).expected_healthy_share());
+     }},
+    {"slice", "a slice", [](const PreparedCapability& c) { return share(c).slices().text(); }},
+};
+
 }  // namespace
 
 SchedulableShare::SchedulableShare(const Scenario& scenario, const Values& values)
-    : availability_(*scenario.reliability.host_availability),
-      slice_chips_(*scenario.reliability.slice_chips),
+    : availability_(question_of(values).value().availability),
+      slice_chips_(question_of(values).value().slice_chips),
       machine_chips_(static_cast<double>(scenario.fleet.chips())),
       stream_{scenario.seed, Purpose::host_state} {
   const std::int64_t chips = scenario.fleet.chips();
@@ -84,19 +156,23 @@ double SchedulableShare::expected_healthy_share() const {
   return units * static_cast<double>(slices_->unit_chips()) / machine_chips_;
 }
 
-std::unique_ptr<const SchedulableShare> schedulable_share_of(const Scenario& scenario,
-                                                             const Values& values) {
-  const Reliability& reliability = scenario.reliability;
-  if (!reliability.host_availability && !reliability.slice_chips) return nullptr;
-  if (!reliability.slice_chips)
-    throw InputError(
-        "reliability.host_availability is given alone (it says which hosts are up, not what is to "
-        "run on them) give reliability.slice_chips too");
-  if (!reliability.host_availability)
-    throw InputError(
-        "reliability.slice_chips is given alone (it says what is to run, not which hosts are up) "
-        "give reliability.host_availability too");
-  return std::make_unique<const SchedulableShare>(scenario, values);
+MetricValues SchedulableShare::run_trial(const TrainedTrial& trial) const {
+  return {{of_trial(trial.number)}};
 }
+
+std::string SchedulableShare::choice() const {
+  return "slices: " + slices_->text();
+}
+
+const Capability schedulable_share_capability{
+    .name = "schedulable share",
+    .summary = "what slices can use of a machine with hosts down",
+    .parameters = parameters,
+    .metrics = metrics,
+    .extents = [] { return std::vector<Extent>(); },
+    .columns = columns,
+    .facts = facts,
+    .notes = {},
+    .prepare = prepare};
 
 }  // namespace lockstep

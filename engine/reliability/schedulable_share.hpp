@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/base/random.hpp"
+#include "engine/training/capability/capability.hpp"
 #include "engine/training/scenario.hpp"
 
 namespace lockstep {
@@ -13,10 +14,15 @@ namespace lockstep {
 /// with probability reliability.host_availability, independently of the others. The machine is the
 /// whole fleet, a host a node of it; hosts lie in the order of placement. Immutable.
 /// Source: Jouppi et al., TPU v4 (ISCA'23, arXiv 2304.01433).
-class SchedulableShare {
+class SchedulableShare final : public PreparedCapability {
  public:
-  /// Throws InputError when a slice is larger than the machine, or none that the topology can cut.
+  /// Throws InputError when a slice is larger than the machine, or none that the topology can cut,
+  /// and where only one of the two parameters is given.
   SchedulableShare(const Scenario& scenario, const Values& values);
+
+  MetricValues run_trial(const TrainedTrial& trial) const override;
+  /// "slices: ", and what one is.
+  std::string choice() const override;
 
   /// Chips of the most healthy slices that there are at the same time, over all chips of the
   /// machine. A host is up where its uniform is below the availability: the same hosts for every
@@ -41,9 +47,7 @@ class SchedulableShare {
   std::vector<std::int32_t> end_of_unit_;    // (units) in hosts_of_unit_
 };
 
-/// Of a study that asks for it, else nullptr. Throws InputError where only one of the two
-/// parameters is given, and as above.
-std::unique_ptr<const SchedulableShare> schedulable_share_of(const Scenario& scenario,
-                                                             const Values& values);
+/// The capability: no part of a long run, so that it needs no horizon.
+extern const Capability schedulable_share_capability;
 
 }  // namespace lockstep

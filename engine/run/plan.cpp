@@ -6,6 +6,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "engine/run/metrics.hpp"
 #include "engine/run/study/impossible_points.hpp"
 #include "engine/run/version.hpp"
 
@@ -59,7 +60,7 @@ std::vector<std::string> union_of_generations(const std::vector<std::vector<std:
 
 std::unique_ptr<Jobs> Plan::build(std::int64_t point) const {
   return std::make_unique<Jobs>(study.points[static_cast<std::size_t>(point)], topologies,
-                                study.seed);
+                                capabilities, study.seed);
 }
 
 std::vector<std::int64_t> Plan::blocks_of(Shard shard) const {
@@ -100,18 +101,19 @@ BlockResult Plan::run_block(std::int64_t block, const Jobs& ready, const Executi
 
   const auto p = static_cast<std::size_t>(result.point);
   std::vector<std::size_t> place;  // of the fleet's generations in the file
+  const auto generations = schema.labels_of(generation_extent);
   for (const auto& generation : ready.fleet().generations)
     place.push_back(static_cast<std::size_t>(
-        std::find(schema.generations.begin(), schema.generations.end(), generation.chip.name) -
-        schema.generations.begin()));
+        std::find(generations.begin(), generations.end(), generation.chip.name) -
+        generations.begin()));
   for (std::int64_t t = 0; t < result.trials; ++t) {
     const auto trial = static_cast<std::uint32_t>(result.first_trial + t);
-    TrialResult values;
+    JobsResult trial_result;
     if (inputs[p].empty()) {
-      values = ready.run_trial(trial, how);
+      trial_result = ready.run_trial(trial, how);
     } else {
       const Values drawn = draw_inputs(study.points[p], inputs[p], study.seed, trial);
-      values = Jobs(drawn, topologies, study.seed).run_trial(trial, how);
+      trial_result = Jobs(drawn, topologies, capabilities, study.seed).run_trial(trial, how);
       for (const UncertainInput& input : inputs[p]) {
         const auto at = static_cast<std::size_t>(
             std::find(input_keys.begin(), input_keys.end(), input.name) - input_keys.begin());
@@ -119,14 +121,20 @@ BlockResult Plan::run_block(std::int64_t block, const Jobs& ready, const Executi
             input.draw(study.seed, trial);
       }
     }
+    const MetricValues training = values_of(training_metrics(), trial_result.training);
     for (std::size_t m = 0; m < metrics.size(); ++m) {
-      const std::span<const double> source = metrics[m]->values(values);
+      const PlannedMetric& planned = metrics[m];
+      const MetricValues& values =
+          planned.source == 0 ? training : trial_result.capabilities[planned.source - 1];
+      if (values.empty()) continue;
+      const std::vector<double>& source = values[planned.row];
+      const Variable& variable = schema.variables[m];
       const bool by_generation =
-          schema.variables[m].extents == std::vector<Extent>{Extent::chip_generation};
-      double* out = result.values[m].data() + t * schema.values_per_trial(schema.variables[m]);
+          !variable.extents.empty() && variable.extents.front() == generation_extent;
+      double* out = result.values[m].data() + t * schema.values_per_trial(variable);
       for (std::size_t i = 0; i < source.size(); ++i) {
-        if (!may_yield(*metrics[m], source[i]))
-          refuse_value(study.point_names[p], schema.variables[m].name, trial, source[i]);
+        if (!may_yield(planned.metric, source[i]))
+          refuse_value(study.point_names[p], variable.name, trial, source[i]);
         out[by_generation ? place[i] : i] = source[i];
       }
     }
@@ -135,11 +143,13 @@ BlockResult Plan::run_block(std::int64_t block, const Jobs& ready, const Executi
 }
 
 Plan make_plan(Study study, std::span<const Parameter> rows,
-               std::span<const TopologyKind* const> topologies, const PointVisitor& visit) {
+               std::span<const TopologyKind* const> topologies,
+               std::span<const Capability* const> capabilities, const PointVisitor& visit) {
   Plan plan;
   plan.study = std::move(study);
   plan.rows = rows;
   plan.topologies = topologies;
+  plan.capabilities = capabilities;
   const Study& s = plan.study;
   ResultSchema& schema = plan.schema;
   schema.title = s.title;
@@ -161,16 +171,16 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
   PointVariable choice{
       "topology_choice", "1", "what was chosen where the study left it open", {}, {}};
   std::vector<std::vector<std::string>> generations;
-  Metric::Needs any;
+  bool has_work = false;
+  std::vector<bool> is_asked(capabilities.size(), false);
   ImpossiblePoints impossible(s);
   for (std::size_t p = 0; p < s.points.size(); ++p) {
     std::unique_ptr<Jobs> point;
     if (!impossible.holds(p, [&] { point = plan.build(static_cast<std::int64_t>(p)); })) continue;
     if (visit) visit(p, *point);
-    const Scenario& scenario = point->all().front()->scenario();
-    any.work = any.work || !scenario.job.compute_time;
-    any.long_run = any.long_run || scenario.reliability.on();
-    any.slices = any.slices || point->schedulable_share();
+    has_work = has_work || !point->scenario().job.compute_time;
+    for (std::size_t c = 0; c < capabilities.size(); ++c)
+      if (point->capabilities()[c]) is_asked[c] = true;
     for (std::size_t f = 0; f < point_facts().size(); ++f)
       schema.point_variables[f].numbers.push_back(point_facts()[f].of(*point));
     choice.texts.push_back(point->choice());
@@ -185,15 +195,20 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
   }
   impossible.throw_if_any();
   schema.point_variables.push_back(std::move(choice));
-  schema.generations = union_of_generations(generations);
-  if (any.long_run) schema.causes.assign(loss_causes.begin(), loss_causes.end());
-
-  for (const Metric& metric : metrics()) {
-    if ((metric.needs.work && !any.work) || (metric.needs.long_run && !any.long_run) ||
-        (metric.needs.slices && !any.slices))
-      continue;
-    plan.metrics.push_back(&metric);
-    schema.variables.push_back(metric.variable);
+  schema.extents.push_back(
+      {std::string(generation_extent), union_of_generations(generations), "chip generation"});
+  const auto add_metrics = [&](std::size_t source, const std::vector<Metric>& own) {
+    for (std::size_t row = 0; row < own.size(); ++row) {
+      if (own[row].needs_work && !has_work) continue;
+      plan.metrics.push_back({own[row], source, row});
+      schema.variables.push_back(own[row].variable);
+    }
+  };
+  add_metrics(0, rows_of(training_metrics()));
+  for (std::size_t c = 0; c < capabilities.size(); ++c) {
+    if (!is_asked[c]) continue;
+    for (Extent& extent : capabilities[c]->extents()) schema.extents.push_back(std::move(extent));
+    add_metrics(1 + c, capabilities[c]->metrics());
   }
   for (const std::string& key : plan.input_keys)
     schema.variables.push_back({"input." + key, {}, "SI", "drawn value of " + key});

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/run/metrics.hpp"
+#include "engine/run/capabilities.hpp"
 #include "engine/run/result.hpp"
 #include "engine/run/shards.hpp"
 #include "engine/run/study/study.hpp"
@@ -14,13 +14,21 @@
 
 namespace lockstep {
 
+/// A variable of the file, and where a trial's values of it stand.
+struct PlannedMetric {
+  Metric metric;
+  std::size_t source;  ///< 0: training, 1 + c: capability c
+  std::size_t row;     ///< among the metrics of its source
+};
+
 /// A study made ready to run: every design point checked, the file's schema fixed.
 struct Plan {
   Study study;
   std::span<const Parameter> rows;
   std::span<const TopologyKind* const> topologies;
+  std::span<const Capability* const> capabilities;
   ResultSchema schema;
-  std::vector<const Metric*> metrics;               ///< behind the schema's first variables
+  std::vector<PlannedMetric> metrics;               ///< behind the schema's first variables
   std::vector<std::vector<UncertainInput>> inputs;  ///< of each design point
   std::vector<std::string>
       input_keys;  ///< behind the schema's last variables, one "input.KEY" each
@@ -43,6 +51,7 @@ using PointVisitor = std::function<void(std::size_t point, const Jobs& jobs)>;
 /// collective, and shows it to `visit` where one is given. Throws InputError with a line for each
 /// problem: its place in the study, and the points that have it where not all do.
 Plan make_plan(Study study, std::span<const Parameter> rows,
-               std::span<const TopologyKind* const> topologies, const PointVisitor& visit = {});
+               std::span<const TopologyKind* const> topologies,
+               std::span<const Capability* const> capabilities, const PointVisitor& visit = {});
 
 }  // namespace lockstep

@@ -1,27 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "engine/training/capability/metric.hpp"
+
 namespace lockstep {
-
-/// What follows (axes..., trial) in a variable's shape.
-enum class Extent { step, chip_generation, cause };
-
-/// Its dimension's name in the result file.
-constexpr std::string_view extent_name(Extent extent) {
-  return extent == Extent::step ? "step" : extent == Extent::cause ? "cause" : "chip_generation";
-}
-
-/// One variable of the result file: doubles over (axes..., trial, extents...).
-struct Variable {
-  std::string name;             ///< "step_time"
-  std::vector<Extent> extents;  ///< {} or {step} or {chip_generation} or {cause}
-  std::string units;            ///< "s"; "1" for a share
-  std::string long_name;        ///< "time from one step's end to the next"
-};
 
 /// One variable over (axes...) alone: what is known of a design point before any trial.
 /// Exactly one of the two vectors is filled, with a value per design point.
@@ -60,9 +47,8 @@ struct ResultSchema {
   std::string until;        ///< stopping rule; "" for a fixed number of trials
   bool until_met = false;   ///< the rule ended the run, not sampling.max_trials
   std::int64_t block_trials = 16;
-  std::int64_t steps = 0;                ///< recorded, after warm-up
-  std::vector<std::string> generations;  ///< coordinate of chip_generation
-  std::vector<std::string> causes;       ///< coordinate of cause; empty without a horizon
+  std::int64_t steps = 0;       ///< recorded, after warm-up
+  std::vector<Extent> extents;  ///< that variables name beside "step"
   std::vector<Variable> variables;
   std::vector<PointVariable> point_variables;
 
@@ -73,15 +59,19 @@ struct ResultSchema {
   }
   std::int64_t blocks_per_point() const { return (trials + block_trials - 1) / block_trials; }
   std::int64_t blocks() const { return points() * blocks_per_point(); }
-  std::int64_t size_of(Extent extent) const {
-    if (extent == Extent::step) return steps;
-    const auto& names = extent == Extent::chip_generation ? generations : causes;
-    return static_cast<std::int64_t>(names.size());
+  /// Coordinate of a dimension; nothing where there is none of this name, as of "step".
+  std::span<const std::string> labels_of(std::string_view extent) const {
+    for (const Extent& known : extents)
+      if (known.name == extent) return known.labels;
+    return {};
+  }
+  std::int64_t size_of(std::string_view extent) const {
+    return extent == step_extent ? steps : std::ssize(labels_of(extent));
   }
   /// Values of `variable` in one trial.
   std::int64_t values_per_trial(const Variable& variable) const {
     std::int64_t n = 1;
-    for (Extent extent : variable.extents) n *= size_of(extent);
+    for (const std::string& extent : variable.extents) n *= size_of(extent);
     return n;
   }
 };

@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "engine/base/error.hpp"
-#include "engine/reliability/failures/failures.hpp"
 
 namespace lockstep {
 Shard parse_shard(std::string_view text) {
@@ -32,7 +31,6 @@ Shard parse_shard(std::string_view text) {
 
 std::int64_t trial_cost(const Jobs& point) {
   constexpr double per_chip = 200;  // draws, sums and maxima of one chip-step
-  constexpr double per_failure = 1000;
   double cost = 1;
   for (const auto& job : point.all()) {
     const Scenario& scenario = job->scenario();
@@ -40,11 +38,9 @@ std::int64_t trial_cost(const Jobs& point) {
                         job->collective().cost_per_step(scenario.noise) /
                             static_cast<double>(scenario.job.sync_every);
     cost += step * static_cast<double>(scenario.steps + scenario.warmup_steps);
-    const Reliability& reliability = scenario.reliability;
-    if (!reliability.on()) continue;
-    for (const FailureRate& rate : failure_rates(reliability, job->long_run_job()))
-      cost += per_failure * rate.all * reliability.horizon;
   }
+  for (const auto& capability : point.capabilities())
+    if (capability) cost += capability->trial_cost();
   return static_cast<std::int64_t>(cost);
 }
 

@@ -140,11 +140,12 @@ std::string layout_digest(const ResultSchema& schema) {
     count(axis.numbers.size());
     for (double value : axis.numbers) number(value);
   }
-  count(schema.generations.size());
-  for (const std::string& generation : schema.generations) add(generation);
-  if (!schema.causes.empty()) {  // none in files of version 1.0
-    count(schema.causes.size());
-    for (const std::string& cause : schema.causes) add(cause);
+  count(schema.extents.size());
+  for (const Extent& extent : schema.extents) {
+    add(extent.name);
+    add(extent.long_name);
+    count(extent.labels.size());
+    for (const std::string& label : extent.labels) add(label);
   }
   count(schema.variables.size());
   for (const Variable& variable : schema.variables) {
@@ -152,8 +153,7 @@ std::string layout_digest(const ResultSchema& schema) {
     add(variable.units);
     add(variable.long_name);
     count(variable.extents.size());
-    for (Extent extent : variable.extents)
-      all += extent == Extent::step ? 's' : extent == Extent::cause ? 'c' : 'g';
+    for (const std::string& extent : variable.extents) add(extent);
   }
   count(schema.point_variables.size());
   for (const PointVariable& variable : schema.point_variables) {
@@ -175,9 +175,8 @@ std::string header_digest(const ResultSchema& schema) {
     all += measured(text);
   all += fmt::format("{}\n", schema.seed);
   for (const std::string& text : schema.overrides) all += measured(text);
-  for (const std::string& text : schema.warnings) all += measured(text);  // none before 1.3
-  if (!schema.until.empty())  // none in files of version 1.1
-    all += measured(schema.until) + (schema.until_met ? "met" : "not met");
+  for (const std::string& text : schema.warnings) all += measured(text);
+  if (!schema.until.empty()) all += measured(schema.until) + (schema.until_met ? "met" : "not met");
   return sha256_hex(all);
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <numeric>
 
 #include "engine/base/error.hpp"
@@ -18,12 +19,6 @@ namespace {
 // HDF5 keeps variable-length texts and the references of dimension scales in heaps without
 // checksums, where one flipped bit can make the library loop or crash. So all that ResultFile reads
 // stands in attributes too (labels, extents), and what they hold is sealed by header_sha256.
-
-std::string extent_names(const Variable& variable) {
-  std::vector<std::string> names;
-  for (Extent extent : variable.extents) names.emplace_back(extent_name(extent));
-  return fmt::format("{}", fmt::join(names, "\n"));
-}
 
 std::string joined(const std::vector<std::string>& lines) {
   return fmt::format("{}", fmt::join(lines, "\n"));
@@ -113,13 +108,12 @@ Dimension write_count(const h5::Handle& file, const std::string& name, std::int6
   return dimension;
 }
 
-Dimension write_names(const h5::Handle& file, Extent extent, const std::vector<std::string>& names,
-                      const std::string& long_name) {
-  Dimension dimension{start_scale(file, std::string(extent_name(extent)), h5::Type::text,
-                                  names.size(), long_name, ""),
-                      names.size()};
-  h5::write_attribute(dimension.scale, "labels", joined(names));
-  h5::write(dimension.scale, names);
+Dimension write_names(const h5::Handle& file, const Extent& extent) {
+  Dimension dimension{
+      start_scale(file, extent.name, h5::Type::text, extent.labels.size(), extent.long_name, ""),
+      extent.labels.size()};
+  h5::write_attribute(dimension.scale, "labels", joined(extent.labels));
+  h5::write(dimension.scale, extent.labels);
   return dimension;
 }
 
@@ -159,12 +153,8 @@ std::vector<std::int64_t> missing_blocks(const ResultSchema& schema,
 
 struct Dimensions {
   std::vector<Dimension> axes;
-  std::optional<Dimension> trial, step, generation, cause;
-
-  const Dimension& along(Extent extent) const {
-    if (extent == Extent::step) return step.value();
-    return extent == Extent::cause ? cause.value() : generation.value();
-  }
+  std::optional<Dimension> trial;
+  std::map<std::string, Dimension, std::less<>> extents;  ///< by name
 };
 
 Dimensions write_dimensions(const h5::Handle& file, const ResultSchema& schema) {
@@ -172,12 +162,11 @@ Dimensions write_dimensions(const h5::Handle& file, const ResultSchema& schema) 
   for (const Axis& axis : schema.axes) dimensions.axes.push_back(write_axis(file, axis));
   dimensions.trial = write_count(file, "trial", 0, schema.trials, "random run of a design point");
   if (schema.steps > 0)
-    dimensions.step = write_count(file, "step", 1, schema.steps, "training step after warm-up");
-  if (!schema.generations.empty())
-    dimensions.generation =
-        write_names(file, Extent::chip_generation, schema.generations, "chip generation");
-  if (!schema.causes.empty())
-    dimensions.cause = write_names(file, Extent::cause, schema.causes, "what time was lost to");
+    dimensions.extents.emplace(step_extent,
+                               write_count(file, std::string(step_extent), 1, schema.steps,
+                                           "training step after warm-up"));
+  for (const Extent& extent : schema.extents)
+    dimensions.extents.emplace(extent.name, write_names(file, extent));
   return dimensions;
 }
 
@@ -225,13 +214,13 @@ ChunkWriter create_variable(const h5::Handle& file, const ResultSchema& schema,
   const std::int64_t trials = chunk_trials(schema, variable, shard);
   for (const Dimension& axis : dimensions.axes) add(axis, 1);
   add(*dimensions.trial, static_cast<hsize_t>(trials));
-  for (Extent extent : variable.extents) {
-    const Dimension& dimension = dimensions.along(extent);
+  for (const std::string& extent : variable.extents) {
+    const Dimension& dimension = dimensions.extents.at(extent);
     add(dimension, dimension.size);
   }
   h5::Handle dataset = h5::create_dataset(file, variable.name, h5::Type::float64, extents, chunk);
   describe(dataset, variable.units, variable.long_name);
-  h5::write_attribute(dataset, "extents", extent_names(variable));
+  h5::write_attribute(dataset, "extents", joined(variable.extents));
   h5::write_fill_attribute(dataset, std::numeric_limits<double>::quiet_NaN());
   attach(dataset, along);
   return ChunkWriter(std::move(dataset), extents, schema.axes.size(), schema.trials, trials);

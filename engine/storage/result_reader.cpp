@@ -32,7 +32,7 @@ struct ResultFile::Content {
   std::vector<std::int64_t> checksums;  ///< of a shard's held blocks
   std::vector<h5::Handle> variables;
   std::vector<std::int64_t> chunks;          ///< trials in a chunk, per variable
-  std::vector<std::string> point_checksums;  ///< text per variable; none before version 1.4
+  std::vector<std::string> point_checksums;  ///< text per variable
 };
 
 namespace {
@@ -165,7 +165,7 @@ h5::Handle open_variable(const h5::Handle& file, const ResultSchema& schema,
   h5::Extents expected;
   for (const Axis& axis : schema.axes) expected.push_back(axis.labels.size());
   expected.push_back(static_cast<hsize_t>(schema.trials));
-  for (Extent extent : variable.extents)
+  for (const std::string& extent : variable.extents)
     expected.push_back(static_cast<hsize_t>(schema.size_of(extent)));
   if (h5::type_of(dataset) != h5::Type::float64 || h5::extents_of(dataset) != expected)
     throw h5::Failure("cannot read " + variable.name, "its shape does not fit its dimensions");

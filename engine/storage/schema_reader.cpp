@@ -1,7 +1,6 @@
 #include "engine/storage/schema_reader.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <string>
 #include <string_view>
@@ -55,14 +54,7 @@ Variable read_variable(const h5::Handle& dataset, const std::string& name) {
   variable.name = name;
   variable.units = text_or_empty(dataset, "units");
   variable.long_name = text_or_empty(dataset, "long_name");
-  for (const std::string& dimension : split_lines(h5::read_text(dataset, "extents"))) {
-    constexpr std::array known{Extent::step, Extent::chip_generation, Extent::cause};
-    const auto extent = std::find_if(known.begin(), known.end(),
-                                     [&](Extent e) { return extent_name(e) == dimension; });
-    if (extent == known.end())
-      throw h5::Failure("cannot read " + name, "its dimension \"" + dimension + "\" is unknown");
-    variable.extents.push_back(*extent);
-  }
+  variable.extents = split_lines(h5::read_text(dataset, "extents"));
   return variable;
 }
 
@@ -89,7 +81,8 @@ void read_attributes(const h5::Handle& file, ResultSchema& schema) {
 ResultSchema read_schema(const h5::Handle& file) {
   ResultSchema schema;
   read_attributes(file, schema);
-  // Dimensions precede what they shape, so one pass in creation order is enough.
+  // Dimensions precede what they shape, axes come before trials, and named dimensions after them:
+  // one pass in creation order is enough.
   for (const std::string& name : h5::dataset_names(file)) {
     const h5::Handle dataset = h5::open_dataset(file, name);
     const h5::Extents extents = h5::extents_of(dataset);
@@ -97,18 +90,20 @@ ResultSchema read_schema(const h5::Handle& file) {
       schema.trials = static_cast<std::int64_t>(extents.at(0));
     } else if (name == "step") {
       schema.steps = static_cast<std::int64_t>(extents.at(0));
-    } else if (name == "chip_generation") {
-      schema.generations = split_lines(h5::read_text(dataset, "labels"));
-    } else if (name == "cause") {
-      schema.causes = split_lines(h5::read_text(dataset, "labels"));
     } else if (name == "block" || name == "block_checksum" || name == "missing_block") {
       continue;
+    } else if (h5::is_scale(dataset) && schema.trials > 0) {
+      schema.extents.push_back({name, split_lines(h5::read_text(dataset, "labels")),
+                                text_or_empty(dataset, "long_name")});
     } else if (h5::is_scale(dataset)) {
       schema.axes.push_back(read_axis(dataset, name));
     } else if (extents.size() == schema.axes.size()) {
       schema.point_variables.push_back(read_point_variable(dataset, name));
     } else {
       schema.variables.push_back(read_variable(dataset, name));
+      for (const std::string& extent : schema.variables.back().extents)
+        if (schema.size_of(extent) == 0)
+          throw h5::Failure("cannot read " + name, "its dimension \"" + extent + "\" is unknown");
     }
   }
   if (schema.trials < 1) throw h5::Failure("cannot read the dimensions", "there is no trial");

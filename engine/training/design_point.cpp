@@ -7,8 +7,6 @@
 
 #include "engine/base/error.hpp"
 
-#include "engine/reliability/failures/failures.hpp"
-
 namespace lockstep {
 
 DesignPoint::DesignPoint(const Values& values, std::span<const TopologyKind* const> topologies,
@@ -38,30 +36,6 @@ DesignPoint::DesignPoint(Scenario scenario, const Values& values, std::int64_t m
   find_runs();
   find_pipelines();
   time_noise_free(request);
-  if (scenario_.reliability.on()) prepare_long_run();
-}
-
-void DesignPoint::prepare_long_run() {
-  nodes_.emplace(scenario_.fleet, layout_);
-  const Replacement replacement =
-      scenario_.topology->replacement(values_, layout_.replicas, layout_.groups());
-  if (const auto& spare = scenario_.reliability.spare_generation; spare && replacement.consecutive)
-    throw InputError(
-        "reliability.spare_generation = " + *spare +
-        " (on this topology the job moves along a line of like parts) leave it out, or take "
-        "another topology.kind");
-  const double chips_per_node =
-      static_cast<double>(layout_.chips()) / static_cast<double>(nodes_->count());
-  const double unit = std::ceil(static_cast<double>(replacement.unit_chips) / chips_per_node);
-  long_run_job_ = {.nodes = nodes_->count(),
-                   .nodes_per_unit = static_cast<std::int64_t>(unit),
-                   .consecutive = replacement.consecutive,
-                   .reconfigures_ocs = replacement.reconfigures_ocs,
-                   .ranks = layout_.chips(),
-                   .replicas = layout_.replicas};
-  add_failing_parts(long_run_job_, scenario_.fleet, layout_, *nodes_, scenario_.reliability,
-                    scenario_.topology->parts(values_, layout_.chips()));
-  check_long_run(scenario_.reliability, long_run_job_, noise_free_compute_time());
 }
 
 std::optional<DesignPoint> DesignPoint::quiet_with_replicas(std::int64_t replicas) const {
@@ -73,7 +47,6 @@ std::optional<DesignPoint> DesignPoint::quiet_with_replicas(std::int64_t replica
     smaller.job.tokens_per_batch = work_.tokens;
     smaller.job.tokens_per_chip.reset();
   }
-  smaller.reliability = {};
   smaller.noise = {};
   smaller.fleet.chip_spread = 0;
   try {
@@ -83,16 +56,11 @@ std::optional<DesignPoint> DesignPoint::quiet_with_replicas(std::int64_t replica
   }
 }
 
-double DesignPoint::share_without_spares() const {
-  if (!scenario_.reliability.spares) return 1;
-  const double nodes = static_cast<double>(*scenario_.reliability.spares);
-  double peak_in_job = 0;
+double DesignPoint::used_peak() const {
+  double peak = 0;
   for (std::size_t g = 0; g < chips_by_generation_.size(); ++g)
-    peak_in_job += chips_by_generation_[g] * scenario_.fleet.generations[g].chip.peak;
-  const double node_peak = scenario_.spare_chip
-                               ? scenario_.spare_chip->peak * scenario_.spare_chip->node
-                               : peak_in_job / static_cast<double>(nodes_->count());
-  return scenario_.fleet.peak() / (scenario_.fleet.peak() + nodes * node_peak);
+    peak += chips_by_generation_[g] * scenario_.fleet.generations[g].chip.peak;
+  return peak;
 }
 
 double DesignPoint::noise_free_compute_time() const {

@@ -8,8 +8,6 @@
 
 #include "engine/job/pipeline_schedule.hpp"
 #include "engine/job/work.hpp"
-#include "engine/reliability/job_nodes.hpp"
-#include "engine/reliability/long_run.hpp"
 #include "engine/training/scenario.hpp"
 #include "engine/training/synchronized_group.hpp"
 
@@ -31,6 +29,8 @@ class DesignPoint {
   std::optional<DesignPoint> quiet_with_replicas(std::int64_t replicas) const;
 
   const Scenario& scenario() const { return scenario_; }
+  /// The study's, which the topology's own parameters come from, and those of capabilities.
+  const Values& values() const { return values_; }
   const Layout& layout() const { return layout_; }
   const Work& work() const { return work_; }
   const Collective& collective() const { return *collective_; }
@@ -42,11 +42,10 @@ class DesignPoint {
   const std::vector<double>& noise_free_communication() const { return noise_free_communication_; }
   /// Chips of each generation in the job (generations).
   const std::vector<double>& chips_by_generation() const { return chips_by_generation_; }
-  /// What a long run needs to know of the job, and its nodes; only with a horizon.
-  const LongRunJob& long_run_job() const { return long_run_job_; }
-  const JobNodes& nodes() const { return *nodes_; }
-  /// Peak of the fleet over that of fleet and spares; spares without limit count as none.
-  double share_without_spares() const;
+  /// The slowest replica's step without noise or all-reduce [s].
+  double noise_free_compute_time() const;
+  /// Peak of the chips in the job [FLOP/s].
+  double used_peak() const;
   /// A synchronizing step's scalar all-reduce, 0 with clipping off [s].
   double clipping_time() const { return clipping_time_; }
   /// Pipeline bubble of a replica whose stages are alike: its compute takes 1 + bubble times a
@@ -70,8 +69,6 @@ class DesignPoint {
   void find_runs();
   void find_pipelines();
   void time_noise_free(const CollectiveRequest& request);
-  void prepare_long_run();
-  double noise_free_compute_time() const;  // of the slowest replica's step [s]
 
   Scenario scenario_;
   Values values_;
@@ -88,8 +85,6 @@ class DesignPoint {
   };
   std::vector<Pipeline> pipelines_;        // one for each number of microbatches
   std::vector<std::int32_t> pipeline_of_;  // (replicas)
-  std::optional<JobNodes> nodes_;
-  LongRunJob long_run_job_;
 };
 
 }  // namespace lockstep

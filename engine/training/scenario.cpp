@@ -72,15 +72,6 @@ std::span<const Parameter> sampling_parameters() {
   return rows;
 }
 
-std::vector<Parameter> engine_parameters() {
-  std::vector<Parameter> all;
-  for (const auto rows :
-       {sampling_parameters(), fleet_parameters(), job_parameters(), fabric_parameters(),
-        noise_parameters(), reliability_parameters(), failure_parameters(), chip_parameters()})
-    all.insert(all.end(), rows.begin(), rows.end());
-  return all;
-}
-
 Scenario scenario_from(const Values& values, std::span<const TopologyKind* const> topologies,
                        std::uint64_t seed) {
   Scenario scenario;
@@ -88,12 +79,6 @@ Scenario scenario_from(const Values& values, std::span<const TopologyKind* const
   scenario.job = job_from(values);
   scenario.fabric = fabric_from(values);
   scenario.noise = noise_from(values);
-  scenario.reliability = reliability_from(values);
-  if (const auto& name = scenario.reliability.spare_generation) try {
-      scenario.spare_chip = find_chip(*name, values);
-    } catch (const InputError& error) {
-      throw InputError("reliability.spare_generation: " + std::string(error.what()));
-    }
   for (const TopologyKind* kind : topologies)
     if (kind->name == values.text("topology.kind")) scenario.topology = kind;
   scenario.steps = values.count("sampling.steps");

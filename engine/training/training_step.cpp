@@ -41,16 +41,17 @@ void TrainingSteps::forget_sums() {
   all_reduces_ = 0;
 }
 
-std::vector<StepResult> TrainingSteps::run() {
+std::vector<StepResult> TrainingSteps::run(std::span<StepObserver* const> observers) {
   const Scenario& scenario = point_.scenario();
   for (std::int64_t s = 0; s < scenario.warmup_steps; ++s) next();
   forget_sums();
   std::vector<StepResult> steps;
-  for (std::int64_t s = 0; s < scenario.steps; ++s) steps.push_back(next());
+  for (std::int64_t s = 0; s < scenario.steps; ++s) steps.push_back(step(observers, s));
   return steps;
 }
 
-StepResult TrainingSteps::next() {
+/// `recorded` is the step's number among those that observers see.
+StepResult TrainingSteps::step(std::span<StepObserver* const> observers, std::int64_t recorded) {
   how_.check();
   const bool links_changed = episodes_.advance(now_, chips_).links;
   if (congestion_.advance(now_) || links_changed)
@@ -64,7 +65,11 @@ StepResult TrainingSteps::next() {
   StepResult result;
   result.compute_time = *std::max_element(replica_time_.begin(), replica_time_.end());
   const double last_compute = *std::max_element(compute_end_.begin(), compute_end_.end());
+  const std::vector<double> start = observers.empty() ? std::vector<double>() : start_;
   result.step_time = finish_step(synchronizes);
+  for (StepObserver* observer : observers)
+    observer->see({point_, recorded, now_, synchronizes, result.step_time, start, stage_busy_,
+                   ready_, finish_});
   result.communication_time = result.step_time - last_compute;
   now_ += result.step_time;
   ++step_;

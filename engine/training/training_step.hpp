@@ -7,6 +7,7 @@
 
 #include "engine/base/execution.hpp"
 #include "engine/noise/congestion.hpp"
+#include "engine/training/capability/step_observer.hpp"
 #include "engine/training/design_point.hpp"
 #include "engine/training/trial_chips.hpp"
 #include "engine/training/trial_episodes.hpp"
@@ -41,9 +42,10 @@ class TrainingSteps {
   TrainingSteps(const DesignPoint& point, std::uint32_t trial, const Execution& how,
                 TrialChips chips);
   /// Runs the next step. Throws Interrupted where it is given up, as run() does.
-  StepResult next();
+  StepResult next() { return step({}, 0); }
   /// Runs a trial's steps, warm-up and recorded ones, and returns the latter; the sums are theirs.
-  std::vector<StepResult> run();
+  /// Each of `observers` sees the recorded ones.
+  std::vector<StepResult> run(std::span<StepObserver* const> observers = {});
 
   /// Chip-seconds so far, by generation: computing (each chip's own), and in steps altogether.
   const std::vector<double>& busy() const { return busy_; }
@@ -53,6 +55,7 @@ class TrainingSteps {
 
  private:
   void forget_sums();
+  StepResult step(std::span<StepObserver* const> observers, std::int64_t recorded);
   void compute();
   void communicate();
   void go_straight_on();

@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "engine/reliability/members.hpp"
-#include "engine/training/training_step.hpp"
-
 namespace lockstep {
 namespace {
 
@@ -17,20 +14,20 @@ double waiting(double busy, double communication, double elapsed) {
 
 }  // namespace
 
-TrialResult run_trial(const DesignPoint& point, std::uint32_t trial, const Execution& how,
-                      Timeline* timeline) {
+TrainedJob train(const DesignPoint& point, std::uint32_t trial, const Execution& how,
+                 std::span<StepObserver* const> observers) {
   const Scenario& scenario = point.scenario();
   const double not_there = std::numeric_limits<double>::quiet_NaN();
-  TrialChips chips = draw_chips(point, trial);
-  TrainingSteps steps(point, trial, how, chips);
-  TrialResult result;
-  const std::vector<StepResult> recorded_steps = steps.run();
+  TrainedJob trained{&point, draw_chips(point, trial), {}, {}};
+  TrainingSteps steps(point, trial, how, trained.chips);
+  TrialResult& result = trained.result;
+  const std::vector<StepResult> recorded_steps = steps.run(observers);
   for (const StepResult& step : recorded_steps) {
     result.step_time.push_back(step.step_time);
     result.compute_time.push_back(step.compute_time);
     result.communication_time.push_back(step.communication_time);
   }
-  const StepResult mean = mean_step(recorded_steps);
+  const StepResult mean = trained.step = mean_step(recorded_steps);
 
   const std::size_t generations = scenario.fleet.generations.size();
   double used_peak = 0, busy = 0, communication = 0, elapsed = 0;
@@ -50,15 +47,7 @@ TrialResult run_trial(const DesignPoint& point, std::uint32_t trial, const Execu
   const double flops = point.work().flops;
   result.mfu = counted ? flops / (scenario.fleet.peak() * mean.step_time) : not_there;
   result.mfu_used = counted ? flops / (used_peak * mean.step_time) : not_there;
-  if (scenario.reliability.on()) {
-    Members members(point, trial, how, std::move(chips), mean);
-    result.long_run = run_over_horizon(scenario.reliability, point.long_run_job(), members,
-                                       scenario.failure_seed(), trial, how, timeline);
-    const double at_full_speed = result.long_run->steps_done * mean.step_time;
-    result.mfu_effective =
-        result.mfu * point.share_without_spares() * at_full_speed / scenario.reliability.horizon;
-  }
-  return result;
+  return trained;
 }
 
 }  // namespace lockstep

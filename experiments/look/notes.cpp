@@ -6,8 +6,7 @@
 #include <array>
 #include <cmath>
 
-#include "engine/reliability/checkpoint.hpp"
-#include "engine/reliability/failures/failures.hpp"
+#include "engine/run/capabilities.hpp"
 #include "experiments/look/drawn_settings.hpp"
 #include "experiments/look/idle_settings.hpp"
 #include "experiments/table.hpp"
@@ -99,58 +98,6 @@ void find_independent_noise(const DesignPoint& job, Texts& texts) {
         "noise.tenancy.");
 }
 
-/// Of each FailureCause: what befalls one of how many parts.
-constexpr std::array<std::string_view, failure_causes.size()> befalls{
-    "nodes fails",  "domains fails",          "leaf switches fails",
-    "cables fails", "optical switches fails", "nodes is taken down",
-    "cables flaps"};
-
-void find_failures(const DesignPoint& job, Texts& texts) {
-  const Reliability& reliability = job.scenario().reliability;
-  if (!reliability.on()) return;
-  const LongRunJob& run = job.long_run_job();
-  std::vector<std::string> sorts;
-  for (const FailureRate& rate : failure_rates(reliability, run))
-    if (rate.all > 0)
-      sorts.push_back(fmt::format("{} of {:.0f} {} every {}", sorts.empty() ? "One" : "one",
-                                  rate.parts, befalls[static_cast<std::size_t>(rate.cause)],
-                                  format_duration(1 / rate.all)));
-  if (sorts.empty()) return;
-  std::string text = fmt::format("{}", fmt::join(sorts, ", "));
-  if (const double rate = interruption_rate(reliability, run); rate > 0)
-    text += fmt::format(
-        ": {:.0f} interruptions without plan within the horizon; the optimal checkpoint interval "
-        "is {}",
-        reliability.horizon * rate,
-        format_duration(optimal_checkpoint_interval(reliability.checkpoint_write_time, 1 / rate)));
-  if (run.nodes_per_unit > 1)
-    text += fmt::format("; with a failed node {} nodes are replaced together", run.nodes_per_unit);
-  texts.push_back(text + ".");
-}
-
-void find_rates_of_nothing(const DesignPoint& job, Texts& texts) {
-  if (!job.scenario().reliability.on()) return;
-  for (const FailureRate& rate : failure_rates(job.scenario().reliability, job.long_run_job()))
-    if (rate.each > 0 && rate.parts == 0)
-      texts.push_back(
-          rate.cause == FailureCause::domain
-              ? fmt::format("{} counts for nothing where a node is a scale-up domain of its own.",
-                            rate.key)
-              : fmt::format("{} counts for nothing with {}, which has no such part.", rate.key,
-                            job.scenario().topology->name));
-}
-
-void find_unusable_spares(const DesignPoint& job, Texts& texts) {
-  const Reliability& reliability = job.scenario().reliability;
-  if (!reliability.on() || !reliability.spares) return;
-  const std::int64_t unit = job.long_run_job().nodes_per_unit;
-  if (*reliability.spares % unit != 0)
-    texts.push_back(fmt::format(
-        "{} of {} spare nodes make no whole unit of {}, which {} replaces together; "
-        "change reliability.spares.",
-        *reliability.spares % unit, *reliability.spares, unit, job.scenario().topology->name));
-}
-
 /// A peak that no chip has, nearly always a wrong unit.
 void find_implausible_peaks(const DesignPoint& job, Texts& texts) {
   constexpr double least = 1e12, most = 1e17;
@@ -192,24 +139,23 @@ void find_implausible_steps(const DesignPoint& job, Texts& texts) {
         100 * mfu));
 }
 
-struct NoteKind {
+struct JobNote {
   bool warning;
   void (*find)(const DesignPoint& job, Texts& texts);
 };
 
-constexpr NoteKind kinds[] = {
-    {false, find_inventory},         {false, find_slowest_chip},
-    {true, find_uneven_steps},       {true, find_idle_chips},
-    {true, find_full_memory},        {true, find_wide_tensor_groups},
-    {true, find_independent_noise},  {false, find_failures},
-    {false, find_rates_of_nothing},  {true, find_unusable_spares},
-    {true, find_implausible_peaks},  {true, find_implausible_steps},
-    {true, find_kernels_above_peak},
+constexpr JobNote job_notes[] = {
+    {false, find_inventory},        {false, find_slowest_chip},
+    {true, find_uneven_steps},      {true, find_idle_chips},
+    {true, find_full_memory},       {true, find_wide_tensor_groups},
+    {true, find_independent_noise}, {true, find_implausible_peaks},
+    {true, find_implausible_steps}, {true, find_kernels_above_peak},
 };
-constexpr std::size_t side_by_side = std::size(kinds);  // a kind of Jobs as a whole
-
-bool is_warning(std::size_t kind) {
-  return kind < std::size(kinds) && kinds[kind].warning;
+Texts side_by_side(const Jobs& jobs) {
+  if (jobs.all().size() == 1) return {};
+  return {
+      "Isolated jobs are models trained side by side, one a generation: their FLOP rates add up, "
+      "but no one model is trained faster. What is derived above stands side by side."};
 }
 
 /// " (topology.kind=tree and 2 more)", or "" for all points.
@@ -222,29 +168,32 @@ std::string holding_for(const std::vector<std::size_t>& points, const Study& stu
 
 }  // namespace
 
-StudyNotes::StudyNotes() : notes_(std::size(kinds) + 1) {}
-
 void StudyNotes::look_at(std::size_t point, const Jobs& jobs) {
-  const auto keep = [&](std::size_t kind, std::string text) {
-    std::vector<Note>& notes = notes_[kind];
-    auto known =
-        std::find_if(notes.begin(), notes.end(), [&](const Note& n) { return n.first == text; });
-    if (known == notes.end()) known = notes.insert(known, {std::move(text), {}});
-    if (known->second.empty() || known->second.back() != point) known->second.push_back(point);
+  std::size_t kind = 0;
+  const auto next_kind = [&](bool warning, const Texts& texts) {
+    if (kind == kinds_.size()) kinds_.push_back({warning, {}});
+    std::vector<Note>& notes = kinds_[kind++].notes;
+    for (const std::string& text : texts) {
+      auto known =
+          std::find_if(notes.begin(), notes.end(), [&](const Note& n) { return n.first == text; });
+      if (known == notes.end()) known = notes.insert(known, {text, {}});
+      if (known->second.empty() || known->second.back() != point) known->second.push_back(point);
+    }
   };
   for (const auto& generation : jobs.fleet().generations) generations_.insert(generation.chip.name);
-  for (const auto& job : jobs.all())
-    if (const auto& spare = job->scenario().spare_chip) generations_.insert(spare->name);
-  for (const auto& job : jobs.all())
-    for (std::size_t kind = 0; kind < std::size(kinds); ++kind) {
+  generations_.insert(jobs.values().text("reliability.spare_generation"));
+  for (const JobNote& row : job_notes) {
+    Texts texts;
+    for (const auto& job : jobs.all()) row.find(*job, texts);
+    next_kind(row.warning, texts);
+  }
+  next_kind(false, side_by_side(jobs));
+  for (std::size_t c = 0; c < jobs.capabilities().size(); ++c)
+    for (const CapabilityNote& row : capabilities()[c]->notes) {
       Texts texts;
-      kinds[kind].find(*job, texts);
-      for (std::string& text : texts) keep(kind, std::move(text));
+      if (const auto& capability = jobs.capabilities()[c]) row.find(*capability, jobs, texts);
+      next_kind(row.warning, texts);
     }
-  if (jobs.all().size() > 1)
-    keep(side_by_side,
-         "Isolated jobs are models trained side by side, one a generation: their FLOP rates add "
-         "up, but no one model is trained faster. What is derived above stands side by side.");
 }
 
 std::vector<std::string> StudyNotes::remarks(const Study& study) const {
@@ -258,9 +207,9 @@ std::vector<std::string> StudyNotes::warnings(const Study& study) const {
 std::vector<std::string> StudyNotes::lines(const Study& study, bool warnings) const {
   std::vector<std::string> lines =
       warnings ? idle_settings(study, generations_) : drawn_settings(study);
-  for (std::size_t kind = 0; kind < notes_.size(); ++kind) {
-    if (is_warning(kind) != warnings) continue;
-    const std::vector<Note>& notes = notes_[kind];
+  for (const Kind& kind : kinds_) {
+    if (kind.warning != warnings) continue;
+    const std::vector<Note>& notes = kind.notes;
     for (std::size_t i = 0; i < std::min(notes.size(), most_of_a_kind); ++i)
       lines.push_back(notes[i].first + holding_for(notes[i].second, study));
     if (notes.size() > most_of_a_kind)

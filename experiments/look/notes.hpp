@@ -15,7 +15,6 @@ namespace lockstep {
 /// built. `describe` prints remarks and warnings, `run` the warnings.
 class StudyNotes {
  public:
-  StudyNotes();
   void look_at(std::size_t point, const Jobs& jobs);
 
   /// A line each, naming the design points it holds for where not all do; of those that differ in
@@ -28,8 +27,12 @@ class StudyNotes {
   using Note = std::pair<std::string, std::vector<std::size_t>>;  ///< text, points
 
   std::vector<std::string> lines(const Study& study, bool warnings) const;
-  std::vector<std::vector<Note>> notes_;  ///< of each kind, in the order found
-  std::set<std::string> generations_;     ///< of all fleets and spares
+  struct Kind {
+    bool warning;
+    std::vector<Note> notes;  ///< in the order found
+  };
+  std::vector<Kind> kinds_;
+  std::set<std::string> generations_;  ///< of all fleets and spares
 };
 
 }  // namespace lockstep

@@ -54,7 +54,7 @@ Timing time_point(const Plan& plan, std::size_t point, double budget, double mos
   values.set("job.sync_every", Value{static_cast<double>(sync_every), std::to_string(sync_every)});
 
   const auto start = Clock::now();
-  const Jobs jobs(values, plan.topologies, plan.study.seed);
+  const Jobs jobs(values, plan.topologies, plan.capabilities, plan.study.seed);
   const double building = since(start);
   double beginning = 0, stepping = 0;
   std::int64_t trials = 0, steps = 0;
@@ -76,7 +76,8 @@ Timing time_point(const Plan& plan, std::size_t point, double budget, double mos
                    stepping / static_cast<double>(steps) * static_cast<double>(steps_of_one) *
                        cost / static_cast<double>(trial_cost(jobs));
   const bool more_follows =
-      jobs.all().front()->scenario().reliability.on() || jobs.schedulable_share();
+      std::any_of(jobs.capabilities().begin(), jobs.capabilities().end(),
+                  [](const auto& capability) { return capability != nullptr; });
   const bool affordable_whole =
       since(start) + std::max(seconds, seconds_per_cost * cost) < (more_follows ? most : budget);
   if (affordable_whole && sync_every == plan.study.points[point].count("job.sync_every")) {

@@ -88,8 +88,9 @@ void SimulatedValues::keep_figures(const Chip& chip) {
 
 void SimulatedValues::look_at(const Jobs& jobs) {
   for (const auto& generation : jobs.fleet().generations) keep_figures(generation.chip);
+  if (const auto& spare = jobs.values().text("reliability.spare_generation"); spare != "same")
+    keep_figures(find_chip(spare, jobs.values()));
   for (const auto& job : jobs.all()) {
-    if (const auto& spare = job->scenario().spare_chip) keep_figures(*spare);
     for (auto& [key, shown] : job_values(*job)) keep(key, std::move(shown));
     for (auto& [key, shown] : fabric_values(*job)) keep(key, std::move(shown));
   }

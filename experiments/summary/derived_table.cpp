@@ -6,6 +6,7 @@
 #include <cmath>
 #include <string_view>
 
+#include "engine/run/capabilities.hpp"
 #include "experiments/table.hpp"
 
 namespace lockstep {
@@ -80,20 +81,10 @@ std::string of_each(const Jobs& jobs) {
   return fmt::format("{}", fmt::join(texts, has_words ? " / " : "/"));
 }
 
-std::string healthy(const Jobs& jobs) {
-  const SchedulableShare* share = jobs.schedulable_share();
-  return share ? fmt::format("{:.4g}", 100 * share->expected_healthy_share()) : "";
-}
-
-std::string slice(const Jobs& jobs) {
-  const SchedulableShare* share = jobs.schedulable_share();
-  return share ? share->slices().text() : "";
-}
-
 struct Fact {
-  std::string_view head;                  ///< of a column
-  std::string_view meaning;               ///< of a line
-  std::string (*text)(const Jobs& jobs);  ///< empty where there is nothing to say
+  std::string_view head;     ///< of a column
+  std::string_view meaning;  ///< of a line
+  std::string (*text)(const Jobs& jobs);
 };
 
 constexpr Fact facts[] = {
@@ -107,15 +98,23 @@ constexpr Fact facts[] = {
     {"chips idle", "chips idle", of_each<chips_idle>},
     {"all-reduce s", "all-reduce without noise, s", of_each<all_reduce>},
     {"choice", "topology's choice", of_each<choice>},
-    {"healthy %", "chips that slices can be made of, % expected", healthy},
-    {"slice", "a slice", slice},
 };
 
 }  // namespace
 
+DerivedTable::DerivedTable() {
+  for (const Fact& fact : facts) names_.push_back({fact.head, fact.meaning});
+  for (const Capability* capability : capabilities())
+    for (const CapabilityFact& fact : capability->facts)
+      names_.push_back({fact.head, fact.meaning});
+}
+
 void DerivedTable::look_at(const Jobs& jobs) {
   std::vector<std::string>& row = cells_.emplace_back();
   for (const Fact& fact : facts) row.push_back(fact.text(jobs));
+  for (std::size_t c = 0; c < jobs.capabilities().size(); ++c)
+    for (const CapabilityFact& fact : capabilities()[c]->facts)
+      row.push_back(jobs.capabilities()[c] ? fact.text(*jobs.capabilities()[c]) : "");
 }
 
 std::string DerivedTable::text(const std::vector<Axis>& axes) const {
@@ -125,14 +124,14 @@ std::string DerivedTable::text(const std::vector<Axis>& axes) const {
   for (const Axis& axis : axes) rows[0].push_back(axis.key);
   for (std::size_t p = 0; p < cells_.size(); ++p)
     rows[p + 1] = labels_of(axes, static_cast<std::int64_t>(p));
-  for (std::size_t f = 0; f < std::size(facts); ++f) {
+  for (std::size_t f = 0; f < names_.size(); ++f) {
     const auto differs = [&](const auto& row) { return row[f] != cells_.front()[f]; };
     if (std::none_of(cells_.begin(), cells_.end(), differs)) {
       if (cells_.front()[f].empty()) continue;
-      lines.push_back({std::string(facts[f].meaning), cells_.front()[f]});
+      lines.push_back({std::string(names_[f].meaning), cells_.front()[f]});
       continue;
     }
-    rows[0].emplace_back(facts[f].head);
+    rows[0].emplace_back(names_[f].head);
     for (std::size_t p = 0; p < cells_.size(); ++p) rows[p + 1].push_back(cells_[p][f]);
   }
   std::string text = lines.size() > 1 ? format_table(lines) + "\n" : "";

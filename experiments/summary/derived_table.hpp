@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/run/result.hpp"
@@ -13,6 +14,7 @@ namespace lockstep {
 /// tokens, replicas, microbatches, groups, bytes, the topology's choice, slices.
 class DerivedTable {
  public:
+  DerivedTable();
   /// Points come in order, each once.
   void look_at(const Jobs& jobs);
 
@@ -22,7 +24,11 @@ class DerivedTable {
   std::string text(const std::vector<Axis>& axes) const;
 
  private:
-  std::vector<std::vector<std::string>> cells_;  ///< a row a point, a column a fact
+  struct Name {
+    std::string_view head, meaning;  ///< of a column, of a line
+  };
+  std::vector<Name> names_;                      ///< of each fact, those of capabilities last
+  std::vector<std::vector<std::string>> cells_;  ///< a row a point, a column a fact; "": nothing
 };
 
 }  // namespace lockstep

@@ -15,7 +15,8 @@ struct DerivedVariable {
   bool (*present)(const ResultSchema&);
   /// (trials, extents...) of a design point, NaN where the file has none.
   std::vector<double> (*values)(const ResultFile&, std::int64_t point);
-  Support support;
+  /// As support_of (engine/run/metrics.hpp).
+  Support (*support)(const ResultSchema&, std::int64_t point, std::string_view label);
 };
 
 std::span<const DerivedVariable> derived_variables();

@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "engine/run/metrics.hpp"
-#include "engine/run/study/parameter_text.hpp"
 #include "engine/statistics/mean_interval.hpp"
 #include "engine/statistics/quantile.hpp"
 #include "experiments/summary/derived_variables.hpp"
@@ -70,25 +69,27 @@ std::vector<Series> series_of(const ResultFile& file, const Variable& variable,
   const DerivedVariable* made = derived(variable);
   std::vector<double> values =
       made != nullptr ? made->values(file, point) : file.read(variable.name, point);
-  const Support support =
-      made != nullptr ? made->support : support_of(variable.name, horizon_at(schema, point));
-  if (support.between_events) tell_eventless_trials(file, point, values);
+  const auto support = [&](std::string_view label) {
+    return made != nullptr ? made->support(schema, point, label)
+                           : support_of(schema, point, variable.name, label);
+  };
+  if (support({}).between_events) tell_eventless_trials(file, point, values);
   if (variable.extents.empty()) {
     const auto counted = events_counted_by(variable.name, schema.variables);
     return {{{},
              std::move(values),
              1,
-             support,
+             support({}),
              counted ? file.read(schema.variables[*counted].name, point) : std::vector<double>()}};
   }
-  const Extent extent = variable.extents.front();
-  if (extent == Extent::step) return {{{}, std::move(values), schema.steps, support, {}}};
-  const auto& names = extent == Extent::cause ? schema.causes : schema.generations;
+  const std::string& extent = variable.extents.front();
+  if (extent == step_extent) return {{{}, std::move(values), schema.steps, support({}), {}}};
+  const auto names = schema.labels_of(extent);
   std::vector<Series> rows;
   for (std::size_t e = 0; e < names.size(); ++e) {
     Series& row = rows.emplace_back();
-    row.element = {{std::string(extent_name(extent)), names[e]}};
-    row.support = support;
+    row.element = {{extent, names[e]}};
+    row.support = support(names[e]);
     for (std::size_t at = e; at < values.size(); at += names.size())
       row.values.push_back(values[at]);
   }

@@ -19,7 +19,7 @@ namespace {
 using Strings = std::vector<std::string>;
 using Members = std::vector<std::pair<std::string, std::string>>;
 
-constexpr int format_number = 2;
+constexpr int json_format = 2;
 
 std::string whole(std::int64_t number) {
   return fmt::format("{}", number);
@@ -82,8 +82,7 @@ std::string variables(const JsonRequest& request) {
         {"variable", json::of(variable.name)},
         {"units", json::of(variable.units)},
         {"long_name", json::of(variable.long_name)},
-        {"dimension",
-         variable.extents.empty() ? "null" : json::of(extent_name(variable.extents.front()))}}));
+        {"dimension", variable.extents.empty() ? "null" : json::of(variable.extents.front())}}));
   return json::array(rows, true);
 }
 
@@ -232,7 +231,7 @@ std::string each_row(const ResultFile& file, const JsonRequest& request,
 std::string summary_json(const ResultFile& file, const JsonRequest& request,
                          const std::vector<std::string>& warnings) {
   const ResultSchema& schema = file.schema();
-  Members members{{"format", whole(format_number)},
+  Members members{{"format", whole(json_format)},
                   {"title", json::of(schema.title)},
                   {"study_id", json::of(schema.study_id)},
                   {"level", json::of(shown_level)},

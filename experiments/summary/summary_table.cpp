@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 
+#include "engine/run/capabilities.hpp"
 #include "engine/statistics/mean_interval.hpp"
 #include "engine/statistics/pooled_steps.hpp"
 #include "engine/statistics/quantile.hpp"
@@ -23,6 +24,15 @@ const Variable* find(const ResultSchema& schema, std::string_view name) {
   return found == schema.variables.end() ? nullptr : &*found;
 }
 
+/// Of the capabilities that the file has variables of.
+std::vector<SummaryColumn> capability_columns(const ResultSchema& schema) {
+  std::vector<SummaryColumn> columns;
+  for (const Capability* capability : capabilities())
+    if (!capability->columns.empty() && find(schema, capability->columns.front().variable))
+      columns.insert(columns.end(), capability->columns.begin(), capability->columns.end());
+  return columns;
+}
+
 }  // namespace
 
 std::string summary_table(const ResultFile& file, const std::optional<std::string>& by) {
@@ -34,21 +44,13 @@ std::string summary_table(const ResultFile& file, const std::optional<std::strin
   if (incomplete) head.emplace_back("trials");
   for (const char* name : {"step time s", "p50", "p95", "p99", "MFU %", "waiting %"})
     head.push_back(name);
-  const bool long_run = find(schema, "goodput") != nullptr;
-  if (long_run)
-    for (const char* name : {"goodput %", "effective MFU %", "interruptions"})
-      head.emplace_back(name);
-  const bool slices = find(schema, "schedulable_share") != nullptr;
-  if (slices) head.emplace_back("schedulable %");
+  const std::vector<SummaryColumn> columns = capability_columns(schema);
+  for (const SummaryColumn& column : columns) head.emplace_back(column.head);
   std::vector<std::vector<std::string>> rows{head};
   constexpr std::array<double, 3> shares{0.5, 0.95, 0.99};
   bool unbounded = false;
   for (std::int64_t point = 0; point < schema.points(); ++point) {
     std::vector<std::string> row = labels_of(schema.axes, point);
-    const auto mean_of = [&](const char* name, double factor) {
-      const Estimate e = series_of(file, *find(schema, name), point).front().mean();
-      return format_estimate({factor * e.value, factor * e.lower, factor * e.upper});
-    };
     const std::vector<double> step_time = file.read("step_time", point);
     const std::vector<double> trials = trial_means(step_time, schema.steps);
     if (incomplete) row.push_back(fmt::format("{}", present_values(trials)));
@@ -61,12 +63,13 @@ std::string summary_table(const ResultFile& file, const std::optional<std::strin
     }
     row.push_back(find(schema, "mfu") ? format_percent(mean(file.read("mfu", point))) : "-");
     row.push_back(format_percent(mean(file.read("wait_fraction", point))));
-    if (long_run) {
-      row.push_back(mean_of("goodput", 100));
-      row.push_back(find(schema, "mfu_effective") ? mean_of("mfu_effective", 100) : "-");
-      row.push_back(mean_of("interruptions", 1));
+    for (const SummaryColumn& column : columns) {
+      const Variable* variable = find(schema, column.variable);
+      const Estimate e = variable ? series_of(file, *variable, point).front().mean() : Estimate();
+      row.push_back(variable ? format_estimate({column.factor * e.value, column.factor * e.lower,
+                                                column.factor * e.upper})
+                             : "-");
     }
-    if (slices) row.push_back(mean_of("schedulable_share", 100));
     rows.push_back(std::move(row));
   }
   const std::string title = schema.title.empty() ? "" : schema.title + "\n\n";

@@ -49,7 +49,7 @@ Answers summarize_variable(const ResultFile& file, const Variable& variable,
       row.least = pooled.sorted().front();
       row.most = pooled.sorted().back();
     }
-  const bool steps = variable.extents == std::vector<Extent>{Extent::step};
+  const bool steps = !variable.extents.empty() && variable.extents.front() == step_extent;
   answers.note = fmt::format("{};\n{}",
                              steps ? fmt::format("Mean over trials, quantiles over the {} steps of "
                                                  "each",

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "tests/unit/scenario_values.hpp"
+#include "tests/unit/long_run_values.hpp"
 
 namespace lockstep {
 namespace {
@@ -28,12 +28,12 @@ constexpr const char* all_sources = R"(
 )";
 
 void trials(benchmark::State& state, const std::string& lines) {
-  const auto point = test::make_point(test::join(month, lines));
-  EqualStepTimes steps(10, 1, point->layout().replicas);
+  const test::LongRunPoint point(test::join(month, lines));
+  EqualStepTimes steps(10, 1, point.point->layout().replicas);
   std::uint32_t trial = 0;
   for (auto _ : state)
-    benchmark::DoNotOptimize(run_over_horizon(point->scenario().reliability, point->long_run_job(),
-                                              steps, 1, trial++, 1));
+    benchmark::DoNotOptimize(
+        run_over_horizon(point.run.reliability(), point.run.job(), steps, 1, trial++, 1));
   using benchmark::Counter;
   const auto count = static_cast<double>(state.iterations());
   state.counters["trials/s"] = Counter(count, Counter::kIsRate);

@@ -66,8 +66,8 @@ void threads(benchmark::State& state, const std::string& kind) {
                                                         {"sampling.trials", "64"},
                                                         {"topology.kind", kind}})
     text.entries.push_back({key, value, "study.ini:1"});
-  const Plan plan =
-      make_plan(resolve_study(text, {}, test::all_rows()), test::all_rows(), topology_kinds());
+  const Plan plan = make_plan(resolve_study(text, {}, test::all_rows()), test::all_rows(),
+                              topology_kinds(), capabilities());
   const std::vector<std::int64_t> blocks = plan.blocks_of({0, 1});
   const Cancellation never;
   for (auto _ : state)

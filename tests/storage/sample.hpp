@@ -47,15 +47,13 @@ inline ResultSchema make_schema(const Shape& shape) {
   }
   schema.trials = shape.trials;
   schema.steps = shape.steps;
-  schema.generations = {"H100", "GB200"};
-  schema.causes = {"checkpoint", "lost_work"};
-  schema.variables = {{"step_time", {Extent::step}, "s", "time from one step's end to the next"},
-                      {"compute_time_by_generation",
-                       {Extent::step, Extent::chip_generation},
-                       "s",
-                       "compute time of a step"},
-                      {"goodput", {}, "1", "useful step time over wall time"},
-                      {"time_lost", {Extent::cause}, "s", "wall time lost"}};
+  schema.extents = {{"chip_generation", {"H100", "GB200"}, "chip generation"},
+                    {"cause", {"checkpoint", "lost_work"}, "what time was lost to"}};
+  schema.variables = {
+      {"step_time", {"step"}, "s", "time from one step's end to the next"},
+      {"compute_time_by_generation", {"step", "chip_generation"}, "s", "compute time of a step"},
+      {"goodput", {}, "1", "useful step time over wall time"},
+      {"time_lost", {"cause"}, "s", "wall time lost"}};
   PointVariable replicas{"replicas", "1", "copies of the model", {}, {}};
   PointVariable choice{"fleet_shape", "1", "fleet as placed", {}, {}};
   for (std::int64_t point = 0; point < schema.points(); ++point) {

@@ -11,8 +11,8 @@ ENGINE = {
     "job": "base machine",
     "noise": "base machine",
     "network": "base machine noise",
-    "training": "base machine job noise network",
-    "reliability": "base machine job noise network training",
+    "training": "base machine job noise network statistics",
+    "reliability": "base machine job noise network training statistics",
     "statistics": "base",
     "run": "base machine job noise network training reliability statistics",
     "storage": "base machine job noise network training reliability statistics run",
@@ -28,7 +28,7 @@ HOMES = [
     (r'#\s*include\s*[<"]omp\.h', "engine/base/parallel_for.cpp", "OpenMP's runtime"),
     (r"#\s*pragma\s+omp\s+(?!simd\b)", "engine/base/parallel_for.cpp", "OpenMP's runtime"),
     (r'#\s*include\s*[<"]boost/', "experiments/", "Boost"),
-    (r"std::(jthread|thread|async)\b", "engine/storage/claim", "a thread of one's own"),
+    (r"std::(jthread|thread|async)\b", "engine/storage/files/claim", "a thread of one's own"),
     (r"\b(std::)?_?exit\s*\(", "nowhere", "exit()"),
 ]
 

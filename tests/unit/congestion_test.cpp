@@ -69,7 +69,7 @@ TEST(Congestion, SlowsTheNetworkLikeLinksThatAreAllSlow) {
   for (const std::string kind : {"ring", "tree", "hierarchical_ring"}) {
     const auto time = [&](const std::string& noise) {
       const auto point = test::make_point(study + kind + "\n" + noise);
-      return run_trial(*point, 4, 1).step_time;
+      return train(*point, 4, 1).result.step_time;
     };
     const auto congested = time("noise.congestion=2");
     const auto slow = time("noise.slow_link_fraction=1\nnoise.slow_link_factor=2");

@@ -41,7 +41,7 @@ TEST(GivingUp, NoStepBegins) {
     EXPECT_EQ(watched.next().step_time, alone.next().step_time) << step;
   stop = true;
   EXPECT_THROW(watched.next(), Interrupted);
-  EXPECT_THROW(run_trial(*point, 3, {1, &stop}), Interrupted);
+  EXPECT_THROW(train(*point, 3, {1, &stop}), Interrupted);
 }
 
 /// Asks to give up at the third replacement.

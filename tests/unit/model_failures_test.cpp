@@ -5,18 +5,18 @@
 #include "engine/base/error.hpp"
 #include "engine/reliability/failures/failures.hpp"
 #include "engine/training/jobs.hpp"
-#include "tests/unit/scenario_values.hpp"
+#include "tests/unit/long_run_values.hpp"
 
 namespace lockstep {
 namespace {
 
 using test::join;
-using test::make_point;
+using test::LongRunPoint;
 using testing::AllOf;
 using testing::HasSubstr;
 
 LongRunJob job_of(const std::string& lines) {
-  return make_point(join("reliability.horizon=1d", lines))->long_run_job();
+  return LongRunPoint(join("reliability.horizon=1d", lines)).run.job();
 }
 
 TEST(ModelFailures, TopologiesHaveTheirParts) {
@@ -102,7 +102,7 @@ TEST(ModelFailures, EveryCauseStopsOrDelaysTheJob) {
     job.overlap=0
     reliability.horizon=60d
     reliability.node_failure_rate=0/d)");
-  const LongRun none = *test::run_one(base).long_run;
+  const LongRun none = LongRunPoint(base).of_trial(0);
   EXPECT_EQ(none.interruptions, 0);
   EXPECT_EQ(none.time_lost[std::size_t(LossCause::link_flap)], 0);
   for (const char* cause :
@@ -110,19 +110,18 @@ TEST(ModelFailures, EveryCauseStopsOrDelaysTheJob) {
         "reliability.maintenance=0.01/d",
         "topology.kind=ocs_torus\nreliability.ocs_failure_rate=0.01/d"}) {
     SCOPED_TRACE(cause);
-    const LongRun run = *test::run_one(join(base, cause)).long_run;
+    const LongRun run = LongRunPoint(join(base, cause)).of_trial(0);
     EXPECT_GT(run.interruptions, 5);
     EXPECT_LT(run.goodput, none.goodput);
   }
-  const LongRun flaps = *test::run_one(join(base, "reliability.link_flap_rate=0.1/d")).long_run;
+  const LongRun flaps = LongRunPoint(join(base, "reliability.link_flap_rate=0.1/d")).of_trial(0);
   EXPECT_EQ(flaps.interruptions, 0);
   EXPECT_GT(flaps.time_lost[std::size_t(LossCause::link_flap)], 0);
 }
 
 std::string refusal(const std::string& lines) {
   try {
-    Jobs(test::scenario_values(join("fleet.chips=H100:64\nreliability.horizon=30d", lines)),
-         topology_kinds(), 1);
+    test::make_jobs(join("fleet.chips=H100:64\nreliability.horizon=30d", lines));
   } catch (const InputError& error) {
     return error.what();
   }

@@ -150,7 +150,9 @@ TEST(Inventory, OfSpeedsOneIsTheCountedFleet) {
                                                         placement, share));
         SCOPED_TRACE(lines);
         const auto run = [&](const std::string& fleet) {
-          return Jobs(scenario_values(join(lines, fleet)), topology_kinds(), 5).run_trial(2, 1);
+          return Jobs(scenario_values(join(lines, fleet)), topology_kinds(), {}, 5)
+              .run_trial(2, 1)
+              .training;
         };
         const TrialResult a = run(measured), b = run("fleet.chips=H100:104, H200:48, GB200:144");
         EXPECT_EQ(a.step_time, b.step_time);
@@ -268,14 +270,14 @@ TEST(Inventory, IsolatedJobsKeepTheirNodes) {
     lines += fmt::format("h{},H100,8,{}\ng{},GB200,4,{}\n", i, 1 - 0.01 * i, i, 1 + 0.01 * i);
   const std::string all = join(quiet, free_network, "job.work_share=isolated");
   const Values values = scenario_values(join(all, inventory(lines)));
-  const Jobs jobs(values, topology_kinds(), 1);
+  const Jobs jobs(values, topology_kinds(), {}, 1);
   ASSERT_EQ(jobs.all().size(), 2u);
   EXPECT_EQ(jobs.fleet().chips(), 96);
   EXPECT_THAT(jobs.all()[0]->scenario().fleet.nodes, SizeIs(8));
   EXPECT_EQ(jobs.all()[1]->scenario().fleet.generations[0].chip.name, "GB200");
   EXPECT_EQ(jobs.all()[1]->layout().speed[31], 1.07);
   // Each at the pace of its own slowest node.
-  const TrialResult together = jobs.run_trial(0, 1);
+  const TrialResult together = jobs.run_trial(0, 1).training;
   const double one = 8192 * (6 * 405e9 + 12.0 * 126 * 16384 * 8192) / test::default_efficiency();
   EXPECT_NEAR(together.step_time_by_generation[0], one / 989.4e12 / 0.93, 1e-9);
   EXPECT_NEAR(together.step_time_by_generation[1], one / 2500e12, 1e-9);

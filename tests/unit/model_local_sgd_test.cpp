@@ -57,7 +57,7 @@ TEST(SyncEvery, EqualReplicasPayOneCollectiveInH) {
                                                             kind->name, warmup)));
       const double exposed = point->noise_free_collective_time() - 1 + point->clipping_time();
       ASSERT_GT(exposed, 0.1);
-      const TrialResult result = run_trial(*point, 0, 1);
+      const TrialResult result = train(*point, 0, 1).result;
       for (int s = 0; s < 7; ++s) {
         const double paid = (warmup + s) % 3 == 2 ? exposed : 0;
         EXPECT_NEAR(result.communication_time[static_cast<std::size_t>(s)], paid, 1e-12) << s;

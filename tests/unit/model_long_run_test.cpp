@@ -6,16 +6,14 @@
 #include <numeric>
 
 #include "engine/base/error.hpp"
-#include "engine/training/jobs.hpp"
-#include "tests/unit/scenario_values.hpp"
+#include "tests/unit/long_run_values.hpp"
 
 namespace lockstep {
 namespace {
 
-using test::free_network;
 using test::join;
-using test::make_point;
-using test::quiet;
+using test::LongRunPoint;
+using test::values_of;
 using testing::AllOf;
 using testing::HasSubstr;
 
@@ -25,10 +23,9 @@ TEST(ModelLongRun, PublishedMeanTimesToFailure) {
   // 6.5 failures per 1,000 node-days of 8 chips: 1.8 h at 16,384 chips, 0.23 h at 131,072
   // (arXiv 2410.21680).
   for (auto [chips, published, places] : {std::tuple{16384, 1.8, 0.05}, {131072, 0.23, 0.005}}) {
-    const auto point =
-        make_point(fmt::format("fleet.chips=H100:{}\nreliability.horizon=1d", chips));
-    EXPECT_EQ(point->long_run_job().nodes, chips / 8);
-    const double rate = static_cast<double>(point->long_run_job().nodes) *
+    const LongRunPoint point(fmt::format("fleet.chips=H100:{}\nreliability.horizon=1d", chips));
+    EXPECT_EQ(point.run.job().nodes, chips / 8);
+    const double rate = static_cast<double>(point.run.job().nodes) *
                         test::scenario_values("").real("reliability.node_failure_rate");
     EXPECT_NEAR(1 / rate / hour, published, places);
   }
@@ -36,9 +33,9 @@ TEST(ModelLongRun, PublishedMeanTimesToFailure) {
 
 TEST(ModelLongRun, TopologiesReplaceDifferentUnits) {
   const auto unit = [](const char* kind) {
-    const auto job = make_point(join("fleet.chips=H100:512\nreliability.horizon=1d",
-                                     fmt::format("topology.kind={}", kind)))
-                         ->long_run_job();
+    const auto job = LongRunPoint(join("fleet.chips=H100:512\nreliability.horizon=1d",
+                                       fmt::format("topology.kind={}", kind)))
+                         .run.job();
     EXPECT_EQ(job.nodes, 64);
     EXPECT_EQ(job.reconfigures_ocs, std::string_view(kind) == "ocs_torus");
     EXPECT_EQ(job.consecutive, std::string_view(kind) == "torus");
@@ -62,17 +59,20 @@ TEST(ModelLongRun, FollowsTheTrialsOwnSteps) {
     fleet.chips=H100:512
     reliability.horizon=60d
     sampling.steps=5)");
-  const auto point = make_point(lines);
+  const Jobs jobs = test::make_jobs(lines);
+  const LongRunPoint point(lines);
   double interruptions = 0;
   for (std::uint32_t trial = 0; trial < 40; ++trial) {
-    const TrialResult result = run_trial(*point, trial, 1);
-    ASSERT_TRUE(result.long_run);
-    const LongRun& run = *result.long_run;
+    const JobsResult of_jobs = jobs.run_trial(trial, 1);
+    const TrialResult& result = of_jobs.training;
+    const LongRun run = point.of_trial(trial);
+    EXPECT_EQ(values_of(of_jobs, "goodput").at(0), run.goodput);
+    EXPECT_EQ(values_of(of_jobs, "time_lost").at(1), run.time_lost[1]);
     const double step = std::accumulate(result.step_time.begin(), result.step_time.end(), 0.0) / 5;
     const double lost = std::accumulate(run.time_lost.begin(), run.time_lost.end(), 0.0);
     EXPECT_NEAR(run.goodput * 60 * day + lost, 60 * day, 1e-3);
     const double at_full_speed = run.steps_done * step / (60 * day);
-    EXPECT_NEAR(result.mfu_effective, result.mfu * at_full_speed, 1e-12);
+    EXPECT_NEAR(values_of(of_jobs, "mfu_effective").at(0), result.mfu * at_full_speed, 1e-12);
     // Steps get longer or shorter by what the slowest of other chips does.
     EXPECT_NEAR(run.goodput, at_full_speed, 0.01);
     interruptions += run.interruptions;
@@ -82,17 +82,18 @@ TEST(ModelLongRun, FollowsTheTrialsOwnSteps) {
 }
 
 TEST(ModelLongRun, IsNotThereWithoutAHorizon) {
-  const TrialResult without = test::run_one("fleet.chips=H100:64");
-  const TrialResult with = test::run_one("fleet.chips=H100:64\nreliability.horizon=1d");
-  EXPECT_FALSE(without.long_run);
-  EXPECT_TRUE(with.long_run);
-  EXPECT_EQ(without.step_time, with.step_time);
+  const JobsResult without = test::make_jobs("fleet.chips=H100:64").run_trial(0, 1);
+  const JobsResult with =
+      test::make_jobs("fleet.chips=H100:64\nreliability.horizon=1d").run_trial(0, 1);
+  EXPECT_TRUE(values_of(without, "goodput").empty());
+  EXPECT_EQ(values_of(with, "goodput").size(), 1u);
+  EXPECT_EQ(without.training.step_time, with.training.step_time);
 }
 
 TEST(ModelLongRun, NodesOfSeveralGenerations) {
-  const auto point =
-      make_point("fleet.chips=H100:20, GB200:20\njob.tokens_per_chip=8192\nreliability.horizon=1d");
-  EXPECT_EQ(point->long_run_job().nodes, 3 + 5);
+  const LongRunPoint point(
+      "fleet.chips=H100:20, GB200:20\njob.tokens_per_chip=8192\nreliability.horizon=1d");
+  EXPECT_EQ(point.run.job().nodes, 3 + 5);
 }
 
 TEST(ModelLongRun, JobsSideBySideFailEachByItself) {
@@ -103,20 +104,21 @@ TEST(ModelLongRun, JobsSideBySideFailEachByItself) {
       reliability.horizon=60d
       reliability.spares=2)",
                             fleet);
-    return Jobs(test::scenario_values(lines), topology_kinds(), 1);
+    return test::make_jobs(lines);
   };
   const Jobs both = jobs("fleet.chips=H100:64, GB200:144"), first = jobs("fleet.chips=H100:64");
   double interruptions = 0, differ = 0;
   for (std::uint32_t trial = 0; trial < 100; ++trial) {
-    const TrialResult result = both.run_trial(trial, 1), alone = first.run_trial(trial, 1);
-    const LongRun &run = *result.long_run, &own = *alone.long_run;
-    const double lost = std::accumulate(run.time_lost.begin(), run.time_lost.end(), 0.0);
-    EXPECT_NEAR(run.goodput * 60 * day + lost, 60 * day, 1e-3);
-    EXPECT_GE(run.interruptions, own.interruptions);
-    EXPECT_LE(run.steps_done, own.steps_done);
-    EXPECT_LT(result.mfu_effective, result.mfu);
-    interruptions += run.interruptions;
-    differ += run.interruptions - 5.5 * own.interruptions;  // 8 and 36 nodes
+    const JobsResult result = both.run_trial(trial, 1), alone = first.run_trial(trial, 1);
+    const auto of = [](const JobsResult& r, const char* name) { return values_of(r, name).at(0); };
+    const std::vector<double> time_lost = values_of(result, "time_lost");
+    const double lost = std::accumulate(time_lost.begin(), time_lost.end(), 0.0);
+    EXPECT_NEAR(of(result, "goodput") * 60 * day + lost, 60 * day, 1e-3);
+    EXPECT_GE(of(result, "interruptions"), of(alone, "interruptions"));
+    EXPECT_LE(of(result, "steps_done"), of(alone, "steps_done"));
+    EXPECT_LT(of(result, "mfu_effective"), result.training.mfu);
+    interruptions += of(result, "interruptions");
+    differ += of(result, "interruptions") - 5.5 * of(alone, "interruptions");  // 8 and 36 nodes
   }
   const double expected = 100 * (8 + 36) * 6.5e-3 * 60;
   EXPECT_NEAR(interruptions, expected, 5 * std::sqrt(expected));
@@ -125,7 +127,7 @@ TEST(ModelLongRun, JobsSideBySideFailEachByItself) {
 
 std::string refusal(const std::string& lines) {
   try {
-    Jobs(test::scenario_values(join("fleet.chips=H100:64", lines)), topology_kinds(), 1);
+    test::make_jobs(join("fleet.chips=H100:64", lines));
   } catch (const InputError& error) {
     return error.what();
   }

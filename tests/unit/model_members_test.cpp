@@ -1,4 +1,4 @@
-#include "engine/reliability/members.hpp"
+#include "engine/reliability/members/members.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -11,29 +11,30 @@
 #include "engine/reliability/checkpoint.hpp"
 #include "engine/reliability/failures/failures.hpp"
 #include "engine/training/training_step.hpp"
-#include "tests/unit/scenario_values.hpp"
+#include "tests/unit/long_run_values.hpp"
 
 namespace lockstep {
 namespace {
 
 using test::free_network;
 using test::join;
-using test::make_point;
+using test::LongRunPoint;
 using test::quiet;
+using test::values_of;
 
 constexpr double hour = 3600, day = 24 * hour;
 
 /// Steps kept over the horizon with every one of them simulated: spares always at hand, nodes
 /// replaced one by one, no stragglers evicted.
-double every_step(const DesignPoint& point, std::uint32_t trial) {
-  const Scenario& scenario = point.scenario();
-  const Reliability& r = scenario.reliability;
-  const LongRunJob& job = point.long_run_job();
+double every_step(const LongRunPoint& long_run, std::uint32_t trial) {
+  const DesignPoint& point = *long_run.point;
+  const Reliability& r = long_run.run.reliability();
+  const LongRunJob& job = long_run.run.job();
   const double first = mean_step(TrainingSteps(point, trial, 1).run()).step_time;
   const double between = steps_between_checkpoints(r, interruption_rate(r, job), first);
   TrialChips chips = draw_chips(point, trial);
   std::vector<std::uint32_t> occupant(static_cast<std::size_t>(job.nodes));
-  Failures failures(r, job, scenario.seed, trial);
+  Failures failures(r, job, point.scenario().seed, trial);
   double now = 0, kept = 0;
   std::uint32_t span = 0;
   for (Failure failure = failures.next(); now < r.horizon; failure = failures.next()) {
@@ -53,7 +54,7 @@ double every_step(const DesignPoint& point, std::uint32_t trial) {
     }
     if (failure.time >= r.horizon) return kept + unsaved;
     const auto node = static_cast<std::size_t>(failure.nodes.first);
-    const auto positions = point.nodes().chips(failure.nodes.first, failure.nodes.last);
+    const auto positions = long_run.run.nodes().chips(failure.nodes.first, failure.nodes.last);
     replace_chips(point, trial, positions, ++occupant[node], nullptr, chips);
     find_slowest(point, chips);
     now = failure.time + r.detection_time + r.restart_time;
@@ -66,7 +67,7 @@ TEST(Members, PoolOfStepsIsWithinHalfAPercentOfEveryStepSimulated) {
                                        {"noise.straggler_fraction=0.002", true},
                                        {"noise.slow_link_fraction=0.002", true}}) {
     SCOPED_TRACE(noise);
-    const auto point = make_point(join(R"(
+    const LongRunPoint point(join(R"(
       fleet.chips=H100:512
       job.tensor=2
       job.compute_time=10s
@@ -78,16 +79,16 @@ TEST(Members, PoolOfStepsIsWithinHalfAPercentOfEveryStepSimulated) {
       reliability.node_failure_rate=0.8/d
       reliability.restart_time=2min
       reliability.checkpoint_write_time=2s)",
-                                       noise));
+                                  noise));
     double worst = 0, alike = 0;
     for (std::uint32_t trial = 0; trial < 8; ++trial) {
-      const double every = every_step(*point, trial);
-      const double pooled = run_trial(*point, trial, 1).long_run->steps_done;
+      const double every = every_step(point, trial);
+      const double pooled = point.of_trial(trial).steps_done;
       worst = std::max(worst, std::abs(pooled / every - 1));
-      EqualStepTimes equal(mean_step(TrainingSteps(*point, trial, 1).run()).step_time, 0,
-                           point->layout().replicas);
-      const LongRun run = run_over_horizon(point->scenario().reliability, point->long_run_job(),
-                                           equal, 1, trial, 1);
+      EqualStepTimes equal(mean_step(TrainingSteps(*point.point, trial, 1).run()).step_time, 0,
+                           point.point->layout().replicas);
+      const LongRun run =
+          run_over_horizon(point.run.reliability(), point.run.job(), equal, 1, trial, 1);
       alike = std::max(alike, std::abs(run.steps_done / every - 1));
     }
     RecordProperty("worst", fmt::format("{:.3f} %", 100 * worst));
@@ -98,12 +99,12 @@ TEST(Members, PoolOfStepsIsWithinHalfAPercentOfEveryStepSimulated) {
 }
 
 TEST(Members, StepTimeFollowsTheSlowestChip) {
-  const auto point = make_point(join(quiet, free_network, R"(
+  const LongRunPoint point(join(quiet, free_network, R"(
     fleet.chips=H100:64
     reliability.horizon=1d
     reliability.spare_generation=A100)"));
-  const StepResult step = mean_step(TrainingSteps(*point, 0, 1).run());
-  Members members(*point, 0, 1, draw_chips(*point, 0), step);
+  const StepResult step = mean_step(TrainingSteps(*point.point, 0, 1).run());
+  Members members(point.run, 0, 1, draw_chips(*point.point, 0), step);
   EXPECT_EQ(members.step_time(), step.step_time);
   members.replace(3, 4, false);
   EXPECT_EQ(members.step_time(), step.step_time);
@@ -117,19 +118,19 @@ TEST(Members, StepTimeFollowsTheSlowestChip) {
 }
 
 TEST(Members, FewerReplicasShareTheBatch) {
-  const auto point = make_point(join(quiet, free_network, R"(
+  const LongRunPoint point(join(quiet, free_network, R"(
     fleet.chips=H100:64
     job.tensor=8
     job.tokens_per_batch=458752
     reliability.horizon=1d)"));
-  const StepResult step = mean_step(TrainingSteps(*point, 0, 1).run());
-  Members members(*point, 0, 1, draw_chips(*point, 0), step);
+  const StepResult step = mean_step(TrainingSteps(*point.point, 0, 1).run());
+  Members members(point.run, 0, 1, draw_chips(*point.point, 0), step);
   EXPECT_EQ(members.slowdown(8), 1);
   EXPECT_NEAR(members.slowdown(7), 8.0 / 7, 1e-9);
   EXPECT_NEAR(members.slowdown(1), 8, 1e-9);
 
   // With a pipeline 8 replicas of 16 sequences become 7 of which some have 19.
-  const auto piped = make_point(join(quiet, free_network, R"(
+  const LongRunPoint piped(join(quiet, free_network, R"(
     fleet.chips=H100:64
     job.tensor=2
     job.pipeline=4
@@ -138,16 +139,16 @@ TEST(Members, FewerReplicasShareTheBatch) {
     job.tokens_per_batch=1048576
     job.microbatch_sequences=1
     reliability.horizon=1d)"));
-  const StepResult whole = mean_step(TrainingSteps(*piped, 0, 1).run());
-  Members fewer(*piped, 0, 1, draw_chips(*piped, 0), whole);
+  const StepResult whole = mean_step(TrainingSteps(*piped.point, 0, 1).run());
+  Members fewer(piped.run, 0, 1, draw_chips(*piped.point, 0), whole);
   EXPECT_NEAR(fewer.slowdown(7), (19.0 + 3) / (16.0 + 3), 1e-9);
 
-  const auto shaped = make_point(join(quiet, free_network, R"(
+  const LongRunPoint shaped(join(quiet, free_network, R"(
     fleet.chips=H100:64
     topology.kind=torus
     topology.shape=4x4x4
     reliability.horizon=1d)"));
-  Members fixed(*shaped, 0, 1, draw_chips(*shaped, 0), {.step_time = 1});
+  Members fixed(shaped.run, 0, 1, draw_chips(*shaped.point, 0), {.step_time = 1});
   EXPECT_EQ(fixed.slowdown(63), cannot_run);
 }
 
@@ -163,13 +164,13 @@ TEST(Members, StragglersLeaveOnceTheyAreDetected) {
       reliability.checkpoint_write_time=5s)",
                 fmt::format("reliability.straggler_detection_time={}", detection));
   };
-  const auto with = make_point(lines("1d")), without = make_point(lines("never"));
-  const TrialResult evicted = run_trial(*with, 0, 1), kept = run_trial(*without, 0, 1);
-  EXPECT_EQ(kept.long_run->interruptions, 0);
-  EXPECT_EQ(evicted.step_time, kept.step_time);
-  const double slow = evicted.step_time.front(), quick = slow / 1.5;
+  const Jobs with = test::make_jobs(lines("1d")), without = test::make_jobs(lines("never"));
+  const JobsResult evicted = with.run_trial(0, 1), kept = without.run_trial(0, 1);
+  EXPECT_EQ(values_of(kept, "interruptions").at(0), 0);
+  EXPECT_EQ(evicted.training.step_time, kept.training.step_time);
+  const double slow = evicted.training.step_time.front(), quick = slow / 1.5;
   // Some 5 nodes leave after a day; of those that come one in 13 has a straggler too, a day later.
-  const LongRun& run = *evicted.long_run;
+  const LongRun run = LongRunPoint(lines("1d")).of_trial(0);
   EXPECT_GE(run.interruptions, 1);
   EXPECT_LE(run.interruptions, 3);
   const double late = run.interruptions * day;
@@ -178,7 +179,8 @@ TEST(Members, StragglersLeaveOnceTheyAreDetected) {
   EXPECT_EQ(run.time_lost[static_cast<std::size_t>(LossCause::detection)], 0);
   EXPECT_NEAR(run.time_lost[static_cast<std::size_t>(LossCause::restart)], run.interruptions * 600,
               1e-6);
-  EXPECT_GT(evicted.mfu_effective, 1.3 * kept.mfu_effective);
+  EXPECT_GT(values_of(evicted, "mfu_effective").at(0),
+            1.3 * values_of(kept, "mfu_effective").at(0));
 }
 
 // With one straggler that is never in the job again, where it stood does not matter: 2.5 days as
@@ -197,13 +199,12 @@ TEST(Members, StragglersAreFoundAlsoWhereNodesWaitForRepair) {
         reliability.repair_time=1d)",
                   fmt::format("reliability.straggler_detection_time={}", detection));
     };
-    const auto soon = make_point(lines("1h")), late = make_point(lines("8d"));
-    const auto never = make_point(lines("never"));
+    const LongRunPoint soon(lines("1h")), late(lines("8d")), never(lines("never"));
     double steps[3] = {};
     for (std::uint32_t trial = 0; trial < 8; ++trial) {
-      steps[0] += run_trial(*soon, trial, 1).long_run->steps_done;
-      steps[1] += run_trial(*late, trial, 1).long_run->steps_done;
-      steps[2] += run_trial(*never, trial, 1).long_run->steps_done;
+      steps[0] += soon.of_trial(trial).steps_done;
+      steps[1] += late.of_trial(trial).steps_done;
+      steps[2] += never.of_trial(trial).steps_done;
     }
     EXPECT_GT(steps[0], 1.05 * steps[1]);
     EXPECT_GT(steps[1], 1.5 * steps[2]);
@@ -212,7 +213,7 @@ TEST(Members, StragglersAreFoundAlsoWhereNodesWaitForRepair) {
 
 // A smaller job is not quicker for a straggler that it happens to have left behind.
 TEST(Members, FewerReplicasAreNeverQuicker) {
-  const auto point = make_point(R"(
+  const LongRunPoint point(R"(
     fleet.chips=H100:256
     job.tensor=8
     noise.straggler_fraction=0.003
@@ -223,7 +224,7 @@ TEST(Members, FewerReplicasAreNeverQuicker) {
     reliability.spares=0)");
   for (std::uint32_t trial = 0; trial < 24; ++trial) {
     SCOPED_TRACE(trial);
-    const LongRun run = *run_trial(*point, trial, 1).long_run;
+    const LongRun run = point.of_trial(trial);
     EXPECT_LE(run.goodput, 1);
     for (double time : run.time_lost) EXPECT_GE(time, 0);
   }
@@ -234,8 +235,8 @@ TEST(Members, UnitsAlongALineHaveNoOtherGeneration) {
     fleet.chips=H100:512
     reliability.horizon=30d
     reliability.spare_generation=A100)";
-  EXPECT_NO_THROW(make_point(join(lines, "topology.kind=ocs_torus")));
-  EXPECT_THROW(make_point(join(lines, "topology.kind=torus")), InputError);
+  EXPECT_NO_THROW(LongRunPoint(join(lines, "topology.kind=ocs_torus")));
+  EXPECT_THROW(LongRunPoint(join(lines, "topology.kind=torus")), InputError);
 }
 
 TEST(Members, StragglersThatLeaveWithoutEndAreRefused) {
@@ -244,12 +245,12 @@ TEST(Members, StragglersThatLeaveWithoutEndAreRefused) {
     noise.straggler_fraction=1
     reliability.horizon=30d
     reliability.straggler_detection_time=0s)";
-  EXPECT_NO_THROW(make_point(lines));
-  EXPECT_THROW(make_point(join(lines, "reliability.restart_time=0s")), InputError);
+  EXPECT_NO_THROW(LongRunPoint{lines});
+  EXPECT_THROW(LongRunPoint(join(lines, "reliability.restart_time=0s")), InputError);
 }
 
 TEST(Members, ASlowerSpareSlowsTheJobUntilTheNodeIsBack) {
-  const auto point = make_point(join(quiet, free_network, R"(
+  const LongRunPoint point(join(quiet, free_network, R"(
     fleet.chips=H100:512
     reliability.horizon=30d
     reliability.node_failure_rate=6.5e-3/d
@@ -258,7 +259,7 @@ TEST(Members, ASlowerSpareSlowsTheJobUntilTheNodeIsBack) {
     reliability.repair_time=1d)"));
   double slow = 0;
   for (std::uint32_t trial = 0; trial < 8; ++trial) {
-    const LongRun run = *run_trial(*point, trial, 1).long_run;
+    const LongRun run = point.of_trial(trial);
     slow += run.time_lost[static_cast<std::size_t>(LossCause::slow_members)];
     EXPECT_NEAR(
         run.goodput * 30 * day + std::accumulate(run.time_lost.begin(), run.time_lost.end(), 0.0),

@@ -208,9 +208,9 @@ TEST(Workers, DoNotChangeABit) {
         noise.slow_link_fraction=0.02
         sampling.steps=6)",
                                                 kind->name, clipping));
-      const TrialResult one = run_trial(*point, 5, 1);
+      const TrialResult one = train(*point, 5, 1).result;
       for (int workers : {2, 3, 7}) {
-        const TrialResult many = run_trial(*point, 5, workers);
+        const TrialResult many = train(*point, 5, workers).result;
         EXPECT_TRUE(same_bits(one.step_time, many.step_time));
         EXPECT_TRUE(same_bits(one.compute_time, many.compute_time));
         EXPECT_TRUE(same_bits(one.communication_time, many.communication_time));
@@ -218,7 +218,7 @@ TEST(Workers, DoNotChangeABit) {
                               {many.mfu, many.mfu_used, many.wait_fraction}));
         EXPECT_TRUE(same_bits(one.wait_fraction_by_generation, many.wait_fraction_by_generation));
       }
-      EXPECT_FALSE(same_bits(one.step_time, run_trial(*point, 6, 1).step_time));
+      EXPECT_FALSE(same_bits(one.step_time, train(*point, 6, 1).result.step_time));
       EXPECT_GT(one.step_time[0], 0);
     }
 }

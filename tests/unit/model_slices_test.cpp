@@ -6,8 +6,8 @@
 #include <cmath>
 
 #include "engine/base/error.hpp"
-#include "engine/training/jobs.hpp"
-#include "tests/unit/scenario_values.hpp"
+#include "engine/reliability/schedulable_share.hpp"
+#include "tests/unit/long_run_values.hpp"
 
 namespace lockstep {
 namespace {
@@ -21,7 +21,7 @@ constexpr const char* tpu_machine = "fleet.chips=TPUv4:4096";  // 64 cubes of 16
 /// The question alone: no steps are run.
 std::unique_ptr<const SchedulableShare> share_of(const std::string& lines, std::uint64_t seed = 1) {
   const Values values = test::scenario_values(lines);
-  return schedulable_share_of(scenario_from(values, topology_kinds(), seed), values);
+  return std::make_unique<SchedulableShare>(scenario_from(values, topology_kinds(), seed), values);
 }
 
 std::string slices(std::string_view kind, std::int64_t chips, double availability) {
@@ -168,20 +168,23 @@ TEST(ModelSlices, CountChipsBeyondWholeCubesInTheMachine) {
 TEST(ModelSlices, BelongToTheWholeFleetBesideItsSteps) {
   const std::string study = join("fleet.chips=H100:64, H200:64", "job.tokens_per_chip=8192");
   const auto run = [&](const std::string& lines) {
-    return Jobs(test::scenario_values(study + lines), topology_kinds(), 1).run_trial(3, 1);
+    return test::make_jobs(study + lines).run_trial(3, 1);
   };
   const std::string asked = slices("tree", 32, 0.8);
-  const TrialResult without = run("topology.kind=tree"), with = run(asked);
-  EXPECT_FALSE(without.schedulable_share);
-  EXPECT_EQ(with.step_time, without.step_time);
-  EXPECT_EQ(with.schedulable_share, share_of(study + asked)->of_trial(3));
-  EXPECT_EQ(run(asked + "\njob.work_share=isolated").schedulable_share, with.schedulable_share);
-  EXPECT_EQ(run(asked + "\nreliability.horizon=1d").schedulable_share, with.schedulable_share);
+  const JobsResult without = run("topology.kind=tree"), with = run(asked);
+  const auto share = [](const JobsResult& result) {
+    return test::values_of(result, "schedulable_share");
+  };
+  EXPECT_TRUE(share(without).empty());
+  EXPECT_EQ(with.training.step_time, without.training.step_time);
+  EXPECT_THAT(share(with), testing::ElementsAre(share_of(study + asked)->of_trial(3)));
+  EXPECT_EQ(share(run(asked + "\njob.work_share=isolated")), share(with));
+  EXPECT_EQ(share(run(asked + "\nreliability.horizon=1d")), share(with));
 }
 
 std::string refusal(const std::string& lines) {
   try {
-    Jobs(test::scenario_values(join(tpu_machine, lines)), topology_kinds(), 1);
+    test::make_jobs(join(tpu_machine, lines));
   } catch (const InputError& error) {
     return error.what();
   }

@@ -36,7 +36,7 @@ TEST(Pipeline, BubbleIsThePublishedFormula) {
     const auto point = make_point(lines);
     const double bubble = (pipeline - 1.0) / (stages * microbatches);
     EXPECT_DOUBLE_EQ(point->bubble(1), bubble);
-    const TrialResult result = run_trial(*point, 0, 1);
+    const TrialResult result = train(*point, 0, 1).result;
     const double compute = point->work().chip_time[0];
     EXPECT_NEAR(result.compute_time[0], compute * (1 + bubble), 1e-12 * compute);
     // The bubble is waiting.
@@ -89,7 +89,7 @@ TEST_P(Overlap, HidesItsWindowAndNoMore) {
     fabric.hop_latency=5us
     fabric.hop_bandwidth=1GB/s)",
                                                         kind, overlap, bytes)));
-  const TrialResult result = run_trial(*point, 0, 1);
+  const TrialResult result = train(*point, 0, 1).result;
   const double collective = point->noise_free_collective_time(), window = overlap * 2;
   ASSERT_GT(collective, 0);
   ASSERT_GT(point->clipping_time(), 0);
@@ -120,7 +120,7 @@ TEST(OverlapWindow, IsOfTheLastMicrobatchOnly) {
       fabric.hop_latency=0s
       fabric.hop_bandwidth=1e11B/s)",
                                                           4000 * microbatches)));
-    const TrialResult result = run_trial(*point, 0, 1);
+    const TrialResult result = train(*point, 0, 1).result;
     // 2 (3/4) of the buffer of half the model.
     EXPECT_NEAR(point->noise_free_collective_time(), 1.5 * 405e9 * 4 / 2 / 1e11, 1e-9);
     // One microbatch on one chip, of which two thirds hide.
@@ -203,7 +203,7 @@ TEST(Clipping, OffCarriesSkewAndTelescopes) {
   for (const char* kind : {"topology.kind=ring", "topology.kind=tree", "topology.kind=ocs_torus"}) {
     SCOPED_TRACE(kind);
     const auto point = make_point(join(skewed, kind));
-    const TrialResult result = run_trial(*point, 3, 1);
+    const TrialResult result = train(*point, 3, 1).result;
     const std::vector<double> latest = latest_finishes(*point, 3, 20);
     double total = 0;
     for (std::size_t s = 0; s < 20; ++s) {

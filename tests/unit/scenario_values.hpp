@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/base/text/text.hpp"
+#include "engine/run/capabilities.hpp"
 #include "engine/training/design_point.hpp"
 #include "engine/training/trial.hpp"
 #include "topologies/table.hpp"
@@ -17,7 +18,7 @@ namespace lockstep::test {
 /// Every row that a study can name.
 inline const std::vector<Parameter>& all_rows() {
   static const std::vector<Parameter> rows = [] {
-    std::vector<Parameter> all = engine_parameters();
+    std::vector<Parameter> all = engine_parameters(capabilities());
     all.insert(all.end(), topology_parameters().begin(), topology_parameters().end());
     return all;
   }();
@@ -59,7 +60,7 @@ inline std::unique_ptr<DesignPoint> make_point(std::string_view lines, std::uint
 
 inline TrialResult run_one(std::string_view lines, std::uint64_t seed = 1,
                            std::uint32_t trial = 0) {
-  return run_trial(*make_point(lines, seed), trial, 1);
+  return train(*make_point(lines, seed), trial, 1).result;
 }
 
 /// Share of the peak that the kernels reach where a study does not say.

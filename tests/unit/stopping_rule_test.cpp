@@ -1,4 +1,4 @@
-#include "engine/run/stopping_rule.hpp"
+#include "engine/run/stopping/stopping_rule.hpp"
 
 #include <gmock/gmock.h>
 
@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "engine/base/error.hpp"
-#include "engine/run/convergence.hpp"
+#include "engine/run/stopping/convergence.hpp"
 #include "engine/statistics/mean_interval.hpp"
 #include "tests/unit/small_study.hpp"
 
@@ -52,8 +52,7 @@ TEST(StoppingRule, SaysWhatItCannotRead) {
 }
 
 TEST(StoppingRule, FitsItsVariable) {
-  const std::vector<Variable> variables{{"step_time", {Extent::step}, "s", ""},
-                                        {"mfu", {}, "1", ""}};
+  const std::vector<Variable> variables{{"step_time", {"step"}, "s", ""}, {"mfu", {}, "1", ""}};
   const auto check = [&](const char* text) {
     return refusal([&] { check_stopping_rule(parse_stopping_rule(text), variables); });
   };
@@ -123,8 +122,8 @@ TEST(Convergence, IsThatOfTheWorstRow) {
   schema.axes = {{"topology.kind", {"ring", "tree"}, {}, ""}};
   schema.trials = 1000;
   schema.block_trials = 4;
-  schema.generations = {"H100", "GB200"};
-  schema.variables = {{"mfu", {}, "1", ""}, {"x", {Extent::chip_generation}, "1", ""}};
+  schema.extents = {{"chip_generation", {"H100", "GB200"}, "chip generation"}};
+  schema.variables = {{"mfu", {}, "1", ""}, {"x", {"chip_generation"}, "1", ""}};
   Convergence convergence(parse_stopping_rule("mean(x) within 0.5"), schema);
   for (std::int64_t first : {4, 0, 8})  // in any order
     for (std::int64_t point : {1, 0}) convergence.take(block_of(schema, point, first));

@@ -64,7 +64,7 @@ TEST(StorageLayout, DigestSeesEveryField) {
   EXPECT_NE(digest_after([](ResultSchema& s) { s.axes[1].numbers[1] = 2e-6; }), same);
   EXPECT_NE(digest_after([](ResultSchema& s) { s.axes[1].units = "s"; }), same);
   EXPECT_NE(digest_after([](ResultSchema& s) { std::swap(s.axes[0], s.axes[1]); }), same);
-  EXPECT_NE(digest_after([](ResultSchema& s) { s.generations[0] = "H200"; }), same);
+  EXPECT_NE(digest_after([](ResultSchema& s) { s.extents[0].labels[0] = "H200"; }), same);
   EXPECT_NE(digest_after([](ResultSchema& s) { s.variables[0].units = "h"; }), same);
   EXPECT_NE(digest_after([](ResultSchema& s) { s.variables[1].extents.pop_back(); }), same);
   EXPECT_NE(digest_after([](ResultSchema& s) { s.point_variables[0].numbers[3] += 1; }), same);

@@ -71,7 +71,7 @@ TEST_F(StorageReader, OneLineForEachBadFile) {
   set_bytes(path("last.h5"), whole.substr(0, whole.size() - 1));
   for (const char* name : {"newer.h5", "older.h5", "minor.h5", "kind.h5", "odd.h5"})
     set_bytes(path(name), whole);
-  set_attribute("newer.h5", "lockstep_schema_version", "2.0");
+  set_attribute("newer.h5", "lockstep_schema_version", "3.0");
   set_attribute("older.h5", "lockstep_schema_version", "0.9");
   set_attribute("minor.h5", "lockstep_schema_version", "1.7");
   set_attribute("odd.h5", "lockstep_schema_version", "one");
@@ -87,7 +87,7 @@ TEST_F(StorageReader, OneLineForEachBadFile) {
   EXPECT_THAT(refusal("last.h5"), HasSubstr("is truncated"));
   EXPECT_THAT(refusal("other.h5"), HasSubstr("an HDF5 file of another program"));
   EXPECT_THAT(refusal("newer.h5"),
-              HasSubstr("has schema version 2.0 (this program reads 1.x) use a newer program"));
+              HasSubstr("has schema version 3.0 (this program reads 2.x) use a newer program"));
   EXPECT_THAT(refusal("older.h5"), HasSubstr("use an older program"));
   EXPECT_THAT(refusal("odd.h5"), HasSubstr("its schema version reads \"one\""));
   EXPECT_THAT(refusal("kind.h5"), HasSubstr("of kind \"part\""));

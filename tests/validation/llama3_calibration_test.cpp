@@ -31,7 +31,8 @@ double simulated_mfu(int chips, int virtual_stages, double kernel_efficiency) {
     sampling.steps=10)",
                                             chips, virtual_stages, kernel_efficiency));
   std::vector<double> mfu;
-  for (std::uint32_t trial = 0; trial < 8; ++trial) mfu.push_back(run_trial(*point, trial, 1).mfu);
+  for (std::uint32_t trial = 0; trial < 8; ++trial)
+    mfu.push_back(train(*point, trial, 1).result.mfu);
   return mean(mfu);
 }
 

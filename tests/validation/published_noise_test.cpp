@@ -33,7 +33,7 @@ TEST(PublishedNoise, StragglersHitTheirShareOfMachines) {
       compute_alone("fleet.chips=H100:8\nnoise.straggler_fraction=0.000625\nsampling.steps=1");
   int slow = 0;
   for (std::uint32_t job = 0; job < jobs; ++job) {
-    const double step = run_trial(*point, job, 1).step_time[0];
+    const double step = train(*point, job, 1).result.step_time[0];
     if (step > 10.5) {
       ++slow;
       EXPECT_NEAR(step, 11, 1e-9);
@@ -94,7 +94,7 @@ TEST(PublishedNoise, MultiTenancyMeetsSlowLinksAsOften) {
       "fleet.chips=H100:32\njob.gradient_bytes=400GB\njob.overlap=0\ntopology.kind=ring\n"
       "fabric.hop_latency=1us\nfabric.hop_bandwidth=100GB/s\nnoise.compute_episode_rate=0/d\n";
   const auto quiet = compute_alone(network + "sampling.steps=1");
-  const double step = run_trial(*quiet, 0, 1).step_time[0];
+  const double step = train(*quiet, 0, 1).result.step_time[0];
   const Watched shared = watch(network + "noise.tenancy=multi", jobs, 1.01 * step);
   EXPECT_LT(std::abs(shared.share_met - 0.40), 4 * binomial_sd(0.4, jobs));
   EXPECT_GT(std::abs(shared.share_met - 0.50), 4 * binomial_sd(0.4, jobs));  // the control
@@ -116,7 +116,7 @@ TEST(PublishedNoise, ImbalanceSlowsByTheExpectedMaximum) {
       fmt::format("fleet.chips=H100:64\nnoise.imbalance={}\nsampling.steps=400", sigma));
   double sum = 0, squares = 0, n = 0;
   for (std::uint32_t trial = 0; trial < 20; ++trial)
-    for (double step : run_trial(*point, trial, 1).step_time) {
+    for (double step : train(*point, trial, 1).result.step_time) {
       sum += step / 10;
       squares += step * step / 100;
       ++n;

@@ -44,7 +44,7 @@ Sample simulated_slowest(int chips, double sigma) {
     sampling.steps=100)"));
   std::vector<double> times;
   for (std::uint32_t trial = 0; trial < 40; ++trial)
-    for (double t : run_trial(*point, trial, 1).step_time) times.push_back(t);
+    for (double t : train(*point, trial, 1).result.step_time) times.push_back(t);
   Sample sample;
   sample.count = static_cast<double>(times.size());
   for (double t : times) sample.mean += t / sample.count;

@@ -328,4 +328,10 @@ std::string format_quantity(double value, Dimension dimension) {
   return best.empty() ? plain : best;
 }
 
+std::string format_duration(double seconds) {
+  if (seconds < 60) return fmt::format("{:.3g} s", seconds);
+  if (seconds < 3600) return fmt::format("{:.3g} min", seconds / 60);
+  return fmt::format("{:.3g} h", seconds / 3600);
+}
+
 }  // namespace lockstep

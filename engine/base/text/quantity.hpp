@@ -57,4 +57,7 @@ std::string format_canonical(double value, Dimension dimension);
 /// Shortest decimal text of a bare double that reads back as the same double.
 std::string format_number(double value);
 
+/// "28.8 h", "40.2 s".
+std::string format_duration(double seconds);
+
 }  // namespace lockstep

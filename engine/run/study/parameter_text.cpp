@@ -1,11 +1,8 @@
 #include "engine/run/study/parameter_text.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <vector>
 
-#include "engine/base/distribution.hpp"
-#include "engine/base/error.hpp"
 #include "engine/base/text/text.hpp"
 #include "engine/run/study/study.hpp"
 #include "engine/run/study/study_values.hpp"
@@ -31,17 +28,6 @@ std::string parameter_text(const ResultSchema& schema, std::string_view key, std
       return std::string(line.substr(key.size() + equals.size()));
   }
   return "";
-}
-
-double horizon_at(const ResultSchema& schema, std::int64_t point) {
-  const std::string text = parameter_text(schema, "reliability.horizon", point);
-  constexpr double nothing = std::numeric_limits<double>::quiet_NaN();
-  try {
-    const Distribution horizon = Distribution::parse(text, Dimension::time);
-    return horizon.is_none() ? nothing : horizon.mean();
-  } catch (const InputError&) {  // no such parameter, or a file that is not at hand
-    return nothing;
-  }
 }
 
 }  // namespace lockstep

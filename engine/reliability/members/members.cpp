@@ -1,4 +1,4 @@
-#include "engine/reliability/members.hpp"
+#include "engine/reliability/members/members.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -38,28 +38,29 @@ bool Members::Gate::is_near(const Gate& other) const {
          std::abs(link - other.link) <= near * other.link;
 }
 
-Members::Members(const DesignPoint& point, std::uint32_t trial, const Execution& how,
+Members::Members(const PreparedLongRun& run, std::uint32_t trial, const Execution& how,
                  TrialChips chips, const StepResult& step)
-    : point_(point),
+    : run_(run),
+      point_(run.design_point()),
       trial_(trial),
       how_(how),
       chips_(std::move(chips)),
       step_(step),
       compute_([&] {
         std::vector<double> all;
-        for (std::int64_t replica = 0; replica < point.layout().replicas; ++replica)
+        for (std::int64_t replica = 0; replica < point_.layout().replicas; ++replica)
           all.push_back(compute(replica));
         return all;
       }()),
       slowest_(compute_),
       slowest_link_(chips_.link_factor),
       simulated_(gate()),
-      occupant_(static_cast<std::size_t>(point.nodes().count())) {}
+      occupant_(static_cast<std::size_t>(run.nodes().count())) {}
 
 void Members::replace(std::int64_t first, std::int64_t last, bool spare) {
   const Layout& layout = point_.layout();
-  const auto positions = point_.nodes().chips(first, last);
-  const auto& spare_chip = point_.scenario().spare_chip;
+  const auto positions = run_.nodes().chips(first, last);
+  const auto& spare_chip = run_.reliability().spare_chip;
   replace_chips(point_, trial_, positions, ++occupant_[static_cast<std::size_t>(first)],
                 spare ? &*spare_chip : nullptr, chips_);
   std::size_t done = chips_.slowest.size();  // the tensor group of the chip before
@@ -107,7 +108,7 @@ std::optional<double> Members::quiet_step(std::int64_t replicas) const {
 
 std::vector<std::int64_t> Members::new_stragglers() {
   std::vector<std::int64_t> nodes;
-  for (std::int32_t chip : chips_.stragglers) nodes.push_back(point_.nodes().of_chip(chip));
+  for (std::int32_t chip : chips_.stragglers) nodes.push_back(run_.nodes().of_chip(chip));
   chips_.stragglers.clear();
   std::sort(nodes.begin(), nodes.end());
   nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "engine/run/result.hpp"
-#include "engine/run/stopping_rule.hpp"
+#include "engine/run/stopping/stopping_rule.hpp"
 
 namespace lockstep {
 

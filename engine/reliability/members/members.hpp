@@ -5,8 +5,8 @@
 #include <optional>
 #include <vector>
 
-#include "engine/reliability/step_times.hpp"
-#include "engine/training/design_point.hpp"
+#include "engine/reliability/long_runs.hpp"
+#include "engine/reliability/members/step_times.hpp"
 #include "engine/training/training_step.hpp"
 #include "engine/training/trial_chips.hpp"
 
@@ -24,9 +24,9 @@ namespace lockstep {
 /// of replicas that a trial runs with.
 class Members final : public StepTimes {
  public:
-  /// `chips` as the trial began with them, and the mean of its recorded steps. The point must
+  /// `chips` as the trial began with them, and the mean of its recorded steps. The run must
   /// outlive it.
-  Members(const DesignPoint& point, std::uint32_t trial, const Execution& how, TrialChips chips,
+  Members(const PreparedLongRun& run, std::uint32_t trial, const Execution& how, TrialChips chips,
           const StepResult& step);
 
   void replace(std::int64_t first, std::int64_t last, bool spare) override;
@@ -64,6 +64,7 @@ class Members final : public StepTimes {
   std::optional<double> quiet_step(std::int64_t replicas) const;
   Gate gate() const { return {slowest_.value(), slowest_link_.value()}; }
 
+  const PreparedLongRun& run_;
   const DesignPoint& point_;
   std::uint32_t trial_;
   Execution how_;

@@ -1,11 +1,10 @@
-#include "engine/run/convergence.hpp"
+#include "engine/run/stopping/convergence.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "engine/run/metrics.hpp"
-#include "engine/run/study/parameter_text.hpp"
 
 namespace lockstep {
 namespace {
@@ -35,20 +34,22 @@ void Convergence::take(const BlockResult& block) {
 }
 
 Convergence::Farthest Convergence::farthest(std::int64_t trials) const {
-  const std::vector<Extent>& extents = schema_.variables[variable_].extents;
-  const bool steps = extents == std::vector<Extent>{Extent::step};
+  const std::vector<std::string>& extents = schema_.variables[variable_].extents;
+  const bool steps = !extents.empty() && extents.front() == step_extent;
   const std::int64_t rows = steps ? 1 : per_trial_;
-  const bool causes = extents == std::vector<Extent>{Extent::cause};
+  const auto labels =
+      rows > 1 ? schema_.labels_of(extents.front()) : std::span<const std::string>();
   Farthest farthest;
   bool has_value = false;
   std::vector<double> row;
   for (std::size_t point = 0; point < values_.size(); ++point) {
-    const double horizon = horizon_at(schema_, static_cast<std::int64_t>(point));
-    const Support support = support_of(rule_.variable, horizon);
-    const bool has_infinite = support.between_events && !std::isnan(horizon);
     std::vector<Estimate> estimates;
     double whole = 0;
     for (std::int64_t r = 0; r < rows; ++r) {
+      const Support support =
+          support_of(schema_, static_cast<std::int64_t>(point), rule_.variable,
+                     labels.empty() ? std::string_view() : labels[static_cast<std::size_t>(r)]);
+      const bool has_infinite = support.between_events && !std::isnan(support.trial_time);
       row.clear();
       for (std::int64_t i = r; i < trials * per_trial_; i += rows) {
         const double value = values_[point][static_cast<std::size_t>(i)];
@@ -63,9 +64,10 @@ Convergence::Farthest Convergence::farthest(std::int64_t trials) const {
     for (const Estimate& estimate : estimates) {
       if (std::isnan(estimate.value)) continue;
       has_value = true;
-      // A cause that never came may be off: it is known when it is little of what all cost.
+      // A row that is 0 in all trials, as a cause that never came, is known when it is little of
+      // what all rows are together.
       const double excess =
-          causes && estimate.value == 0 ? rule_.excess(estimate, whole) : rule_.excess(estimate);
+          rows > 1 && estimate.value == 0 ? rule_.excess(estimate, whole) : rule_.excess(estimate);
       if (!(excess <= farthest.excess)) farthest = {excess, point};
     }
   }

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace lockstep {
+
+class DesignPoint;
+
+/// What every chip of a job did in one step. Spans are (groups, replicas), times count from the
+/// latest finish of the step before [s]: a chip begins at `start`, computes for `busy` of the time
+/// until the step's messages end at `finish` (which bubbles and faster members leave it), and waits
+/// until `next`, when the job goes on. They end with the call.
+struct StepView {
+  const DesignPoint& job;
+  std::int64_t step;              ///< recorded, from 0
+  double begin;                   ///< latest finish of the step before, since the trial began [s]
+  bool synchronizes;              ///< ends with the data-parallel phases
+  double end;                     ///< latest finish
+  std::span<const double> start;  ///< empty: all at 0
+  std::span<const double> busy;   ///< each chip's own compute
+  std::span<const double> ready;  ///< enters the data-parallel phases; of synchronizing steps
+  std::span<const double> finish;
+};
+
+/// Looks into the steps of one trial without their being stored. A thread of its own trial calls.
+class StepObserver {
+ public:
+  virtual ~StepObserver() = default;
+  virtual void see(const StepView& step) = 0;
+};
+
+}  // namespace lockstep
