@@ -235,11 +235,11 @@ int run(const std::vector<std::string>& arguments) {
     const auto point = plan.build(static_cast<std::int64_t>(p));
     const DesignPoint& job = *point->all().front();
     ranks = job.layout().replicas;
-    extrapolated |= job.collective().extrapolated();
+    extrapolated |= job.extrapolated();
     Line& line = lines.emplace_back();
     line.bytes = job.scenario().job.gradient_bytes_per_chip();
-    line.time = job.noise_free_collective_time();
-    line.choice = job.collective().choice();
+    line.time = job.noise_free_communication_time();
+    line.choice = job.choice();
     if (!noisy) continue;
     constexpr std::array<double, 2> levels{0.5, 0.99};
     line.noisy = quantiles(sink.times[p], levels);

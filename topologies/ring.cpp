@@ -197,8 +197,8 @@ class RingTrial final : public CollectiveTrial {
                           hops_.gap.data() + r * ring.ranks_, ring.ranks_);
   }
 
-  void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
-                  const double* ready, double* finish, const Execution& how) const override {
+  void run(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
+           const double* ready, double* finish, const Execution& how) const override {
     std::vector<double> state(static_cast<std::size_t>(ring_.ranks_));
     AllReduceRing::Scratch scratch;
     for (std::int64_t group = first_group; group < last_group; ++group) {

@@ -216,8 +216,8 @@ class SwitchReduceTrial final : public CollectiveTrial {
       hops_.push_back(run.hops[0].under(links, run.switches.tree, run, c_.chunk_bytes()));
   }
 
-  void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
-                  const double* ready, double* finish, const Execution& /*how*/) const override {
+  void run(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
+           const double* ready, double* finish, const Execution& /*how*/) const override {
     std::copy(ready + first_group * c_.ranks_, ready + std::min(last_group, c_.groups_) * c_.ranks_,
               finish + first_group * c_.ranks_);
     const TreeNumbering numbering = c_.numbering();

@@ -12,14 +12,17 @@
 #include "engine/machine/fleet.hpp"
 #include "engine/machine/layout.hpp"
 #include "engine/network/message_graph.hpp"
+#include "engine/network/operation.hpp"
 #include "engine/network/replacement.hpp"
 #include "engine/network/slices.hpp"
 #include "engine/noise/noise.hpp"
 
 namespace lockstep {
 
-/// What a topology builds its all-reduce for: all data-parallel groups of one design point.
+/// What a topology builds a collective for: an operation on all parallel groups of one design
+/// point.
 struct CollectiveRequest {
+  Operation operation;
   const Fleet& fleet;
   const Layout& layout;
   const Fabric& fabric;
@@ -36,16 +39,15 @@ inline constexpr double jittered_message_cost = 10;
 class CollectiveTrial {
  public:
   virtual ~CollectiveTrial() = default;
-  /// One all-reduce of the groups first .. last-1. ready and finish are (groups, ranks) of the
+  /// The operation once, on the groups first .. last-1. ready and finish are (groups, ranks) of the
   /// whole job [s]; only the rows of these groups are read and written. Several threads may call
   /// it for disjoint groups, with one worker each; a lone caller may offer several. One that takes
   /// more than a second looks in between whether it is given up.
-  virtual void all_reduce(const MessageNoise& noise, std::int64_t first_group,
-                          std::int64_t last_group, const double* ready, double* finish,
-                          const Execution& how) const = 0;
+  virtual void run(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
+                   const double* ready, double* finish, const Execution& how) const = 0;
 };
 
-/// The all-reduce of one topology at one design point.
+/// An operation of one topology at one design point.
 class Collective {
  public:
   virtual ~Collective() = default;
@@ -55,7 +57,7 @@ class Collective {
   virtual std::int64_t groups_per_call() const = 0;
   /// Message numbers of one group run from 0 to this less one.
   virtual std::int64_t messages_per_group() const = 0;
-  /// Estimated cost of one all-reduce of all groups under `noise`, in units of about 0.1 ns on one
+  /// Estimated cost of one call for all groups under `noise`, in units of about 0.1 ns on one
   /// core: from ranks and method alone, for splitting work the same way on every machine.
   virtual double cost_per_step(const Noise& noise) const = 0;
   /// A few bytes reduced over all chips of the job and sent back to all, without noise [s].
@@ -70,6 +72,8 @@ class Collective {
   virtual MessageGraph graph(std::int64_t group, const LinkState& links) const = 0;
 };
 
+inline constexpr Operation all_reduce_alone[] = {Operation::all_reduce};
+
 /// A topology: one row of the table that parser, help, docs and invariant tests read.
 struct TopologyKind {
   std::string_view name;
@@ -81,6 +85,8 @@ struct TopologyKind {
   std::int64_t (*usable_replicas)(const Values& values, std::int64_t replicas,
                                   std::int64_t model_parallel);
   std::unique_ptr<Collective> (*make)(const CollectiveRequest& request);
+  /// What `make` takes.
+  std::span<const Operation> operations = all_reduce_alone;
   /// What replaces a failed node of a job of so many replicas.
   Replacement (*replacement)(const Values& values, std::int64_t replicas,
                              std::int64_t model_parallel) = replace_node;

@@ -40,10 +40,9 @@ std::span<const PointFact> point_facts() {
       {"tokens_per_step", "1", "tokens of the batch as computed", Over::sum,
        [](const DesignPoint& p) { return p.work().tokens; }},
       {"noise_free_communication_time", "s", "the gradient all-reduce alone, all ready at once",
-       Over::largest, [](const DesignPoint& p) { return p.noise_free_collective_time(); }},
+       Over::largest, [](const DesignPoint& p) { return p.noise_free_communication_time(); }},
       {"extrapolated", "1", "1 where the machine is larger than any published of its kind",
-       Over::largest,
-       [](const DesignPoint& p) { return p.collective().extrapolated() ? 1.0 : 0.0; }},
+       Over::largest, [](const DesignPoint& p) { return p.extrapolated() ? 1.0 : 0.0; }},
   };
   return rows;
 }

@@ -9,8 +9,8 @@
 #include "engine/run/result.hpp"
 #include "engine/run/shards.hpp"
 #include "engine/run/study/study.hpp"
+#include "engine/run/study/uncertain.hpp"
 #include "engine/training/jobs.hpp"
-#include "engine/training/uncertain.hpp"
 
 namespace lockstep {
 

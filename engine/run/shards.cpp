@@ -29,14 +29,25 @@ Shard parse_shard(std::string_view text) {
   return choice;
 }
 
+namespace {
+
+/// Of a step that synchronizes.
+double communication_cost(const DesignPoint& job) {
+  double cost = 0;
+  for (const PlannedPhase& phase : job.phases())
+    cost += phase.collective->cost_per_step(job.scenario().noise);
+  return cost;
+}
+
+}  // namespace
+
 std::int64_t trial_cost(const Jobs& point) {
   constexpr double per_chip = 200;  // draws, sums and maxima of one chip-step
   double cost = 1;
   for (const auto& job : point.all()) {
     const Scenario& scenario = job->scenario();
     const double step = per_chip * static_cast<double>(job->layout().chips()) +
-                        job->collective().cost_per_step(scenario.noise) /
-                            static_cast<double>(scenario.job.sync_every);
+                        communication_cost(*job) / static_cast<double>(scenario.job.sync_every);
     cost += step * static_cast<double>(scenario.steps + scenario.warmup_steps);
   }
   for (const auto& capability : point.capabilities())

@@ -1,5 +1,7 @@
 #include "engine/training/design_point.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -23,19 +25,17 @@ DesignPoint::DesignPoint(Scenario scenario, const Values& values, std::int64_t m
       fitting == 0 ? 0 : scenario_.topology->usable_replicas(values, fitting, job.model_parallel());
   layout_ = arrange(scenario_.fleet, placement, job.tensor, job.pipeline, usable);
   work_ = share_work(job, scenario_.fleet, layout_);
-  const CollectiveRequest request{scenario_.fleet, layout_, scenario_.fabric,
-                                  scenario_.noise, values,  job.gradient_bytes_per_chip()};
-  collective_ = scenario_.topology->make(request);
+  plan_phases();
   const double microbatches =
       *std::max_element(work_.microbatches.begin(), work_.microbatches.end());
   const double layers_per_stage = job.layers / static_cast<double>(job.pipeline);
   synchronization_ = SynchronizationCost(
       job.tensor, scenario_.noise.operation_jitter,
       job.synchronizations.value_or(std::max(1.0, 4 * layers_per_stage * microbatches)));
-  clipping_time_ = job.gradient_clipping ? collective_->scalar_all_reduce_time() : 0;
+  clipping_time_ = job.gradient_clipping ? phases_.front().collective->scalar_all_reduce_time() : 0;
   find_runs();
   find_pipelines();
-  time_noise_free(request);
+  find_exposed();
 }
 
 std::optional<DesignPoint> DesignPoint::quiet_with_replicas(std::int64_t replicas) const {
@@ -123,22 +123,52 @@ void DesignPoint::find_runs() {
     }
 }
 
-void DesignPoint::time_noise_free(const CollectiveRequest& request) {
+void DesignPoint::plan_phases() {
   const auto chips = static_cast<std::size_t>(layout_.chips());
   const std::vector<double> ready(chips, 0.0);
   std::vector<double> finish(chips);
-  collective_->begin_trial({})->all_reduce(MessageNoise{}, 0, request.layout.groups(), ready.data(),
-                                           finish.data(), 1);
-  noise_free_collective_time_ = *std::max_element(finish.begin(), finish.end());
+  for (const Phase& phase : lockstep::phases()) {
+    const auto& has = scenario_.topology->operations;
+    if (std::find(has.begin(), has.end(), phase.operation) == has.end())
+      throw InputError(fmt::format(
+          "topology.kind = {} (it has no {}, which the {} of a step need) choose another",
+          scenario_.topology->name, name_of(phase.operation), phase.name));
+    const double bytes = phase.bytes(scenario_.job);
+    auto collective = scenario_.topology->make({phase.operation, scenario_.fleet, layout_,
+                                                scenario_.fabric, scenario_.noise, values_, bytes});
+    collective->begin_trial({})->run(MessageNoise{}, 0, layout_.groups(), ready.data(),
+                                     finish.data(), 1);
+    const double time = *std::max_element(finish.begin(), finish.end());
+    noise_free_communication_time_ += time;
+    phases_.push_back({&phase, bytes, std::move(collective), time});
+  }
+}
 
+std::string DesignPoint::choice() const {
+  std::string text;
+  for (const PlannedPhase& planned : phases_) {
+    if (phases_.size() > 1)
+      text += fmt::format("{}{}: ", text.empty() ? "" : ", ", planned.phase->name);
+    text += planned.collective->choice();
+  }
+  return text;
+}
+
+bool DesignPoint::extrapolated() const {
+  return std::any_of(phases_.begin(), phases_.end(),
+                     [](const PlannedPhase& p) { return p.collective->extrapolated(); });
+}
+
+void DesignPoint::find_exposed() {
   noise_free_communication_.assign(chips_by_generation_.size(), 0);
+  const double window = phases_.front().phase->window(scenario_.job);
   for (std::int64_t g = 0; g < layout_.groups(); ++g)
     for (std::int64_t r = 0; r < layout_.replicas; ++r) {
       const auto i = static_cast<std::size_t>(layout_.at(g, r));
-      const double hidden = scenario_.job.overlap * backward_share * work_.chip_time[i] /
-                            work_.microbatches[static_cast<std::size_t>(r)];
+      const double hidden =
+          window * work_.chip_time[i] / work_.microbatches[static_cast<std::size_t>(r)];
       noise_free_communication_[layout_.generation[i]] +=
-          std::max(0.0, noise_free_collective_time_ - hidden) + clipping_time_;
+          std::max(0.0, noise_free_communication_time_ - hidden) + clipping_time_;
     }
 }
 

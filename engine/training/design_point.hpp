@@ -4,10 +4,12 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "engine/job/pipeline_schedule.hpp"
 #include "engine/job/work.hpp"
+#include "engine/training/phases.hpp"
 #include "engine/training/scenario.hpp"
 #include "engine/training/synchronized_group.hpp"
 
@@ -33,16 +35,23 @@ class DesignPoint {
   const Values& values() const { return values_; }
   const Layout& layout() const { return layout_; }
   const Work& work() const { return work_; }
-  const Collective& collective() const { return *collective_; }
+  /// The communication of a step that synchronizes, in order; at least one.
+  std::span<const PlannedPhase> phases() const { return phases_; }
+  /// Links a chip owns, as Collective::links_per_chip.
+  int links_per_chip() const { return phases_.front().collective->links_per_chip(); }
+  /// What the topology chose for each phase.
+  std::string choice() const;
+  /// Some phase runs on a machine larger than any of its kind that was published.
+  bool extrapolated() const;
   const SynchronizationCost& synchronization() const { return synchronization_; }
-  /// The all-reduce of all groups without noise, everyone ready at once [s].
-  double noise_free_collective_time() const { return noise_free_collective_time_; }
-  /// Exposed part of it plus the clipping all-reduce, summed over a generation's chips in the job
+  /// All phases without noise, everyone ready at once [s].
+  double noise_free_communication_time() const { return noise_free_communication_time_; }
+  /// Exposed part of them plus the clipping all-reduce, summed over a generation's chips in the job
   /// (generations) [chip s per synchronizing step]: communication that is no waiting.
   const std::vector<double>& noise_free_communication() const { return noise_free_communication_; }
   /// Chips of each generation in the job (generations).
   const std::vector<double>& chips_by_generation() const { return chips_by_generation_; }
-  /// The slowest replica's step without noise or all-reduce [s].
+  /// The slowest replica's step without noise or phases [s].
   double noise_free_compute_time() const;
   /// Peak of the chips in the job [FLOP/s].
   double used_peak() const;
@@ -68,15 +77,16 @@ class DesignPoint {
  private:
   void find_runs();
   void find_pipelines();
-  void time_noise_free(const CollectiveRequest& request);
+  void plan_phases();
+  void find_exposed();
 
   Scenario scenario_;
   Values values_;
   Layout layout_;
   Work work_;
-  std::unique_ptr<Collective> collective_;
+  std::vector<PlannedPhase> phases_;
   SynchronizationCost synchronization_;
-  double noise_free_collective_time_ = 0, clipping_time_ = 0;
+  double noise_free_communication_time_ = 0, clipping_time_ = 0;
   std::vector<double> noise_free_communication_, chips_by_generation_;
   std::vector<std::vector<Run>> runs_;
   struct Pipeline {

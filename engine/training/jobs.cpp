@@ -28,7 +28,7 @@ std::string Jobs::choice() const {
   for (std::size_t j = 0; j < jobs_.size(); ++j) {
     if (jobs_.size() > 1)
       text += fmt::format("{}{}: ", j == 0 ? "" : "; ", fleet().generations[j].chip.name);
-    text += jobs_[j]->collective().choice();
+    text += jobs_[j]->choice();
   }
   for (const auto& capability : capabilities_)
     if (const std::string own = capability ? capability->choice() : ""; !own.empty())

@@ -26,8 +26,8 @@ TrainingSteps::TrainingSteps(const DesignPoint& point, std::uint32_t trial, cons
       chips_(std::move(chips)),
       episodes_(point, trial, chips_),
       congestion_(point.scenario().noise.congestion,
-                  {point.scenario().seed, Purpose::congestion, trial}),
-      collective_(point.collective().begin_trial({.link = chips_.link_factor})) {
+                  {point.scenario().seed, Purpose::congestion, trial}) {
+  begin_phases({.link = chips_.link_factor});
   const auto replicas = static_cast<std::size_t>(point.layout().replicas);
   const auto all = static_cast<std::size_t>(point.layout().chips());
   for (auto* array : {&replica_time_, &compute_end_, &window_}) array->resize(replicas);
@@ -35,10 +35,16 @@ TrainingSteps::TrainingSteps(const DesignPoint& point, std::uint32_t trial, cons
   forget_sums();
 }
 
+void TrainingSteps::begin_phases(const LinkState& links) {
+  phases_.clear();
+  for (const PlannedPhase& planned : point_.phases())
+    phases_.push_back(planned.collective->begin_trial(links));
+}
+
 void TrainingSteps::forget_sums() {
   busy_.assign(point_.scenario().fleet.generations.size(), 0);
   elapsed_ = busy_;
-  all_reduces_ = 0;
+  synchronizations_ = 0;
 }
 
 std::vector<StepResult> TrainingSteps::run(std::span<StepObserver* const> observers) {
@@ -55,7 +61,7 @@ StepResult TrainingSteps::step(std::span<StepObserver* const> observers, std::in
   how_.check();
   const bool links_changed = episodes_.advance(now_, chips_).links;
   if (congestion_.advance(now_) || links_changed)
-    collective_ = point_.collective().begin_trial({chips_.link_factor, congestion_.factors()});
+    begin_phases({chips_.link_factor, congestion_.factors()});
   const bool synchronizes = point_.scenario().job.synchronizes(step_);
   compute();
   if (synchronizes)
@@ -131,7 +137,7 @@ void TrainingSteps::compute() {
   for (std::size_t i = 0; i < stage_time.size(); ++i)
     stage_time[i] *= imbalance[i % static_cast<std::size_t>(replicas)];
   point_.pipeline_ends(stage_time.data(), replica_time_.data());
-  const double hidden = point_.scenario().job.overlap * backward_share;
+  const double hidden = point_.phases().front().phase->window(point_.scenario().job);
   for (std::int64_t r = 0; r < replicas; ++r) {
     const auto i = static_cast<std::size_t>(r);
     double slowest = 0, start = start_.empty() ? 0.0 : start_[i];
@@ -145,26 +151,33 @@ void TrainingSteps::compute() {
   }
 }
 
-/// Fills finish_ from compute_end_ and window_.
+/// Fills ready_ from compute_end_ and window_, and finish_ by the phases, one after another.
 void TrainingSteps::communicate() {
-  const Layout& layout = point_.layout();
-  const MessageNoise noise =
-      message_noise(point_.scenario().noise, point_.scenario().seed, trial_, step_);
-  const std::int64_t together = point_.collective().groups_per_call();
-  const std::int64_t calls = (layout.groups() + together - 1) / together;
   // Every group holds a chip of every replica: no sum is complete before the last one has computed,
   // however far the window let the collective run ahead.
   const double last_compute = *std::max_element(compute_end_.begin(), compute_end_.end());
+  for (std::size_t phase = 0; phase < phases_.size(); ++phase) run_phase(phase, last_compute);
+}
+
+/// The first one fills ready_ as it goes, while its rows are at hand.
+void TrainingSteps::run_phase(std::size_t phase, double last_compute) {
+  const Layout& layout = point_.layout();
+  const MessageNoise noise =
+      message_noise(point_.scenario().noise, point_.scenario().seed, trial_, step_);
+  const std::int64_t together = point_.phases()[phase].collective->groups_per_call();
+  const std::int64_t calls = (layout.groups() + together - 1) / together;
+  const std::vector<double> after = phase == 0 ? std::vector<double>() : finish_;
   const bool few = calls < how_.workers();  // then the workers share each call
   parallel_for(few ? how_.with(1) : how_, calls, [&](std::int64_t call) {
     const std::int64_t first = call * together;
     const std::int64_t last = std::min(first + together, layout.groups());
-    for (std::int64_t g = first; g < last; ++g)
-      for (std::int64_t r = 0; r < layout.replicas; ++r)
-        ready_[static_cast<std::size_t>(layout.at(g, r))] =
-            compute_end_[static_cast<std::size_t>(r)] - window_[static_cast<std::size_t>(r)];
-    collective_->all_reduce(noise, first, last, ready_.data(), finish_.data(),
-                            few ? how_ : how_.with(1));
+    if (phase == 0)
+      for (std::int64_t g = first; g < last; ++g)
+        for (std::int64_t r = 0; r < layout.replicas; ++r)
+          ready_[static_cast<std::size_t>(layout.at(g, r))] =
+              compute_end_[static_cast<std::size_t>(r)] - window_[static_cast<std::size_t>(r)];
+    phases_[phase]->run(noise, first, last, phase == 0 ? ready_.data() : after.data(),
+                        finish_.data(), few ? how_ : how_.with(1));
     for (std::int64_t i = layout.at(first, 0); i < layout.at(last, 0); ++i) {
       double& done = finish_[static_cast<std::size_t>(i)];
       done = std::max(done, last_compute);
@@ -172,7 +185,7 @@ void TrainingSteps::communicate() {
   });
 }
 
-/// Fills finish_ of a step without all-reduce: nobody waits beyond its replica.
+/// Fills finish_ of a step without phases: nobody waits beyond its replica.
 void TrainingSteps::go_straight_on() {
   for (std::int64_t g = 0; g < point_.layout().groups(); ++g)
     std::copy(compute_end_.begin(), compute_end_.end(), finish_.begin() + point_.layout().at(g, 0));
@@ -206,7 +219,7 @@ double TrainingSteps::finish_step(bool synchronizes) {
     start_ = finish_;
     for (double& next : start_) next -= latest;
   }
-  all_reduces_ += synchronizes;
+  synchronizations_ += synchronizes;
   return latest;
 }
 

@@ -24,11 +24,11 @@ struct StepResult {
 /// Every part averaged over the steps.
 StepResult mean_step(std::span<const StepResult> steps);
 
-/// The steps of one trial, one after another: compute, gradient all-reduce, clipping.
+/// The steps of one trial, one after another: compute, the phases, clipping.
 ///
 /// A stage of tensor group j takes  slowest(j) (mean of its chips' step factors + expected excess
 /// of the slowest operation over its slowest chip + residual); a replica takes the
-/// end of its pipeline's schedule. All its chips enter the all-reduce `window` before its end, the
+/// end of its pipeline's schedule. All its chips enter the first phase `window` before its end, the
 /// part of the last microbatch's backward pass that hides gradients; they finish when the
 /// collective and the compute of every replica are done. With job.sync_every = H only every H-th
 /// step does so (Stich, Local SGD converges fast and communicates little, ICLR 2019): in the others
@@ -50,14 +50,16 @@ class TrainingSteps {
   /// Chip-seconds so far, by generation: computing (each chip's own), and in steps altogether.
   const std::vector<double>& busy() const { return busy_; }
   const std::vector<double>& elapsed() const { return elapsed_; }
-  /// Steps so far that ended with an all-reduce.
-  double all_reduces() const { return all_reduces_; }
+  /// Steps so far that ended with the phases.
+  double synchronizations() const { return synchronizations_; }
 
  private:
   void forget_sums();
+  void begin_phases(const LinkState& links);
   StepResult step(std::span<StepObserver* const> observers, std::int64_t recorded);
   void compute();
   void communicate();
+  void run_phase(std::size_t phase, double last_compute);
   void go_straight_on();
   double finish_step(bool synchronizes);
 
@@ -68,14 +70,14 @@ class TrainingSteps {
   TrialEpisodes episodes_;
   Congestion congestion_;
   double now_ = 0;  // latest finish of the step before, since the trial began [s]
-  std::unique_ptr<CollectiveTrial> collective_;
+  std::vector<std::unique_ptr<CollectiveTrial>> phases_;  // as the links are now
   // All times count from the latest finish of the step before.
   std::vector<double> start_;  // (groups, replicas); empty while all start together at 0
   std::vector<double> replica_time_, compute_end_, window_;  // (replicas)
   std::vector<double> stage_busy_;      // (groups, replicas) each chip's own compute
   std::vector<double> ready_, finish_;  // (groups, replicas)
   std::vector<double> busy_, elapsed_;
-  double all_reduces_ = 0;
+  double synchronizations_ = 0;
 };
 
 }  // namespace lockstep

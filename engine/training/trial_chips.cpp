@@ -32,7 +32,7 @@ void draw_slowness(const DesignPoint& point, std::uint32_t trial, std::size_t ch
     slow = factor > 1;
   }
   if (noise.slow_link_fraction > 0) {
-    const auto links = static_cast<std::uint32_t>(point.collective().links_per_chip());
+    const auto links = static_cast<std::uint32_t>(point.links_per_chip());
     for (std::uint32_t link = 0; link < links; ++link) {
       const double factor =
           rare_factor({seed, Purpose::slow_link, trial}, who, occupant * links + link,
@@ -70,8 +70,7 @@ TrialChips draw_chips(const DesignPoint& point, std::uint32_t trial) {
     for (std::size_t i = 0; i < chips; ++i) result.compute[i] /= speed[i];
   }
   if (point.scenario().noise.slow_link_fraction > 0)
-    result.link_factor.assign(static_cast<std::size_t>(point.collective().links_per_chip()) * chips,
-                              1.0);
+    result.link_factor.assign(static_cast<std::size_t>(point.links_per_chip()) * chips, 1.0);
   for (std::size_t i = 0; i < chips; ++i) draw_slowness(point, trial, i, 0, result);
   find_slowest(point, result);
   return result;

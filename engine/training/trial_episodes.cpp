@@ -22,7 +22,7 @@ TrialEpisodes::TrialEpisodes(const DesignPoint& point, std::uint32_t trial, Tria
                      chips_of(point.layout()));
   }
   if (noise.link_episodes.on()) {
-    const int links = point.collective().links_per_chip();
+    const int links = point.links_per_chip();
     if (chips.link_factor.empty())
       chips.link_factor.assign(static_cast<std::size_t>(links * point.layout().chips()), 1.0);
     lasting_link_ = chips.link_factor;

@@ -126,7 +126,7 @@ void find_implausible_steps(const DesignPoint& job, Texts& texts) {
   constexpr double longest = 86400, shortest = 1e-5, least_mfu = 1e-3;
   const std::vector<double>& times = job.work().chip_time;
   const double step =
-      *std::max_element(times.begin(), times.end()) + job.noise_free_collective_time();
+      *std::max_element(times.begin(), times.end()) + job.noise_free_communication_time();
   if (step > longest || step < shortest)
     texts.push_back(
         fmt::format("a step of {} is implausible; check the batch, the model's size and the units.",

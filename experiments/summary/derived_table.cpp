@@ -54,21 +54,29 @@ std::string groups(const DesignPoint& job) {
   return fmt::format("{}", job.layout().groups());
 }
 
+/// One text, or one a phase with its name where there are several.
+std::string of_phases(const DesignPoint& job, std::string (*text)(const PlannedPhase&)) {
+  if (job.phases().size() == 1) return text(job.phases().front());
+  std::string all;
+  for (const PlannedPhase& planned : job.phases())
+    all += fmt::format("{}{} {}", all.empty() ? "" : ", ", planned.phase->name, text(planned));
+  return all;
+}
+
 std::string bytes(const DesignPoint& job) {
-  return format_bytes(job.scenario().job.gradient_bytes_per_chip());
+  return of_phases(job, [](const PlannedPhase& p) { return format_bytes(p.bytes); });
 }
 
 std::string chips_idle(const DesignPoint& job) {
   return fmt::format("{}", job.layout().idle_chips);
 }
 
-std::string all_reduce(const DesignPoint& job) {
-  return format_value(job.noise_free_collective_time());
+std::string phase_time(const DesignPoint& job) {
+  return of_phases(job, [](const PlannedPhase& p) { return format_value(p.noise_free_time); });
 }
 
 std::string choice(const DesignPoint& job) {
-  return job.collective().choice() +
-         (job.collective().extrapolated() ? " (larger than any published)" : "");
+  return job.choice() + (job.extrapolated() ? " (larger than any published)" : "");
 }
 
 /// Isolated jobs stand side by side: "1171/390/156".
@@ -96,7 +104,7 @@ constexpr Fact facts[] = {
     {"groups", "data-parallel groups", of_each<groups>},
     {"bytes/rank", "gradients each rank all-reduces", of_each<bytes>},
     {"chips idle", "chips idle", of_each<chips_idle>},
-    {"all-reduce s", "all-reduce without noise, s", of_each<all_reduce>},
+    {"all-reduce s", "all-reduce without noise, s", of_each<phase_time>},
     {"choice", "topology's choice", of_each<choice>},
 };
 

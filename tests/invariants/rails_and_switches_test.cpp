@@ -132,7 +132,8 @@ TEST(SwitchReduce, SharesUplinksAmongAllGroupsThatCrossThem) {
                          13, 1, 1e7, no_settings);
     std::map<double, double> load;  // leaf -> [B/s] on its way up
     for (std::int64_t group = 0; group < c.groups(); ++group) {
-      const CollectiveRequest request{c.fleet, c.layout, c.fabric, c.noise, c.values, c.bytes};
+      const CollectiveRequest request{
+          Operation::all_reduce, c.fleet, c.layout, c.fabric, c.noise, c.values, c.bytes};
       const SwitchTree switches = switch_tree(request, group);
       for (const Message& m : c.collective->graph(group, {}).messages)
         if (m.source >= c.ranks() && m.destination > m.source)

@@ -62,7 +62,8 @@ TopologyCase::TopologyCase(const TopologyKind& given_kind, const Settings& setti
   values = make_values(all);
   const std::int64_t usable = kind.usable_replicas(values, fitting, tensor * pipeline);
   layout = arrange(fleet, place(fleet, 7), tensor, pipeline, usable);
-  collective = kind.make(CollectiveRequest{fleet, layout, fabric, noise, values, bytes});
+  collective = kind.make(
+      CollectiveRequest{Operation::all_reduce, fleet, layout, fabric, noise, values, bytes});
   name = fmt::format("{} of {} B, {} groups of {} ranks ({})", kind.name, bytes, groups(), ranks(),
                      collective->choice());
   for (const auto& [key, text] : all) name += fmt::format(" {}={}", key, text);
@@ -99,7 +100,7 @@ std::vector<double> TopologyCase::ready_times(double spread, std::uint64_t seed)
 std::vector<double> TopologyCase::run(const MessageNoise& messages, const LinkState& links,
                                       const std::vector<double>& ready) const {
   std::vector<double> finish(ready.size(), -1.0);
-  collective->begin_trial(links)->all_reduce(messages, 0, groups(), ready.data(), finish.data(), 1);
+  collective->begin_trial(links)->run(messages, 0, groups(), ready.data(), finish.data(), 1);
   return finish;
 }
 

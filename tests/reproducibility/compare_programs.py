@@ -1,6 +1,6 @@
 """Whether two builds of the program give the same results, bit for bit, for every shipped study.
 
-    python3 tests/reproducibility/compare_programs.py OLD_PROGRAM NEW_PROGRAM [--trials N] [STUDY.ini ...]
+    python3 tests/reproducibility/compare_programs.py OLD_PROGRAM NEW_PROGRAM [STUDY.ini ...] [--trials N]
 
 Every dataset and attribute is compared but those that name the build and the run (/runtime, version,
 commit, digests of the header). For a change of the code that must not change a result. Ends with 1 where
@@ -68,7 +68,7 @@ def main():
     parser.add_argument("new", type=pathlib.Path)
     parser.add_argument("studies", nargs="*", type=pathlib.Path)
     parser.add_argument("--trials", type=int, default=16)
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     differ = False
     for study in options.studies or sorted(STUDIES.glob("*.ini")):
         found = differences(options.old.resolve(), options.new.resolve(), study, options.trials)

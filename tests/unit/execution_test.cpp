@@ -74,14 +74,13 @@ noise.hop_jitter=exponential(mean=1us)
 )");
   const Scenario& scenario = point->scenario();
   const MessageNoise noise = message_noise(scenario.noise, scenario.seed, 0, 0);
-  const auto trial = point->collective().begin_trial({});
+  const auto trial = point->phases().front().collective->begin_trial({});
   std::vector<double> ready(256, 0.0), finish(256);
   std::atomic<bool> stop = false;
-  trial->all_reduce(noise, 0, 1, ready.data(), finish.data(), {1, &stop});
+  trial->run(noise, 0, 1, ready.data(), finish.data(), {1, &stop});
   EXPECT_GT(finish[0], 0);
   stop = true;
-  EXPECT_THROW(trial->all_reduce(noise, 0, 1, ready.data(), finish.data(), {1, &stop}),
-               Interrupted);
+  EXPECT_THROW(trial->run(noise, 0, 1, ready.data(), finish.data(), {1, &stop}), Interrupted);
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include <set>
 
 #include "engine/base/error.hpp"
-#include "engine/training/uncertain.hpp"
+#include "engine/run/study/uncertain.hpp"
 #include "tests/unit/scenario_values.hpp"
 
 namespace lockstep {

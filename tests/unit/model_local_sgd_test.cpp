@@ -55,7 +55,7 @@ TEST(SyncEvery, EqualReplicasPayOneCollectiveInH) {
         fabric.hop_latency=5us
         fabric.hop_bandwidth=1GB/s)",
                                                             kind->name, warmup)));
-      const double exposed = point->noise_free_collective_time() - 1 + point->clipping_time();
+      const double exposed = point->noise_free_communication_time() - 1 + point->clipping_time();
       ASSERT_GT(exposed, 0.1);
       const TrialResult result = train(*point, 0, 1).result;
       for (int s = 0; s < 7; ++s) {
@@ -110,7 +110,8 @@ Told told(const DesignPoint& point, std::uint32_t trial, int steps) {
   const Layout& layout = point.layout();
   const Job& job = point.scenario().job;
   const TrialChips chips = draw_chips(point, trial);
-  const auto collective = point.collective().begin_trial({.link = chips.link_factor});
+  const auto collective =
+      point.phases().front().collective->begin_trial({.link = chips.link_factor});
   std::vector<double> start(static_cast<std::size_t>(layout.chips()), 0.0);
   Told result;
   for (int step = 0; step < steps; ++step) {
@@ -128,9 +129,9 @@ Told told(const DesignPoint& point, std::uint32_t trial, int steps) {
       }
     }
     if ((step + 1) % job.sync_every == 0) {
-      collective->all_reduce(message_noise(point.scenario().noise, point.scenario().seed, trial,
-                                           static_cast<std::uint32_t>(step)),
-                             0, layout.groups(), ready.data(), finish.data(), 1);
+      collective->run(message_noise(point.scenario().noise, point.scenario().seed, trial,
+                                    static_cast<std::uint32_t>(step)),
+                      0, layout.groups(), ready.data(), finish.data(), 1);
       const double computed = *std::max_element(end.begin(), end.end());
       for (double& done : finish) done = std::max(done, computed);
       if (job.gradient_clipping)
@@ -175,7 +176,7 @@ TEST(SyncEvery, SkewIsCarriedAndTelescopes) {
           EXPECT_NEAR(total, latest, 1e-9 * latest);
         }
         EXPECT_NEAR(sum(steps.elapsed()), expected.elapsed, 1e-9 * expected.elapsed);
-        EXPECT_EQ(steps.all_reduces(), 23 / every);
+        EXPECT_EQ(steps.synchronizations(), 23 / every);
       }
 }
 

@@ -90,7 +90,7 @@ TEST_P(Overlap, HidesItsWindowAndNoMore) {
     fabric.hop_bandwidth=1GB/s)",
                                                         kind, overlap, bytes)));
   const TrialResult result = train(*point, 0, 1).result;
-  const double collective = point->noise_free_collective_time(), window = overlap * 2;
+  const double collective = point->noise_free_communication_time(), window = overlap * 2;
   ASSERT_GT(collective, 0);
   ASSERT_GT(point->clipping_time(), 0);
   const double expected = std::max(0.0, collective - window) + point->clipping_time();
@@ -122,11 +122,11 @@ TEST(OverlapWindow, IsOfTheLastMicrobatchOnly) {
                                                           4000 * microbatches)));
     const TrialResult result = train(*point, 0, 1).result;
     // 2 (3/4) of the buffer of half the model.
-    EXPECT_NEAR(point->noise_free_collective_time(), 1.5 * 405e9 * 4 / 2 / 1e11, 1e-9);
+    EXPECT_NEAR(point->noise_free_communication_time(), 1.5 * 405e9 * 4 / 2 / 1e11, 1e-9);
     // One microbatch on one chip, of which two thirds hide.
     const double one = 1000 * point->scenario().job.flops_per_token() / 2 /
                        (test::default_efficiency() * 989.4e12);
-    const double exposed = point->noise_free_collective_time() - one * 2 / 3;
+    const double exposed = point->noise_free_communication_time() - one * 2 / 3;
     ASSERT_GT(exposed, 0);
     EXPECT_NEAR(result.communication_time[0], exposed, 1e-9) << microbatches;
   }
@@ -157,7 +157,8 @@ std::vector<double> latest_finishes(const DesignPoint& point, std::uint32_t tria
   const Layout& layout = point.layout();
   const Job& job = point.scenario().job;
   const TrialChips chips = draw_chips(point, trial);
-  const auto collective = point.collective().begin_trial({.link = chips.link_factor});
+  const auto collective =
+      point.phases().front().collective->begin_trial({.link = chips.link_factor});
   std::vector<double> start(static_cast<std::size_t>(layout.chips()), 0.0);
   std::vector<double> latest;
   for (int step = 0; step < steps; ++step) {
@@ -174,9 +175,9 @@ std::vector<double> latest_finishes(const DesignPoint& point, std::uint32_t tria
                                 point.work().microbatches[static_cast<std::size_t>(r)];
       }
     }
-    collective->all_reduce(message_noise(point.scenario().noise, point.scenario().seed, trial,
-                                         static_cast<std::uint32_t>(step)),
-                           0, layout.groups(), ready.data(), finish.data(), 1);
+    collective->run(message_noise(point.scenario().noise, point.scenario().seed, trial,
+                                  static_cast<std::uint32_t>(step)),
+                    0, layout.groups(), ready.data(), finish.data(), 1);
     // Gradients are summed over all replicas: nobody has them before the last has computed.
     const double computed = *std::max_element(end.begin(), end.end());
     for (std::size_t i = 0; i < start.size(); ++i) start[i] = std::max(finish[i], computed);

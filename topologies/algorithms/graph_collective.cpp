@@ -15,8 +15,8 @@ class GraphTrial final : public CollectiveTrial {
         link_(links.link.begin(), links.link.end()),
         tier_(links.tier.begin(), links.tier.end()) {}
 
-  void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
-                  const double* ready, double* finish, const Execution& /*how*/) const override {
+  void run(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
+           const double* ready, double* finish, const Execution& /*how*/) const override {
     const std::int64_t messages = collective_.messages_per_group();
     std::vector<double> delay;
     for (std::int64_t group = first_group; group < last_group; ++group) {

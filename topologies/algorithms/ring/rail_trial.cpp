@@ -20,8 +20,8 @@ class RailTrial final : public CollectiveTrial {
     }
   }
 
-  void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
-                  const double* ready, double* finish, const Execution& how) const override {
+  void run(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
+           const double* ready, double* finish, const Execution& how) const override {
     std::vector<double> state, delay;
     TorusPhaseRunner inside;
     AllReduceRing::Scratch scratch;

@@ -22,8 +22,8 @@ class TorusTrial final : public CollectiveTrial {
   TorusTrial(const TorusAllReduce& torus, const LinkState& links)
       : torus_(torus), rates_(torus.links_.rates(links)) {}
 
-  void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
-                  const double* ready, double* finish, const Execution& /*how*/) const override {
+  void run(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
+           const double* ready, double* finish, const Execution& /*how*/) const override {
     // Dense delays are drawn along the ranks of a group.
     const std::int64_t together = noise.hop_jitter ? 1 : torus_.groups_per_call();
     const std::int64_t ranks = torus_.grid_.ranks();

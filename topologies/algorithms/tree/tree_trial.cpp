@@ -17,8 +17,8 @@ class DoubleTreeTrial final : public CollectiveTrial {
             run.hops[t].under(links, plan.shapes[run.shape][t], run, plan.chunk_bytes(run)));
   }
 
-  void all_reduce(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
-                  const double* ready, double* finish, const Execution& /*how*/) const override {
+  void run(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
+           const double* ready, double* finish, const Execution& /*how*/) const override {
     std::copy(ready + first_group * plan_.ranks,
               ready + std::min(last_group, plan_.groups) * plan_.ranks,
               finish + first_group * plan_.ranks);

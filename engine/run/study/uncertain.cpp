@@ -1,4 +1,4 @@
-#include "engine/training/uncertain.hpp"
+#include "engine/run/study/uncertain.hpp"
 
 #include "engine/base/random.hpp"
 
