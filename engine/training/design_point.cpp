@@ -127,7 +127,7 @@ void DesignPoint::plan_phases() {
   const auto chips = static_cast<std::size_t>(layout_.chips());
   const std::vector<double> ready(chips, 0.0);
   std::vector<double> finish(chips);
-  for (const Phase& phase : lockstep::phases()) {
+  for (const Phase& phase : scenario_.phases) {
     const auto& has = scenario_.topology->operations;
     if (std::find(has.begin(), has.end(), phase.operation) == has.end())
       throw InputError(fmt::format(

@@ -81,6 +81,7 @@ Scenario scenario_from(const Values& values, std::span<const TopologyKind* const
   scenario.noise = noise_from(values);
   for (const TopologyKind* kind : topologies)
     if (kind->name == values.text("topology.kind")) scenario.topology = kind;
+  scenario.phases = phases();
   scenario.steps = values.count("sampling.steps");
   scenario.warmup_steps = values.count("sampling.warmup_steps");
   scenario.seed = seed;

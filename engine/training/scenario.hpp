@@ -10,6 +10,7 @@
 #include "engine/machine/fleet.hpp"
 #include "engine/network/collective.hpp"
 #include "engine/noise/noise.hpp"
+#include "engine/training/phases.hpp"
 
 namespace lockstep {
 
@@ -20,6 +21,7 @@ struct Scenario {
   Fabric fabric;
   Noise noise;
   const TopologyKind* topology = nullptr;
+  std::span<const Phase> phases;  ///< of a step that synchronizes
   std::int64_t steps = 0, warmup_steps = 0;
   std::uint64_t seed = 0;
   std::uint64_t job_number = 0;  ///< of jobs side by side, from 0

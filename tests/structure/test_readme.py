@@ -3,6 +3,8 @@
 import pathlib
 import re
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 
@@ -26,3 +28,17 @@ def test_every_study_asks_and_answers():
         text = path.read_text()
         assert text.startswith("# ") and "?" in text.split("\n\n")[0].split("\ntitle")[0], path.name
         assert "\n# It showed" in text, path.name
+
+
+@pytest.mark.parametrize("start, path", [
+    ('{{{"compute_time"', "engine/training/training_metrics.cpp"),
+    ('{.name = "gradients"', "engine/training/phases.cpp"),
+    ("/// What chips do with the time", "tests/unit/capability_test.cpp"),
+])
+def test_examples_are_code_that_is_compiled(start, path):
+    blocks = [block for block in re.findall(r"```cpp\n(.*?)```", README, re.S)
+              if block.startswith(start)]
+    assert len(blocks) == 1
+    lines = [line.strip() for line in (ROOT / path).read_text().splitlines()]
+    shown = [line.strip() for line in blocks[0].splitlines()]
+    assert any(lines[at:at + len(shown)] == shown for at in range(len(lines)))

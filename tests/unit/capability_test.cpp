@@ -12,8 +12,7 @@
 namespace lockstep {
 namespace {
 
-// README shows these lines.
-// [capability]
+// [capability], shown by the README
 /// What chips do with the time of the recorded steps of all jobs, in chip-seconds.
 class Shares final : public PreparedCapability {
  public:
@@ -71,7 +70,7 @@ const Capability shares_capability{
     .prepare = [](const Jobs& jobs) -> std::unique_ptr<const PreparedCapability> {
       return std::make_unique<Shares>(jobs.values().real("shares.unit"));
     }};
-// [capability]
+// [capability], shown by the README
 
 constexpr const Capability* with_shares[] = {&shares_capability};
 
