@@ -34,23 +34,30 @@ SynchronizationCost::SynchronizationCost(std::int64_t chips, double sigma,
     excess.push_back(elementary::expm1(sigma * (first_node + width * static_cast<double>(i)) -
                                        0.5 * sigma * sigma));
 
-  const double carried = elementary::expm1(sigma * sigma) / n;  // variance of the mean
+  const double of_one = elementary::expm1(sigma * sigma);  // variance
   for (std::size_t point = 0; point < table_points; ++point) {
     // Trapezoidal rule over the density of max(z, the others' largest), which is analytic and
     // vanishes at both ends.
-    double first = 0, second = 0;
+    double first = 0, second = 0, share = 0;
     for (std::size_t i = 0; i < nodes; ++i) {
       const std::size_t other = i + point * nodes_per_point;
-      const double mass = width * below_others[other] *
-                          (density[i] * below[other] + (n - 1) * density[other] * below[i]);
+      const double of_slowest = width * below_others[other] * density[i] * below[other];
+      const double mass =
+          of_slowest + width * below_others[other] * (n - 1) * density[other] * below[i];
+      share += of_slowest;
       first += mass * excess[i];
       second += mass * excess[i] * excess[i];
     }
-    const double left = second - first * first - carried;
+    const double carried = of_one * (share * share + (1 - share) * (1 - share) / (n - 1));
+    const double left = (second - first * first - carried) / synchronizations;
     mean_excess_.push_back(first);
-    residual_.push_back(elementary::sqrt((left > 0 ? left : 0) / synchronizations));
+    slowest_share_.push_back(share);
+    residual_.push_back(
+        left > 0 ? elementary::sqrt(elementary::log1p(left / ((1 + first) * (1 + first)))) : 0);
   }
   mean_excess_.back() = 0;
+  slowest_share_.back() = 1;
+  residual_.back() = 0;
 }
 
 double SynchronizationCost::interpolated(const std::vector<double>& table, double q) const {

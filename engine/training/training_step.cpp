@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/base/elementary.hpp"
 #include "engine/base/parallel_for.hpp"
 #include "engine/training/step_kernels.hpp"
 
@@ -82,46 +83,71 @@ StepResult TrainingSteps::step(std::span<StepObserver* const> observers, std::in
   return result;
 }
 
+/// One pipeline stage of all replicas: fills its rows of stage_busy_, and its time [s].
+void TrainingSteps::compute_stage(std::int64_t stage, double* time) {
+  const Layout& layout = point_.layout();
+  const double step_jitter = point_.scenario().noise.step_jitter;
+  const std::int64_t replicas = layout.replicas, tensor = layout.tensor;
+  const bool waits = !chips_.excess.empty();
+  const Stream jitter{point_.scenario().seed, Purpose::step_jitter, trial_};
+  const auto row_of = [&](const std::vector<double>& all) {
+    return all.empty() ? nullptr : all.data() + stage * replicas;
+  };
+  std::vector<double> all_factors(static_cast<std::size_t>(replicas), 1.0);
+  std::vector<double> zeros(waits ? all_factors.size() : 0, 0.0);
+  std::vector<double> all_normals = zeros, sums = zeros, slow_sums = zeros, counts = zeros;
+  double* const factor = all_factors.data();
+  double* const sum = sums.data();            // of step factors,
+  double* const slow_sum = slow_sums.data();  // of those of chips as slow as the slowest,
+  double* const slow_count = counts.data();   // and how many these are
+  const double* const slowest = row_of(chips_.slowest);
+
+  std::fill(time, time + replicas, 0.0);
+  for (std::int64_t t = 0; t < tensor; ++t) {
+    const std::int64_t row = (stage * tensor + t) * replicas;
+    const ChipRow chips{layout.entity_low.data() + row, layout.entity_high.data() + row, replicas};
+    if (step_jitter > 0)
+      step_kernels().lognormal_factors(jitter, chips, step_, step_jitter, factor);
+    if (t == 0 && waits) step_kernels().second_normals(jitter, chips, step_, all_normals.data());
+    double* const own = stage_busy_.data() + row;
+    const double* const alone = chips_.compute.data() + row;
+    for (std::int64_t r = 0; r < replicas; ++r) {
+      own[r] = alone[r] * factor[r];
+      time[r] = std::max(time[r], own[r]);
+    }
+    if (!waits) continue;
+    for (std::int64_t r = 0; r < replicas; ++r) {
+      const bool slow = alone[r] == slowest[r];
+      sum[r] += factor[r];
+      slow_sum[r] += slow ? factor[r] : 0.0;
+      slow_count[r] += slow ? 1.0 : 0.0;
+    }
+  }
+  if (!waits) return;
+  const double* const excess = row_of(chips_.excess);
+  const double* const share = row_of(chips_.share);
+  const double* const residual = row_of(chips_.residual);
+  const double* const normal = all_normals.data();
+  const auto n = static_cast<double>(tensor);
+  for (std::int64_t r = 0; r < replicas; ++r) {
+    const double other = (1 - share[r]) / (n - 1);
+    const double mean_factor = (share[r] * slow_sum[r] + other * (sum[r] - slow_sum[r])) /
+                               (share[r] * slow_count[r] + other * (n - slow_count[r]));
+    const double left = elementary::exp(residual[r] * (normal[r] - 0.5 * residual[r]));
+    const double synchronized = slowest[r] * (mean_factor - 1 + (1 + excess[r]) * left);
+    time[r] = std::max(time[r], synchronized);
+  }
+}
+
 /// Fills replica_time_, compute_end_, window_ and stage_busy_.
 void TrainingSteps::compute() {
   const Layout& layout = point_.layout();
   const Noise& noise = point_.scenario().noise;
   const std::uint64_t seed = point_.scenario().seed;
-  const std::int64_t replicas = layout.replicas, tensor = layout.tensor;
-  const bool synchronizes = !chips_.excess.empty();
-  const Stream jitter{seed, Purpose::step_jitter, trial_};
+  const std::int64_t replicas = layout.replicas;
   std::vector<double> stage_time(static_cast<std::size_t>(layout.pipeline * replicas));
-
   parallel_for(how_, layout.pipeline, [&](std::int64_t stage) {
-    double* time = stage_time.data() + stage * replicas;
-    const double* slowest = chips_.slowest.data() + stage * replicas;
-    std::vector<double> factor(static_cast<std::size_t>(replicas), 1.0);
-    std::vector<double> residual(static_cast<std::size_t>(replicas), 0.0);
-    for (std::int64_t t = 0; t < tensor; ++t) {
-      const std::int64_t row = (stage * tensor + t) * replicas;
-      const ChipRow chips{layout.entity_low.data() + row, layout.entity_high.data() + row,
-                          replicas};
-      if (noise.step_jitter > 0)
-        step_kernels().lognormal_factors(jitter, chips, step_, noise.step_jitter, factor.data());
-      if (t == 0 && synchronizes)
-        step_kernels().second_normals(jitter, chips, step_, residual.data());
-      double* own = stage_busy_.data() + row;
-      const double* alone = chips_.compute.data() + row;
-      for (std::int64_t r = 0; r < replicas; ++r) {
-        own[r] = alone[r] * factor[static_cast<std::size_t>(r)];
-        time[r] += factor[static_cast<std::size_t>(r)];
-      }
-    }
-    const auto n = static_cast<double>(tensor);
-    if (synchronizes) {
-      const double* excess = chips_.excess.data() + stage * replicas;
-      const double* deviation = chips_.residual.data() + stage * replicas;
-      for (std::int64_t r = 0; r < replicas; ++r)
-        time[r] = slowest[r] *
-                  (time[r] / n + excess[r] + deviation[r] * residual[static_cast<std::size_t>(r)]);
-    } else {
-      for (std::int64_t r = 0; r < replicas; ++r) time[r] = slowest[r] * (time[r] / n);
-    }
+    compute_stage(stage, stage_time.data() + stage * replicas);
   });
 
   std::vector<double> imbalance(static_cast<std::size_t>(replicas), 1.0);

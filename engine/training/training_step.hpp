@@ -26,14 +26,17 @@ StepResult mean_step(std::span<const StepResult> steps);
 
 /// The steps of one trial, one after another: compute, the phases, clipping.
 ///
-/// A stage of tensor group j takes  slowest(j) (mean of its chips' step factors + expected excess
-/// of the slowest operation over its slowest chip + residual); a replica takes the
-/// end of its pipeline's schedule. All its chips enter the first phase `window` before its end, the
-/// part of the last microbatch's backward pass that hides gradients; they finish when the
-/// collective and the compute of every replica are done. With job.sync_every = H only every H-th
-/// step does so (Stich, Local SGD converges fast and communicates little, ICLR 2019): in the others
-/// each replica's end of compute is its finish and its next start, with clipping on too, until the
-/// next all-reduce lines all up again.
+/// A tensor group ends no sooner than its slowest chip: a stage takes the longest of its chips' own
+/// computes (lasting time x step factor) or, where operations jitter and that is longer,
+///   slowest lasting time x (mean of the step factors, by share - 1 + (1 + excess) x residual)
+/// with the three of SynchronizationCost. The two are not added up: too short where step_jitter
+/// comes near operation_jitter, and too long with fewer than four synchronizations a step. A
+/// replica takes the end of its pipeline's schedule. All its chips enter the first phase `window`
+/// before its end, the part of the last microbatch's backward pass that hides gradients; they
+/// finish when the collective and the compute of every replica are done. With job.sync_every = H
+/// only every H-th step does so (Stich, Local SGD converges fast and communicates little, ICLR
+/// 2019): in the others each replica's end of compute is its finish and its next start, with
+/// clipping on too, until the next all-reduce lines all up again.
 class TrainingSteps {
  public:
   TrainingSteps(const DesignPoint& point, std::uint32_t trial, const Execution& how)
@@ -57,6 +60,7 @@ class TrainingSteps {
   void forget_sums();
   void begin_phases(const LinkState& links);
   StepResult step(std::span<StepObserver* const> observers, std::int64_t recorded);
+  void compute_stage(std::int64_t stage, double* time);
   void compute();
   void communicate();
   void run_phase(std::size_t phase, double last_compute);

@@ -51,6 +51,7 @@ void set_excess(const DesignPoint& point, std::size_t group, double sum, TrialCh
   const double slowest = chips.slowest[group];
   const double q = slowest > 0 ? (sum - slowest) / (others * slowest) : 1;
   chips.excess[group] = cost.mean_excess(q);
+  chips.share[group] = cost.slowest_share(q);
   chips.residual[group] = cost.residual(q);
 }
 
@@ -118,6 +119,7 @@ void find_slowest(const DesignPoint& point, TrialChips& chips) {
     }
   }
   chips.excess.resize(sum.size());
+  chips.share.resize(sum.size());
   chips.residual.resize(sum.size());
   for (std::size_t i = 0; i < sum.size(); ++i) set_excess(point, i, sum[i], chips);
 }

@@ -100,6 +100,20 @@ def test_generated_plans_keep_them(lockstep, number):
     assert count == 1 and found == []
 
 
+# However much factors differ, a tensor group waits for the slowest of its chips: over many steps, as
+# single ones may be quick, none computes above its kernels' share.
+@pytest.mark.parametrize("step,operation", [(0.1, 0), (0.5, 0), (2, 0), (2, 0.02), (0, 1), (1, 1)])
+def test_large_noise_keeps_the_share(lockstep, step, operation):
+    study = PLAN.format(fleet="H100:8", tensor=8, pipeline=1, microbatch=1, tokens=4096 * 8,
+                        share="equal")
+    path = quiet_run(lockstep, lockstep.write("s.ini", study), f"noise.step_jitter={step}",
+                     f"noise.operation_jitter={operation}", "job.synchronizations=1",
+                     "job.overlap=0", "sampling.steps=400")
+    found, count = broken(path)
+    assert count == 1 and "mfu" not in [what for _, what, _, _ in found]
+    assert xarray.load_dataset(path, engine="h5netcdf")["compute_time"].min() > 0
+
+
 def test_they_can_be_broken(lockstep):
     study = PLAN.format(fleet="H100:64", tensor=2, pipeline=16, microbatch=1, tokens=8192,
                         share="equal")
