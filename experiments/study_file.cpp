@@ -60,19 +60,6 @@ std::size_t utf8_length(std::string_view text) {
   return overlong || beyond ? 0 : length;
 }
 
-/// Why the bytes are not a text, or nothing when they are one.
-std::optional<std::string> not_text(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    const bool line_end = c == '\n' || (c == '\r' && (i + 1 == text.size() || text[i + 1] == '\n'));
-    const std::size_t length = utf8_length(text.substr(i));
-    if (length == 0 || (c < 0x20 && c != '\t' && !line_end) || c == 0x7F)
-      return fmt::format("byte 0x{:02x} at offset {}", c, i);
-    i += length;
-  }
-  return std::nullopt;
-}
-
 bool is_section_name(std::string_view name) {
   constexpr std::string_view legal =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
@@ -166,6 +153,18 @@ Scan scan_lines(const std::string& path, std::string_view text) {
 }
 
 }  // namespace
+
+std::optional<std::string> not_text(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    const bool line_end = c == '\n' || (c == '\r' && (i + 1 == text.size() || text[i + 1] == '\n'));
+    const std::size_t length = utf8_length(text.substr(i));
+    if (length == 0 || (c < 0x20 && c != '\t' && !line_end) || c == 0x7F)
+      return fmt::format("byte 0x{:02x} at offset {}", c, i);
+    i += length;
+  }
+  return std::nullopt;
+}
 
 StudyText parse_study(const std::string& path, const std::string& text) {
   if (const auto reason = not_text(text))

@@ -1,10 +1,16 @@
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "engine/run/study/study.hpp"
 
 namespace lockstep {
+
+/// Why the bytes are no text of a study (UTF-8 without control characters other than tabs and line
+/// ends), or nothing where they are one.
+std::optional<std::string> not_text(std::string_view text);
 
 /// Reads a study file: lines `key = value` in the sections of an INI file, with `title = TEXT`
 /// allowed before the first section; a '#' starts a comment wherever it stands. Keys and values

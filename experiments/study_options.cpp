@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
 #include "engine/base/error.hpp"
 #include "engine/base/simd.hpp"
 #include "engine/base/text/text.hpp"
@@ -13,6 +17,35 @@
 namespace lockstep {
 
 namespace po = boost::program_options;
+
+namespace {
+
+/// Text of the command line as a line of a file could hold it: white space with a line end or a
+/// tab in it is one space. Throws InputError for other control characters.
+std::string one_line(std::string_view text, std::string_view what) {
+  if (const auto reason = not_text(text))
+    throw InputError(fmt::format("{}: no text ({}) write it in UTF-8 without control characters",
+                                 what, *reason));
+  constexpr std::string_view blanks = " \t\r\n";
+  std::string line;
+  for (text = trimmed(text); !text.empty();) {
+    const std::size_t word = std::min(text.find_first_of(blanks), text.size());
+    const std::size_t next = std::min(text.find_first_not_of(blanks, word), text.size());
+    const std::string_view between = text.substr(word, next - word);
+    line += text.substr(0, word);
+    line += between.find_first_not_of(' ') == std::string_view::npos ? between : " ";
+    text.remove_prefix(next);
+  }
+  return line;
+}
+
+StudyEntry override_entry(std::string_view key, std::string_view value, const std::string& origin) {
+  std::string plain_key = one_line(key, origin);
+  std::string plain_value = one_line(value, fmt::format("{} {}", origin, plain_key));
+  return {std::move(plain_key), std::move(plain_value), origin};
+}
+
+}  // namespace
 
 std::span<const Parameter> all_parameters() {
   static const std::vector<Parameter> rows = [] {
@@ -43,13 +76,15 @@ std::vector<StudyEntry> read_overrides(const po::variables_map& options) {
             fmt::format("--set {} (KEY=VALUE is due) write for example --set "
                         "job.tensor=8",
                         text));
-      overrides.push_back({std::string(trimmed(text.substr(0, equals))),
-                           std::string(trimmed(text.substr(equals + 1))), "--set"});
+      const std::string_view whole = text;
+      overrides.push_back(
+          override_entry(whole.substr(0, equals), whole.substr(equals + 1), "--set"));
     }
   for (const char* name : {"trials", "seed"})
     if (options.count(name))
-      overrides.push_back({fmt::format("sampling.{}", name), options[name].as<std::string>(),
-                           fmt::format("--{}", name)});
+      overrides.push_back(override_entry(fmt::format("sampling.{}", name),
+                                         options[name].as<std::string>(),
+                                         fmt::format("--{}", name)));
   return overrides;
 }
 
