@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -8,6 +9,7 @@
 #include "engine/base/simd.hpp"
 #include "engine/run/processors.hpp"
 #include "engine/run/scheduler.hpp"
+#include "engine/statistics/pooled_steps.hpp"
 #include "engine/statistics/quantile.hpp"
 #include "experiments/command.hpp"
 #include "experiments/study_options.hpp"
@@ -138,7 +140,8 @@ class TimesSink final : public ResultSink {
 struct Line {
   double bytes = 0, time = 0;
   std::string choice;
-  std::vector<double> noisy;  ///< mean, p50, p99 [s]; empty without noise
+  double mean = 0;                  ///< with noise [s]
+  std::vector<Estimate> quantiles;  ///< of noisy_shares, with noise [s]; empty without
 
   double algorithm_bandwidth() const {
     return time > 0 ? bytes / time : std::numeric_limits<double>::quiet_NaN();
@@ -148,18 +151,23 @@ struct Line {
   }
 };
 
-constexpr std::array<std::string_view, 3> noisy_names{"mean", "p50", "p99"};
+constexpr std::array<std::string_view, 2> quantile_names{"p50", "p99"};
+constexpr std::array<double, 2> noisy_shares{0.5, 0.99};
 
 void print_lines(const std::vector<Line>& lines, std::int64_t ranks) {
   std::vector<std::vector<std::string>> rows{{"size", "time us", "algorithm GB/s", "bus GB/s"}};
-  if (!lines.front().noisy.empty())
-    for (std::string_view name : noisy_names) rows[0].push_back(fmt::format("{} us", name));
+  if (!lines.front().quantiles.empty()) {
+    rows[0].emplace_back("mean us");
+    for (std::string_view name : quantile_names) rows[0].push_back(fmt::format("{} us", name));
+  }
   rows[0].push_back("choice");
   for (const Line& line : lines) {
     rows.push_back({size_label(line.bytes), format_value(1e6 * line.time),
                     format_value(1e-9 * line.algorithm_bandwidth()),
                     format_value(1e-9 * line.bus_bandwidth(ranks))});
-    for (double value : line.noisy) rows.back().push_back(format_value(1e6 * value));
+    if (!line.quantiles.empty()) rows.back().push_back(format_value(1e6 * line.mean));
+    for (const auto& [value, lower, upper] : line.quantiles)
+      rows.back().push_back(format_bounded({1e6 * value, 1e6 * lower, 1e6 * upper}));
     rows.back().push_back(line.choice);
   }
   fmt::print("{}", format_table(rows));
@@ -182,15 +190,20 @@ void print_json(const Plan& plan, const po::variables_map& map, const std::vecto
              json_text(map["topology"].as<std::string>()), json_text(map["chip"].as<std::string>()),
              ranks);
   fmt::print("  \"seed\": {},\n  \"trials\": {},\n  \"extrapolated\": {},\n  \"sizes\": [\n",
-             plan.study.seed, lines.front().noisy.empty() ? 0 : plan.study.trials, extrapolated);
+             plan.study.seed, lines.front().quantiles.empty() ? 0 : plan.study.trials,
+             extrapolated);
   for (const Line& line : lines) {
     fmt::print(
         "    {{\"bytes\": {}, \"time_s\": {}, \"algorithm_bandwidth\": {}, "
         "\"bus_bandwidth\": {}, ",
         json_number(line.bytes), json_number(line.time), json_number(line.algorithm_bandwidth()),
         json_number(line.bus_bandwidth(ranks)));
-    for (std::size_t i = 0; i < line.noisy.size(); ++i)
-      fmt::print("\"{}_s\": {}, ", noisy_names[i], json_number(line.noisy[i]));
+    if (!line.quantiles.empty()) fmt::print("\"mean_s\": {}, ", json_number(line.mean));
+    for (std::size_t i = 0; i < line.quantiles.size(); ++i) {
+      const auto& [value, lower, upper] = line.quantiles[i];
+      fmt::print("\"{}_s\": {}, \"{}_interval_s\": [{}, {}], ", quantile_names[i],
+                 json_number(value), quantile_names[i], json_number(lower), json_number(upper));
+    }
     fmt::print("\"choice\": {}}}{}\n", json_text(line.choice), &line == &lines.back() ? "" : ",");
   }
   fmt::print("  ]\n}}\n");
@@ -241,9 +254,9 @@ int run(const std::vector<std::string>& arguments) {
     line.time = job.noise_free_communication_time();
     line.choice = job.choice();
     if (!noisy) continue;
-    constexpr std::array<double, 2> levels{0.5, 0.99};
-    line.noisy = quantiles(sink.times[p], levels);
-    line.noisy.insert(line.noisy.begin(), mean(sink.times[p]));
+    line.mean = mean(sink.times[p]);
+    const PooledSteps pooled(sink.times[p], plan.study.steps);
+    for (double share : noisy_shares) line.quantiles.push_back(pooled.quantile(share));
   }
   if (map["json"].as<bool>()) {
     print_json(plan, map, lines, ranks, extrapolated);
@@ -259,9 +272,14 @@ int run(const std::vector<std::string>& arguments) {
   fmt::print(
       "Time and bandwidths are without noise; algorithm = size / time, bus = that x "
       "2 (n - 1) / n.\n");
-  if (noisy)
-    fmt::print("mean, p50, p99: over {} trials with noise, seed {}.\n", plan.study.trials,
-               plan.study.seed);
+  if (noisy) {
+    const bool bounded = std::all_of(lines.begin(), lines.end(), [](const Line& line) {
+      return std::all_of(line.quantiles.begin(), line.quantiles.end(), is_bounded);
+    });
+    fmt::print("mean, p50, p99: over {} with noise, seed {}{}.\n",
+               counted(plan.study.trials, "trial"), plan.study.seed,
+               bounded ? "" : "; > or - where these are too few to bound them: more --trials do");
+  }
   return done;
 }
 

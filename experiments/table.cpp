@@ -112,7 +112,7 @@ std::string format_interval(double value, double half_width) {
 
 std::string format_estimate(const Estimate& estimate, bool of_mean) {
   const auto& [value, lower, upper] = estimate;
-  if (std::isfinite(lower) && std::isfinite(upper)) {
+  if (is_bounded(estimate)) {
     const double above = upper - value, below = value - lower;
     const double half = std::max(above, below);
     const bool uneven = half > 3 * std::min(above, below);
@@ -127,9 +127,12 @@ std::string format_estimate(const Estimate& estimate, bool of_mean) {
   return of_mean ? format_value(value) : "-";
 }
 
+bool is_bounded(const Estimate& estimate) {
+  return std::isfinite(estimate.lower) && std::isfinite(estimate.upper);
+}
+
 std::string format_bounded(const Estimate& quantile) {
-  const bool bounded = std::isfinite(quantile.lower) && std::isfinite(quantile.upper);
-  return bounded ? format_value(quantile.value) : format_estimate(quantile, false);
+  return is_bounded(quantile) ? format_value(quantile.value) : format_estimate(quantile, false);
 }
 
 std::vector<std::string> labels_of(const std::vector<Axis>& axes, std::int64_t point) {

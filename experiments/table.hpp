@@ -39,7 +39,10 @@ std::string format_interval(double value, double half_width);
 /// the other limit; where they are for both, a mean alone, "-" in place of a quantile.
 std::string format_estimate(const Estimate& estimate, bool of_mean = true);
 
-/// A quantile alone where both its limits are known, else as format_estimate has it.
+/// Whether the trials are enough for both limits.
+bool is_bounded(const Estimate& estimate);
+
+/// A quantile alone where it is bounded, else as format_estimate has it.
 std::string format_bounded(const Estimate& quantile);
 
 /// The labels of a design point, one per axis.

@@ -58,7 +58,7 @@ std::string summary_table(const ResultFile& file, const std::optional<std::strin
     const PooledSteps pooled(step_time, schema.steps);
     for (double share : shares) {
       const Estimate quantile = pooled.quantile(share);
-      unbounded |= !std::isfinite(quantile.upper - quantile.lower) && !std::isnan(quantile.value);
+      unbounded |= !is_bounded(quantile) && !std::isnan(quantile.value);
       row.push_back(format_bounded(quantile));
     }
     row.push_back(find(schema, "mfu") ? format_percent(mean(file.read("mfu", point))) : "-");
@@ -81,11 +81,13 @@ std::string summary_table(const ResultFile& file, const std::optional<std::strin
           : "";
   const std::string trials =
       incomplete ? std::string("the trials held") : counted(schema.trials, "trial");
-  std::string text =
-      fmt::format("{}{}\nMean of {}{}; quantiles over the {} of each{}.\n{}", title,
-                  by ? format_blocks(rows, *by) : format_table(rows), trials, spread,
-                  counted(schema.steps, "step"),
-                  unbounded ? ", > where the trials are too few to bound them" : "", missing);
+  std::string text = fmt::format("{}{}\nMean of {}{}; quantiles over the {} of each{}.\n{}", title,
+                                 by ? format_blocks(rows, *by) : format_table(rows), trials, spread,
+                                 counted(schema.steps, "step"),
+                                 unbounded ? ", > where the trials are too few: more of them or "
+                                             "sampling.until bound them"
+                                           : "",
+                                 missing);
   if (!schema.until.empty())
     text += schema.until_met
                 ? fmt::format("The trials were run until {}.\n", schema.until)

@@ -107,6 +107,24 @@ def test_noise_adds_quantiles(lockstep, kinds):
     assert "over 100 trials" in text
 
 
+def test_quantiles_of_few_trials_are_bounds(lockstep):
+    """The largest of 50 lies below the 99th percentile too often to bound it; of 1,000 it does
+    not: binomial, P(all below) = 0.99^50 = 0.61 and 0.99^1000 = 4e-5."""
+    options = ["all-reduce", "--topology", "ring", "--ranks", 16, "--bytes", "1MiB", *SPIKES]
+    few = lockstep.done(*options, "--trials", 50).stdout
+    p50, p99 = columns(few.splitlines()[3])[5:7]
+    assert re.fullmatch(r"> [\d.]+", p99) and re.fullmatch(r"[\d.]+", p50)
+    assert "; > or - where these are too few to bound them: more --trials do." in few
+    many = lockstep.done(*options, "--trials", 1000).stdout
+    assert re.fullmatch(r"[\d.]+", columns(many.splitlines()[3])[6]) and ">" not in many
+    for trials, bounded in [(50, False), (1000, True)]:
+        line, = as_json(lockstep, "ring", 16, "--bytes", "1MiB", "--trials", trials,
+                        *SPIKES)["sizes"]
+        lower, upper = line["p99_interval_s"]
+        assert lower <= line["p99_s"] and (upper is not None) == bounded
+        assert line["p50_interval_s"][0] <= line["p50_s"] <= line["p50_interval_s"][1]
+
+
 def test_slow_links_and_jitter_count_as_noise(lockstep):
     for noise in [("noise.slow_link_fraction=0.5", "noise.slow_link_factor=3"),
                   ("noise.hop_jitter=exponential(mean=5us)",)]:

@@ -47,7 +47,7 @@ def test_summary_is_what_run_printed(run):
     assert len({len(row) for row in [head, *rows]}) == 1, "columns do not line up"
     assert all(re.search(r"\d ± \d|\d \(\d\S* to \d", row) for row in rows)
     assert lines[-1] == "Mean of 3 trials ± 95 % interval; quantiles over the 2 steps of each, " \
-        "> where the trials are too few to bound them."
+        "> where the trials are too few: more of them or sampling.until bound them."
 
 
 def test_quiet_prints_nothing(run):
