@@ -9,6 +9,7 @@
 #include "topologies/algorithms/tree/switch_tree.hpp"
 #include "topologies/algorithms/tree/tree_walk.hpp"
 #include "topologies/kind.hpp"
+#include "topologies/wiring/nccl_constants.hpp"
 #include "topologies/wiring/switched_fabric.hpp"
 
 namespace lockstep {
@@ -56,7 +57,7 @@ class SwitchReduce final : public Collective {
   friend class SwitchReduceTrial;
 
   double latency(Tier tier) const { return tier_latency_[static_cast<std::size_t>(tier)]; }
-  double chunk_bytes() const { return bytes_ / static_cast<double>(chunks_); }
+  double chunk_bytes() const { return chunk_on_link(bytes_, chunks_); }
   TreeNumbering numbering() const { return {1, 1, chunks_, most_vertices_}; }
 
   void make_runs(const CollectiveRequest& request) {

@@ -49,6 +49,38 @@ TEST(MoreIsNeverSlower, FewerBytes) {
       }
 }
 
+// A chunk takes a line of 128 B at least: cutting few bytes finer costs, and is never chosen.
+TEST(MoreIsNeverSlower, ChunksBelowALineGainNothing) {
+  std::int64_t kinds = 0;
+  for (const TopologyKind* kind : topology_kinds()) {
+    const auto is_chunks = [](const Parameter& row) { return row.key == "topology.chunks"; };
+    if (std::ranges::none_of(kind->parameters, is_chunks)) continue;
+    ++kinds;
+    const Scene scene{"H100:2", 1, 1};
+    const Settings uniform{{"fabric.hop_latency", "0s"},
+                           {"fabric.hop_bandwidth", "1GB/s"},
+                           {"topology.channels", "1"}};
+    const auto with = [&](const char* chunks) {
+      Settings settings = uniform;
+      if (kind->name == "switch_reduce") settings.pop_back();
+      settings.emplace_back("topology.chunks", chunks);
+      return settings;
+    };
+    const double line = 128e-9;
+    const double trees = kind->name == "tree" ? 2 : 1;
+    for (double bytes : {1.0, 100.0, 128.0}) {
+      // Up and down a chain of one hop: a chunk takes two lines of time, each other one more.
+      EXPECT_NEAR(time_of(*kind, scene, with("1"), bytes), 2 * line, 1e-15) << kind->name;
+      EXPECT_NEAR(time_of(*kind, scene, with("8"), bytes), 9 * line, 1e-15) << kind->name;
+      EXPECT_NEAR(time_of(*kind, scene, with("auto"), bytes), 2 * line, 1e-15) << kind->name;
+    }
+    // Four lines a tree are four chunks.
+    EXPECT_NEAR(time_of(*kind, scene, with("auto"), 4 * 128 * trees), 5 * line, 1e-15);
+    EXPECT_NEAR(time_of(*kind, scene, with("4"), 4 * 128 * trees), 5 * line, 1e-15);
+  }
+  EXPECT_GE(kinds, 2);
+}
+
 struct Resource {
   std::string key;
   std::vector<std::string> values;  ///< the slowest first

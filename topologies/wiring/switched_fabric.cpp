@@ -217,7 +217,7 @@ const Parameter& chunks_parameter() {
       .shapes_arrays = true,
       .summary =
           "pipelined chunks of the buffer (tree: of each tree's half); auto: the power of "
-          "two up to 256 of least noise-free time",
+          "two up to 256 of least noise-free time; a chunk takes 128 B of a link at least",
       .source = "of the pipelined times (Sanders, Speck, Traeff, 2009)"};
   return row;
 }

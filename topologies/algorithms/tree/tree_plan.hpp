@@ -9,6 +9,7 @@
 #include "engine/network/collective.hpp"
 #include "topologies/algorithms/tree/tree_hops.hpp"
 #include "topologies/algorithms/tree/tree_noise.hpp"
+#include "topologies/wiring/nccl_constants.hpp"
 
 namespace lockstep {
 
@@ -31,7 +32,7 @@ struct TreePlan {
   std::vector<TreeRun> runs;  ///< none crosses a multiple of groups_per_call
 
   double chunk_bytes(const TreeRun& run) const {
-    return bytes / static_cast<double>(2 * run.channels * chunks);
+    return chunk_on_link(bytes, 2 * run.channels * chunks);
   }
   std::int64_t most_channels() const { return std::ranges::max(channels); }
   TreeNumbering numbering() const { return {most_channels(), 2, chunks, ranks}; }
