@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include <fmt/format.h>
+
 #include "engine/base/error.hpp"
 #include "engine/base/text/meant_quantity.hpp"
 #include "engine/base/text/nearest.hpp"
@@ -14,8 +16,8 @@ namespace lockstep {
 
 namespace {
 
-// Beyond it not every whole number is a double.
-constexpr double greatest_count = 0x1p53;
+// The next two whole numbers are the same double.
+constexpr double greatest_count = 0x1p53 - 1;
 // The maximum of a row that gives none.
 constexpr double unbounded = Parameter().maximum;
 
@@ -109,9 +111,9 @@ Value read_real(const Parameter& row, std::string_view text, const std::string& 
   const double value = parse_quantity(text, row.dimension);
   const bool is_percent = row.maximum == 1 && value > 1 && value <= 100;
   if (is_percent)
-    throw InputError(
-        in_quotes(text) + " is out of range (a share is due, allowed: " + allowed_text(row) +
-        ") write " + format_number(value / 100) + " for " + format_number(value) + " %");
+    throw InputError(in_quotes(text) +
+                     " is out of range (a share is due, allowed: " + allowed_text(row) +
+                     fmt::format(") write {:.6g} for {:.6g} %", value / 100, value));
   if (!in_range(row, value)) refuse_range(row, in_quotes(text));
   return {value, format_canonical(value, row.dimension)};
 }
@@ -125,6 +127,10 @@ bool is_in_steps(std::string_view text) {
 Value read_steps(const Parameter& row, std::string_view text) {
   const double steps = parse_quantity(text, Dimension::steps);
   if (!in_range(row, steps)) refuse_range(row, in_quotes(text));
+  if (steps != std::floor(steps))
+    throw InputError(
+        in_quotes(text) + " is not a whole number of steps (nothing happens within a " +
+        "step) write for example " + format_quantity(std::ceil(steps), Dimension::steps));
   const std::string canonical = format_canonical(steps, Dimension::steps);
   return {canonical, canonical};
 }

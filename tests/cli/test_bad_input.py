@@ -103,6 +103,14 @@ CASES = {
                               "write reliability.node_failure_rate = 0.02/d"),
     "generation we do not know": ("[fleet]\nchips = B300:8192\n", 2, "describe it in a section [chip.B300]"),
     "generation by its product": ("[fleet]\nchips = GB200-NVL72:8192\n", 2, "did you mean GB200?"),
+    "percent past one": (FLEET + "[job]\noverlap = 1.1\n", 4, "write 0.011 for 1.1 %"),
+    "steps in parts": (FLEET + "[reliability]\ncheckpoint_interval = 1.5step\n", 4,
+                       "not a whole number of steps (nothing happens within a step) write for "
+                       "example 2step"),
+    "no hint that fits": (FLEET + "[chip.H100]\npeak = 0\n", 4,
+                          "write another value; units: FLOP/s"),
+    "a count no double holds": (FLEET + "[job]\nsequence_length = 9007199254740993\n", 4,
+                                "out of range"),
     "percent of a factor": (FLEET + "[noise]\nstraggler_slowdown = 10%\n", 4, "did you mean 1.1?"),
     "peak without its unit": (FLEET + "[chip.H100]\npeak = 1979\n", 4, "did you mean 1979TFLOP/s?"),
     "uncertain part of what is drawn once": (

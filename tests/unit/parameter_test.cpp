@@ -129,7 +129,7 @@ TEST(Parameter, AllowedText) {
   EXPECT_EQ(allowed_text(latency), "0s .. 1e+13d");
   EXPECT_EQ(allowed_text(slowdown), "> 1, <= 1e+24 | never");
   EXPECT_EQ(allowed_text(tensor), "a whole number 1 .. 1e+09");
-  EXPECT_EQ(allowed_text(channels), "a whole number 1 .. 9007199254740992 | auto");
+  EXPECT_EQ(allowed_text(channels), "a whole number 1 .. 9007199254740991 | auto");
   EXPECT_EQ(allowed_text(kind), "ring | tree | ocs_torus");
   EXPECT_EQ(allowed_text(jitter), "a law or value 0s .. 1e+13d");
   EXPECT_EQ(allowed_text(chips), "");
@@ -150,6 +150,7 @@ TEST(Parameter, RefusesWithValueRangeAndNearestWord) {
       {&latency, "exponental(1us)", "did you mean exponential?"},
       {&share, "1.5",
        "'1.5' is out of range (a share is due, allowed: 0 .. 1) write 0.015 for 1.5 %"},
+      {&share, "1.1", "write 0.011 for 1.1 %"},
       {&share, "150", "'150' is out of range (allowed: 0 .. 1)"},
       {&share, "exponential(mean=0.5)", "can reach 18."},
       {&share, "normal(mean=0.5, sd=0.1)", "can reach 1.3"},
@@ -161,6 +162,9 @@ TEST(Parameter, RefusesWithValueRangeAndNearestWord) {
       {&tensor, "8GB", "is not a bare number"},
       {&tensor, "1e17", "'1e17' is out of range (allowed: a whole number 1 .. 1e+09)"},
       {&tensor, "uniform(low=1, high=2)", "is not a number"},
+      // 2^53 + 1 is no double: its neighbour is refused as well.
+      {&channels, "9007199254740993", "is out of range"},
+      {&channels, "9007199254740992", "is out of range"},
       {&channels, "atuo", "did you mean auto?"},
       {&kind, "rign", "did you mean ring?"},
       {&kind, "butterfly", "choose one of them"},

@@ -94,7 +94,8 @@ std::string with_good_hints(std::string message, const Parameter& row, std::stri
     if (takes(row, std::string(text).replace(place, bad.size(), one), one, directory))
       good += fmt::format("{}{}", good.empty() ? asks : " or ", one);
   }
-  good += good.empty() ? "write another value" : "?";
+  const bool goes_on = end + 1 < message.size();  // with the units
+  good += !good.empty() ? "?" : goes_on ? "write another value;" : "write another value";
   return message.replace(hint, end + 1 - hint, good);
 }
 
