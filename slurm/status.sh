@@ -31,6 +31,8 @@ while [ $# -gt 0 ]; do
   shift
 done
 [ -n "$dir" ] || fail "no folder given (usage: slurm/status.sh DIR) see --help"
+[ -e "$dir" ] || fail "$dir does not exist (the folder of a run is due) give the FILE.slurm that" \
+  "slurm/submit.sh made"
 [ -f "$dir/settings" ] || fail "$dir is not the folder of a run (it has no settings) give the" \
   "FILE.slurm that slurm/submit.sh made"
 dir=$(realpath "$dir")

@@ -105,8 +105,7 @@ CASES = {
     "generation by its product": ("[fleet]\nchips = GB200-NVL72:8192\n", 2, "did you mean GB200?"),
     "percent past one": (FLEET + "[job]\noverlap = 1.1\n", 4, "write 0.011 for 1.1 %"),
     "steps in parts": (FLEET + "[reliability]\ncheckpoint_interval = 1.5step\n", 4,
-                       "not a whole number of steps (nothing happens within a step) write for "
-                       "example 2step"),
+                       "'1.5step' is not a whole number of steps (nothing happens within a step"),
     "no hint that fits": (FLEET + "[chip.H100]\npeak = 0\n", 4,
                           "write another value; units: FLOP/s"),
     "a count no double holds": (FLEET + "[job]\nsequence_length = 9007199254740993\n", 4,

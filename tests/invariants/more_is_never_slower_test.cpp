@@ -66,17 +66,19 @@ TEST(MoreIsNeverSlower, ChunksBelowALineGainNothing) {
       settings.emplace_back("topology.chunks", chunks);
       return settings;
     };
-    const double line = 128e-9;
-    const double trees = kind->name == "tree" ? 2 : 1;
+    // Up and down one hop: the double tree's halves share both ports, in the switch they follow.
+    const bool tree = kind->name == "tree";
+    const auto lines = [&](double chunks) { return 128e-9 * (tree ? 2 * chunks : chunks + 1); };
     for (double bytes : {1.0, 100.0, 128.0}) {
-      // Up and down a chain of one hop: a chunk takes two lines of time, each other one more.
-      EXPECT_NEAR(time_of(*kind, scene, with("1"), bytes), 2 * line, 1e-15) << kind->name;
-      EXPECT_NEAR(time_of(*kind, scene, with("8"), bytes), 9 * line, 1e-15) << kind->name;
-      EXPECT_NEAR(time_of(*kind, scene, with("auto"), bytes), 2 * line, 1e-15) << kind->name;
+      EXPECT_NEAR(time_of(*kind, scene, with("1"), bytes), lines(1), 1e-15) << kind->name;
+      EXPECT_NEAR(time_of(*kind, scene, with("8"), bytes), lines(8), 1e-15) << kind->name;
+      EXPECT_NEAR(time_of(*kind, scene, with("auto"), bytes), lines(1), 1e-15) << kind->name;
     }
-    // Four lines a tree are four chunks.
-    EXPECT_NEAR(time_of(*kind, scene, with("auto"), 4 * 128 * trees), 5 * line, 1e-15);
-    EXPECT_NEAR(time_of(*kind, scene, with("4"), 4 * 128 * trees), 5 * line, 1e-15);
+    // Four lines a tree are four chunks and no more.
+    const double four = 4 * 128 * (tree ? 2 : 1);
+    EXPECT_NEAR(time_of(*kind, scene, with("4"), four), lines(4), 1e-15) << kind->name;
+    EXPECT_NEAR(time_of(*kind, scene, with("auto"), four), lines(4), 1e-15) << kind->name;
+    EXPECT_NEAR(time_of(*kind, scene, with("64"), four), lines(64), 1e-15) << kind->name;
   }
   EXPECT_GE(kinds, 2);
 }

@@ -136,7 +136,8 @@ def test_a_dry_run_needs_no_slurm(run):
 
 @pytest.mark.parametrize("arguments, message", [
     ([], "no folder given ("),
-    (["none"], "none is not the folder of a run ("),
+    (["none"], "none does not exist ("),
+    (["."], ". is not the folder of a run ("),
     (["a", "b"], "too many arguments ("),
     (["--frobnicate"], "no option --frobnicate ("),
 ])
