@@ -17,7 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 def add_option(parser):
     parser.add_argument("--program", metavar="PATH", help="the program lockstep; by default that "
-                        "beside this script, in build/, or on the PATH")
+                        "beside this script, in build/, installed with it, or on the PATH")
 
 
 def find(given=None):
@@ -26,7 +26,10 @@ def find(given=None):
         if not _runs(given):
             raise ResultsError(f"--program {given} is no program")
         return str(given)
-    for place in (HERE / NAME, HERE.parent / "build" / NAME):
+    places = [HERE / NAME, HERE.parent / "build" / NAME]
+    if HERE.parent.match("share/lockstep"):
+        places.append(HERE.parents[2] / "bin" / NAME)
+    for place in places:
         if _runs(place):
             return str(place)
     found = shutil.which(NAME)

@@ -8,10 +8,12 @@ fail() {
   exit 2
 }
 
-# The program: LOCKSTEP, the one on the PATH, or build/lockstep beside this folder.
+# The program: LOCKSTEP, the one on the PATH, build/lockstep beside this folder, or the one that was
+# installed with it: PREFIX/bin/lockstep beside PREFIX/share/lockstep/slurm.
 find_program() {
   local built
   built=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/build/lockstep
+  [ -x "$built" ] || built=${built/%\/share\/lockstep\/build\/lockstep//bin/lockstep}
   program=${LOCKSTEP:-$(command -v lockstep || echo "$built")}
   program=$(command -v "$program") || fail "no program at ${LOCKSTEP:-$built} (LOCKSTEP, the PATH" \
     "and build/ were tried) build it, or set LOCKSTEP"

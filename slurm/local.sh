@@ -11,7 +11,7 @@
 #
 # Stopped (Ctrl-C, TERM, USR1) or killed, it goes on where it was when the same command is given
 # again. Until the end the shards stand beside FILE.h5. LOCKSTEP names the program (default: the one
-# on the PATH, or build/lockstep beside this folder).
+# on the PATH, in build/ beside this folder, or installed with it).
 #
 # Exit codes: 0 done, 75 stopped, 2 bad input, 1 anything else.
 set -euo pipefail

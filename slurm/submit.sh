@@ -12,7 +12,7 @@
 #
 # STUDY.ini stands before sbatch's options. Shards and logs are kept in FILE.slurm beside FILE.h5,
 # on a file system that the nodes share. Given again, only what is missing is submitted. LOCKSTEP
-# names the program (default: the one on the PATH, or build/lockstep beside this folder).
+# names the program (default: the one on the PATH, in build/ beside this folder, or installed with it).
 #
 # Exit codes: 0 submitted, or nothing to do; 2 bad input; 1 sbatch refused, and anything else.
 set -euo pipefail
