@@ -136,10 +136,9 @@ class SwitchReduce final : public Collective {
 
   /// A few bytes up to the top of the tree over all chips of the job, and back.
   void set_scalar_time(const CollectiveRequest& request) {
-    const auto [low, high] =
-        std::minmax_element(request.layout.slot.begin(), request.layout.slot.end());
+    const auto ends = std::minmax_element(request.layout.slot.begin(), request.layout.slot.end());
     const auto spans = [&](double chips) {
-      return std::floor(*low / chips) != std::floor(*high / chips);
+      return std::floor(*ends.first / chips) != std::floor(*ends.second / chips);
     };
     constexpr double scalar_bytes = 4;
     const double serialization =

@@ -182,7 +182,7 @@ struct Turn {
   const double result = 2 * (scale * e.minus_one + (scale - 0.5));
   const double bounded = x > 709.782712893384 ? detail::infinity : result;
   const double above = x < -40 ? -1.0 : bounded;
-  return (x < 0x1p-54) & (x > -0x1p-54) ? x : above;
+  return ((x < 0x1p-54) & (x > -0x1p-54)) ? x : above;
 }
 
 /// x^y = e^(y log x) for x >= 0, the logarithm and the product carried to about 2^-58; error below
@@ -218,8 +218,8 @@ struct Turn {
   const double at_infinity = y > 0 ? detail::infinity : 0.0;
   const double above = x < detail::infinity ? finite : at_infinity;
   const double inside = x > 0 ? above : at_zero;
-  const double legal = (x >= 0) & (y == y) ? inside : detail::not_a_number;
-  return (y == 0) | (x == 1) ? 1.0 : legal;
+  const double legal = ((x >= 0) & (y == y)) ? inside : detail::not_a_number;
+  return ((y == 0) | (x == 1)) ? 1.0 : legal;
 }
 
 /// sin(2 pi u) for |u| < 2^49, the argument reduced exactly; error below 2 ulp, and exact at
@@ -280,7 +280,7 @@ struct Turn {
   const double inside = top / bottom;
   const double at_one = p == 1 ? detail::infinity : detail::not_a_number;
   const double at_bound = p == 0 ? -detail::infinity : at_one;
-  return (p > 0) & (p < 1) ? inside : at_bound;
+  return ((p > 0) & (p < 1)) ? inside : at_bound;
 }
 
 // The functions below serve planning and sampling of single values; they branch, loop and are

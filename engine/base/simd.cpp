@@ -1,5 +1,7 @@
 #include "engine/base/simd.hpp"
 
+#include <cpuid.h>
+
 #include <array>
 #include <cstdlib>
 #include <string>
@@ -13,13 +15,24 @@ namespace {
 
 constexpr std::array<std::string_view, 3> names{"sse2", "avx2", "avx512"};
 
+/// F16C, LZCNT and MOVBE, which clang 14's __builtin_cpu_supports does not know.
+bool smaller_extensions() {
+  unsigned a = 0, b = 0, basic = 0, extended = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &basic, &d) && (basic & bit_F16C) && (basic & bit_MOVBE) &&
+         __get_cpuid(0x80000001, &a, &b, &extended, &d) && (extended & bit_LZCNT);
+}
+
 /// The best level whose whole feature set (x86-64-v3, x86-64-v4, as the compiler assumes it) this
 /// processor and its operating system offer.
 SimdLevel best_level() {
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("x86-64-v4")) return SimdLevel::avx512;
-  if (__builtin_cpu_supports("x86-64-v3")) return SimdLevel::avx2;
-  return SimdLevel::sse2;
+  const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                  __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+                  smaller_extensions();
+  const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                  __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+                  __builtin_cpu_supports("avx512vl");
+  return v4 ? SimdLevel::avx512 : v3 ? SimdLevel::avx2 : SimdLevel::sse2;
 }
 
 SimdLevel choose_level() {

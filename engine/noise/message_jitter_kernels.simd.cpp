@@ -6,7 +6,7 @@ namespace lockstep::LOCKSTEP_SIMD_LEVEL {
 namespace {
 
 // A tile has 16 lanes on every level; a register holds `width` of them.
-constexpr int lanes = 16, steps = jitter_tile / lanes;
+constexpr int lanes = 16;
 #if defined(__AVX512F__)
 constexpr int width = 16;
 #elif defined(__AVX2__)

@@ -169,8 +169,8 @@ TEST(Renaming, RanksOfARingTurnedRound) {
   const auto finish = c.run(MessageNoise{}, {}, ready);
   for (std::ptrdiff_t turn : {1, 5, 36}) {
     auto turned = ready, expected = finish;
-    std::ranges::rotate(turned, turned.begin() + turn);
-    std::ranges::rotate(expected, expected.begin() + turn);
+    std::rotate(turned.begin(), turned.begin() + turn, turned.end());
+    std::rotate(expected.begin(), expected.begin() + turn, expected.end());
     const auto found = c.run(MessageNoise{}, {}, turned);
     for (std::size_t i = 0; i < found.size(); ++i)
       EXPECT_NEAR(found[i], expected[i], 1e-12 * expected[i]) << turn;

@@ -20,13 +20,13 @@ struct Level {
   const ElementaryKernels* kernels;
 };
 
-/// The levels this processor can run; sse2 always.
+/// The levels up to that in use, which is the best of this processor; sse2 always.
 std::vector<Level> usable_levels() {
   std::vector<Level> levels{{SimdLevel::sse2, &sse2::elementary_kernels}};
-  if (__builtin_cpu_supports("x86-64-v3")) {
+  if (simd_level() >= SimdLevel::avx2) {
     levels.push_back({SimdLevel::avx2, &avx2::elementary_kernels});
   }
-  if (__builtin_cpu_supports("x86-64-v4")) {
+  if (simd_level() >= SimdLevel::avx512) {
     levels.push_back({SimdLevel::avx512, &avx512::elementary_kernels});
   }
   return levels;

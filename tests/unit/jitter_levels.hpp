@@ -28,12 +28,12 @@ struct JitterLevel {
   const RingKernels* ring;
 };
 
-/// Those that this processor can run.
+/// Those up to the level in use, which is the best of this processor.
 inline std::vector<JitterLevel> jitter_levels() {
   std::vector<JitterLevel> levels{{"sse2", &sse2::message_jitter_kernels, &sse2::ring_kernels}};
-  if (__builtin_cpu_supports("x86-64-v3"))
+  if (simd_level() >= SimdLevel::avx2)
     levels.push_back({"avx2", &avx2::message_jitter_kernels, &avx2::ring_kernels});
-  if (__builtin_cpu_supports("x86-64-v4"))
+  if (simd_level() >= SimdLevel::avx512)
     levels.push_back({"avx512", &avx512::message_jitter_kernels, &avx512::ring_kernels});
   return levels;
 }
