@@ -163,8 +163,8 @@ TEST(SwitchReduce, SpansLeavesPodsAndTheCoreAsItMust) {
         kind_named("switch_reduce"),
         {{"fleet.chips", fmt::format("H100:{}", span.ranks)}, {"fabric.pod_chips", "64"}}, 1, 1,
         1e6, no_settings);
-    const SwitchTree switches =
-        switch_tree({c.fleet, c.layout, c.fabric, c.noise, c.values, c.bytes}, 0);
+    const SwitchTree switches = switch_tree(
+        {Operation::all_reduce, c.fleet, c.layout, c.fabric, c.noise, c.values, c.bytes}, 0);
     EXPECT_EQ(switches.vertices(), span.vertices) << span.ranks;
     EXPECT_EQ(switches.tree.depth, span.depth) << span.ranks;
   }

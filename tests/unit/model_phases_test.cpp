@@ -1,5 +1,6 @@
 // A step runs its phases one after another; the first hides behind compute.
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -27,7 +27,7 @@ install(DIRECTORY analysis slurm DESTINATION ${LOCKSTEP_DATA} USE_SOURCE_PERMISS
 install(FILES README.md engine/storage/FORMAT.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 install(EXPORT lockstep NAMESPACE lockstep:: FILE lockstepTargets.cmake DESTINATION ${LOCKSTEP_PACKAGE})
-configure_package_config_file(cmake/lockstepConfig.cmake.in ${PROJECT_BINARY_DIR}/lockstepConfig.cmake
+configure_package_config_file(engine/lockstepConfig.cmake.in ${PROJECT_BINARY_DIR}/lockstepConfig.cmake
   INSTALL_DESTINATION ${LOCKSTEP_PACKAGE})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/lockstepConfigVersion.cmake
   COMPATIBILITY SameMinorVersion)
