@@ -5,8 +5,8 @@
 #include "engine/base/execution.hpp"
 #include "engine/reliability/long_run_job.hpp"
 #include "engine/reliability/loss_cause.hpp"
-#include "engine/reliability/reliability.hpp"
 #include "engine/reliability/members/step_times.hpp"
+#include "engine/reliability/reliability.hpp"
 #include "engine/reliability/timeline.hpp"
 
 namespace lockstep {
