@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cmath>
 #include <fstream>
+#include <functional>
 #include <numeric>
 #include <span>
 #include <string_view>
@@ -113,7 +114,7 @@ std::vector<std::int64_t> read_held(const h5::Handle& file, const ResultSchema& 
   const std::int64_t count = h5::read_integer(file, shard ? "blocks_held" : "blocks_missing");
   if (static_cast<std::int64_t>(list.size()) != count ||
       h5::read_integer(file, "blocks") != schema.blocks() ||
-      !std::is_sorted(list.begin(), list.end()) ||
+      std::adjacent_find(list.begin(), list.end(), std::greater_equal()) != list.end() ||
       (count > 0 && (list.front() < 0 || list.back() >= schema.blocks())))
     throw h5::Failure("cannot read the list of blocks", "its list of blocks does not fit its size");
   if (shard) return list;
@@ -186,6 +187,8 @@ ResultFile::ResultFile(fs::path path) : content_(std::make_unique<Content>()) {
     if (shard)
       content.shard = Shard{h5::read_integer(content.file, "shard_index"),
                             h5::read_integer(content.file, "shard_count")};
+    if (shard && (content.shard->index < 0 || content.shard->index >= content.shard->count))
+      refuse_damaged(content.path, "its shard_index or shard_count is no such number");
     content.identity = identity_of(content.schema, content.shard);
     content.identity.schema_version = version;
     content.layout = layout_digest(content.schema);

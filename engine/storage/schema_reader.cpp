@@ -9,6 +9,9 @@
 namespace lockstep {
 namespace {
 
+/// The most trials, steps or design points that a file can be of.
+constexpr std::int64_t most = std::int64_t{1} << 32;
+
 /// The inverse of joining lines by '\n'; no text, no line. Texts are read from attributes, never
 /// from variable-length datasets: see the note in result_layout.cpp.
 std::vector<std::string> split_lines(const std::string& text) {
@@ -72,8 +75,36 @@ void read_attributes(const h5::Handle& file, ResultSchema& schema) {
   schema.until_met = !schema.until.empty() && h5::read_integer(file, "until_met") != 0;
   const std::string seed = h5::read_text(file, "seed_text");
   const auto [end, failure] = std::from_chars(seed.data(), seed.data() + seed.size(), schema.seed);
-  if (failure != std::errc() || end != seed.data() + seed.size() || schema.block_trials < 1)
+  if (failure != std::errc() || end != seed.data() + seed.size() || schema.block_trials < 1 ||
+      schema.block_trials > most)
     throw h5::Failure("cannot read the attributes", "seed_text or block_trials is no such number");
+}
+
+/// Length of the dimension `name`.
+std::int64_t length_of(const h5::Extents& extents, const std::string& name) {
+  if (extents.size() != 1 || extents[0] > static_cast<hsize_t>(most))
+    throw h5::Failure("cannot read " + name, "\"" + name + "\" has no length");
+  return static_cast<std::int64_t>(extents[0]);
+}
+
+/// Throws Failure where counts are none, or lists are not as long as what they belong to: what
+/// follows relies on it.
+void check_lengths(const ResultSchema& schema) {
+  const auto require = [](bool holds, const std::string& name) {
+    if (!holds) throw h5::Failure("cannot read " + name, "\"" + name + "\" has another length");
+  };
+  double points = 1;
+  for (const Axis& axis : schema.axes) {
+    points *= static_cast<double>(axis.labels.size());
+    require(
+        !axis.labels.empty() && (axis.numbers.empty() || axis.numbers.size() == axis.labels.size()),
+        axis.key);
+  }
+  require(points <= static_cast<double>(most), "sweep");
+  require(schema.trials >= 1 && points * static_cast<double>(schema.trials) < 0x1p53, "trial");
+  for (const PointVariable& variable : schema.point_variables)
+    require(static_cast<double>(variable.numbers.size() + variable.texts.size()) == points,
+            variable.name);
 }
 
 }  // namespace
@@ -87,9 +118,9 @@ ResultSchema read_schema(const h5::Handle& file) {
     const h5::Handle dataset = h5::open_dataset(file, name);
     const h5::Extents extents = h5::extents_of(dataset);
     if (name == "trial") {
-      schema.trials = static_cast<std::int64_t>(extents.at(0));
+      schema.trials = length_of(extents, name);
     } else if (name == "step") {
-      schema.steps = static_cast<std::int64_t>(extents.at(0));
+      schema.steps = length_of(extents, name);
     } else if (name == "block" || name == "block_checksum" || name == "missing_block") {
       continue;
     } else if (h5::is_scale(dataset) && schema.trials > 0) {
@@ -106,7 +137,7 @@ ResultSchema read_schema(const h5::Handle& file) {
           throw h5::Failure("cannot read " + name, "its dimension \"" + extent + "\" is unknown");
     }
   }
-  if (schema.trials < 1) throw h5::Failure("cannot read the dimensions", "there is no trial");
+  check_lengths(schema);
   return schema;
 }
 

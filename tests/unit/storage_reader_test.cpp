@@ -73,7 +73,7 @@ TEST_F(StorageReader, OneLineForEachBadFile) {
     set_bytes(path(name), whole);
   set_attribute("newer.h5", "lockstep_schema_version", "3.0");
   set_attribute("older.h5", "lockstep_schema_version", "0.9");
-  set_attribute("minor.h5", "lockstep_schema_version", "1.7");
+  set_attribute("minor.h5", "lockstep_schema_version", "2.7");
   set_attribute("odd.h5", "lockstep_schema_version", "one");
   set_attribute("kind.h5", "lockstep_file", "part");
   h5::create_file(path("other.h5")).close("close");
@@ -92,6 +92,55 @@ TEST_F(StorageReader, OneLineForEachBadFile) {
   EXPECT_THAT(refusal("odd.h5"), HasSubstr("its schema version reads \"one\""));
   EXPECT_THAT(refusal("kind.h5"), HasSubstr("of kind \"part\""));
   expect_known_values(ResultFile(path("minor.h5")));
+}
+
+/// Found by fuzzing: these once ended in an exception of another sort, or in undefined behaviour.
+TEST_F(StorageReader, ListsOfOtherLengthsAreRefused) {
+  const std::string results = bytes(write_results("a.h5")),
+                    shard = bytes(write_shard("s.h5", 1, 4));
+  const auto refused = [&](const std::string& whole, const auto& edit) {
+    set_bytes(path("b.h5"), whole);
+    {
+      const h5::Handle file(H5Fopen(path("b.h5").c_str(), H5F_ACC_RDWR, H5P_DEFAULT), H5Fclose,
+                            "open");
+      edit(file);
+    }
+    return refusal("b.h5");
+  };
+  const auto number = [](const char* name, std::int64_t value) {
+    return [=](const h5::Handle& file) {
+      H5Adelete(file.get(), name);
+      h5::write_attribute(file, name, value);
+    };
+  };
+  // Only the axes stay, so that `name` is read in its place; then it is of another shape.
+  const auto length = [](const std::string& name, const h5::Extents& extents) {
+    return [=](const h5::Handle& file) {
+      for (const std::string& other : h5::dataset_names(file))
+        if (other.find('.') == std::string::npos) H5Ldelete(file.get(), other.c_str(), H5P_DEFAULT);
+      if (name != "trial") h5::create_dataset(file, "trial", h5::Type::int64, {40});
+      h5::create_dataset(file, name, h5::Type::int64, extents);
+    };
+  };
+  for (const char* name : {"trial", "step"})
+    for (const h5::Extents& extents : {h5::Extents{}, h5::Extents{40, 5}})
+      EXPECT_THAT(refused(results, length(name, extents)),
+                  HasSubstr(fmt::format("is damaged (\"{}\" has no length)", name)));
+  EXPECT_THAT(refused(results, length("trial", {0})), HasSubstr("\"trial\" has another length"));
+  for (const char* labels : {"0", "0\n1\n2", ""})
+    EXPECT_THAT(refused(results,
+                        [&](const h5::Handle& file) {
+                          const h5::Handle axis = h5::open_dataset(file, "noise.spike_probability");
+                          H5Adelete(axis.get(), "labels");
+                          h5::write_attribute(axis, "labels", labels);
+                        }),
+                HasSubstr("\"noise.spike_probability\" has another length"));
+  EXPECT_THAT(refused(results, number("block_trials", std::numeric_limits<std::int64_t>::max())),
+              HasSubstr("seed_text or block_trials is no such number"));
+  for (const std::int64_t count : {0, 1})
+    EXPECT_THAT(refused(shard, number("shard_count", count)),
+                HasSubstr("shard_index or shard_count is no such number"));
+  EXPECT_THAT(refused(shard, number("shard_index", -1)), HasSubstr("is no such number"));
 }
 
 TEST_F(StorageReader, UnknownVariable) {
