@@ -17,7 +17,7 @@ try:
 except ImportError as error:
     end_without(error, "python3-xarray", "python3-h5netcdf")
 
-SCHEMA_MAJOR = 1
+SCHEMA_MAJOR = 2
 
 
 class ResultsError(Exception):

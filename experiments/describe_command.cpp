@@ -4,9 +4,9 @@
 
 #include "engine/run/processors.hpp"
 #include "experiments/command.hpp"
-#include "experiments/look/notes.hpp"
-#include "experiments/look/run_estimate.hpp"
-#include "experiments/look/simulated_values.hpp"
+#include "experiments/describe/notes.hpp"
+#include "experiments/describe/run_estimate.hpp"
+#include "experiments/describe/simulated_values.hpp"
 #include "experiments/study_options.hpp"
 #include "experiments/summary/derived_table.hpp"
 #include "experiments/table.hpp"

@@ -17,7 +17,7 @@
 #include "engine/storage/result_reader.hpp"
 #include "engine/storage/result_writer.hpp"
 #include "experiments/command.hpp"
-#include "experiments/look/notes.hpp"
+#include "experiments/describe/notes.hpp"
 #include "experiments/run_sampling.hpp"
 #include "experiments/standard_streams.hpp"
 #include "experiments/study_options.hpp"

@@ -8,9 +8,9 @@
 #include <set>
 
 #include "engine/base/notice.hpp"
+#include "engine/run/convergence/convergence.hpp"
 #include "engine/run/progress.hpp"
 #include "engine/run/scheduler.hpp"
-#include "engine/run/stopping/convergence.hpp"
 
 namespace lockstep {
 namespace {

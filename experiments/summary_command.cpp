@@ -8,7 +8,7 @@
 #include "engine/base/notice.hpp"
 #include "engine/run/study/study.hpp"
 #include "experiments/command.hpp"
-#include "experiments/look/variance_warnings.hpp"
+#include "experiments/describe/variance_warnings.hpp"
 #include "experiments/summary/comparison.hpp"
 #include "experiments/summary/summary_json.hpp"
 #include "experiments/summary/summary_table.hpp"

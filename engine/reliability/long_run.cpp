@@ -12,7 +12,7 @@
 #include "engine/reliability/checkpoint.hpp"
 #include "engine/reliability/detections.hpp"
 #include "engine/reliability/failures/failures.hpp"
-#include "engine/reliability/units/units.hpp"
+#include "engine/reliability/spares/units.hpp"
 
 namespace lockstep {
 namespace {

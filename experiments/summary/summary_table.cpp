@@ -10,7 +10,7 @@
 #include "engine/statistics/mean_interval.hpp"
 #include "engine/statistics/pooled_steps.hpp"
 #include "engine/statistics/quantile.hpp"
-#include "experiments/look/variance_warnings.hpp"
+#include "experiments/describe/variance_warnings.hpp"
 #include "experiments/summary/series.hpp"
 #include "experiments/table.hpp"
 

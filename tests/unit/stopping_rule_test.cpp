@@ -1,4 +1,4 @@
-#include "engine/run/stopping/stopping_rule.hpp"
+#include "engine/run/convergence/stopping_rule.hpp"
 
 #include <gmock/gmock.h>
 
@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "engine/base/error.hpp"
-#include "engine/run/stopping/convergence.hpp"
+#include "engine/run/convergence/convergence.hpp"
 #include "engine/statistics/mean_interval.hpp"
 #include "tests/unit/small_study.hpp"
 

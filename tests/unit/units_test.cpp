@@ -1,4 +1,4 @@
-#include "engine/reliability/units/units.hpp"
+#include "engine/reliability/spares/units.hpp"
 
 #include <gtest/gtest.h>
 

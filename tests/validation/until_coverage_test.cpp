@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <ostream>
 
-#include "engine/run/stopping/convergence.hpp"
+#include "engine/run/convergence/convergence.hpp"
 #include "tests/validation/coverage_case.hpp"
 
 namespace lockstep {

@@ -8,8 +8,8 @@
 
 #include "engine/base/error.hpp"
 #include "engine/base/parameter.hpp"
+#include "engine/run/convergence/stopping_rule.hpp"
 #include "engine/run/result.hpp"
-#include "engine/run/stopping/stopping_rule.hpp"
 
 namespace lockstep {
 

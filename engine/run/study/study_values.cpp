@@ -14,7 +14,7 @@
 #include "engine/base/text/csv.hpp"
 #include "engine/base/text/meant_quantity.hpp"
 #include "engine/base/text/text.hpp"
-#include "engine/run/stopping/stopping_rule.hpp"
+#include "engine/run/convergence/stopping_rule.hpp"
 #include "engine/run/study/study.hpp"
 
 namespace lockstep {

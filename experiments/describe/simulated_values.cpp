@@ -1,4 +1,4 @@
-#include "experiments/look/simulated_values.hpp"
+#include "experiments/describe/simulated_values.hpp"
 
 #include <fmt/format.h>
 

@@ -2,7 +2,7 @@
 #include <numeric>
 #include <utility>
 
-#include "engine/reliability/units/units.hpp"
+#include "engine/reliability/spares/units.hpp"
 
 namespace lockstep {
 namespace {

@@ -4,8 +4,8 @@
 #include <optional>
 #include <vector>
 
+#include "engine/run/convergence/stopping_rule.hpp"
 #include "engine/run/result.hpp"
-#include "engine/run/stopping/stopping_rule.hpp"
 
 namespace lockstep {
 

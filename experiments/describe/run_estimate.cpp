@@ -1,4 +1,4 @@
-#include "experiments/look/run_estimate.hpp"
+#include "experiments/describe/run_estimate.hpp"
 
 #include <fmt/format.h>
 

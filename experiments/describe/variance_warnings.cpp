@@ -1,4 +1,4 @@
-#include "experiments/look/variance_warnings.hpp"
+#include "experiments/describe/variance_warnings.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "experiments/look/notes.hpp"
+#include "experiments/describe/notes.hpp"
 
 #include <fmt/format.h>
 
@@ -7,8 +7,8 @@
 #include <cmath>
 
 #include "engine/run/capabilities.hpp"
-#include "experiments/look/drawn_settings.hpp"
-#include "experiments/look/idle_settings.hpp"
+#include "experiments/describe/drawn_settings.hpp"
+#include "experiments/describe/idle_settings.hpp"
 #include "experiments/table.hpp"
 
 namespace lockstep {

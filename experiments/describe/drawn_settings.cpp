@@ -1,4 +1,4 @@
-#include "experiments/look/drawn_settings.hpp"
+#include "experiments/describe/drawn_settings.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "engine/run/stopping/convergence.hpp"
+#include "engine/run/convergence/convergence.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "engine/run/stopping/stopping_rule.hpp"
+#include "engine/run/convergence/stopping_rule.hpp"
 
 #include <fmt/format.h>
 

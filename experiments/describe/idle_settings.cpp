@@ -1,4 +1,4 @@
-#include "experiments/look/idle_settings.hpp"
+#include "experiments/describe/idle_settings.hpp"
 
 #include <fmt/format.h>
 

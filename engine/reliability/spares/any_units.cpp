@@ -3,7 +3,7 @@
 #include <limits>
 #include <utility>
 
-#include "engine/reliability/units/units.hpp"
+#include "engine/reliability/spares/units.hpp"
 
 namespace lockstep {
 namespace {
