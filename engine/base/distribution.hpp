@@ -107,6 +107,7 @@ class Distribution {
   /// order, a law of one value as that constant). For `empirical` the SHA-256 of the sorted values
   /// stands for the path; every other text can be parsed again.
   const std::string& text() const { return text_; }
+  bool operator==(const Distribution& other) const { return text_ == other.text_; }
 
  private:
   Distribution(LawText law, Dimension dimension);

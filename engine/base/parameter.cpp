@@ -277,6 +277,13 @@ bool Values::is_word(std::string_view key, std::string_view word) const {
   return text != nullptr && *text == word;
 }
 
+std::size_t Values::word(const Parameter& row, std::size_t count) const {
+  const auto found = std::find(row.words.begin(), row.words.end(), text(row.key));
+  const auto place = static_cast<std::size_t>(found - row.words.begin());
+  if (place >= std::min(count, row.words.size())) programming_error("has no such word", row.key);
+  return place;
+}
+
 std::optional<double> Values::optional_steps(std::string_view key) const {
   const auto* text = std::get_if<std::string>(&get(key).data);
   if (text == nullptr || !is_in_steps(*text)) return std::nullopt;

@@ -83,6 +83,8 @@ class Values {
   std::optional<std::int64_t> optional_count(std::string_view key) const;
   const std::string& text(std::string_view key) const;  ///< choice, text, word; "" when absent
   bool is_word(std::string_view key, std::string_view word) const;
+  /// Place, below `count`, of a choice among its row's words.
+  std::size_t word(const Parameter& row, std::size_t count) const;
   /// Of a row with or_steps, given in steps; else nullopt.
   std::optional<double> optional_steps(std::string_view key) const;
   const Distribution& law(std::string_view key) const;

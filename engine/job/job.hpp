@@ -19,15 +19,15 @@ struct Job {
   std::optional<double> tokens_per_chip;   ///< batch grows with the chips in the job
   std::optional<double> compute_time;      ///< of a step on the first generation [s]
   std::optional<double> gradient_bytes;    ///< of one model copy [B]
-  std::int64_t tensor = 1, pipeline = 1;
-  std::int64_t virtual_stages = 1;  ///< chunks of a pipeline stage
-  double microbatch_sequences = 1;
-  double kernel_efficiency = 1;
+  std::int64_t tensor = 0, pipeline = 0;
+  std::int64_t virtual_stages = 0;  ///< chunks of a pipeline stage
+  double microbatch_sequences = 0;
+  double kernel_efficiency = 0;
   double overlap = 0;
-  double gradient_precision = 4;  ///< bytes per parameter
-  bool gradient_clipping = true;
-  std::int64_t sync_every = 1;  ///< steps from one data-parallel synchronization to the next
-  WorkShare work_share = WorkShare::equal;
+  double gradient_precision = 0;  ///< bytes per parameter
+  bool gradient_clipping = false;
+  std::int64_t sync_every = 0;  ///< steps from one data-parallel synchronization to the next
+  WorkShare work_share = {};
   std::optional<double> synchronizations;  ///< tensor-parallel ones a step and stage
 
   /// Microbatches of `tokens`, rounded down.
@@ -44,6 +44,7 @@ struct Job {
   /// weights, gradients at their precision, 12 bytes of Adam state sharded over the replicas
   /// (Rajbhandari et al., ZeRO, arXiv 1910.02054, section 3.1 and stage 1).
   double memory_per_chip(std::int64_t replicas) const;
+  bool operator==(const Job&) const = default;
 };
 
 std::span<const Parameter> job_parameters();

@@ -27,6 +27,7 @@ struct Chip {
   std::string_view source;
   /// Of each node [1/s]; nullopt: reliability.node_failure_rate.
   std::optional<double> node_failure_rate = {};
+  bool operator==(const Chip&) const = default;
 };
 
 /// The catalogue: A100, H100, H200, B200, GB200, TPUv4, TPUv5p, each with its source.

@@ -35,16 +35,17 @@ struct Fabric {
   /// tier or sharing). Per rank and direction; on a torus per link.
   std::optional<double> hop_latency;    ///< [s]
   std::optional<double> hop_bandwidth;  ///< [B/s]
-  std::string protocol = "auto";        ///< auto, LL, LL128, Simple
+  std::string protocol;                 ///< auto, LL, LL128, Simple
   // Switched fabric: leaf switches, pods of leaves joined by spines, a core above the pods.
-  double leaf_chips = 1, pod_chips = 1;
+  double leaf_chips = 0, pod_chips = 0;
   double spine_latency = 0, core_latency = 0;  ///< beyond the hop under one leaf [s]
-  double spine_oversubscription = 1, core_oversubscription = 1;
+  double spine_oversubscription = 0, core_oversubscription = 0;
   // Torus: direct links between neighbours.
   double link_latency = 0;               ///< [s]
   std::optional<double> link_bandwidth;  ///< each way [B/s]; default injection / 6
 
   bool uniform() const { return hop_latency.has_value(); }
+  bool operator==(const Fabric&) const = default;
 };
 
 std::span<const Parameter> fabric_parameters();

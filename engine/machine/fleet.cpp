@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "engine/base/error.hpp"
+#include "engine/base/field.hpp"
 #include "engine/base/random.hpp"
 #include "engine/base/text/text.hpp"
 #include "engine/machine/inventory.hpp"
@@ -169,6 +170,61 @@ std::vector<std::vector<double>> chip_speeds(const Fleet& fleet) {
   return speeds;
 }
 
+void read_counted(Fleet& fleet, const Values& values) {
+  const std::string_view counts = trimmed(values.text("fleet.chips"));
+  if (!counts.empty()) fleet.generations = read_counts(counts, values);
+}
+
+void read_measured(Fleet& fleet, const Values& values) {
+  const std::string& inventory = values.text("fleet.inventory");
+  if (!inventory.empty())
+    read_inventory(inventory, content_hash(values, "fleet.inventory"), values, fleet);
+}
+
+const std::vector<Field<Fleet>>& fleet_fields() {
+  static const std::vector<Field<Fleet>> fields{
+      {read_counted,
+       {.key = "fleet.chips",
+        .number = 1,
+        .type = ValueType::text,
+        .shapes_arrays = true,
+        .summary = "generations and counts, e.g. H100:150000, H200:50000, GB200:20000 (required "
+                   "where fleet.inventory is not given); scale-up domains are as few as hold them, "
+                   "filled evenly in whole nodes",
+        .source = "no default"}},
+      {{&Fleet::placement,
+        {PlacementOrder::blocked, PlacementOrder::interleaved, PlacementOrder::random}},
+       {.key = "fleet.placement",
+        .number = 2,
+        .type = ValueType::choice,
+        .default_text = "blocked",
+        .words = {"blocked", "interleaved", "random"},
+        .shapes_arrays = true,
+        .summary = "order of scale-up domains in the topology: generation after generation, spread "
+                   "evenly, or one random order per seed",
+        .source = "assumption: generations are bought and cabled in blocks"}},
+      {&Fleet::chip_spread,
+       {.key = "fleet.chip_spread",
+        .number = 3,
+        .default_text = "0.005",
+        .maximum = 2,
+        .summary = "sigma of the lognormal (mean 1) of chip speed within a generation; 0 is off",
+        .source = "spread between healthy workers' means 0.15-0.5 % (ByteDance traces, arXiv "
+                  "2505.05713, derived); 8 % best-to-worst in Sinha et al. (SC'22)"}},
+      {read_measured,
+       {.key = "fleet.inventory",
+        .number = 4,
+        .type = ValueType::text,
+        .shapes_arrays = true,
+        .summary =
+            "FILE.csv of a measured fleet, in place of fleet.chips: columns node, generation, "
+            "chips, relative_speed, one line a node in physical order, which fill domain after "
+            "domain; proportional shares know the relative speeds",
+        .source = "no default"}},
+  };
+  return fields;
+}
+
 }  // namespace
 
 std::int64_t Fleet::chips() const {
@@ -185,41 +241,7 @@ double Fleet::peak() const {
 }
 
 std::span<const Parameter> fleet_parameters() {
-  static const std::vector<Parameter> rows{
-      {.key = "fleet.chips",
-       .number = 1,
-       .type = ValueType::text,
-       .shapes_arrays = true,
-       .summary = "generations and counts, e.g. H100:150000, H200:50000, GB200:20000 (required "
-                  "where fleet.inventory is not given); scale-up domains are as few as hold them, "
-                  "filled evenly in whole nodes",
-       .source = "no default"},
-      {.key = "fleet.placement",
-       .number = 2,
-       .type = ValueType::choice,
-       .default_text = "blocked",
-       .words = {"blocked", "interleaved", "random"},
-       .shapes_arrays = true,
-       .summary = "order of scale-up domains in the topology: generation after generation, spread "
-                  "evenly, or one random order per seed",
-       .source = "assumption: generations are bought and cabled in blocks"},
-      {.key = "fleet.chip_spread",
-       .number = 3,
-       .default_text = "0.005",
-       .maximum = 2,
-       .summary = "sigma of the lognormal (mean 1) of chip speed within a generation; 0 is off",
-       .source = "spread between healthy workers' means 0.15-0.5 % (ByteDance traces, arXiv "
-                 "2505.05713, derived); 8 % best-to-worst in Sinha et al. (SC'22)"},
-      {.key = "fleet.inventory",
-       .number = 4,
-       .type = ValueType::text,
-       .shapes_arrays = true,
-       .summary =
-           "FILE.csv of a measured fleet, in place of fleet.chips: columns node, generation, "
-           "chips, relative_speed, one line a node in physical order, which fill domain after "
-           "domain; proportional shares know the relative speeds",
-       .source = "no default"},
-  };
+  static const std::vector<Parameter> rows = rows_of(fleet_fields());
   return rows;
 }
 
@@ -241,7 +263,6 @@ Fleet fleet_of_generation(const Fleet& fleet, std::size_t generation) {
 }
 
 Fleet fleet_from(const Values& values) {
-  Fleet fleet;
   const std::string_view counts = trimmed(values.text("fleet.chips"));
   const std::string& inventory = values.text("fleet.inventory");
   if (!inventory.empty() && !inventory.ends_with(".csv"))
@@ -252,23 +273,15 @@ Fleet fleet_from(const Values& values) {
     throw InputError(
         "fleet.inventory and fleet.chips are both given (each says which chips there are) keep "
         "one");
-  if (!inventory.empty())
-    read_inventory(inventory, content_hash(values, "fleet.inventory"), values, fleet);
-  else if (!counts.empty())
-    fleet.generations = read_counts(counts, values);
-  else
+  if (inventory.empty() && counts.empty())
     throw InputError(
         "fleet.chips is missing (it has no default) write for example [fleet] chips = "
         "H100:1024");
+  Fleet fleet = read_fields(fleet_fields(), values);
   if (fleet.chips() > most_chips)
     throw InputError(fmt::format("{} adds up to {} chips (the limit is {}) use fewer",
                                  counts.empty() ? "fleet.inventory" : "fleet.chips", fleet.chips(),
                                  most_chips));
-  const std::string& order = values.text("fleet.placement");
-  fleet.placement = order == "interleaved" ? PlacementOrder::interleaved
-                    : order == "random"    ? PlacementOrder::random
-                                           : PlacementOrder::blocked;
-  fleet.chip_spread = values.real("fleet.chip_spread");
   return fleet;
 }
 

@@ -17,6 +17,7 @@ struct FleetGeneration {
   /// High 24 bits of its chips' random identity: a hash of the name, so that a chip keeps its
   /// draws whatever else is in the fleet.
   std::uint32_t identity = 0;
+  bool operator==(const FleetGeneration&) const = default;
 };
 
 /// One line of a measured fleet.
@@ -24,6 +25,7 @@ struct FleetNode {
   std::uint8_t generation = 0;  ///< index into Fleet::generations
   std::int32_t chips = 0;
   double speed = 1;  ///< relative to its generation's chips
+  bool operator==(const FleetNode&) const = default;
 };
 
 inline constexpr std::int64_t most_chips = 16777216;  // slots are 32-bit, identities too
@@ -36,11 +38,12 @@ struct Fleet {
   std::vector<FleetGeneration> generations;  ///< in the study's order
   /// Of a measured fleet, in physical order; empty where fleet.chips counts chips alone.
   std::vector<FleetNode> nodes;
-  PlacementOrder placement = PlacementOrder::blocked;
+  PlacementOrder placement = {};
   double chip_spread = 0;  ///< sigma of the lognormal speed factor of mean 1
 
   std::int64_t chips() const;
   double peak() const;  ///< of all chips [FLOP/s], whatever their relative speeds
+  bool operator==(const Fleet&) const = default;
 };
 
 std::span<const Parameter> fleet_parameters();

@@ -14,6 +14,7 @@ struct CongestionLaw {
   Distribution factor;  ///< on serialization; below 1 counts as 1
   double time = 0;      ///< constant of the correlation in time [s]; 0: none from step to step
   bool on() const { return !factor.is_none(); }
+  bool operator==(const CongestionLaw&) const = default;
 };
 
 /// Congestion of the tiers in one trial: each follows a stationary Gaussian process of correlation

@@ -18,6 +18,7 @@ struct EpisodeLaw {
   bool on() const { return rate > 0 && duration.mean() > 0; }
   /// Share of time in an episode: rate E[duration] / (1 + rate E[duration]).
   double prevalence() const;
+  bool operator==(const EpisodeLaw&) const = default;
 };
 
 /// Who may have episodes: chips (or their links) by random identity.

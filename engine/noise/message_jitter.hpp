@@ -23,6 +23,7 @@ class MessageJitter {
 
   const Distribution& law() const { return law_; }
   bool is_none() const { return law_.is_none(); }
+  bool operator==(const MessageJitter& other) const { return law_ == other.law_; }
 
   /// The largest distance of the table from the law's quantile, relative to the greater of that
   /// quantile and the law's mean, over six points and more of every bin; where the law jumps, about

@@ -33,6 +33,7 @@ struct Noise {
     return straggler_fraction == 0 && slow_link_fraction == 0 && !compute_episodes.on() &&
            !link_episodes.on() && !congestion.on();
   }
+  bool operator==(const Noise&) const = default;
 };
 
 std::span<const Parameter> noise_parameters();

@@ -16,13 +16,14 @@ namespace lockstep {
 struct CheckpointInterval {
   std::optional<double> time;   ///< [s]
   std::optional<double> steps;  ///< training steps
+  bool operator==(const CheckpointInterval&) const = default;
 };
 
 /// What fails over a long run, and what that costs.
 struct Reliability {
   double horizon = 0;                  ///< wall time of the run [s]; 0: there is none
   double node_failure_rate = 0;        ///< of a node in the job, unless its chip's is given [1/s]
-  double failure_shape = 1;            ///< of Weibull lifetimes; 1 is the exponential law
+  double failure_shape = 0;            ///< of Weibull lifetimes; 1 is the exponential law
   FailureRates rates;                  ///< of what else befalls the job
   double detection_time = 0;           ///< from a failure to the start of recovery [s]
   double restart_time = 0;             ///< from all nodes at hand to the first step, fixed part [s]
@@ -37,6 +38,7 @@ struct Reliability {
   std::optional<double> straggler_detection_time;  ///< until one leaves the job [s]; nullopt: never
 
   bool on() const { return horizon > 0; }
+  bool operator==(const Reliability&) const = default;
 };
 
 std::span<const Parameter> reliability_parameters();

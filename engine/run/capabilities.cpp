@@ -2,6 +2,7 @@
 
 #include "engine/reliability/long_runs.hpp"
 #include "engine/reliability/schedulable_share.hpp"
+#include "engine/training/sampling.hpp"
 #include "engine/training/scenario.hpp"
 
 namespace lockstep {

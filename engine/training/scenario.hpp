@@ -27,9 +27,6 @@ struct Scenario {
   std::uint64_t job_number = 0;  ///< of jobs side by side, from 0
 };
 
-/// Keys of [sampling].
-std::span<const Parameter> sampling_parameters();
-
 /// Reads every struct. Throws InputError on what rows cannot check (contradictions, fleets).
 Scenario scenario_from(const Values& values, std::span<const TopologyKind* const> topologies,
                        std::uint64_t seed);

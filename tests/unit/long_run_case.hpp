@@ -19,6 +19,8 @@ struct Case {
 
   explicit Case(double between) {
     reliability.horizon = day;
+    reliability.failure_shape = 1;
+    reliability.rates.lemon_factor = 1;
     reliability.node_failure_rate = between > 0 ? 0.01 / between : 0;
   }
   LongRun run(std::uint32_t trial, std::uint64_t seed = 1) const {

@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <set>
 
@@ -291,21 +290,15 @@ Study resolve_study(const StudyText& file, std::span<const StudyEntry> overrides
                                   ? fmt::format("--set {}={}", entry.key, entry.value)
                                   : fmt::format("{} {}", entry.origin, entry.value));
   const Values& values = study.points.front();
-  study.trials = values.count("sampling.trials");
-  study.steps = values.count("sampling.steps");
-  study.warmup_steps = values.count("sampling.warmup_steps");
-  study.block_trials = values.count("sampling.block");
-  study.max_trials = values.count("sampling.max_trials");
-  if (const std::string& until = values.text("sampling.until"); until != "none") {
-    study.until = parse_stopping_rule(until);
+  static_cast<SamplingSettings&>(study) = sampling_from(values);
+  if (study.until_text != "none") {
+    study.until = parse_stopping_rule(study.until_text);
     if (study.max_trials < study.trials)
       throw study.problem("sampling.max_trials",
                           fmt::format("fewer than sampling.trials, the least under sampling.until "
                                       "({}) raise it, or lower sampling.trials",
                                       study.trials));
   }
-  const std::string& seed = values.text(seed_key);
-  std::from_chars(seed.data(), seed.data() + seed.size(), study.seed);
   study.study_id = sha256_hex(resolved_lines(study, false));
   return study;
 }

@@ -10,6 +10,7 @@
 #include "engine/base/parameter.hpp"
 #include "engine/run/convergence/stopping_rule.hpp"
 #include "engine/run/result.hpp"
+#include "engine/training/sampling.hpp"
 
 namespace lockstep {
 
@@ -40,7 +41,7 @@ struct ResolvedParameter {
 };
 
 /// A study: base scenario, axes, sampling, all checked as far as rows can check.
-struct Study {
+struct Study : SamplingSettings {
   std::string path;  ///< of the file, as the user gave it
   std::string title;
   std::string text;                    ///< the file, verbatim
@@ -50,10 +51,7 @@ struct Study {
   std::vector<Values> points;            ///< one per design point, row-major over the axes
   std::vector<std::string> point_names;  ///< "topology.kind=ring, job.work_share=equal"; "" alone
   std::string study_id;
-  std::uint64_t seed = 0;
-  std::int64_t trials = 0, block_trials = 16, steps = 0, warmup_steps = 0;
-  std::optional<StoppingRule> until;  ///< then `trials` is the least, and
-  std::int64_t max_trials = 0;        ///< the most
+  std::optional<StoppingRule> until;  ///< then `trials` is the least, `max_trials` the most
 
   /// What is wrong with the value of `key`: "PLACE: key = value: what", PLACE where the user wrote
   /// it or else the study's path.

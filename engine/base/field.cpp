@@ -1,0 +1,31 @@
+#include "engine/base/field.hpp"
+
+namespace lockstep {
+
+void read_into(double& member, const Values& values, const Parameter& row) {
+  if (row.words.empty())
+    member = values.real(row.key);
+  else
+    member = values.optional_real(row.key).value_or(member);
+}
+
+void read_into(std::int64_t& member, const Values& values, const Parameter& row) {
+  if (row.words.empty())
+    member = values.count(row.key);
+  else
+    member = values.optional_count(row.key).value_or(member);
+}
+
+void read_into(std::optional<double>& member, const Values& values, const Parameter& row) {
+  member = values.optional_real(row.key);
+}
+
+void read_into(std::optional<std::int64_t>& member, const Values& values, const Parameter& row) {
+  member = values.optional_count(row.key);
+}
+
+void read_into(std::string& member, const Values& values, const Parameter& row) {
+  member = values.text(row.key);
+}
+
+}  // namespace lockstep
