@@ -7,7 +7,7 @@
 
 #include "engine/training/capability/capability.hpp"
 #include "engine/training/design_point.hpp"
-#include "engine/training/trial.hpp"
+#include "engine/training/trial/trial.hpp"
 
 namespace lockstep {
 

@@ -1,6 +1,6 @@
 #include <limits>
 
-#include "engine/training/trial.hpp"
+#include "engine/training/trial/trial.hpp"
 
 namespace lockstep {
 namespace {

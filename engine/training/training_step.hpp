@@ -9,8 +9,8 @@
 #include "engine/noise/congestion.hpp"
 #include "engine/training/capability/step_observer.hpp"
 #include "engine/training/design_point.hpp"
-#include "engine/training/trial_chips.hpp"
-#include "engine/training/trial_episodes.hpp"
+#include "engine/training/trial/trial_chips.hpp"
+#include "engine/training/trial/trial_episodes.hpp"
 
 namespace lockstep {
 

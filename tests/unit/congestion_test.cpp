@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "engine/training/trial.hpp"
+#include "engine/training/trial/trial.hpp"
 #include "tests/unit/scenario_values.hpp"
 
 namespace lockstep {

@@ -11,7 +11,7 @@
 #include "engine/base/error.hpp"
 #include "engine/base/sha256.hpp"
 #include "engine/training/jobs.hpp"
-#include "engine/training/trial_chips.hpp"
+#include "engine/training/trial/trial_chips.hpp"
 #include "tests/unit/scenario_values.hpp"
 
 namespace lockstep {

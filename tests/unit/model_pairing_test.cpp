@@ -6,7 +6,7 @@
 #include <cstring>
 #include <map>
 
-#include "engine/training/trial_chips.hpp"
+#include "engine/training/trial/trial_chips.hpp"
 #include "tests/unit/scenario_values.hpp"
 
 namespace lockstep {

@@ -10,7 +10,7 @@
 #include "engine/base/text/text.hpp"
 #include "engine/run/capabilities.hpp"
 #include "engine/training/design_point.hpp"
-#include "engine/training/trial.hpp"
+#include "engine/training/trial/trial.hpp"
 #include "topologies/table.hpp"
 
 namespace lockstep::test {

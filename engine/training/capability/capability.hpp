@@ -10,7 +10,7 @@
 #include "engine/base/parameter.hpp"
 #include "engine/training/capability/metric.hpp"
 #include "engine/training/capability/step_observer.hpp"
-#include "engine/training/trial.hpp"
+#include "engine/training/trial/trial.hpp"
 
 namespace lockstep {
 

@@ -8,7 +8,7 @@
 #include "engine/training/capability/step_observer.hpp"
 #include "engine/training/design_point.hpp"
 #include "engine/training/training_step.hpp"
-#include "engine/training/trial_chips.hpp"
+#include "engine/training/trial/trial_chips.hpp"
 
 namespace lockstep {
 

@@ -1,4 +1,4 @@
-#include "engine/training/trial_episodes.hpp"
+#include "engine/training/trial/trial_episodes.hpp"
 
 namespace lockstep {
 namespace {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "engine/noise/episodes.hpp"
-#include "engine/training/trial_chips.hpp"
+#include "engine/training/trial/trial_chips.hpp"
 
 namespace lockstep {
 

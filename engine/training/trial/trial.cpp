@@ -1,4 +1,4 @@
-#include "engine/training/trial.hpp"
+#include "engine/training/trial/trial.hpp"
 
 #include <algorithm>
 #include <limits>

@@ -1,4 +1,4 @@
-#include "engine/training/trial_chips.hpp"
+#include "engine/training/trial/trial_chips.hpp"
 
 #include <algorithm>
 
