@@ -24,7 +24,7 @@ install(DIRECTORY experiments/studies DESTINATION ${LOCKSTEP_DATA})
 install(DIRECTORY analysis slurm DESTINATION ${LOCKSTEP_DATA} USE_SOURCE_PERMISSIONS
   PATTERN __pycache__ EXCLUDE PATTERN figures EXCLUDE
   PATTERN .shellcheckrc EXCLUDE)
-install(FILES README.md engine/storage/FORMAT.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES README.md engine/MODEL.md engine/storage/FORMAT.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 install(EXPORT lockstep NAMESPACE lockstep:: FILE lockstepTargets.cmake DESTINATION ${LOCKSTEP_PACKAGE})
 configure_package_config_file(engine/lockstepConfig.cmake.in ${PROJECT_BINARY_DIR}/lockstepConfig.cmake
