@@ -27,7 +27,7 @@ def expected(repository):
     return {
         "purposes": enumerators((engine / "base/random.hpp").read_text(), "Purpose"),
         "causes": enumerators((engine / "reliability/loss_cause.hpp").read_text(), "LossCause"),
-        "laws": named(r'return \{"(\w+)",', engine / "base/distributions", "*.cpp"),
+        "laws": named(r'return \{\s*"(\w+)",', engine / "base/distributions", "*.cpp"),
         "topologies": named(r"extern const TopologyKind (\w+)_topology;",
                             repository / "topologies", "*.hpp"),
     }
