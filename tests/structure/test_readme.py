@@ -31,6 +31,7 @@ def test_every_study_asks_and_answers():
 
 
 @pytest.mark.parametrize("start, path", [
+    ("{&Noise::spike_probability", "engine/noise/noise.cpp"),
     ('{{{"compute_time"', "engine/training/training_metrics.cpp"),
     ('{.name = "gradients"', "engine/training/phases.cpp"),
     ("/// What chips do with the time", "tests/unit/capability_test.cpp"),
