@@ -51,7 +51,7 @@ void replace_dataset(const h5::Handle& file, const std::string& name, FuzzedData
   h5::check(H5Ldelete(file.get(), name.c_str(), H5P_DEFAULT), "delete");
   if (script.ConsumeBool()) return;
   h5::Extents extents(script.ConsumeIntegralInRange<std::size_t>(0, 4));
-  for (hsize_t& extent : extents) extent = script.ConsumeIntegralInRange<hsize_t>(0, 40);
+  for (hsize_t& extent : extents) extent = script.ConsumeIntegralInRange<hsize_t>(0, 9);
   const auto type = script.PickValueInArray({h5::Type::float64, h5::Type::int64, h5::Type::text});
   const h5::Handle dataset = h5::create_dataset(file, name, type, extents);
   if (type == h5::Type::int64) {
