@@ -76,7 +76,7 @@ template <bool noisy>
   for (std::int64_t k = 0; k < stops; ++k) {
     const Row have = later(load(own[k]), ready);
     store(own[k], load(never_row));
-    hop.advance<noisy>(have, steps[k], delay + k);
+    hop.advance<noisy>(have, steps[k], noisy ? delay + k : nullptr);
     store(parent[k], later(load(parent[k]), hop.arrival));
   }
 }
@@ -121,7 +121,7 @@ template <bool noisy>
   hop.advance<noisy>(later(load(parent[0]), held), steps[0], delay);
   store(own[0], hop.arrival);
   for (std::int64_t k = 1; k < stops; ++k) {
-    hop.advance<noisy>(load(parent[k]), steps[k], delay + k);
+    hop.advance<noisy>(load(parent[k]), steps[k], noisy ? delay + k : nullptr);
     store(own[k], hop.arrival);
   }
 }
