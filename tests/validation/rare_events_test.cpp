@@ -114,6 +114,33 @@ TEST(RareEventsControl, SkewnessAloneDoesNotCover) {
   }
 }
 
+// What rare events leave of a yield under dense noise of the trials, with their number in each.
+// Negative control: without the numbers, the trials all differ, and those that no event hit look
+// like certainty.
+TEST(YieldsUnderNoise, AreCoveredWhereEventsAreCounted) {
+  for (double rate : {0.01, 0.03, 0.1, 1.0}) {
+    Count counted, blind;
+    for (int study = 0; study < studies; ++study) {
+      const Stream stream{
+          .seed = 78, .purpose = Purpose{200}, .trial = static_cast<std::uint32_t>(study)};
+      std::vector<double> values, events;
+      for (std::uint64_t t = 0; t < 50; ++t) {
+        events.push_back(poisson(rate, stream.uniform(t, 0)));
+        const double noise = 1e-5 * elementary::normal_quantile(stream.uniform(t, 1));
+        values.push_back(0.9 + noise - 0.01 * events.back() * (0.5 + stream.uniform(t, 2)));
+      }
+      counted.add(mean_estimate(values, Support::yield(), shown_level, events), 0.9 - 0.01 * rate);
+      blind.add(mean_estimate(values, Support::yield()), 0.9 - 0.01 * rate);
+    }
+    std::printf("%g a trial: %.4f, %.4f where they are not counted\n", rate, counted.share(),
+                blind.share());
+    EXPECT_GE(counted.share(), least_share(studies)) << rate;
+    if (rate < 0.1) {
+      EXPECT_LT(blind.share(), least_share(studies)) << rate;
+    }
+  }
+}
+
 // The time of all trials over their events, whatever share of the trials has none. Negative
 // control: the mean over the trials that had one.
 TEST(TimeBetweenEvents, IsCovered) {
