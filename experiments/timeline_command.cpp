@@ -180,7 +180,7 @@ int run(const std::vector<std::string>& arguments) {
                   study.seed, trial);
   static constexpr const Capability* long_run[] = {&reliability_capability};
   const Jobs jobs(values, topology_kinds(), long_run, study.seed);
-  if (!jobs.capabilities().front())
+  if (!jobs.capabilities().front().prepared)
     throw InputError(fmt::format(
         "{} follows no failures (its reliability.horizon is none, and a timeline is of a long run) "
         "write for example --set reliability.horizon=30d",
@@ -189,7 +189,7 @@ int run(const std::vector<std::string>& arguments) {
   std::vector<std::vector<std::string>> lines{{csv ? "time_s" : "time", "cause", "action"}};
   const bool several = jobs.all().size() > 1;  // side by side, one a generation
   if (several) lines.front().emplace_back("job");
-  const auto& runs = static_cast<const LongRuns&>(*jobs.capabilities().front()).all();
+  const auto& runs = static_cast<const LongRuns&>(*jobs.capabilities().front().prepared).all();
   for (std::size_t j = 0; j < runs.size(); ++j)
     for (auto& line : lines_of(runs[j], trial, csv)) {
       if (several) line.push_back(jobs.fleet().generations[j].chip.name);

@@ -179,7 +179,7 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
     if (visit) visit(p, *point);
     has_work = has_work || !point->scenario().job.compute_time;
     for (std::size_t c = 0; c < capabilities.size(); ++c)
-      if (point->capabilities()[c]) is_asked[c] = true;
+      if (point->capabilities()[c].prepared) is_asked[c] = true;
     for (std::size_t f = 0; f < point_facts().size(); ++f)
       schema.point_variables[f].numbers.push_back(point_facts()[f].of(*point));
     choice.texts.push_back(point->choice());

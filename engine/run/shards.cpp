@@ -50,8 +50,8 @@ std::int64_t trial_cost(const Jobs& point) {
                         communication_cost(*job) / static_cast<double>(scenario.job.sync_every);
     cost += step * static_cast<double>(scenario.steps + scenario.warmup_steps);
   }
-  for (const auto& capability : point.capabilities())
-    if (capability) cost += capability->trial_cost();
+  for (const auto& [row, prepared] : point.capabilities())
+    if (prepared) cost += prepared->trial_cost();
   return static_cast<std::int64_t>(cost);
 }
 

@@ -20,7 +20,7 @@ Jobs::Jobs(const Values& values, std::span<const TopologyKind* const> topologies
     }
   }
   for (const Capability* capability : capabilities)
-    capabilities_.push_back(capability->prepare(*this));
+    capabilities_.push_back({capability, capability->prepare(*this)});
 }
 
 std::string Jobs::choice() const {
@@ -30,8 +30,8 @@ std::string Jobs::choice() const {
       text += fmt::format("{}{}: ", j == 0 ? "" : "; ", fleet().generations[j].chip.name);
     text += jobs_[j]->choice();
   }
-  for (const auto& capability : capabilities_)
-    if (const std::string own = capability ? capability->choice() : ""; !own.empty())
+  for (const auto& [row, prepared] : capabilities_)
+    if (const std::string own = prepared ? prepared->choice() : ""; !own.empty())
       text += "; " + own;
   return text;
 }
@@ -42,17 +42,18 @@ JobsResult Jobs::run_trial(std::uint32_t trial, const Execution& how) const {
   for (std::size_t j = 0; j < jobs_.size(); ++j) {
     std::vector<StepObserver*> looking;
     for (std::size_t c = 0; c < capabilities_.size(); ++c) {
-      if (!capabilities_[c]) continue;
-      observers[c].push_back(capabilities_[c]->observer(j, trial));
+      if (!capabilities_[c].prepared) continue;
+      observers[c].push_back(capabilities_[c].prepared->observer(j, trial));
       if (observers[c].back()) looking.push_back(observers[c].back().get());
     }
     trained.push_back(train(*jobs_[j], trial, how, looking));
   }
   JobsResult result{together(trained), {}};
-  for (std::size_t c = 0; c < capabilities_.size(); ++c)
+  for (std::size_t c = 0; c < capabilities_.size(); ++c) {
+    const auto& prepared = capabilities_[c].prepared;
     result.capabilities.push_back(
-        capabilities_[c] ? capabilities_[c]->run_trial({trial, how, trained, observers[c]})
-                         : MetricValues());
+        prepared ? prepared->run_trial({trial, how, trained, observers[c]}) : MetricValues());
+  }
   return result;
 }
 

@@ -11,6 +11,12 @@
 
 namespace lockstep {
 
+/// A capability of the list that jobs were made with.
+struct JobsCapability {
+  const Capability* row;
+  std::unique_ptr<const PreparedCapability> prepared;  ///< nullptr where the study does not ask
+};
+
 /// What one trial of all jobs gives.
 struct JobsResult {
   TrialResult training;
@@ -31,10 +37,8 @@ class Jobs {
   const Scenario& scenario() const { return scenario_; }
   const Fleet& fleet() const { return scenario_.fleet; }
   const Values& values() const { return values_; }
-  /// (capabilities) in the order of the list; nullptr where the study does not ask.
-  std::span<const std::unique_ptr<const PreparedCapability>> capabilities() const {
-    return capabilities_;
-  }
+  /// In the order of the list.
+  std::span<const JobsCapability> capabilities() const { return capabilities_; }
   /// What each job's topology chose, and each capability, as one text.
   std::string choice() const;
 
@@ -49,7 +53,7 @@ class Jobs {
   Scenario scenario_;
   Values values_;
   std::vector<std::unique_ptr<DesignPoint>> jobs_;
-  std::vector<std::unique_ptr<const PreparedCapability>> capabilities_;
+  std::vector<JobsCapability> capabilities_;
 };
 
 }  // namespace lockstep

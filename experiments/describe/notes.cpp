@@ -6,7 +6,6 @@
 #include <array>
 #include <cmath>
 
-#include "engine/run/capabilities.hpp"
 #include "experiments/describe/drawn_settings.hpp"
 #include "experiments/describe/idle_settings.hpp"
 #include "experiments/table.hpp"
@@ -188,10 +187,10 @@ void StudyNotes::look_at(std::size_t point, const Jobs& jobs) {
     next_kind(row.warning, texts);
   }
   next_kind(false, side_by_side(jobs));
-  for (std::size_t c = 0; c < jobs.capabilities().size(); ++c)
-    for (const CapabilityNote& row : capabilities()[c]->notes) {
+  for (const auto& [capability, prepared] : jobs.capabilities())
+    for (const CapabilityNote& row : capability->notes) {
       Texts texts;
-      if (const auto& capability = jobs.capabilities()[c]) row.find(*capability, jobs, texts);
+      if (prepared) row.find(*prepared, jobs, texts);
       next_kind(row.warning, texts);
     }
 }

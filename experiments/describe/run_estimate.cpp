@@ -77,7 +77,7 @@ Timing time_point(const Plan& plan, std::size_t point, double budget, double mos
                        cost / static_cast<double>(trial_cost(jobs));
   const bool more_follows =
       std::any_of(jobs.capabilities().begin(), jobs.capabilities().end(),
-                  [](const auto& capability) { return capability != nullptr; });
+                  [](const auto& capability) { return capability.prepared != nullptr; });
   const bool affordable_whole =
       since(start) + std::max(seconds, seconds_per_cost * cost) < (more_follows ? most : budget);
   if (affordable_whole && sync_every == plan.study.points[point].count("job.sync_every")) {

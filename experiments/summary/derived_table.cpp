@@ -6,7 +6,6 @@
 #include <cmath>
 #include <string_view>
 
-#include "engine/run/capabilities.hpp"
 #include "experiments/table.hpp"
 
 namespace lockstep {
@@ -110,19 +109,18 @@ constexpr Fact facts[] = {
 
 }  // namespace
 
-DerivedTable::DerivedTable() {
-  for (const Fact& fact : facts) names_.push_back({fact.head, fact.meaning});
-  for (const Capability* capability : capabilities())
-    for (const CapabilityFact& fact : capability->facts)
-      names_.push_back({fact.head, fact.meaning});
-}
-
 void DerivedTable::look_at(const Jobs& jobs) {
+  names_.clear();
   std::vector<std::string>& row = cells_.emplace_back();
-  for (const Fact& fact : facts) row.push_back(fact.text(jobs));
-  for (std::size_t c = 0; c < jobs.capabilities().size(); ++c)
-    for (const CapabilityFact& fact : capabilities()[c]->facts)
-      row.push_back(jobs.capabilities()[c] ? fact.text(*jobs.capabilities()[c]) : "");
+  for (const Fact& fact : facts) {
+    names_.push_back({fact.head, fact.meaning});
+    row.push_back(fact.text(jobs));
+  }
+  for (const auto& [capability, prepared] : jobs.capabilities())
+    for (const CapabilityFact& fact : capability->facts) {
+      names_.push_back({fact.head, fact.meaning});
+      row.push_back(prepared ? fact.text(*prepared) : "");
+    }
 }
 
 std::string DerivedTable::text(const std::vector<Axis>& axes) const {

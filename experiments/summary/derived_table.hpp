@@ -14,7 +14,6 @@ namespace lockstep {
 /// tokens, replicas, microbatches, groups, bytes, the topology's choice, slices.
 class DerivedTable {
  public:
-  DerivedTable();
   /// Points come in order, each once.
   void look_at(const Jobs& jobs);
 
@@ -27,7 +26,7 @@ class DerivedTable {
   struct Name {
     std::string_view head, meaning;  ///< of a column, of a line
   };
-  std::vector<Name> names_;                      ///< of each fact, those of capabilities last
+  std::vector<Name> names_;                      ///< of each fact, the same at all points
   std::vector<std::vector<std::string>> cells_;  ///< a row a point, a column a fact; "": nothing
 };
 
