@@ -2,6 +2,7 @@
 
 #include "topologies/algorithms/ring/rail_all_reduce.hpp"
 #include "topologies/kind.hpp"
+#include "topologies/ring.hpp"
 
 namespace lockstep {
 namespace {
@@ -20,6 +21,7 @@ const TopologyKind hierarchical_ring_topology{
     .parameters = parameters(),
     .usable_replicas = any_replicas,
     .make = make_collective<RailAllReduce>,
+    .stand_in = &ring_topology,
 };
 
 }  // namespace lockstep

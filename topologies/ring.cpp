@@ -5,7 +5,8 @@
 #include <algorithm>
 
 #include "topologies/algorithms/noise_free_time.hpp"
-#include "topologies/algorithms/ring/all_reduce_ring.hpp"
+#include "topologies/algorithms/pairwise/pairwise_exchange.hpp"
+#include "topologies/algorithms/ring/ring_laps.hpp"
 #include "topologies/kind.hpp"
 #include "topologies/wiring/switched_fabric.hpp"
 
@@ -46,12 +47,12 @@ class Ring final : public Collective {
 
   int links_per_chip() const override { return 1; }
   std::int64_t groups_per_call() const override { return 1; }
-  std::int64_t rows() const { return 2 * (ranks_ - 1); }
+  std::int64_t rows() const { return method_.laps * (ranks_ - 1); }
   std::int64_t messages_per_group() const override {
     return std::ranges::max(channels_) * rows() * ranks_;
   }
   double cost_per_step(const Noise& noise) const override {
-    return static_cast<double>(rings()) * AllReduceRing::cost(method_, ranks_, noise);
+    return static_cast<double>(rings()) * RingLaps::cost(method_, ranks_, noise);
   }
   double scalar_all_reduce_time() const override { return scalar_time_; }
   bool extrapolated() const override { return false; }
@@ -200,7 +201,7 @@ class RingTrial final : public CollectiveTrial {
   void run(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
            const double* ready, double* finish, const Execution& how) const override {
     std::vector<double> state(static_cast<std::size_t>(ring_.ranks_));
-    AllReduceRing::Scratch scratch;
+    RingLaps::Scratch scratch;
     for (std::int64_t group = first_group; group < last_group; ++group) {
       const double* from = ready + group * ring_.ranks_;
       double* to = finish + group * ring_.ranks_;
@@ -223,7 +224,7 @@ class RingTrial final : public CollectiveTrial {
  private:
   const Ring& ring_;
   RingHops hops_;
-  std::vector<AllReduceRing> rings_;
+  std::vector<RingLaps> rings_;
 };
 
 std::unique_ptr<CollectiveTrial> Ring::begin_trial(const LinkState& links) const {
@@ -235,15 +236,22 @@ std::span<const Parameter> ring_parameters() {
   return rows;
 }
 
+std::unique_ptr<Collective> make_ring(const CollectiveRequest& request) {
+  if (request.operation == Operation::all_to_all || request.operation == Operation::send)
+    return std::make_unique<PairwiseExchange>(request);
+  return std::make_unique<Ring>(request);
+}
+
 }  // namespace
 
 const TopologyKind ring_topology{
     .name = "ring",
-    .summary = "flat ring over all ranks of a data-parallel group, on a switched fabric",
+    .summary = "flat ring over all ranks of a group, on a switched fabric",
     .source = "Patarasu and Yuan (2009); NCCL 2.30 latencies",
     .parameters = ring_parameters(),
     .usable_replicas = any_replicas,
-    .make = make_collective<Ring>,
+    .make = make_ring,
+    .operations = all_operations,
 };
 
 }  // namespace lockstep

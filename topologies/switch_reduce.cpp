@@ -9,6 +9,7 @@
 #include "topologies/algorithms/tree/switch_tree.hpp"
 #include "topologies/algorithms/tree/tree_walk.hpp"
 #include "topologies/kind.hpp"
+#include "topologies/ring.hpp"
 #include "topologies/wiring/nccl_constants.hpp"
 #include "topologies/wiring/switched_fabric.hpp"
 
@@ -265,6 +266,7 @@ const TopologyKind switch_reduce_topology{
     .parameters = parameters(),
     .usable_replicas = any_replicas,
     .make = make_collective<SwitchReduce>,
+    .stand_in = &ring_topology,
 };
 
 }  // namespace lockstep

@@ -9,6 +9,7 @@
 #include "topologies/algorithms/tree/tree_trial.hpp"
 #include "topologies/algorithms/tree/tree_walk.hpp"
 #include "topologies/kind.hpp"
+#include "topologies/ring.hpp"
 #include "topologies/wiring/switched_fabric.hpp"
 
 namespace lockstep {
@@ -180,6 +181,7 @@ const TopologyKind tree_topology{
     .parameters = tree_parameters(),
     .usable_replicas = any_replicas,
     .make = make_collective<DoubleTree>,
+    .stand_in = &ring_topology,
 };
 
 }  // namespace lockstep

@@ -85,4 +85,25 @@ Layout arrange(const Fleet& fleet, const Placement& placement, std::int64_t tens
   return layout;
 }
 
+Layout regroup(const Layout& layout, const GroupShape& shape) {
+  if (shape == GroupShape{layout.replicas, layout.groups()}) return layout;
+  Layout grouped = layout;
+  grouped.tensor = layout.chips() / shape.ranks;
+  grouped.pipeline = 1;
+  grouped.replicas = shape.ranks;
+  for (std::int64_t x = 0; x < layout.chips(); ++x) {
+    const std::int64_t group = x / (shape.ranks * shape.stride) * shape.stride + x % shape.stride;
+    const std::int64_t rank = x / shape.stride % shape.ranks;
+    const auto from = static_cast<std::size_t>(layout.at(x % layout.groups(), x / layout.groups()));
+    const auto to = static_cast<std::size_t>(grouped.at(group, rank));
+    grouped.slot[to] = layout.slot[from];
+    grouped.generation[to] = layout.generation[from];
+    grouped.domain[to] = layout.domain[from];
+    grouped.entity_low[to] = layout.entity_low[from];
+    grouped.entity_high[to] = layout.entity_high[from];
+    if (!layout.speed.empty()) grouped.speed[to] = layout.speed[from];
+  }
+  return grouped;
+}
+
 }  // namespace lockstep

@@ -29,6 +29,19 @@ struct Layout {
   }
 };
 
+/// Groups of chips in the order of replicas, within each its places, tensor first: every
+/// `stride`-th of them, `ranks` together. Data-parallel groups are {replicas, groups()}, tensor
+/// groups {tensor, 1}, pipelines {pipeline, tensor}.
+struct GroupShape {
+  std::int64_t ranks = 1, stride = 1;
+  bool operator==(const GroupShape&) const = default;
+};
+
+/// The same chips with these groups as rows, in the order of their first chips; replicas are their
+/// ranks. Of the data-parallel groups, the layout itself. The groups must cover the chips:
+/// ranks x stride divides chips().
+Layout regroup(const Layout& layout, const GroupShape& shape);
+
 /// Replicas that fit: what `arrange` fills when nothing limits it.
 std::int64_t replicas_that_fit(const Fleet& fleet, std::int64_t model_parallel);
 

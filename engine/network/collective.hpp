@@ -24,11 +24,13 @@ namespace lockstep {
 struct CollectiveRequest {
   Operation operation;
   const Fleet& fleet;
-  const Layout& layout;
+  const Layout& layout;  ///< its rows are the groups
   const Fabric& fabric;
-  const Noise& noise;    ///< what methods are chosen by
-  const Values& values;  ///< for the kind's own topology.* parameters
-  double bytes = 0;      ///< buffer of each rank [B]
+  const Noise& noise;               ///< what methods are chosen by
+  const Values& values;             ///< for the kind's own topology.* parameters
+  double bytes = 0;                 ///< buffer of each rank, see operation_rows [B]
+  GroupShape groups;                ///< which of the job's chips the rows hold
+  std::int64_t model_parallel = 1;  ///< chips of a replica of the job
 };
 
 /// Cost of a message with hop_jitter in units of 0.1 ns, drawn in rows: 8 if exponential, 11 by
@@ -73,6 +75,9 @@ class Collective {
 };
 
 inline constexpr Operation all_reduce_alone[] = {Operation::all_reduce};
+inline constexpr Operation all_operations[] = {Operation::all_reduce, Operation::reduce_scatter,
+                                               Operation::all_gather, Operation::all_to_all,
+                                               Operation::send};
 
 /// A topology: one row of the table that parser, help, docs and invariant tests read.
 struct TopologyKind {
@@ -87,6 +92,8 @@ struct TopologyKind {
   std::unique_ptr<Collective> (*make)(const CollectiveRequest& request);
   /// What `make` takes.
   std::span<const Operation> operations = all_reduce_alone;
+  /// The kind on the same wiring that runs the other operations; nullptr: nobody does.
+  const TopologyKind* stand_in = nullptr;
   /// What replaces a failed node of a job of so many replicas.
   Replacement (*replacement)(const Values& values, std::int64_t replicas,
                              std::int64_t model_parallel) = replace_node;
@@ -96,5 +103,13 @@ struct TopologyKind {
   /// What else fails in a job of so many chips.
   Parts (*parts)(const Values& values, std::int64_t chips) = switched_parts;
 };
+
+/// The kind that runs an operation on a topology: itself, or one that stands in. Throws InputError
+/// where nobody does.
+const TopologyKind& runner_of(const TopologyKind& kind, Operation operation);
+
+/// The collective of a topology, by whoever runs it. Throws InputError as runner_of and make do.
+std::unique_ptr<Collective> collective_on(const TopologyKind& kind,
+                                          const CollectiveRequest& request);
 
 }  // namespace lockstep

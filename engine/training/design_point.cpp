@@ -128,14 +128,17 @@ void DesignPoint::plan_phases() {
   const std::vector<double> ready(chips, 0.0);
   std::vector<double> finish(chips);
   for (const Phase& phase : scenario_.phases) {
-    const auto& has = scenario_.topology->operations;
-    if (std::find(has.begin(), has.end(), phase.operation) == has.end())
-      throw InputError(fmt::format(
-          "topology.kind = {} (it has no {}, which the {} of a step need) choose another",
-          scenario_.topology->name, name_of(phase.operation), phase.name));
     const double bytes = phase.bytes(scenario_.job);
-    auto collective = scenario_.topology->make({phase.operation, scenario_.fleet, layout_,
-                                                scenario_.fabric, scenario_.noise, values_, bytes});
+    auto collective =
+        collective_on(*scenario_.topology, {.operation = phase.operation,
+                                            .fleet = scenario_.fleet,
+                                            .layout = layout_,
+                                            .fabric = scenario_.fabric,
+                                            .noise = scenario_.noise,
+                                            .values = values_,
+                                            .bytes = bytes,
+                                            .groups = {layout_.replicas, layout_.groups()},
+                                            .model_parallel = layout_.groups()});
     collective->begin_trial({})->run(MessageNoise{}, 0, layout_.groups(), ready.data(),
                                      finish.data(), 1);
     const double time = *std::max_element(finish.begin(), finish.end());
@@ -149,6 +152,8 @@ std::string DesignPoint::choice() const {
   for (const PlannedPhase& planned : phases_) {
     if (phases_.size() > 1)
       text += fmt::format("{}{}: ", text.empty() ? "" : ", ", planned.phase->name);
+    const TopologyKind& runner = runner_of(*scenario_.topology, planned.phase->operation);
+    if (&runner != scenario_.topology) text += fmt::format("by {}: ", runner.name);
     text += planned.collective->choice();
   }
   return text;

@@ -169,6 +169,36 @@ TEST(KernelEqualsGraph, DomainsThatFallDifferentlyInEveryGroup) {
   }
 }
 
+/// What is no all-reduce, by the kind itself or by what stands in for it.
+TEST(KernelEqualsGraph, EveryOperationOfEveryKind) {
+  for (const TopologyKind* kind : topology_kinds()) {
+    const TopologyRow* row = find_topology_row(*kind);
+    if (!row) continue;
+    for (Operation operation : kind->operations) {
+      if (operation == Operation::all_reduce) continue;  // above
+      std::int64_t compared = 0;
+      std::size_t turn = 0;
+      for (const auto& [groups, ranks] : std::vector<std::pair<std::int64_t, std::int64_t>>{
+               {1, 1}, {1, 2}, {3, 2}, {8, 3}, {1, 7}, {3, 8}, {2, 13}, {8, 16}, {1, 27}, {5, 30}})
+        for (const Settings& fabric : fabrics())
+          for (std::size_t v = 0; v <= row->variants.size(); ++v, ++turn) {
+            const Settings settings =
+                joined(joined(fabric, {{"fleet.chips", fmt::format("H100:{}", groups * ranks)}}),
+                       v == 0 ? Settings{} : row->variants[v - 1].settings);
+            const TopologyCase c(*kind, settings, groups, 1, 300000, row->settings, operation);
+            compared += compare(c, conditions()[turn % conditions().size()], 500 + turn);
+          }
+      for (const char* chips : {"H100:52, GB200:152", "GB200:576"}) {
+        const TopologyCase c(*kind, {{"fleet.chips", chips}, {"fleet.placement", "interleaved"}}, 4,
+                             1, 1e6, row->settings, operation);
+        for (std::size_t i = 0; i < conditions().size(); ++i)
+          compared += compare(c, conditions()[i], 700 + i);
+      }
+      EXPECT_GT(compared, 2000) << kind->name << " " << name_of(operation);
+    }
+  }
+}
+
 /// The comparison above must notice 1 % of one link or of one spike: of some link and some spike,
 /// for not every one is on the heaviest path.
 TEST(KernelEqualsGraph, NoticesOnePercentOfOneLinkOrSpike) {

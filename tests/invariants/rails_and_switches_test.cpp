@@ -132,9 +132,7 @@ TEST(SwitchReduce, SharesUplinksAmongAllGroupsThatCrossThem) {
                          13, 1, 1e7, no_settings);
     std::map<double, double> load;  // leaf -> [B/s] on its way up
     for (std::int64_t group = 0; group < c.groups(); ++group) {
-      const CollectiveRequest request{
-          Operation::all_reduce, c.fleet, c.layout, c.fabric, c.noise, c.values, c.bytes};
-      const SwitchTree switches = switch_tree(request, group);
+      const SwitchTree switches = switch_tree(c.request(), group);
       for (const Message& m : c.collective->graph(group, {}).messages)
         if (m.source >= c.ranks() && m.destination > m.source)
           load[static_cast<double>(switches.uplink[static_cast<std::size_t>(m.source)])] +=
@@ -163,8 +161,7 @@ TEST(SwitchReduce, SpansLeavesPodsAndTheCoreAsItMust) {
         kind_named("switch_reduce"),
         {{"fleet.chips", fmt::format("H100:{}", span.ranks)}, {"fabric.pod_chips", "64"}}, 1, 1,
         1e6, no_settings);
-    const SwitchTree switches = switch_tree(
-        {Operation::all_reduce, c.fleet, c.layout, c.fabric, c.noise, c.values, c.bytes}, 0);
+    const SwitchTree switches = switch_tree(c.request(), 0);
     EXPECT_EQ(switches.vertices(), span.vertices) << span.ranks;
     EXPECT_EQ(switches.tree.depth, span.depth) << span.ranks;
   }

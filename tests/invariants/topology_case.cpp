@@ -49,8 +49,10 @@ Values make_values(const Settings& settings) {
 
 TopologyCase::TopologyCase(const TopologyKind& given_kind, const Settings& settings,
                            std::int64_t tensor, std::int64_t pipeline, double given_bytes,
-                           const std::function<Settings(std::int64_t, std::int64_t)>& topology)
+                           const std::function<Settings(std::int64_t, std::int64_t)>& topology,
+                           Operation given_operation)
     : kind(given_kind),
+      operation(given_operation),
       values(make_values(settings)),
       fleet(fleet_from(values)),
       fabric(fabric_from(values)),
@@ -62,11 +64,22 @@ TopologyCase::TopologyCase(const TopologyKind& given_kind, const Settings& setti
   values = make_values(all);
   const std::int64_t usable = kind.usable_replicas(values, fitting, tensor * pipeline);
   layout = arrange(fleet, place(fleet, 7), tensor, pipeline, usable);
-  collective = kind.make(
-      CollectiveRequest{Operation::all_reduce, fleet, layout, fabric, noise, values, bytes});
-  name = fmt::format("{} of {} B, {} groups of {} ranks ({})", kind.name, bytes, groups(), ranks(),
-                     collective->choice());
+  collective = collective_on(kind, request());
+  name = fmt::format("{} on {} of {} B, {} groups of {} ranks ({})", name_of(operation), kind.name,
+                     bytes, groups(), ranks(), collective->choice());
   for (const auto& [key, text] : all) name += fmt::format(" {}={}", key, text);
+}
+
+CollectiveRequest TopologyCase::request() const {
+  return {.operation = operation,
+          .fleet = fleet,
+          .layout = layout,
+          .fabric = fabric,
+          .noise = noise,
+          .values = values,
+          .bytes = bytes,
+          .groups = {layout.replicas, layout.groups()},
+          .model_parallel = layout.groups()};
 }
 
 const Chip& TopologyCase::chip(std::int64_t group, std::int64_t rank) const {

@@ -27,10 +27,12 @@ class TopologyCase {
   /// `topology` gives the kind's own settings for (groups, ranks), the ranks being what fits.
   TopologyCase(const TopologyKind& kind, const Settings& settings, std::int64_t tensor,
                std::int64_t pipeline, double bytes,
-               const std::function<Settings(std::int64_t, std::int64_t)>& topology);
+               const std::function<Settings(std::int64_t, std::int64_t)>& topology,
+               Operation operation = Operation::all_reduce);
   TopologyCase(const TopologyCase&) = delete;
 
   const TopologyKind& kind;
+  Operation operation;
   Values values;
   Fleet fleet;
   Fabric fabric;
@@ -40,6 +42,7 @@ class TopologyCase {
   std::unique_ptr<Collective> collective;
   std::string name;  ///< for failure messages
 
+  CollectiveRequest request() const;
   std::int64_t ranks() const { return layout.replicas; }
   std::int64_t groups() const { return layout.groups(); }
   const Chip& chip(std::int64_t group, std::int64_t rank) const;

@@ -6,34 +6,6 @@
 #include <limits>
 
 namespace lockstep {
-namespace {
-
-/// Flows that leave and enter each switch of one layer.
-class UplinkLoad {
- public:
-  UplinkLoad(double chips_per_switch, std::int32_t last_slot)
-      : chips_(chips_per_switch), up_(switch_of(last_slot) + 1), down_(up_.size()) {}
-  std::size_t switch_of(std::int32_t slot) const {
-    return static_cast<std::size_t>(static_cast<double>(slot) / chips_);
-  }
-  bool crosses(std::int32_t a, std::int32_t b) const { return switch_of(a) != switch_of(b); }
-  void add(std::int32_t source, std::int32_t destination) {
-    ++up_[switch_of(source)];
-    ++down_[switch_of(destination)];
-  }
-  /// Bandwidth each flow gets where both its ends' uplinks are shared evenly.
-  double share(std::int32_t source, std::int32_t destination, double injection,
-               double oversubscription) const {
-    const auto busiest = std::max(up_[switch_of(source)], down_[switch_of(destination)]);
-    return chips_ * injection / oversubscription / static_cast<double>(busiest);
-  }
-
- private:
-  double chips_;
-  std::vector<std::int64_t> up_, down_;
-};
-
-}  // namespace
 
 void share_nics(const CollectiveRequest& request, std::span<Flow> flows) {
   const Layout& layout = request.layout;
@@ -52,57 +24,62 @@ void share_nics(const CollectiveRequest& request, std::span<Flow> flows) {
     if (on_network(flow)) flow.sharing = std::max(out[at(flow.source)], in[at(flow.destination)]);
 }
 
+LoadedFabric::LoadedFabric(const CollectiveRequest& request) : fabric_(request.fabric) {
+  const Layout& layout = request.layout;
+  ends_.reserve(layout.slot.size());
+  for (std::size_t i = 0; i < layout.slot.size(); ++i) {
+    const Chip& chip = request.fleet.generations[layout.generation[i]].chip;
+    ends_.push_back(
+        {layout.slot[i], layout.domain[i], chip.scale_up_bandwidth, chip.injection_bandwidth});
+  }
+  const std::int32_t last_slot = *std::max_element(layout.slot.begin(), layout.slot.end());
+  leaf_.chips = fabric_.leaf_chips;
+  pod_.chips = fabric_.pod_chips;
+  for (Uplinks* layer : {&leaf_, &pod_})
+    layer->up = layer->down = std::vector<double>(layer->switch_of(last_slot) + 1, 0.0);
+}
+
+void LoadedFabric::add(const Flow& flow, double share) {
+  const End &from = end(flow.source), &to = end(flow.destination);
+  if (fabric_.uniform() || from.domain == to.domain) return;
+  for (Uplinks* layer : {&leaf_, &pod_})
+    if (layer->crosses(from.slot, to.slot)) layer->add(from.slot, to.slot, share);
+}
+
+Hop LoadedFabric::hop(const PortUse& use, const Flow& flow) const {
+  if (fabric_.uniform())
+    return {*fabric_.hop_latency, *fabric_.hop_bandwidth / flow.sharing, Tier::leaf};
+  const End &from = end(flow.source), &to = end(flow.destination);
+  if (from.domain == to.domain)
+    return {use.scale_up_latency,
+            use.bandwidth_factor * std::min(from.scale_up, to.scale_up) / flow.sharing,
+            Tier::scale_up};
+  const double nic = std::min(from.injection, to.injection);
+  double latency = use.network_latency;
+  double bandwidth = nic / flow.sharing;
+  Tier tier = Tier::leaf;
+  if (leaf_.crosses(from.slot, to.slot)) {
+    bandwidth =
+        std::min(bandwidth, leaf_.share(from.slot, to.slot, nic, fabric_.spine_oversubscription));
+    latency = use.network_latency + fabric_.spine_latency;
+    tier = Tier::spine;
+  }
+  if (pod_.crosses(from.slot, to.slot)) {
+    bandwidth =
+        std::min(bandwidth, pod_.share(from.slot, to.slot, nic, fabric_.core_oversubscription));
+    latency = use.network_latency + fabric_.core_latency;
+    tier = Tier::core;
+  }
+  return {latency, use.bandwidth_factor * bandwidth, tier};
+}
+
 std::vector<Hop> route(const CollectiveRequest& request, const PortUse& use,
                        std::span<const Flow> flows) {
-  const Layout& layout = request.layout;
-  const Fabric& fabric = request.fabric;
+  LoadedFabric fabric(request);
+  for (const Flow& flow : flows) fabric.add(flow);
   std::vector<Hop> hops;
   hops.reserve(flows.size());
-  if (fabric.uniform()) {
-    for (const Flow& flow : flows)
-      hops.push_back({*fabric.hop_latency, *fabric.hop_bandwidth / flow.sharing, Tier::leaf});
-    return hops;
-  }
-
-  const auto slot = [&](std::int32_t chip) { return layout.slot[static_cast<std::size_t>(chip)]; };
-  const auto domain = [&](std::int32_t c) { return layout.domain[static_cast<std::size_t>(c)]; };
-  const auto chip_of = [&](std::int32_t c) -> const Chip& {
-    return request.fleet.generations[layout.generation[static_cast<std::size_t>(c)]].chip;
-  };
-  const std::int32_t last_slot = *std::max_element(layout.slot.begin(), layout.slot.end());
-  UplinkLoad leaf(fabric.leaf_chips, last_slot), pod(fabric.pod_chips, last_slot);
-  for (const Flow& flow : flows) {
-    if (domain(flow.source) == domain(flow.destination)) continue;
-    const auto a = slot(flow.source), b = slot(flow.destination);
-    if (leaf.crosses(a, b)) leaf.add(a, b);
-    if (pod.crosses(a, b)) pod.add(a, b);
-  }
-  for (const Flow& flow : flows) {
-    const Chip& source = chip_of(flow.source);
-    const Chip& destination = chip_of(flow.destination);
-    if (domain(flow.source) == domain(flow.destination)) {
-      const double port = std::min(source.scale_up_bandwidth, destination.scale_up_bandwidth);
-      hops.push_back(
-          {use.scale_up_latency, use.bandwidth_factor * port / flow.sharing, Tier::scale_up});
-      continue;
-    }
-    const auto a = slot(flow.source), b = slot(flow.destination);
-    const double nic = std::min(source.injection_bandwidth, destination.injection_bandwidth);
-    double latency = use.network_latency;
-    double bandwidth = nic / flow.sharing;
-    Tier tier = Tier::leaf;
-    if (leaf.crosses(a, b))
-      bandwidth = std::min(bandwidth, leaf.share(a, b, nic, fabric.spine_oversubscription));
-    if (pod.crosses(a, b)) {
-      bandwidth = std::min(bandwidth, pod.share(a, b, nic, fabric.core_oversubscription));
-      latency += fabric.core_latency;
-      tier = Tier::core;
-    } else if (leaf.crosses(a, b)) {
-      latency += fabric.spine_latency;
-      tier = Tier::spine;
-    }
-    hops.push_back({latency, use.bandwidth_factor * bandwidth, tier});
-  }
+  for (const Flow& flow : flows) hops.push_back(fabric.hop(use, flow));
   return hops;
 }
 

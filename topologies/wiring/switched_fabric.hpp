@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -34,9 +35,52 @@ struct PortUse {
 /// chip has one port.
 void share_nics(const CollectiveRequest& request, std::span<Flow> flows);
 
-/// Costs of hops on the switched fabric (leaf switches, pods, core) when all `flows` are on at
-/// once: bandwidth = min(NIC share, capacity of the uplink / flows that cross it). Under one
-/// scale-up domain a hop takes NVLink. With a uniform fabric every hop is that hop.
+/// A switched fabric (leaf switches, pods, core) whose uplinks carry some load.
+class LoadedFabric {
+ public:
+  /// Without load.
+  explicit LoadedFabric(const CollectiveRequest& request);
+  /// Adds a flow that is on for `share` of the time.
+  void add(const Flow& flow, double share = 1);
+  /// Cost of one hop: bandwidth = min(NIC share, capacity of the uplink / flows that cross it).
+  /// Under one scale-up domain a hop takes NVLink. With a uniform fabric every hop is that hop.
+  Hop hop(const PortUse& use, const Flow& flow) const;
+
+ private:
+  /// Flows that leave and enter each switch of one layer.
+  struct Uplinks {
+    double chips = 1;  ///< a switch
+    std::vector<double> up, down;
+
+    std::size_t switch_of(std::int32_t slot) const {
+      return static_cast<std::size_t>(static_cast<double>(slot) / chips);
+    }
+    bool crosses(std::int32_t a, std::int32_t b) const { return switch_of(a) != switch_of(b); }
+    void add(std::int32_t source, std::int32_t destination, double flows) {
+      up[switch_of(source)] += flows;
+      down[switch_of(destination)] += flows;
+    }
+    /// Bandwidth each flow gets where both its ends' uplinks are shared evenly [B/s].
+    double share(std::int32_t source, std::int32_t destination, double injection,
+                 double oversubscription) const {
+      const double busiest = std::max(up[switch_of(source)], down[switch_of(destination)]);
+      return chips * injection / oversubscription / busiest;
+    }
+  };
+
+  /// Where a chip stands and what its ports carry.
+  struct End {
+    std::int32_t slot, domain;
+    double scale_up, injection;  ///< [B/s]
+  };
+  const End& end(std::int32_t chip) const { return ends_[static_cast<std::size_t>(chip)]; }
+
+  Fabric fabric_;
+  std::vector<End> ends_;  // (chips)
+  Uplinks leaf_, pod_;
+};
+
+/// Costs of hops when all `flows` are on at once.
 std::vector<Hop> route(const CollectiveRequest& request, const PortUse& use,
                        std::span<const Flow> flows);
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "topologies/algorithms/noise_free_time.hpp"
-#include "topologies/algorithms/ring/all_reduce_ring.hpp"
+#include "topologies/algorithms/ring/ring_laps.hpp"
 
 namespace lockstep {
 
@@ -35,7 +35,7 @@ double RailAllReduce::cost_per_step(const Noise& noise) const {
   double cost = noise.hop_jitter.is_none() ? static_cast<double>(16 * ranks_ * groups_)
                                            : inside_messages_ * jittered_message_cost;
   for (const RailLayout& grid : grids_)
-    cost += static_cast<double>(grid.rails) * AllReduceRing::cost(method_, grid.clusters, noise);
+    cost += static_cast<double>(grid.rails) * RingLaps::cost(method_, grid.clusters, noise);
   return cost;
 }
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "topologies/algorithms/ring/all_reduce_ring.hpp"
 #include "topologies/algorithms/ring/rail_all_reduce.hpp"
+#include "topologies/algorithms/ring/ring_laps.hpp"
 #include "topologies/algorithms/torus/torus_phase.hpp"
 
 namespace lockstep {
@@ -24,7 +24,7 @@ class RailTrial final : public CollectiveTrial {
            const double* ready, double* finish, const Execution& how) const override {
     std::vector<double> state, delay;
     TorusPhaseRunner inside;
-    AllReduceRing::Scratch scratch;
+    RingLaps::Scratch scratch;
     for (std::int64_t group = first_group; group < last_group; ++group) {
       const RailLayout& grid = ring_.grids_[static_cast<std::size_t>(group)];
       const double* from = ready + group * ring_.ranks_;
@@ -97,7 +97,7 @@ class RailTrial final : public CollectiveTrial {
     runner.run(phase, {}, spikes, pass.noise.hop_jitter ? &dense : nullptr);
   }
 
-  void run_rails(const Pass& pass, std::vector<double>& state, AllReduceRing::Scratch& scratch,
+  void run_rails(const Pass& pass, std::vector<double>& state, RingLaps::Scratch& scratch,
                  const Execution& how) const {
     const std::int64_t clusters = pass.grid.clusters, rows = 2 * (clusters - 1);
     const std::int64_t first = RailAllReduce::rail_row(pass.grid) * pass.grid.places();
@@ -111,7 +111,7 @@ class RailTrial final : public CollectiveTrial {
 
   const RailAllReduce& ring_;
   std::vector<RailHops> hops_;           // (groups)
-  std::vector<AllReduceRing> rails_;     // of group after group
+  std::vector<RingLaps> rails_;          // of group after group
   std::vector<std::size_t> first_rail_;  // (groups)
 };
 

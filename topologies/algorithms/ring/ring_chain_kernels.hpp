@@ -12,8 +12,13 @@ struct RingChainKernels {
   /// finish(i) <- max(finish(i), longest chain without delays that waits, all its waits together,
   /// at a position of gap >= slope), after 2 (ranks - 1) rows. `lap` is the sum of all latencies;
   /// `scratch` is (2, ranks).
-  void (*quiet)(const double* ready, const double* path, const double* gap, std::int64_t ranks,
-                double lap, double slope, double* scratch, double* finish);
+  void (*quiet_two_laps)(const double* ready, const double* path, const double* gap,
+                         std::int64_t ranks, double lap, double slope, double* scratch,
+                         double* finish);
+  /// The same after ranks - 1 rows.
+  void (*quiet_one_lap)(const double* ready, const double* path, const double* gap,
+                        std::int64_t ranks, double lap, double slope, double* scratch,
+                        double* finish);
   /// max of ready(i) - path(i) + i slope over first <= i < last.
   double (*best_start)(const double* ready, const double* path, double slope, std::int64_t first,
                        std::int64_t last);

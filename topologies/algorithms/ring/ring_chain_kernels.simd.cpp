@@ -13,8 +13,8 @@ constexpr double never = -1e300;
 // start(i) + lap x per_lap, start(i) = ready(i) - path(i) + i slope, to every column it reaches. A
 // chain into column a begins at a - 2 (ranks - 1) or later and has waited for `slope` only if it
 // passed a position of that gap: from 1 - ranks back always, from there on up to the last one.
-void quiet(const double* ready, const double* path, const double* gap, std::int64_t ranks,
-           double lap, double slope, double* scratch, double* finish) {
+void quiet_two_laps(const double* ready, const double* path, const double* gap, std::int64_t ranks,
+                    double lap, double slope, double* scratch, double* finish) {
   const auto n = static_cast<double>(ranks);
   const double per_lap = lap - n * slope, waits = (2 * n - 2) * slope;
   double* __restrict start = scratch;
@@ -39,6 +39,39 @@ void quiet(const double* ready, const double* path, const double* gap, std::int6
     best = later(best, start[i] + per_lap);
     passed = gap[i] >= slope ? best : passed;
   }
+  for (std::int64_t i = 0; i < ranks; ++i) {
+    best = later(best, start[i]);
+    passed = gap[i] >= slope ? best : passed;
+    early[i] = later(early[i], passed);
+  }
+#pragma omp simd
+  for (std::int64_t i = 0; i < ranks; ++i)
+    finish[i] = later(finish[i], early[i] + (path[i] + (waits - static_cast<double>(i) * slope)));
+}
+
+// Here a chain into column a begins at a - (ranks - 1) or later, which passes the gap from any
+// start before column 0 where the first place of that gap is at a or before it, else from those up
+// to the last such place.
+void quiet_one_lap(const double* ready, const double* path, const double* gap, std::int64_t ranks,
+                   double lap, double slope, double* scratch, double* finish) {
+  const auto n = static_cast<double>(ranks);
+  const double per_lap = lap - n * slope, waits = (n - 1) * slope;
+  double* __restrict start = scratch;
+  double* __restrict early = scratch + ranks;
+#pragma omp simd
+  for (std::int64_t i = 0; i < ranks; ++i)
+    start[i] = ready[i] - path[i] + static_cast<double>(i) * slope;
+
+  std::int64_t first = 0, last = ranks - 1;  // places of such a gap
+  while (first < ranks && gap[first] < slope) ++first;
+  while (last >= 0 && gap[last] < slope) --last;
+  double any = never, up_to_last = never;
+  for (std::int64_t a = ranks - 1; a >= 0; --a) {
+    early[a] = a >= first ? any : up_to_last;
+    any = later(any, start[a] + per_lap);
+    up_to_last = a <= last ? later(up_to_last, start[a] + per_lap) : up_to_last;
+  }
+  double best = never, passed = never;
   for (std::int64_t i = 0; i < ranks; ++i) {
     best = later(best, start[i]);
     passed = gap[i] >= slope ? best : passed;
@@ -91,6 +124,7 @@ std::int64_t last_above(const double* gap, double bound, std::int64_t first, std
 
 }  // namespace
 
-const RingChainKernels ring_chain_kernels{quiet, best_start, raise, next_above, last_above};
+const RingChainKernels ring_chain_kernels{quiet_two_laps, quiet_one_lap, best_start,
+                                          raise,          next_above,    last_above};
 
 }  // namespace lockstep::LOCKSTEP_SIMD_LEVEL

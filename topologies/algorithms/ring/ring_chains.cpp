@@ -77,15 +77,20 @@ double RingDetours::loss(double rows, double all_rows) const {
   return pinned * elementary::exp(elementary::log(2 * rows / all_rows) / 3);
 }
 
-RingChains::RingChains(const double* latency, const double* gap, std::int64_t ranks)
-    : latency_(latency), gap_(gap), ranks_(ranks), path_(static_cast<std::size_t>(ranks)) {
+RingChains::RingChains(const double* latency, const double* gap, std::int64_t ranks, int laps)
+    : latency_(latency),
+      gap_(gap),
+      ranks_(ranks),
+      rows_(laps * (ranks - 1)),
+      path_(static_cast<std::size_t>(ranks)) {
   for (std::int64_t i = 1; i < ranks; ++i)
     path_[static_cast<std::size_t>(i)] = path_[static_cast<std::size_t>(i - 1)] + latency[i];
   lap_ = path_.back() + latency[0];
   waits_ = {*std::max_element(gap, gap + ranks)};
   const double mean = lap_ / static_cast<double>(ranks);
   for (std::int64_t i = 0; i < ranks && waits_.size() <= most_gaps; ++i)
-    if (gap[i] > mean && std::find(waits_.begin(), waits_.end(), gap[i]) == waits_.end())
+    if ((gap[i] > mean || laps == 1) &&
+        std::find(waits_.begin(), waits_.end(), gap[i]) == waits_.end())
       waits_.push_back(gap[i]);
 }
 
@@ -93,21 +98,23 @@ void RingChains::run(std::span<const RingEvent> events, std::span<double> state,
                      const RingDetours& detours) const {
   if (ranks_ == 1) return;
   if (waits_.size() > most_gaps || events.size() > most_events) {
-    RingSweep(latency_, gap_, ranks_).run(2 * (ranks_ - 1), events, state, scratch.sweep);
+    RingSweep(latency_, gap_, ranks_).run(rows_, events, state, scratch.sweep);
     return;
   }
   scratch.ready.assign(state.begin(), state.end());
   scratch.start.resize(2 * state.size());
   std::fill(state.begin(), state.end(), never);
+  const RingChainKernels& kernels = ring_chain_kernels();
+  const auto quiet = rows_ < ranks_ ? kernels.quiet_one_lap : kernels.quiet_two_laps;
   for (double slope : waits_)
-    ring_chain_kernels().quiet(scratch.ready.data(), path_.data(), gap_, ranks_, lap_, slope,
-                               scratch.start.data(), state.data());
+    quiet(scratch.ready.data(), path_.data(), gap_, ranks_, lap_, slope, scratch.start.data(),
+          state.data());
   if (!events.empty()) add_chains(events, detours, state, scratch);
 }
 
-double RingChains::cost(std::int64_t ranks, double spike_probability) {
+double RingChains::cost(std::int64_t ranks, int laps, double spike_probability) {
   const auto n = static_cast<double>(ranks);
-  const double events = spike_probability * 2 * n * n;
+  const double events = spike_probability * laps * n * n;
   return events <= most_events ? n * (events < 0.1 ? 70 : 120) + events * (600 + 30 * events)
                                : n * 1000 + events * 2000;
 }
@@ -145,7 +152,7 @@ double RingChains::quiet_value(const double* ready, const SteepestChains& steepe
 void RingChains::add_chains(std::span<const RingEvent> events, const RingDetours& detours,
                             std::span<double> state, Scratch& scratch) const {
   const RingChainKernels& kernels = ring_chain_kernels();
-  const std::int64_t rows = 2 * (ranks_ - 1);
+  const std::int64_t rows = rows_;
   const auto all_rows = static_cast<double>(rows);
   std::vector<double>& late = scratch.late;  // longest chain up to each event
   late.clear();

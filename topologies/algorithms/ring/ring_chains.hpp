@@ -37,21 +37,21 @@ struct RingDetours {
 
 class SteepestChains;
 
-/// The 2 (n - 1) rows of a ring all-reduce (ring.hpp) where few messages are late, without a visit
-/// to all n (2 n - 2) of them.
+/// One lap of a ring (ring.hpp), n - 1 rows, or two where few messages are late, without a visit to
+/// all n (n - 1) of them in each.
 ///
 /// A chain pays the latency of every hop on its way, and all its waits at the largest gap it
 /// passes. So without delays the last chain into each rank comes, for each gap m, from the best of
 /// the starts that pass a gap of m: a running maximum around the ring, O(n) for each distinct gap.
-/// Gaps up to the mean latency need not be looked at but for the largest: one more lap is longer
-/// than such waits. Delays, in order of rows, are starts of their own: what each adds to later ones
-/// and to the finish follows from the records of the gap beyond it, at the largest gap by running
-/// maxima for all. Many delays or distinct gaps are left to RingSweep. Exact but for rounding.
-/// Cost: 7 ns a rank, 12 with events, and some us an event, up to 500.
+/// In two laps, gaps up to the mean latency need not be looked at but for the largest: one more lap
+/// is longer than such waits. Delays, in order of rows, are starts of their own: what each adds to
+/// later ones and to the finish follows from the records of the gap beyond it, at the largest gap
+/// by running maxima for all. Many delays or distinct gaps are left to RingSweep. Exact but for
+/// rounding. Cost: 7 ns a rank, 12 with events, and some us an event, up to 500.
 class RingChains {
  public:
   /// Hops into each position, (ranks >= 1) [s], latency with serialization; they must outlive this.
-  RingChains(const double* latency, const double* gap, std::int64_t ranks);
+  RingChains(const double* latency, const double* gap, std::int64_t ranks, int laps);
 
   /// Memory for one ring after another.
   struct Scratch {
@@ -66,7 +66,7 @@ class RingChains {
   void run(std::span<const RingEvent> events, std::span<double> state, Scratch& scratch,
            const RingDetours& detours = {}) const;
   /// Estimated cost of a run in units of 0.1 ns on one core.
-  static double cost(std::int64_t ranks, double spike_probability);
+  static double cost(std::int64_t ranks, int laps, double spike_probability);
 
  private:
   double quiet_value(const double* ready, const SteepestChains& steepest, std::int64_t position,
@@ -76,7 +76,7 @@ class RingChains {
 
   const double* latency_;
   const double* gap_;
-  std::int64_t ranks_;
+  std::int64_t ranks_, rows_;
   std::vector<double> path_;   // (ranks) latencies from position 0 to each [s]
   double lap_ = 0;             // all latencies [s]
   std::vector<double> waits_;  // the distinct gaps to be looked at, the largest first

@@ -28,7 +28,7 @@ std::size_t fewest_ranks(std::span<const RingHopSpan> rings) {
 }
 
 /// Why auto does not take the fast method, which is not verified there; empty if it does.
-std::string obstacle(const Noise& noise, std::span<const RingHopSpan> rings) {
+std::string obstacle(const Noise& noise, std::span<const RingHopSpan> rings, int laps) {
   const std::size_t ranks = fewest_ranks(rings);
   if (ranks < least_ranks) return "few ranks";
   if (noise.spike_probability > most_spikes) return "spikes are dense";
@@ -48,7 +48,7 @@ std::string obstacle(const Noise& noise, std::span<const RingHopSpan> rings) {
     return fmt::format("jitter is above the mean hop latency, {:.3g} us", 1e6 * latency / hops);
   if (noise.spike_probability > 0 && noise.spike_delay.mean() < smallest_spike * jitter.mean())
     return "spikes are as small as jitter adds up to";
-  if (noise.spike_probability * 2 * most_ranks * most_ranks > most_spikes_with_jitter)
+  if (noise.spike_probability * laps * most_ranks * most_ranks > most_spikes_with_jitter)
     return "jitter and many spikes";
   if (noise.slow_link_fraction > 0 || noise.link_episodes.on() || noise.congestion.on())
     return "jitter on slow links";
@@ -62,11 +62,11 @@ struct Measured {
   double sd = 0;              ///< of a row, of the last
 };
 
-Measured measure(const MessageJitter& jitter, std::span<const double> latency,
+Measured measure(const MessageJitter& jitter, int laps, std::span<const double> latency,
                  std::span<const double> gap, std::uint32_t repetitions, double shift = 0) {
   constexpr std::uint64_t seed = 20260101;
   const auto ranks = static_cast<std::int64_t>(gap.size());
-  const std::int64_t rows = 2 * (ranks - 1);
+  const std::int64_t rows = laps * (ranks - 1);
   std::vector<double> hop(gap.begin(), gap.end());
   double around = 0;
   for (std::size_t i = 0; i < hop.size(); ++i) around += hop[i] += latency[i] + shift;
@@ -90,7 +90,7 @@ Measured measure(const MessageJitter& jitter, std::span<const double> latency,
           std::sqrt(std::max(0.0, squares - last * last) * repetitions / (repetitions - 1))};
 }
 
-RingDetours detours_of(const MessageJitter& jitter, std::span<const double> latency,
+RingDetours detours_of(const MessageJitter& jitter, int laps, std::span<const double> latency,
                        std::span<const double> gap) {
   constexpr std::uint32_t repetitions = 8;
   const auto ranks = static_cast<double>(gap.size());
@@ -101,26 +101,27 @@ RingDetours detours_of(const MessageJitter& jitter, std::span<const double> late
   }
   const double wait = *std::max_element(gap.begin(), gap.end()), pace = std::max(hop, wait);
   RingDetours detours{pace - hop, pace - wait, {}};
-  const double level = measure(jitter, latency, gap, repetitions).pace;
+  const double level = measure(jitter, laps, latency, gap, repetitions).pace;
   for (double shift : {-0.9, -0.5, -0.25, -0.1, 0.1, 0.25, 0.5, 1.0, 3.0})
     detours.tilts.push_back(
-        {shift * delay, measure(jitter, latency, gap, repetitions, shift * delay).pace - level});
+        {shift * delay,
+         measure(jitter, laps, latency, gap, repetitions, shift * delay).pace - level});
   return detours;
 }
 
 /// The pace of a ring of `ranks` whose hops begin like these, from two smaller ones.
-RingPace pace_at(double ranks, const MessageJitter& jitter, std::span<const double> latency,
-                 std::span<const double> gap) {
+RingPace pace_at(double ranks, const MessageJitter& jitter, int laps,
+                 std::span<const double> latency, std::span<const double> gap) {
   constexpr std::size_t small = 256, large = 1024;
   const auto power = [](double n) { return elementary::exp(elementary::log(n) * (-2.0 / 3)); };
-  const Measured a = measure(jitter, latency.first(small), gap.first(small), 64);
-  const Measured b = measure(jitter, latency.first(large), gap.first(large), 32);
+  const Measured a = measure(jitter, laps, latency.first(small), gap.first(small), 64);
+  const Measured b = measure(jitter, laps, latency.first(large), gap.first(large), 32);
   const auto at = [&](double n, double from_small, double from_large) {
     return from_large +
            (from_small - from_large) * (power(n) - power(large)) / (power(small) - power(large));
   };
-  const double rows = 2 * (ranks - 1), excess = at(ranks, a.last, b.last);
-  const RingDetours detours = detours_of(jitter, latency.first(large), gap.first(large));
+  const double rows = laps * (ranks - 1), excess = at(ranks, a.last, b.last);
+  const RingDetours detours = detours_of(jitter, laps, latency.first(large), gap.first(large));
   RingPace pace{excess, rows * (a.sd / power(small) + b.sd / power(large)) / 2 * power(ranks),
                 *std::max_element(gap.begin(), gap.end()), detours};
   pace.detours.pinned = rows / 2 * std::max(0.0, excess - at(ranks / 2, a.mean, b.mean));
@@ -145,7 +146,8 @@ bool calibrate(RingMethod& method, const MessageJitter& jitter,
     }
     if (measured.size() == most_calibrations) return false;
     measured.push_back(r);
-    method.pace.push_back(pace_at(static_cast<double>(rings[r].ranks()), jitter, latency, gap));
+    method.pace.push_back(
+        pace_at(static_cast<double>(rings[r].ranks()), jitter, method.laps, latency, gap));
   }
   return true;
 }
@@ -168,11 +170,12 @@ RingMethod resolve_ring_method(const CollectiveRequest& request,
   const std::string& asked = request.values.text("topology.method");
   const std::size_t ranks = fewest_ranks(rings);
   RingMethod method;
+  method.laps = request.operation == Operation::all_reduce ? 2 : 1;
   if (asked == "exact" || ranks == 1) {
     method.why = "exact";
     return method;
   }
-  const std::string unverified = obstacle(request.noise, rings);
+  const std::string unverified = obstacle(request.noise, rings, method.laps);
   std::string against = asked == "auto" ? unverified : "";
   const bool constant = jitter.law().is_constant();
   if (asked == "fast" && !constant && ranks < least_ranks_with_jitter)
@@ -184,10 +187,11 @@ RingMethod resolve_ring_method(const CollectiveRequest& request,
     method.pace.assign(rings.size(),
                        {.excess = jitter.law().mean(), .widest = 1e300, .detours = {}});
   if (against.empty() && !constant) {
-    method.mean_jitter = jitter.law().mean();
-    if (!calibrate(method, jitter, rings)) {
+    if (calibrate(method, jitter, rings)) {
+      method.mean_jitter = jitter.law().mean();
+    } else {
       against = "jitter on many different rings";
-      method = {};
+      method.pace.clear();
     }
   }
   method.fast = against.empty();

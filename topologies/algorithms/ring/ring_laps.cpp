@@ -1,31 +1,31 @@
-#include "topologies/algorithms/ring/all_reduce_ring.hpp"
+#include "topologies/algorithms/ring/ring_laps.hpp"
 
 #include "engine/base/elementary.hpp"
 
 namespace lockstep {
 
-AllReduceRing::AllReduceRing(const RingMethod& method, std::size_t ring, const double* latency,
-                             const double* gap, std::int64_t ranks)
-    : latency_(latency), gap_(gap), ranks_(ranks) {
+RingLaps::RingLaps(const RingMethod& method, std::size_t ring, const double* latency,
+                   const double* gap, std::int64_t ranks)
+    : latency_(latency), gap_(gap), ranks_(ranks), laps_(method.laps) {
   if (!method.fast) {
     rows_.emplace(latency, gap, ranks);
   } else if (method.pace.empty()) {
-    chains_.emplace(latency, gap, ranks);
+    chains_.emplace(latency, gap, ranks, laps_);
   } else {
     pace_ = method.pace[ring];
     longer_latency_.assign(latency, latency + ranks);
     longer_gap_.assign(gap, gap + ranks);
     method.lengthen(ring, longer_latency_, longer_gap_);
-    chains_.emplace(longer_latency_.data(), longer_gap_.data(), ranks);
+    chains_.emplace(longer_latency_.data(), longer_gap_.data(), ranks, laps_);
   }
 }
 
-void AllReduceRing::run(const MessageNoise& noise, SpikeSequence& spikes, std::int64_t group,
-                        std::int64_t first_message, std::span<double> state, Scratch& scratch,
-                        const Execution& how) const {
-  const std::int64_t rows = 2 * (ranks_ - 1);
+void RingLaps::run(const MessageNoise& noise, SpikeSequence& spikes, std::int64_t group,
+                   std::int64_t first_message, std::span<double> state, Scratch& scratch,
+                   const Execution& how) const {
+  const std::int64_t rows = laps_ * (ranks_ - 1);
   if (!noise.hop_jitter && spikes.done() && (rows_ || pace_)) {
-    RingChains(latency_, gap_, ranks_).run({}, state, scratch);
+    RingChains(latency_, gap_, ranks_, laps_).run({}, state, scratch);
     return;
   }
   if (rows_) {
@@ -51,10 +51,10 @@ void AllReduceRing::run(const MessageNoise& noise, SpikeSequence& spikes, std::i
   for (double& finish : state) finish += deviation;
 }
 
-double AllReduceRing::cost(const RingMethod& method, std::int64_t ranks, const Noise& noise) {
-  if (method.fast) return RingChains::cost(ranks, noise.spike_probability);
+double RingLaps::cost(const RingMethod& method, std::int64_t ranks, const Noise& noise) {
+  if (method.fast) return RingChains::cost(ranks, method.laps, noise.spike_probability);
   const auto n = static_cast<double>(ranks);
-  return 2 * n * n * (noise.hop_jitter.is_none() ? 1.0 : jittered_message_cost);
+  return method.laps * n * n * (noise.hop_jitter.is_none() ? 1.0 : jittered_message_cost);
 }
 
 }  // namespace lockstep

@@ -9,20 +9,20 @@
 
 namespace lockstep {
 
-/// One ring of a ring all-reduce on the links of one trial, by the method of its design point.
-class AllReduceRing {
+/// One ring of a ring collective on the links of one trial, by the method of its design point.
+class RingLaps {
  public:
   /// `ring` in the method's list. Hops into each position, (ranks) [s], latency with serialization;
   /// they must outlive this.
-  AllReduceRing(const RingMethod& method, std::size_t ring, const double* latency,
-                const double* gap, std::int64_t ranks);
+  RingLaps(const RingMethod& method, std::size_t ring, const double* latency, const double* gap,
+           std::int64_t ranks);
 
   using Scratch = RingChains::Scratch;
 
-  /// Takes `state`, (ranks) [s], through the 2 (ranks - 1) rows; row k holds the messages numbered
-  /// first_message + k ranks on. `spikes` stands at or after the first and is left after the last.
-  /// Draws: jitter's, or one where a fast ring has jitter. Without any noise both methods are the
-  /// closed form.
+  /// Takes `state`, (ranks) [s], through its laps of ranks - 1 rows; row k holds the messages
+  /// numbered first_message + k ranks on. `spikes` stands at or after the first and is left after
+  /// the last. Draws: jitter's, or one where a fast ring has jitter. Without any noise both methods
+  /// are the closed form.
   void run(const MessageNoise& noise, SpikeSequence& spikes, std::int64_t group,
            std::int64_t first_message, std::span<double> state, Scratch& scratch,
            const Execution& how) const;
@@ -34,6 +34,7 @@ class AllReduceRing {
   const double* latency_;
   const double* gap_;
   std::int64_t ranks_;
+  int laps_;
   std::optional<RingPace> pace_;
   std::vector<double> longer_latency_, longer_gap_;  // where a fast ring has jitter
   std::optional<RingChains> chains_;
