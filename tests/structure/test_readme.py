@@ -34,6 +34,7 @@ def test_every_study_asks_and_answers():
     ("{&Noise::spike_probability", "engine/noise/noise.cpp"),
     ('{{{"compute_time"', "engine/training/training_metrics.cpp"),
     ('{.name = "gradients"', "engine/training/phases.cpp"),
+    ("std::unique_ptr<Collective> make_ring", "topologies/ring.cpp"),
     ("/// What chips do with the time", "tests/unit/capability_test.cpp"),
 ])
 def test_examples_are_code_that_is_compiled(start, path):
