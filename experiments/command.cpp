@@ -16,7 +16,7 @@ namespace po = boost::program_options;
 
 std::span<const Command* const> commands() {
   static const std::array rows{&run_command,  &describe_command,   &summary_command, &merge_command,
-                               &list_command, &all_reduce_command, &timeline_command};
+                               &list_command, &collective_command, &timeline_command};
   return rows;
 }
 
@@ -70,9 +70,8 @@ po::variables_map parse_arguments(const Command& command, const std::vector<std:
     return {};
   }
   if (!map.count(positional) && most != 0)
-    throw InputError(fmt::format("no {} given (usage: lockstep {} {}) {}",
-                                 std::string_view(positional) == "study" ? "study" : "file",
-                                 command.name, command.usage, see_help));
+    throw InputError(fmt::format("no {} given (usage: lockstep {} {}) {}", positional, command.name,
+                                 command.usage, see_help));
   return map;
 }
 

@@ -28,7 +28,7 @@ struct Command {
 std::span<const Command* const> commands();
 
 extern const Command run_command, describe_command, summary_command, merge_command, list_command,
-    all_reduce_command, timeline_command;
+    collective_command, timeline_command;
 
 /// Options of a command line. `visible` are shown by --help, which is always there; `positional`
 /// names the option that takes the bare arguments, `most` how many (-1: any).

@@ -21,13 +21,13 @@ int run(const std::vector<std::string>& arguments) {
                         "file to write (required)")(
       "allow-missing", po::bool_switch(),
       "write what is there: missing trials are NaN, and the file says which");
-  const auto map = parse_arguments(merge_command, arguments, options, "shards", -1);
+  const auto map = parse_arguments(merge_command, arguments, options, "file", -1);
   if (map.empty()) return done;
   if (!map.count("output"))
     throw InputError("no output given (merge writes a new file) add -o FILE.h5");
   std::vector<std::filesystem::path> shards;
   std::set<std::filesystem::path> given;
-  for (const std::string& name : map["shards"].as<std::vector<std::string>>()) {
+  for (const std::string& name : map["file"].as<std::vector<std::string>>()) {
     std::error_code ignored;
     if (!given.insert(std::filesystem::weakly_canonical(name, ignored)).second)
       throw InputError(

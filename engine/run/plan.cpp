@@ -59,7 +59,7 @@ std::vector<std::string> union_of_generations(const std::vector<std::vector<std:
 
 std::unique_ptr<Jobs> Plan::build(std::int64_t point) const {
   return std::make_unique<Jobs>(study.points[static_cast<std::size_t>(point)], topologies,
-                                capabilities, study.seed);
+                                capabilities, study.seed, phases);
 }
 
 std::vector<std::int64_t> Plan::blocks_of(Shard shard) const {
@@ -112,7 +112,8 @@ BlockResult Plan::run_block(std::int64_t block, const Jobs& ready, const Executi
       trial_result = ready.run_trial(trial, how);
     } else {
       const Values drawn = draw_inputs(study.points[p], inputs[p], study.seed, trial);
-      trial_result = Jobs(drawn, topologies, capabilities, study.seed).run_trial(trial, how);
+      trial_result =
+          Jobs(drawn, topologies, capabilities, study.seed, phases).run_trial(trial, how);
       for (const UncertainInput& input : inputs[p]) {
         const auto at = static_cast<std::size_t>(
             std::find(input_keys.begin(), input_keys.end(), input.name) - input_keys.begin());
@@ -143,12 +144,14 @@ BlockResult Plan::run_block(std::int64_t block, const Jobs& ready, const Executi
 
 Plan make_plan(Study study, std::span<const Parameter> rows,
                std::span<const TopologyKind* const> topologies,
-               std::span<const Capability* const> capabilities, const PointVisitor& visit) {
+               std::span<const Capability* const> capabilities, const PointVisitor& visit,
+               std::span<const Phase> phases) {
   Plan plan;
   plan.study = std::move(study);
   plan.rows = rows;
   plan.topologies = topologies;
   plan.capabilities = capabilities;
+  plan.phases = phases;
   const Study& s = plan.study;
   ResultSchema& schema = plan.schema;
   schema.title = s.title;

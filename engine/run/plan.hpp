@@ -27,6 +27,7 @@ struct Plan {
   std::span<const Parameter> rows;
   std::span<const TopologyKind* const> topologies;
   std::span<const Capability* const> capabilities;
+  std::span<const Phase> phases;
   ResultSchema schema;
   std::vector<PlannedMetric> metrics;               ///< behind the schema's first variables
   std::vector<std::vector<UncertainInput>> inputs;  ///< of each design point
@@ -49,9 +50,11 @@ using PointVisitor = std::function<void(std::size_t point, const Jobs& jobs)>;
 
 /// Builds every design point once, which finds the impossible ones and measures the noise-free
 /// collective, and shows it to `visit` where one is given. Throws InputError with a line for each
-/// problem: its place in the study, and the points that have it where not all do.
+/// problem: its place in the study, and the points that have it where not all do. `phases`: of a
+/// step, which must outlive the plan.
 Plan make_plan(Study study, std::span<const Parameter> rows,
                std::span<const TopologyKind* const> topologies,
-               std::span<const Capability* const> capabilities, const PointVisitor& visit = {});
+               std::span<const Capability* const> capabilities, const PointVisitor& visit = {},
+               std::span<const Phase> phases = lockstep::phases());
 
 }  // namespace lockstep

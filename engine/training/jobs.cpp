@@ -7,8 +7,10 @@
 namespace lockstep {
 
 Jobs::Jobs(const Values& values, std::span<const TopologyKind* const> topologies,
-           std::span<const Capability* const> capabilities, std::uint64_t seed)
+           std::span<const Capability* const> capabilities, std::uint64_t seed,
+           std::span<const Phase> phases)
     : scenario_(scenario_from(values, topologies, seed)), values_(values) {
+  scenario_.phases = phases;
   if (values.text("job.work_share") != "isolated") {
     jobs_.push_back(std::make_unique<DesignPoint>(scenario_, values));
   } else {

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-COMMANDS = ["run", "describe", "summary", "merge", "list", "all-reduce", "timeline"]
+COMMANDS = ["run", "describe", "summary", "merge", "list", "collective", "timeline"]
 LISTINGS = ["parameters", "topologies", "chips", "distributions", "metrics"]
 
 

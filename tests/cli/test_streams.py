@@ -14,7 +14,7 @@ STREAMS = [">/dev/full", "2>/dev/full", ">/dev/full 2>&1", ">&-", "2>&-", ">&- 2
 TABLES = ["--help", "--version", "run --help", "list parameters", "list chips", "describe s.ini",
           "describe --no-estimate s.ini", "summary whole.h5", "summary --json whole.h5",
           "summary --csv whole.h5", "timeline month.ini --trial 0",
-          "all-reduce --topology ring --ranks 8"]
+          "collective all_reduce --topology ring --ranks 8"]
 
 
 class Shell:

@@ -28,9 +28,9 @@ inline std::vector<const TopologyKind*> kinds_with_methods() {
 }
 
 inline TopologyCase make_case(const TopologyKind& kind, const Settings& settings,
-                              const char* method) {
-  return {kind, joined(settings, {{"topology.method", method}}),      1, 1,
-          1e9,  [](std::int64_t, std::int64_t) { return Settings{}; }};
+                              const char* method, Operation operation = Operation::all_reduce) {
+  return {kind, joined(settings, {{"topology.method", method}}),       1,        1,
+          1e9,  [](std::int64_t, std::int64_t) { return Settings{}; }, operation};
 }
 
 inline const Settings uniform{{"fabric.hop_latency", "2us"}, {"fabric.hop_bandwidth", "1TB/s"}};
@@ -90,24 +90,25 @@ inline const std::vector<JitterCase>& jitter_cases() {
 
 /// Fast against exact under jitter; mean and p99 of the completion time.
 inline void compare_jitter(const TopologyKind& kind, const JitterCase& jitter, std::int64_t ranks,
-                           int trials) {
-  const double rate = jitter.spikes / (2.0 * static_cast<double>(ranks * ranks));
+                           int trials, Operation operation = Operation::all_reduce) {
+  const double laps = operation == Operation::all_reduce ? 2 : 1;
+  const double rate = jitter.spikes / (laps * static_cast<double>(ranks * ranks));
   const Settings settings =
       joined(jitter.fabric, {{"fleet.chips", fmt::format("H100:{}", ranks)},
                              {"noise.hop_jitter", jitter.law},
                              {"topology.channels", "1"},
                              {"noise.spike_probability", fmt::format("{}", rate)},
                              {"noise.spike_delay", jitter.delay}});
-  const TopologyCase fast = make_case(kind, settings, "auto");
+  const TopologyCase fast = make_case(kind, settings, "auto", operation);
   if (fast.collective->choice().find("fast") == std::string::npos) {
     ADD_FAILURE() << "not in the verified range: " << fast.name;
     return;
   }
   const Completion got = completion(fast, trials);
-  const Completion expected = completion(make_case(kind, settings, "exact"), trials);
+  const Completion expected = completion(make_case(kind, settings, "exact", operation), trials);
   const double mean = got.mean / expected.mean - 1, p99 = got.p99 / expected.p99 - 1;
-  fmt::print("{} ranks, {}, spikes {}: mean {:+.3f} %, p99 {:+.3f} %\n", ranks, jitter.law,
-             jitter.spikes, 100 * mean, 100 * p99);
+  fmt::print("{} of {} ranks, {}, spikes {}: mean {:+.3f} %, p99 {:+.3f} %\n", name_of(operation),
+             ranks, jitter.law, jitter.spikes, 100 * mean, 100 * p99);
   EXPECT_LT(std::abs(mean), 0.005) << fast.name;
   EXPECT_LT(std::abs(p99), 0.01) << fast.name;
   // The control: what is 2 % longer is told apart.

@@ -135,6 +135,10 @@ TEST(RingMethod, NoiseFreeTimeHasNoJitter) {
 TEST(RingMethod, FastKeepsMeanAndTailUnderJitter) {
   for (const JitterCase& jitter : jitter_cases())
     compare_jitter(*kinds_with_methods()[0], jitter, 1024, 100);
+  // One lap is shorter and its p99 less sure; all laws on more ranks: label long.
+  for (std::size_t i = 0; i < jitter_cases().size(); i += 4)
+    compare_jitter(*kinds_with_methods()[0], jitter_cases()[i], 1024, 300,
+                   Operation::reduce_scatter);
 }
 
 }  // namespace

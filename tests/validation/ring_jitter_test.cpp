@@ -10,7 +10,8 @@ TEST(RingJitter, FastKeepsMeanAndTailUpTo16384Ranks) {
   for (const auto& [ranks, trials] :
        {std::pair<std::int64_t, int>{2048, 100}, {4096, 100}, {16384, 24}})
     for (const JitterCase& jitter : jitter_cases())
-      compare_jitter(*kinds_with_methods()[0], jitter, ranks, trials);
+      for (Operation operation : {Operation::all_reduce, Operation::all_gather})
+        compare_jitter(*kinds_with_methods()[0], jitter, ranks, trials, operation);
 }
 
 TEST(RingJitter, FastKeepsMeanAndTailAt131072Ranks) {

@@ -43,7 +43,7 @@ struct RingHopSpan {
 /// 2000). They are measured on exact rings of the first 256 and 1,024 hops, under fixed streams of
 /// their own: a pure function of the law and the hops, 250 million messages for each different
 /// ring. Gaps beyond those measured take the mean jitter, for waits there add up one after another.
-/// Verified for two laps against the exact recursion at 1,024 to 131,072 ranks for exponential,
+/// Verified against the exact recursion at 1,024 to 131,072 ranks for exponential,
 /// gamma and lognormal laws of a mean up to the mean latency: mean within 0.5 %, p99 within 1 %
 /// (above 4,096 ranks from few trials, by a normal tail).
 RingMethod resolve_ring_method(const CollectiveRequest& request,

@@ -4,9 +4,11 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "engine/base/error.hpp"
 #include "engine/base/simd.hpp"
+#include "engine/base/text/nearest.hpp"
 #include "engine/run/processors.hpp"
 #include "engine/run/scheduler.hpp"
 #include "engine/statistics/pooled_steps.hpp"
@@ -52,9 +54,9 @@ std::vector<double> read_sizes(const std::string& text, std::int64_t factor) {
 std::string required(const po::variables_map& map, const char* name, const char* example) {
   if (!map.count(name))
     throw InputError(
-        fmt::format("no --{} given (usage: lockstep all-reduce {}) write for example "
+        fmt::format("no --{} given (usage: lockstep collective {}) write for example "
                     "--{} {}",
-                    name, all_reduce_command.usage, name, example));
+                    name, collective_command.usage, name, example));
   return map[name].as<std::string>();
 }
 
@@ -69,30 +71,55 @@ std::string size_label(double bytes) {
                                                    : format_quantity(bytes, Dimension::bytes);
 }
 
+/// The only phase of a step, one for each operation.
+template <std::size_t... Is>
+constexpr auto make_phases(std::index_sequence<Is...>) {
+  return std::array{Phase{.name = operation_rows[Is].name,
+                          .operation = operation_rows[Is].operation,
+                          .group = ParallelGroup::data,
+                          .bytes = [](const Job& job) { return job.gradient_bytes_per_chip(); },
+                          .window = [](const Job&) { return 0.0; },
+                          .source = "the command line"}...};
+}
+constexpr auto operation_phases = make_phases(std::make_index_sequence<operation_rows.size()>());
+
+const OperationRow& read_operation(const po::variables_map& map) {
+  std::vector<std::string_view> names;
+  for (const OperationRow& row : operation_rows) names.push_back(row.name);
+  const std::string given = map["operation"].as<std::vector<std::string>>().front();
+  for (const OperationRow& row : operation_rows)
+    if (row.name == given) return row;
+  const std::string meant = nearest_name(given, names);
+  throw InputError(fmt::format("operation {} (there is none of that name) {}", given,
+                               meant.empty() ? fmt::format("one of {}", fmt::join(names, ", "))
+                                             : "did you mean " + meant + "?"));
+}
+
 /// The collective as a study: a training step that computes nothing, at one design point a size.
 /// With it come every noise of the trial, paired draws, threads and uncertain inputs.
-Plan make_collective_plan(const po::variables_map& map, const std::vector<double>& sizes,
-                          bool& noisy) {
+Plan make_collective_plan(const po::variables_map& map, const OperationRow& operation,
+                          const std::vector<double>& sizes, bool& noisy) {
   const std::string kind = required(map, "topology", "ring");
   required(map, "ranks", "1024");
   const std::int64_t ranks = read_whole(map, "ranks", 1, most_ranks);
+  const std::int64_t stride = read_whole(map, "stride", 1, most_ranks / ranks);
   std::vector<std::string> labels;
   for (double size : sizes) labels.push_back(format_canonical(size, Dimension::bytes));
   StudyText study;
-  study.path = "all-reduce";
+  study.path = "collective";
   study.directory = ".";
   study.entries = {
-      {"fleet.chips", fmt::format("{}:{}", map["chip"].as<std::string>(), ranks),
-       "--chip, --ranks"},
+      {"fleet.chips", fmt::format("{}:{}", map["chip"].as<std::string>(), ranks * stride),
+       "--chip, --ranks, --stride"},
+      {"job.tensor", fmt::format("{}", stride), "--stride"},
       {"topology.kind", kind, "--topology"},
       {"sweep.job.gradient_bytes", fmt::format("{}", fmt::join(labels, ", ")), "--bytes"}};
-  for (const auto& [key, value] : {std::pair{"job.tensor", "1"},
-                                   {"job.pipeline", "1"},
+  for (const auto& [key, value] : {std::pair{"job.pipeline", "1"},
                                    {"job.compute_time", "0s"},
                                    {"job.overlap", "0"},
                                    {"job.gradient_clipping", "off"},
                                    {"sampling.steps", "1"}})
-    study.entries.push_back({key, value, "all-reduce"});
+    study.entries.push_back({key, value, "collective"});
 
   const std::vector<StudyEntry> overrides = read_overrides(map);
   noisy = map.count("trials") > 0;
@@ -111,8 +138,10 @@ Plan make_collective_plan(const po::variables_map& map, const std::vector<double
                       entry.key, section));
     noisy |= section == "noise";
   }
-  Plan plan = make_plan(resolve_study(study, overrides, all_parameters()), all_parameters(),
-                        topology_kinds(), capabilities());
+  Plan plan =
+      make_plan(resolve_study(study, overrides, all_parameters()), all_parameters(),
+                topology_kinds(), capabilities(), {},
+                std::span(&operation_phases[static_cast<std::size_t>(operation.operation)], 1));
   noisy |= !plan.input_keys.empty();
   return plan;
 }
@@ -136,9 +165,9 @@ class TimesSink final : public ResultSink {
 };
 
 /// One line of the answer. Bandwidths as collective benchmarks define them: bytes / time, and that
-/// times 2 (n - 1) / n, which is what a link carries in a bandwidth-optimal all-reduce of ranks.
+/// times the operation's bus factor.
 struct Line {
-  double bytes = 0, time = 0;
+  double bytes = 0, time = 0, bus_factor = 0;
   std::string choice;
   double mean = 0;                  ///< with noise [s]
   std::vector<Estimate> quantiles;  ///< of noisy_shares, with noise [s]; empty without
@@ -146,15 +175,13 @@ struct Line {
   double algorithm_bandwidth() const {
     return time > 0 ? bytes / time : std::numeric_limits<double>::quiet_NaN();
   }
-  double bus_bandwidth(std::int64_t ranks) const {
-    return algorithm_bandwidth() * 2 * static_cast<double>(ranks - 1) / static_cast<double>(ranks);
-  }
+  double bus_bandwidth() const { return algorithm_bandwidth() * bus_factor; }
 };
 
 constexpr std::array<std::string_view, 2> quantile_names{"p50", "p99"};
 constexpr std::array<double, 2> noisy_shares{0.5, 0.99};
 
-void print_lines(const std::vector<Line>& lines, std::int64_t ranks) {
+void print_lines(const std::vector<Line>& lines) {
   std::vector<std::vector<std::string>> rows{{"size", "time us", "algorithm GB/s", "bus GB/s"}};
   if (!lines.front().quantiles.empty()) {
     rows[0].emplace_back("mean us");
@@ -164,7 +191,7 @@ void print_lines(const std::vector<Line>& lines, std::int64_t ranks) {
   for (const Line& line : lines) {
     rows.push_back({size_label(line.bytes), format_value(1e6 * line.time),
                     format_value(1e-9 * line.algorithm_bandwidth()),
-                    format_value(1e-9 * line.bus_bandwidth(ranks))});
+                    format_value(1e-9 * line.bus_bandwidth())});
     if (!line.quantiles.empty()) rows.back().push_back(format_value(1e6 * line.mean));
     for (const auto& [value, lower, upper] : line.quantiles)
       rows.back().push_back(format_bounded({1e6 * value, 1e6 * lower, 1e6 * upper}));
@@ -184,11 +211,13 @@ std::string json_text(std::string_view text) {
   return quoted + '"';
 }
 
-void print_json(const Plan& plan, const po::variables_map& map, const std::vector<Line>& lines,
-                std::int64_t ranks, bool extrapolated) {
-  fmt::print("{{\n  \"topology\": {},\n  \"chip\": {},\n  \"ranks\": {},\n",
-             json_text(map["topology"].as<std::string>()), json_text(map["chip"].as<std::string>()),
-             ranks);
+void print_json(const Plan& plan, const po::variables_map& map, const OperationRow& operation,
+                const std::vector<Line>& lines, std::int64_t ranks, bool extrapolated) {
+  fmt::print(
+      "{{\n  \"operation\": \"{}\",\n  \"topology\": {},\n  \"chip\": {},\n  \"ranks\": {},\n  "
+      "\"stride\": {},\n",
+      operation.name, json_text(map["topology"].as<std::string>()),
+      json_text(map["chip"].as<std::string>()), ranks, read_whole(map, "stride", 1, most_ranks));
   fmt::print("  \"seed\": {},\n  \"trials\": {},\n  \"extrapolated\": {},\n  \"sizes\": [\n",
              plan.study.seed, lines.front().quantiles.empty() ? 0 : plan.study.trials,
              extrapolated);
@@ -197,7 +226,7 @@ void print_json(const Plan& plan, const po::variables_map& map, const std::vecto
         "    {{\"bytes\": {}, \"time_s\": {}, \"algorithm_bandwidth\": {}, "
         "\"bus_bandwidth\": {}, ",
         json_number(line.bytes), json_number(line.time), json_number(line.algorithm_bandwidth()),
-        json_number(line.bus_bandwidth(ranks)));
+        json_number(line.bus_bandwidth()));
     if (!line.quantiles.empty()) fmt::print("\"mean_s\": {}, ", json_number(line.mean));
     for (std::size_t i = 0; i < line.quantiles.size(); ++i) {
       const auto& [value, lower, upper] = line.quantiles[i];
@@ -213,10 +242,11 @@ int run(const std::vector<std::string>& arguments) {
   po::options_description options("The collective", help_width);
   const auto text = [](const char* name) { return po::value<std::string>()->value_name(name); };
   options.add_options()("topology", text("KIND"), "one of lockstep list topologies")(
-      "ranks", text("N"), "chips, each a rank of one all-reduce")(
-      "bytes", text("A..B")->default_value("1KiB..1GiB"),
-      "buffer of each rank: one size, or a range")("factor", text("F")->default_value("2"),
-                                                   "between the sizes of the range")(
+      "ranks", text("N"), "chips of one group, each a rank")(
+      "stride", text("S")->default_value("1"),
+      "chips from one rank to the next; so many groups lie side by side and run at once")(
+      "bytes", text("A..B")->default_value("1KiB..1GiB"), "buffer: one size, or a range")(
+      "factor", text("F")->default_value("2"), "between the sizes of the range")(
       "chip", text("NAME")->default_value("H100"), "generation of the chips")(
       "set", po::value<std::vector<std::string>>()->composing()->value_name("K=V"),
       "set a key of topology, fabric, noise or chip.NAME; may be repeated")(
@@ -224,13 +254,14 @@ int run(const std::vector<std::string>& arguments) {
       "seed", text("S"), "64-bit seed")("json", po::bool_switch(),
                                         "print JSON: bytes, seconds, B/s");
   const po::variables_map map =
-      parse_arguments(all_reduce_command, arguments, options, "argument", 0);
+      parse_arguments(collective_command, arguments, options, "operation", 1);
   if (map.empty()) return done;
+  const OperationRow& operation = read_operation(map);
   simd_level();  // an unusable LOCKSTEP_SIMD is refused before any work
   const std::int64_t factor = read_whole(map, "factor", 2, 1024);
   bool noisy = false;
-  const Plan plan =
-      make_collective_plan(map, read_sizes(map["bytes"].as<std::string>(), factor), noisy);
+  const Plan plan = make_collective_plan(map, operation,
+                                         read_sizes(map["bytes"].as<std::string>(), factor), noisy);
 
   TimesSink sink(plan.schema);
   if (noisy) {
@@ -250,6 +281,7 @@ int run(const std::vector<std::string>& arguments) {
     ranks = job.layout().replicas;
     extrapolated |= job.extrapolated();
     Line& line = lines.emplace_back();
+    line.bus_factor = operation.bus_factor(static_cast<double>(ranks));
     line.bytes = job.scenario().job.gradient_bytes_per_chip();
     line.time = job.noise_free_communication_time();
     line.choice = job.choice();
@@ -259,19 +291,23 @@ int run(const std::vector<std::string>& arguments) {
     for (double share : noisy_shares) line.quantiles.push_back(pooled.quantile(share));
   }
   if (map["json"].as<bool>()) {
-    print_json(plan, map, lines, ranks, extrapolated);
+    print_json(plan, map, operation, lines, ranks, extrapolated);
     return done;
   }
-  fmt::print("All-reduce by {} of {} {} chips{}, all ready at once\n\n",
-             map["topology"].as<std::string>(), ranks, map["chip"].as<std::string>(),
+  const std::int64_t groups = read_whole(map, "stride", 1, most_ranks);
+  fmt::print("{} by {} of {}{} {} chips{}, all ready at once\n\n", operation.name,
+             map["topology"].as<std::string>(),
+             groups == 1 ? "" : fmt::format("{} interleaved groups of ", groups), ranks,
+             map["chip"].as<std::string>(),
              extrapolated ? " (more than any published machine of the kind)" : "");
-  print_lines(lines, ranks);
+  print_lines(lines);
   fmt::print("\n");
   if (const std::int64_t given = read_whole(map, "ranks", 1, most_ranks); given > ranks)
     fmt::print("{} of {} chips fit no shape and stay out.\n", given - ranks, given);
   fmt::print(
-      "Time and bandwidths are without noise; algorithm = size / time, bus = that x "
-      "2 (n - 1) / n.\n");
+      "The size is {}. Time and bandwidths are without noise; algorithm = size / time, bus = "
+      "that x {}.\n",
+      operation.buffer, operation.bus_text);
   if (noisy) {
     const bool bounded = std::all_of(lines.begin(), lines.end(), [](const Line& line) {
       return std::all_of(line.quantiles.begin(), line.quantiles.end(), is_bounded);
@@ -285,10 +321,9 @@ int run(const std::vector<std::string>& arguments) {
 
 }  // namespace
 
-const Command all_reduce_command{
-    "all-reduce", "--topology KIND --ranks N [options]",
-    "Times one all-reduce alone over sizes: time, algorithm and bus bandwidth, with noise "
-    "quantiles.",
-    run};
+const Command collective_command{"collective", "OPERATION --topology KIND --ranks N [options]",
+                                 "Times one collective alone over sizes: all_reduce, "
+                                 "reduce_scatter, all_gather, all_to_all, send.",
+                                 run};
 
 }  // namespace lockstep

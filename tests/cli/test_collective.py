@@ -1,4 +1,4 @@
-"""`lockstep all-reduce`: one collective alone."""
+"""`lockstep collective OPERATION`: one collective alone."""
 
 import json
 import re
@@ -19,8 +19,8 @@ def kinds(lockstep):
     return found
 
 
-def as_json(lockstep, kind, ranks, *options):
-    ended = lockstep.done("all-reduce", "--topology", kind, "--ranks", ranks, "--json", *options)
+def as_json(lockstep, kind, ranks, *options, operation="all_reduce"):
+    ended = lockstep.done("collective", operation, "--topology", kind, "--ranks", ranks, "--json", *options)
     assert ended.stderr == ""
     return json.loads(ended.stdout)
 
@@ -48,9 +48,9 @@ def test_closed_form_of_the_ring(lockstep):
 def test_the_table_shows_what_json_holds_for_every_kind(lockstep, kinds):
     for kind in kinds:
         options = ["--bytes", "64KiB..4MiB", "--factor", "8"]
-        text = lockstep.done("all-reduce", "--topology", kind, "--ranks", 64, *options).stdout
+        text = lockstep.done("collective", "all_reduce", "--topology", kind, "--ranks", 64, *options).stdout
         lines = text.splitlines()
-        assert lines[0] == f"All-reduce by {kind} of 64 H100 chips, all ready at once"
+        assert lines[0] == f"all_reduce by {kind} of 64 H100 chips, all ready at once"
         assert columns(lines[2]) == COLUMNS + ["choice"]
         assert [columns(line)[0] for line in lines[3:6]] == ["64 KiB", "512 KiB", "4 MiB"]
         answer = as_json(lockstep, kind, 64, *options)["sizes"]
@@ -91,7 +91,7 @@ def test_one_rank_takes_no_time(lockstep, kinds):
         assert line["time_s"] == 0
         assert line["algorithm_bandwidth"] is None and line["bus_bandwidth"] is None
     assert re.search(r"^1 MiB +0 +- +- ", lockstep.done(
-        "all-reduce", "--topology", "ring", "--ranks", 1, "--bytes", "1MiB").stdout, re.M)
+        "collective", "all_reduce", "--topology", "ring", "--ranks", 1, "--bytes", "1MiB").stdout, re.M)
 
 
 def test_noise_adds_quantiles(lockstep, kinds):
@@ -101,7 +101,7 @@ def test_noise_adds_quantiles(lockstep, kinds):
         for line in answer["sizes"]:
             assert line["time_s"] <= line["p50_s"] < line["p99_s"]
             assert line["time_s"] < line["mean_s"] < line["p99_s"]
-    text = lockstep.done("all-reduce", "--topology", "ring", "--ranks", 16, "--bytes", "1MiB",
+    text = lockstep.done("collective", "all_reduce", "--topology", "ring", "--ranks", 16, "--bytes", "1MiB",
                          *SPIKES).stdout
     assert columns(text.splitlines()[2]) == COLUMNS + ["mean us", "p50 us", "p99 us", "choice"]
     assert "over 100 trials" in text
@@ -110,7 +110,7 @@ def test_noise_adds_quantiles(lockstep, kinds):
 def test_quantiles_of_few_trials_are_bounds(lockstep):
     """The largest of 50 lies below the 99th percentile too often to bound it; of 1,000 it does
     not: binomial, P(all below) = 0.99^50 = 0.61 and 0.99^1000 = 4e-5."""
-    options = ["all-reduce", "--topology", "ring", "--ranks", 16, "--bytes", "1MiB", *SPIKES]
+    options = ["collective", "all_reduce", "--topology", "ring", "--ranks", 16, "--bytes", "1MiB", *SPIKES]
     few = lockstep.done(*options, "--trials", 50).stdout
     p50, p99 = columns(few.splitlines()[3])[5:7]
     assert re.fullmatch(r"> [\d.]+", p99) and re.fullmatch(r"[\d.]+", p50)
@@ -142,7 +142,7 @@ def test_trials_without_noise_are_the_noise_free_time(lockstep, kinds):
 
 def test_the_seed_decides(lockstep):
     def times(seed, **variables):
-        ended = lockstep.done("all-reduce", "--topology", "tree", "--ranks", 16, "--bytes", "1MiB",
+        ended = lockstep.done("collective", "all_reduce", "--topology", "tree", "--ranks", 16, "--bytes", "1MiB",
                               "--json", "--seed", seed, *SPIKES, **variables)
         return json.loads(ended.stdout)["sizes"]
     assert times(1) == times(1) == times(1, SLURM_CPUS_PER_TASK="1")
@@ -157,7 +157,7 @@ def test_an_uncertain_input_counts_as_noise(lockstep):
 
 
 def test_chips_that_fit_no_shape_are_named(lockstep):
-    text = lockstep.done("all-reduce", "--topology", "ocs_torus", "--ranks", 1000, "--bytes",
+    text = lockstep.done("collective", "all_reduce", "--topology", "ocs_torus", "--ranks", 1000, "--bytes",
                          "1MiB").stdout
     assert "of 768 H100 chips" in text and "232 of 1000 chips fit no shape" in text
 
@@ -185,4 +185,47 @@ def test_chips_that_fit_no_shape_are_named(lockstep):
     (["--topology", "ring", "--rank", 8], "did you mean --ranks?"),
 ])
 def test_bad_input(lockstep, arguments, reason):
-    assert reason in lockstep.refused("all-reduce", *arguments)
+    assert reason in lockstep.refused("collective", "all_reduce", *arguments)
+
+
+@pytest.mark.parametrize("arguments, reason", [
+    ([], "no operation given"),
+    (["--topology", "ring", "--ranks", 8], "no operation given"),
+    (["all_reduced", "--topology", "ring", "--ranks", 8], "did you mean all_reduce?"),
+    (["x", "--topology", "ring", "--ranks", 8], "one of all_reduce, reduce_scatter"),
+    (["send", "--topology", "ring", "--ranks", 8, "--stride", 0], "whole number"),
+])
+def test_bad_operation(lockstep, arguments, reason):
+    assert reason in lockstep.refused("collective", *arguments)
+
+
+# By hand for 12 ranks: hops that follow each other, share of the buffer through a port, bus factor.
+@pytest.mark.parametrize("operation, hops, share, bus", [
+    ("all_reduce", 22, 22 / 12, 22 / 12), ("reduce_scatter", 11, 11 / 12, 11 / 12),
+    ("all_gather", 11, 11 / 12, 11 / 12), ("all_to_all", 1, 11 / 12, 11 / 12), ("send", 1, 1, 1)])
+def test_every_operation_on_equal_hops(lockstep, operation, hops, share, bus):
+    answer = as_json(lockstep, "ring", 12, "--bytes", "1MB..1GB", "--factor", 1000, *UNIFORM,
+                     operation=operation)
+    assert answer["operation"] == operation and answer["stride"] == 1
+    for line in answer["sizes"]:
+        time = hops * LATENCY + share * line["bytes"] / BANDWIDTH
+        assert line["time_s"] == pytest.approx(time, rel=1e-9)
+        assert line["bus_bandwidth"] == pytest.approx(line["bytes"] / time * bus, rel=1e-9)
+
+
+def test_what_a_kind_lacks_is_run_by_another(lockstep):
+    line, = as_json(lockstep, "tree", 64, "--bytes", "1GB", operation="reduce_scatter")["sizes"]
+    ring, = as_json(lockstep, "ring", 64, "--bytes", "1GB", operation="reduce_scatter")["sizes"]
+    assert line["choice"] == "by ring: " + ring["choice"] and line["time_s"] == ring["time_s"]
+
+
+def test_interleaved_groups_leave_the_domain(lockstep):
+    """64 ranks, eight apart: each alone in its node of 8, eight groups each with a NIC a node."""
+    text = lockstep.done("collective", "all_gather", "--topology", "ring", "--ranks", 64,
+                         "--stride", 8, "--bytes", "1GB").stdout
+    assert text.startswith("all_gather by ring of 8 interleaved groups of 64 H100 chips")
+    apart, = as_json(lockstep, "ring", 64, "--bytes", "16GB", "--stride", 8,
+                     operation="all_gather")["sizes"]
+    assert 40e9 < apart["bus_bandwidth"] < 50e9  # of a NIC of 50 GB/s
+    together, = as_json(lockstep, "ring", 64, "--bytes", "16GB", operation="all_gather")["sizes"]
+    assert together["bus_bandwidth"] > 6 * apart["bus_bandwidth"]  # all eight NICs of a node
