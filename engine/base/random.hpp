@@ -6,33 +6,10 @@
 
 namespace lockstep {
 
-/// What a random number is for. Append only: a number, once published, keeps its meaning.
-enum class Purpose : std::uint8_t {
-  chip_speed = 1,
-  step_jitter = 2,
-  straggler = 3,
-  slow_link = 4,
-  spike = 5,
-  hop_jitter = 6,
-  imbalance = 7,
-  placement = 8,
-  uncertain_input = 9,
-  bootstrap = 10,
-  compute_episode = 11,
-  link_episode = 12,
-  congestion = 13,
-  effective_hop = 14,
-  node_failure = 15,
-  repair = 16,
-  lemon_node = 17,
-  domain_failure = 18,
-  switch_failure = 19,
-  cable_failure = 20,
-  ocs_failure = 21,
-  maintenance = 22,
-  link_flap = 23,
-  host_state = 40,
-};
+/// What a random number is for. Who draws declares it in a header, in namespace purpose, as
+/// `inline constexpr Purpose name{number};`. Append only: a number, once published, keeps its
+/// meaning. engine/MODEL.md lists all; a test holds that list and that no number is there twice.
+enum class Purpose : std::uint8_t {};
 
 /// Philox4x32-10 of Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3"
 /// (SC'11), one block of four 32-bit words. Always inlined and free of calls, so that kernels

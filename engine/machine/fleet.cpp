@@ -301,7 +301,7 @@ std::vector<std::vector<std::uint32_t>> node_numbers(const Fleet& fleet) {
 }
 
 Placement place(const Fleet& fleet, std::uint64_t seed) {
-  const Stream stream{seed, Purpose::placement, 0};
+  const Stream stream{seed, purpose::placement, 0};
   std::vector<Domain> domains =
       fleet.nodes.empty() ? counted_domains(fleet) : measured_domains(fleet);
   std::vector<double> count(fleet.generations.size(), 0.0);

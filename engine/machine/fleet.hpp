@@ -6,9 +6,14 @@
 #include <vector>
 
 #include "engine/base/parameter.hpp"
+#include "engine/base/random.hpp"
 #include "engine/machine/chip.hpp"
 
 namespace lockstep {
+
+namespace purpose {
+inline constexpr Purpose placement{8};
+}  // namespace purpose
 
 /// The chips of one generation in a fleet.
 struct FleetGeneration {
@@ -76,7 +81,7 @@ struct Placement {
 /// every trial. In a measured fleet `index` counts a generation's chips in the file's order,
 /// consecutive nodes of a generation fill its domains (one that lacks chips leaves their places
 /// empty), and `blocked` takes each domain where the file names its first node. Draws: one per
-/// domain or larger node (Purpose::placement, trial 0) for `random`, else none.
+/// domain or larger node (purpose::placement, trial 0) for `random`, else none.
 Placement place(const Fleet& fleet, std::uint64_t seed);
 
 }  // namespace lockstep

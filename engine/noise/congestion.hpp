@@ -9,6 +9,10 @@
 
 namespace lockstep {
 
+namespace purpose {
+inline constexpr Purpose congestion{13};
+}  // namespace purpose
+
 /// How the switches' shared links slow down.
 struct CongestionLaw {
   Distribution factor;  ///< on serialization; below 1 counts as 1

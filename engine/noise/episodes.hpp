@@ -9,6 +9,11 @@
 
 namespace lockstep {
 
+namespace purpose {
+inline constexpr Purpose compute_episode{11};
+inline constexpr Purpose link_episode{12};
+}  // namespace purpose
+
 /// Slowness that comes and goes: how often, how long, how much.
 struct EpisodeLaw {
   double rate = 0;        ///< onsets of one healthy chip or link [1/s]; 0 is off

@@ -216,8 +216,8 @@ Noise noise_from(const Values& values) {
 
 MessageNoise message_noise(const Noise& noise, std::uint64_t seed, std::uint32_t trial,
                            std::uint32_t step) {
-  return {.spikes = Stream{seed, Purpose::spike, trial}.child(0, step),
-          .jitter = Stream{seed, Purpose::hop_jitter, trial}.child(0, step),
+  return {.spikes = Stream{seed, purpose::spike, trial}.child(0, step),
+          .jitter = Stream{seed, purpose::hop_jitter, trial}.child(0, step),
           .spike_probability = noise.spike_probability,
           .spike_delay = &noise.spike_delay,
           .hop_jitter = noise.hop_jitter.is_none() ? nullptr : &noise.hop_jitter};

@@ -12,6 +12,15 @@
 
 namespace lockstep {
 
+namespace purpose {
+inline constexpr Purpose step_jitter{2};
+inline constexpr Purpose straggler{3};
+inline constexpr Purpose slow_link{4};
+inline constexpr Purpose spike{5};
+inline constexpr Purpose hop_jitter{6};
+inline constexpr Purpose imbalance{7};
+}  // namespace purpose
+
 /// Everything random about a step but the chips themselves.
 struct Noise {
   double step_jitter = 0;        ///< sigma of a chip's step factor, lognormal of mean 1

@@ -43,7 +43,7 @@ class Run {
         timeline_(timeline),
         usual_step_(step_times.step_time()),
         failures_(reliability, job, seed, trial),
-        repairs_{seed, Purpose::repair, trial},
+        repairs_{seed, purpose::repair, trial},
         units_(make_units(reliability, job)),
         detections_(reliability.straggler_detection_time.value_or(0)),
         between_(steps_between_checkpoints(reliability, interruption_rate(reliability, job),

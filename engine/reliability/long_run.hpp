@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "engine/base/execution.hpp"
+#include "engine/base/random.hpp"
 #include "engine/reliability/long_run_job.hpp"
 #include "engine/reliability/loss_cause.hpp"
 #include "engine/reliability/members/step_times.hpp"
@@ -10,6 +11,10 @@
 #include "engine/reliability/timeline.hpp"
 
 namespace lockstep {
+
+namespace purpose {
+inline constexpr Purpose repair{16};
+}  // namespace purpose
 
 /// What one trial gives over its horizon. Useful time is that of the steps kept, and with
 /// `time_lost` it makes the horizon.
@@ -45,7 +50,7 @@ struct LongRun {
 /// `shrunk`.
 ///
 /// A link flap makes the step wait that it begins in (flap_delay); nothing is lost but that time.
-/// Draws: those of Failures, and of Purpose::repair one a failure that takes nodes away (entity: 0
+/// Draws: those of Failures, and of purpose::repair one a failure that takes nodes away (entity: 0
 /// for nodes and their domains, 2 + FailureCause for others; draw = its number), the same for all
 /// of its nodes, and one a straggler that leaves (entity 1). Cost: 0.1 us a failure, and a move in
 /// the list of nodes in repair. With `timeline` what the run meets is written there. Throws

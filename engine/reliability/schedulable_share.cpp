@@ -101,7 +101,7 @@ SchedulableShare::SchedulableShare(const Scenario& scenario, const Values& value
     : availability_(question_of(values).value().availability),
       slice_chips_(question_of(values).value().slice_chips),
       machine_chips_(static_cast<double>(scenario.fleet.chips())),
-      stream_{scenario.seed, Purpose::host_state} {
+      stream_{scenario.seed, purpose::host_state} {
   const std::int64_t chips = scenario.fleet.chips();
   if (slice_chips_ > chips)
     throw InputError(

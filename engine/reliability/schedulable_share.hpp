@@ -10,6 +10,10 @@
 
 namespace lockstep {
 
+namespace purpose {
+inline constexpr Purpose host_state{40};
+}  // namespace purpose
+
 /// What share of a machine slices of reliability.slice_chips chips can use while each host is up
 /// with probability reliability.host_availability, independently of the others. The machine is the
 /// whole fleet, a host a node of it; hosts lie in the order of placement. Immutable.
@@ -27,7 +31,7 @@ class SchedulableShare final : public PreparedCapability {
   /// Chips of the most healthy slices that there are at the same time, over all chips of the
   /// machine. A host is up where its uniform is below the availability: the same hosts for every
   /// topology and slice, and one that is up stays up at a higher availability. A pure function of
-  /// (seed, trial). Draws: one a host (Purpose::host_state; entity = its number within its
+  /// (seed, trial). Draws: one a host (purpose::host_state; entity = its number within its
   /// generation, before placement). Cost: 7 ns a host, 1 ns a chip, and the topology's.
   double of_trial(std::uint32_t trial) const;
 

@@ -13,7 +13,7 @@
 namespace lockstep {
 namespace {
 
-constexpr Stream bootstrap{.seed = 1, .purpose = Purpose::bootstrap, .trial = 0};
+constexpr Stream bootstrap{.seed = 1, .purpose = purpose::bootstrap, .trial = 0};
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 /// The trials of both points where neither has a NaN.

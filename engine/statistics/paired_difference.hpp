@@ -4,10 +4,15 @@
 #include <span>
 #include <vector>
 
+#include "engine/base/random.hpp"
 #include "engine/statistics/estimate.hpp"
 #include "engine/statistics/support.hpp"
 
 namespace lockstep {
+
+namespace purpose {
+inline constexpr Purpose bootstrap{10};
+}  // namespace purpose
 
 /// What the second of two design points has more than the first, of which each trial met the same
 /// chips, stragglers and failures: in the variable's unit, and as a share of the first.
@@ -30,7 +35,7 @@ PairedDifference mean_difference(std::span<const double> first, std::span<const 
 /// bootstrap's percentile interval and its reflection about the value (A. C. Davison and D. V.
 /// Hinkley, "Bootstrap Methods" (1997), eqs. 5.6, 5.18). A limit is infinite where the trials are
 /// too few for that limit of either quantile (see PooledSteps). Arguments as above. Draws: trials
-/// or groups / 4 Philox blocks a resample, of Purpose::bootstrap with a fixed seed: the same
+/// or groups / 4 Philox blocks a resample, of purpose::bootstrap with a fixed seed: the same
 /// interval everywhere. Cost O(n log n) and O(resamples * groups).
 std::vector<PairedDifference> quantile_differences(std::span<const double> first,
                                                    std::span<const double> second,

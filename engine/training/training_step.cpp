@@ -27,7 +27,7 @@ TrainingSteps::TrainingSteps(const DesignPoint& point, std::uint32_t trial, cons
       chips_(std::move(chips)),
       episodes_(point, trial, chips_),
       congestion_(point.scenario().noise.congestion,
-                  {point.scenario().seed, Purpose::congestion, trial}) {
+                  {point.scenario().seed, purpose::congestion, trial}) {
   begin_phases({.link = chips_.link_factor});
   const auto replicas = static_cast<std::size_t>(point.layout().replicas);
   const auto all = static_cast<std::size_t>(point.layout().chips());
@@ -89,7 +89,7 @@ void TrainingSteps::compute_stage(std::int64_t stage, double* time) {
   const double step_jitter = point_.scenario().noise.step_jitter;
   const std::int64_t replicas = layout.replicas, tensor = layout.tensor;
   const bool waits = !chips_.excess.empty();
-  const Stream jitter{point_.scenario().seed, Purpose::step_jitter, trial_};
+  const Stream jitter{point_.scenario().seed, purpose::step_jitter, trial_};
   const auto row_of = [&](const std::vector<double>& all) {
     return all.empty() ? nullptr : all.data() + stage * replicas;
   };
@@ -154,7 +154,7 @@ void TrainingSteps::compute() {
   if (noise.imbalance > 0) {
     std::vector<std::uint32_t> index(static_cast<std::size_t>(replicas)), zero(index.size());
     for (std::size_t r = 0; r < index.size(); ++r) index[r] = static_cast<std::uint32_t>(r);
-    step_kernels().lognormal_factors({seed, Purpose::imbalance, trial_},
+    step_kernels().lognormal_factors({seed, purpose::imbalance, trial_},
                                      {index.data(), zero.data(), replicas}, step_, noise.imbalance,
                                      imbalance.data());
     for (std::int64_t i = 0; i < layout.chips(); ++i)

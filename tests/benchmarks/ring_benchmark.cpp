@@ -38,7 +38,7 @@ void ring_rows(benchmark::State& state, const RingBenchmark& what, const JitterL
   }
   const MessageJitter jitter(Distribution::parse(what.jitter, Dimension::time), *level.jitter);
   MessageNoise noise;
-  noise.jitter = Stream{1, Purpose::hop_jitter, 0};
+  noise.jitter = Stream{1, purpose::hop_jitter, 0};
   if (!jitter.is_none()) noise.hop_jitter = &jitter;
   const RingRows ring(latency.data(), gap.data(), ranks, *level.ring);
   constexpr std::int64_t rows = 1024;

@@ -36,7 +36,7 @@ Counts count_spikes(double probability, int messages, int sequences) {
                 std::vector<double>(static_cast<std::size_t>(messages), 0.0)};
   for (int i = 0; i < sequences; ++i) {
     MessageNoise noise;
-    noise.spikes = Stream{seed, Purpose::spike, static_cast<std::uint32_t>(i / 100)};
+    noise.spikes = Stream{seed, purpose::spike, static_cast<std::uint32_t>(i / 100)};
     noise.spike_probability = probability;
     noise.spike_delay = &delay;
     std::size_t number = 0;
@@ -107,7 +107,7 @@ TEST(SpikeSequence, ProbabilityZeroHitsNoneAndOneHitsEvery) {
 TEST(SpikeSequence, RareSpikesAmongVeryManyMessages) {
   const Distribution delay(1e-3);
   MessageNoise noise;
-  noise.spikes = Stream{seed, Purpose::spike, 0};
+  noise.spikes = Stream{seed, purpose::spike, 0};
   noise.spike_probability = 1e-9;
   noise.spike_delay = &delay;
   constexpr std::int64_t messages = 1'000'000'000'000;  // mean 1000 spikes

@@ -93,7 +93,7 @@ bool TopologyCase::same_domain(std::int64_t group, std::int64_t a, std::int64_t 
 }
 
 std::vector<double> TopologyCase::unequal_links(double share, std::uint64_t seed) const {
-  const Stream stream{seed, Purpose::slow_link, 0};
+  const Stream stream{seed, purpose::slow_link, 0};
   std::vector<double> factors(
       static_cast<std::size_t>(collective->links_per_chip() * groups() * ranks()), 1.0);
   for (std::size_t i = 0; i < factors.size(); ++i) {
@@ -104,7 +104,7 @@ std::vector<double> TopologyCase::unequal_links(double share, std::uint64_t seed
 }
 
 std::vector<double> TopologyCase::ready_times(double spread, std::uint64_t seed) const {
-  const Stream stream{seed, Purpose::step_jitter, 0};
+  const Stream stream{seed, purpose::step_jitter, 0};
   std::vector<double> ready(static_cast<std::size_t>(groups() * ranks()), 0.0);
   for (std::size_t i = 0; i < ready.size(); ++i) ready[i] = spread * stream.uniform(i, 0);
   return ready;

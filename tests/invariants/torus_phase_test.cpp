@@ -18,7 +18,7 @@ constexpr std::uint64_t seed = 20250311;
 /// Uniforms of one case, in order.
 class Draws {
  public:
-  explicit Draws(std::uint32_t number) : stream_{seed, Purpose::spike, number} {}
+  explicit Draws(std::uint32_t number) : stream_{seed, purpose::spike, number} {}
   double uniform() { return stream_.uniform(0, draw_++); }
   std::int64_t integer(std::int64_t from, std::int64_t to) {
     return from + static_cast<std::int64_t>(uniform() * static_cast<double>(to - from + 1));

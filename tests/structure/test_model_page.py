@@ -21,11 +21,35 @@ def named(pattern, folder, files):
             for name in re.findall(pattern, path.read_text())]
 
 
+def declared_purposes(repository):
+    """[(name, number)] of the purposes of random numbers, each declared by its owner."""
+    return [(name, int(number)) for room in ("engine", "topologies")
+            for path in sorted((repository / room).rglob("*.[ch]pp"))
+            for name, number in re.findall(r"\bPurpose (\w+)\{(\d+)\}", path.read_text())]
+
+
+def listed_purposes(page):
+    """The same of the page's table."""
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| (\d[\d, ]*) \|", page, re.M)
+    return [(name, int(number)) for names, numbers in rows
+            for name, number in zip(re.findall(r"\w+", names), numbers.split(","), strict=True)]
+
+
+def purpose_problems(declared, listed):
+    """What the list lacks or has wrongly, and what is there twice."""
+    found = [f"not listed as declared: {name} {number}"
+             for name, number in sorted(set(declared) ^ set(listed))]
+    for place in (0, 1):
+        for what in (declared, listed):
+            values = [one[place] for one in what]
+            found += [f"twice: {value}" for value in sorted(set(values)) if values.count(value) > 1]
+    return found
+
+
 def expected(repository):
     """By kind, the words that the page must have in a code span."""
     engine = repository / "engine"
     return {
-        "purposes": enumerators((engine / "base/random.hpp").read_text(), "Purpose"),
         "causes": enumerators((engine / "reliability/loss_cause.hpp").read_text(), "LossCause"),
         "laws": named(r'return \{\s*"(\w+)",', engine / "base/distributions", "*.cpp"),
         "topologies": named(r"extern const TopologyKind (\w+)_topology;",
@@ -57,15 +81,13 @@ def page(repository):
 def test_the_page_names_all_and_nothing_else(page, repository):
     assert problems(page, repository) == []
     assert len(re.findall(PATH, page)) > 80
-    least = {"purposes": 24, "causes": 8, "laws": 10, "topologies": 6}
+    least = {"causes": 8, "laws": 10, "topologies": 6}
     assert {kind: len(names) >= least[kind]
             for kind, names in expected(repository).items()} == dict.fromkeys(least, True)
 
 
 # The check above can fail: each of these leaves something out, or names what is not there.
 @pytest.mark.parametrize("old, new, problem", [
-    ("`host_state`", "`host`", "purposes: host_state"),
-    ("`hop_jitter`", "`jitter`", None),  # the parameter of that name is still there
     ("`slow_members`", "", "causes: slow_members"),
     ("`pareto`", "`power`", "laws: pareto"),
     ("`hierarchical_ring`", "`hierarchy`", "topologies: hierarchical_ring"),
@@ -75,7 +97,31 @@ def test_the_page_names_all_and_nothing_else(page, repository):
 def test_what_is_missing_is_found(page, repository, old, new, problem):
     assert old in page
     found = problems(page.replace(old, new), repository)
-    assert found == [] if problem is None else problem in found
+    assert problem in found
+
+
+def test_purposes_are_unique_and_listed_once(page, repository):
+    declared = declared_purposes(repository)
+    assert purpose_problems(declared, listed_purposes(page)) == []
+    assert len(declared) >= 24
+
+
+@pytest.mark.parametrize("old, new, problem", [
+    ("| `host_state` | 40 |", "| `host` | 40 |", "not listed as declared: host_state 40"),
+    ("| `host_state` | 40 |", "| `host_state` | 41 |", "not listed as declared: host_state 41"),
+    ("| 5, 6 |", "| 5, 5 |", "twice: 5"),
+    ("| `repair` |", "| `spike` |", "twice: spike"),
+])
+def test_a_wrong_list_of_purposes_is_found(page, repository, old, new, problem):
+    assert old in page
+    assert problem in purpose_problems(declared_purposes(repository),
+                                       listed_purposes(page.replace(old, new)))
+
+
+def test_a_purpose_declared_twice_is_found(page):
+    listed = listed_purposes(page)
+    assert purpose_problems([*listed, ("another", 5)], [*listed, ("another", 5)]) == [
+        "twice: 5", "twice: 5"]
 
 
 def test_the_page_reads_as_plain_text(page):

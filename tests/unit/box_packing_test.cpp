@@ -9,7 +9,7 @@
 #include <numeric>
 #include <set>
 
-#include "engine/base/random.hpp"
+#include "tests/unit/any_purpose.hpp"
 
 namespace lockstep {
 namespace {
@@ -74,7 +74,7 @@ class BruteForce {
 };
 
 Cells random_cells(std::size_t count, double share, std::uint32_t trial) {
-  const Stream stream{7, Purpose::bootstrap, trial};
+  const Stream stream{7, any_purpose, trial};
   Cells cells;
   for (std::size_t i = 0; i < count; ++i) cells.push_back(stream.uniform(i, 0) < share ? 1 : 0);
   return cells;

@@ -18,7 +18,7 @@ const CongestionLaw uniform{Distribution::parse("uniform(low=1, high=3)", Dimens
 /// (factor - 1) / 2, a uniform in (0, 1) if all is right, at the start of step `step` (0 = first)
 /// where every step lasts `gap` [s].
 double place(std::uint32_t trial, int step, double gap, std::size_t tier) {
-  Congestion congestion(uniform, {7, Purpose::congestion, trial});
+  Congestion congestion(uniform, {7, purpose::congestion, trial});
   for (int s = 0; s <= step; ++s) congestion.advance(s * gap);
   return (congestion.factors()[tier] - 1) / 2;
 }

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/base/random.hpp"
+#include "tests/unit/any_purpose.hpp"
 
 // x87 long double (64-bit significand) is the reference: 11 bits beyond a double.
 static_assert(std::numeric_limits<long double>::digits >= 64);
@@ -36,7 +36,7 @@ double relative(double value, Real reference) {
 
 /// Uniform in (low, high), a function of i.
 double between(double low, double high, std::uint32_t i) {
-  const Stream stream{.seed = 20240117, .purpose = Purpose::bootstrap, .trial = 0};
+  const Stream stream{.seed = 20240117, .purpose = any_purpose, .trial = 0};
   return low + (high - low) * stream.uniform(0, i);
 }
 

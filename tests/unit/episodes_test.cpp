@@ -52,7 +52,7 @@ TEST(Episodes, ShareIsStationaryFromTheFirstStepOn) {
     const EpisodeLaw law = law_of(c);
     const double mean = law.duration.mean();
     const double expected = c.rate * mean / (1 + c.rate * mean);
-    Episodes episodes(law, {42, Purpose::compute_episode, 3}, entities());
+    Episodes episodes(law, {42, purpose::compute_episode, 3}, entities());
     // The last are ages away, beyond what is followed change by change.
     const double cycle = mean + 1 / c.rate;
     for (double now : {0.0, 0.1 * mean, mean, 7 * mean, 1e7 * cycle, 2e12 * cycle}) {
@@ -68,7 +68,7 @@ TEST(Episodes, WhatIsLeftOfAnEpisodeMetAtTheStartIsLengthBiased) {
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
     const EpisodeLaw law = law_of(c);
-    Episodes episodes(law, {43, Purpose::compute_episode, 0}, entities());
+    Episodes episodes(law, {43, purpose::compute_episode, 0}, entities());
     // Steps fine enough that an ending is known to 1/200 of the mean duration.
     const double width = law.duration.mean() / 200;
     std::vector<double> ended;
@@ -96,8 +96,8 @@ TEST(Episodes, WhatIsLeftOfAnEpisodeMetAtTheStartIsLengthBiased) {
 
 TEST(Episodes, DoNotDependOnHowTimeIsCutUp) {
   const EpisodeLaw law = law_of(cases[0]);
-  Episodes coarse(law, {44, Purpose::link_episode, 1}, entities());
-  Episodes fine(law, {44, Purpose::link_episode, 1}, entities());
+  Episodes coarse(law, {44, purpose::link_episode, 1}, entities());
+  Episodes fine(law, {44, purpose::link_episode, 1}, entities());
   coarse.advance(3000);
   for (int step = 1; step <= 300; ++step) fine.advance(10.0 * step);
   EXPECT_EQ(coarse.factors(), fine.factors());
@@ -112,7 +112,7 @@ TEST(Episodes, PublishedSharesOfJobs) {
   constexpr std::size_t jobs = 5000, links = 32;
   std::vector<EpisodeEntity> who(jobs * links);
   for (std::size_t i = 0; i < who.size(); ++i) who[i] = {static_cast<std::uint32_t>(i), 9};
-  Episodes episodes(law, {45, Purpose::link_episode, 0}, who);
+  Episodes episodes(law, {45, purpose::link_episode, 0}, who);
   std::vector<char> met(jobs, 0);
   for (std::size_t i = 0; i < who.size(); ++i)
     if (episodes.factors()[i] > 1) met[i / links] = 1;

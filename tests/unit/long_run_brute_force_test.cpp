@@ -21,7 +21,7 @@ using test::lost;
 LongRun in_ticks(const Case& c, std::uint64_t seed, std::uint32_t trial, double tick) {
   const Reliability& r = c.reliability;
   Failures failures(r, c.job, seed, trial);
-  const Stream repairs{seed, Purpose::repair, trial};
+  const Stream repairs{seed, purpose::repair, trial};
   std::vector<double> back;  // ends of repairs
   std::vector<bool> there(static_cast<std::size_t>(c.job.nodes), true);
   std::vector<std::size_t> empty;
@@ -198,7 +198,7 @@ TEST(LongRun, WaitsExactlyWhileTheMachineHasNoHealthyUnit) {
                       static_cast<std::size_t>(spares / per_unit),
                       static_cast<std::size_t>(per_unit));
       NodeFailures failures(c.reliability, c.job, 9, 2);
-      const Stream repairs{9, Purpose::repair, 2};
+      const Stream repairs{9, purpose::repair, 2};
       double now = 0, waiting = 0, interruptions = 0;
       NodeFailure failure = failures.next();
       for (std::uint32_t number = 0; now < day;) {

@@ -25,7 +25,7 @@ constexpr double score_limit = 4.9, kolmogorov_limit = 2.7;
 constexpr JitterShape standard{1, nullptr};
 
 Stream step_stream(std::uint32_t step, std::uint64_t seed = 11) {
-  return Stream{seed, Purpose::hop_jitter, 5}.child(0, step);
+  return Stream{seed, purpose::hop_jitter, 5}.child(0, step);
 }
 
 std::vector<float> filled(const MessageJitterKernels& kernels, const Stream& stream,

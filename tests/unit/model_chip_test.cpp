@@ -166,7 +166,7 @@ TEST(UncertainInputs, AreQuantilesAtOneUniform) {
   ASSERT_EQ(inputs.size(), 3u);
   for (const auto& input : inputs)
     for (std::uint32_t trial = 0; trial < 20; ++trial) {
-      const double u = Stream{5, Purpose::uncertain_input, trial}.uniform(input.identity, 0);
+      const double u = Stream{5, purpose::uncertain_input, trial}.uniform(input.identity, 0);
       const auto& law = std::get<Distribution>(values.all().at(input.key).data);
       EXPECT_EQ(drawn(values, input.key.c_str(), trial), law.quantile(u));
     }
@@ -212,7 +212,7 @@ TEST(UncertainInputs, ReachIntoLaws) {
     return static_cast<std::uint64_t>(test::row_of(key).number) << 32;
   };
   for (std::uint32_t trial = 0; trial < 20; ++trial) {
-    const Stream stream{5, Purpose::uncertain_input, trial};
+    const Stream stream{5, purpose::uncertain_input, trial};
     const auto uniform = [&](const char* key, std::uint32_t place) {
       return stream.uniform(number(key), place);
     };

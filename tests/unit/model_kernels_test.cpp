@@ -40,14 +40,14 @@ Row some_chips() {
 std::vector<double> factors(const StepKernels& kernels, std::uint32_t draw, double sigma) {
   const Row row = some_chips();
   std::vector<double> result(chips);
-  kernels.lognormal_factors({3, Purpose::step_jitter, 4}, row.row(), draw, sigma, result.data());
+  kernels.lognormal_factors({3, purpose::step_jitter, 4}, row.row(), draw, sigma, result.data());
   return result;
 }
 
 std::vector<double> second_normals(const StepKernels& kernels, std::uint32_t draw) {
   const Row row = some_chips();
   std::vector<double> result(chips);
-  kernels.second_normals({3, Purpose::step_jitter, 4}, row.row(), draw, result.data());
+  kernels.second_normals({3, purpose::step_jitter, 4}, row.row(), draw, result.data());
   return result;
 }
 

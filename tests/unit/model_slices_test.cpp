@@ -138,7 +138,7 @@ TEST(ModelSlices, SwitchedFabricsUseAllHealthyChips) {
   const auto gb200 = make_generation("GB200", 20, test::scenario_values(""));
   std::vector<int> seen(41, 0);
   for (std::uint32_t trial = 0; trial < 1000; ++trial) {
-    const Stream stream{1, Purpose::host_state, trial};
+    const Stream stream{1, purpose::host_state, trial};
     const auto up = [&](const FleetGeneration& generation, std::uint64_t host) {
       return stream.uniform(static_cast<std::uint64_t>(generation.identity) << 32 | host, 0) < 0.5;
     };

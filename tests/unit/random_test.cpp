@@ -74,13 +74,13 @@ TEST(OpenUniform, IsAnOddMultipleOfTheStep) {
 }
 
 TEST(Stream, IsAFunctionOfItsIdentity) {
-  const Stream stream{.seed = 42, .purpose = Purpose::spike, .trial = 7};
+  const Stream stream{.seed = 42, .purpose = Purpose{5}, .trial = 7};
   EXPECT_EQ(stream.uniform(3, 4), stream.uniform(3, 4));
   EXPECT_EQ(stream.uniform(3, 4), stream.uniform_pair(3, 4)[0]);
   std::set<double> all;
   std::size_t count = 0;
   for (const std::uint64_t seed : {42ull, 43ull, 42ull + (1ull << 32)}) {
-    for (const Purpose purpose : {Purpose::spike, Purpose::hop_jitter}) {
+    for (const Purpose purpose : {Purpose{5}, Purpose{6}}) {
       for (const std::uint32_t trial : {7u, 8u}) {
         for (const std::uint64_t entity : {0ull, 1ull, 1ull << 32, (1ull << 56) - 1}) {
           for (const std::uint32_t draw : {0u, 1u, 0xffffffffu}) {

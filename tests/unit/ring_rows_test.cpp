@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "tests/unit/any_purpose.hpp"
 #include "tests/unit/jitter_levels.hpp"
 
 namespace lockstep {
@@ -22,15 +23,15 @@ struct RingCase {
 struct RingInputs {
   explicit RingInputs(const RingCase& c)
       : spike_delay(Distribution::parse("lognormal(median=30us, sigma=1)", Dimension::time)) {
-    const Stream stream{.seed = 5, .purpose = Purpose::bootstrap, .trial = 0};
+    const Stream stream{.seed = 5, .purpose = any_purpose, .trial = 0};
     for (std::int64_t i = 0; i < c.ranks; ++i) {
       const auto at = static_cast<std::uint64_t>(c.uniform ? 0 : i);
       gap.push_back(2e-6 * (1 + stream.uniform(at, 0)));
       latency.push_back(gap.back() + 1e-6 * stream.uniform(at, 1));
       ready.push_back(1e-4 * stream.uniform(static_cast<std::uint64_t>(i), 2));
     }
-    noise.spikes = Stream{6, Purpose::spike, 1};
-    noise.jitter = Stream{6, Purpose::hop_jitter, 1};
+    noise.spikes = Stream{6, purpose::spike, 1};
+    noise.jitter = Stream{6, purpose::hop_jitter, 1};
     noise.spike_probability = c.spike_probability;
     noise.spike_delay = &spike_delay;
   }

@@ -7,13 +7,13 @@
 #include <set>
 
 #include "engine/base/error.hpp"
-#include "engine/base/random.hpp"
+#include "tests/unit/any_purpose.hpp"
 
 namespace lockstep {
 namespace {
 
 std::vector<std::int64_t> random_costs(std::size_t blocks, std::uint64_t seed) {
-  const Stream stream{seed, Purpose::bootstrap, 0};
+  const Stream stream{seed, any_purpose, 0};
   std::vector<std::int64_t> cost;
   for (std::size_t i = 0; i < blocks; ++i) {
     const double u = stream.uniform(i, 0);

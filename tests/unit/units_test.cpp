@@ -7,7 +7,7 @@
 #include <tuple>
 #include <vector>
 
-#include "engine/base/random.hpp"
+#include "tests/unit/any_purpose.hpp"
 
 namespace lockstep {
 namespace {
@@ -55,7 +55,7 @@ TEST(Units, ConsecutiveOnesMoveToTheStretchThatIsWholeSoonest) {
   int waits = 0, moves = 0;
   for (std::uint32_t machine = 0; machine < 600; ++machine) {
     SCOPED_TRACE(machine);
-    const Stream random{7, Purpose::repair, machine};
+    const Stream random{7, any_purpose, machine};
     const std::int64_t places = 1 + machine % 5;
     SpareUnits spares = machine / 5 % 7;
     if (*spares == 6) spares.reset();

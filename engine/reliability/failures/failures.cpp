@@ -38,25 +38,25 @@ NodeSpan no_node(const LongRunJob&, double) {
 }
 
 constexpr PartSource part_sources[] = {
-    {FailureCause::leaf_switch, Failure::Kind::interruption, Purpose::switch_failure,
+    {FailureCause::leaf_switch, Failure::Kind::interruption, purpose::switch_failure,
      "reliability.switch_failure_rate", &FailureRates::leaf_switch,
      [](const LongRunJob& job) { return static_cast<double>(job.switches.size()); },
      [](const LongRunJob& job, double u) {
        return job.switches[static_cast<std::size_t>(u * static_cast<double>(job.switches.size()))];
      }},
-    {FailureCause::cable, Failure::Kind::interruption, Purpose::cable_failure,
+    {FailureCause::cable, Failure::Kind::interruption, purpose::cable_failure,
      "reliability.cable_failure_rate", &FailureRates::cable, cables_of, node_of_cable},
-    {FailureCause::optical_switch, Failure::Kind::interruption, Purpose::ocs_failure,
+    {FailureCause::optical_switch, Failure::Kind::interruption, purpose::ocs_failure,
      "reliability.ocs_failure_rate", &FailureRates::optical_switch,
      [](const LongRunJob& job) { return static_cast<double>(job.optical_switches); }, no_node},
-    {FailureCause::maintenance, Failure::Kind::plan, Purpose::maintenance,
+    {FailureCause::maintenance, Failure::Kind::plan, purpose::maintenance,
      "reliability.maintenance", &FailureRates::maintenance,
      [](const LongRunJob& job) { return static_cast<double>(job.nodes); },
      [](const LongRunJob& job, double u) {
        const auto node = static_cast<std::int64_t>(u * static_cast<double>(job.nodes));
        return NodeSpan{node, node + 1};
      }},
-    {FailureCause::link_flap, Failure::Kind::delay, Purpose::link_flap,
+    {FailureCause::link_flap, Failure::Kind::delay, purpose::link_flap,
      "reliability.link_flap_rate", &FailureRates::link_flap, cables_of, no_node},
 };
 
@@ -98,7 +98,7 @@ Failures::Failures(const Reliability& reliability, const LongRunJob& job, std::u
     : reliability_(reliability),
       job_(job),
       nodes_(reliability, job, seed, trial),
-      domains_{seed, Purpose::domain_failure, trial},
+      domains_{seed, purpose::domain_failure, trial},
       of_nodes_(next_of_nodes()) {
   for (std::size_t row = 0; row < std::size(part_sources); ++row) {
     const PartSource& part = part_sources[row];

@@ -6,9 +6,19 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/random.hpp"
 #include "engine/reliability/failures/node_failures.hpp"
 
 namespace lockstep {
+
+namespace purpose {
+inline constexpr Purpose domain_failure{18};
+inline constexpr Purpose switch_failure{19};
+inline constexpr Purpose cable_failure{20};
+inline constexpr Purpose ocs_failure{21};
+inline constexpr Purpose maintenance{22};
+inline constexpr Purpose link_flap{23};
+}  // namespace purpose
 
 /// What befell a job.
 enum class FailureCause {
@@ -46,7 +56,7 @@ struct Failure {
 /// leaves the failures of the others as they are. With domain_failure_share s a failure in a domain
 /// of k nodes takes it all with probability s/k, and does not come with probability s - s/k: each
 /// node leaves as often as before.
-/// Draws: those of NodeFailures; of Purpose::domain_failure one a node's failure where s > 0; of
+/// Draws: those of NodeFailures; of purpose::domain_failure one a node's failure where s > 0; of
 /// each other source's purpose one a failure, for a link flap two (entity 1: its duration).
 class Failures {
  public:

@@ -19,8 +19,8 @@ std::size_t index(std::int64_t node) {
 NodeFailures::NodeFailures(const Reliability& reliability, const LongRunJob& job,
                            std::uint64_t seed, std::uint32_t trial)
     : rates_(node_rates(reliability, job)),
-      nodes_{seed, Purpose::node_failure, trial},
-      lemons_{seed, Purpose::lemon_node, trial},
+      nodes_{seed, purpose::node_failure, trial},
+      lemons_{seed, purpose::lemon_node, trial},
       horizon_(reliability.horizon),
       shape_(reliability.failure_shape),
       lemon_fraction_(reliability.rates.lemon_fraction),

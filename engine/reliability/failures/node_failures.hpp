@@ -11,6 +11,11 @@
 
 namespace lockstep {
 
+namespace purpose {
+inline constexpr Purpose node_failure{15};
+inline constexpr Purpose lemon_node{17};
+}  // namespace purpose
+
 /// One failure: when, of which node of the job (its place, whoever fills it).
 struct NodeFailure {
   double time = 0;  ///< since the run began [s]; infinite where there is none within the horizon
@@ -27,9 +32,9 @@ struct NodeFailure {
 /// Exponential: the superposition is a Poisson process of the sum of the rates, drawn directly; a
 /// lemon fails besides at lemon_factor - 1 times its rate, so that lemons add failures and leave
 /// the others as they are. Weibull: a lemon's lifetimes are lemon_factor times shorter.
-/// Draws: of Purpose::node_failure one block a failure (exponential: entity 0, draw = failure;
+/// Draws: of purpose::node_failure one block a failure (exponential: entity 0, draw = failure;
 /// Weibull: entity = place, draw = failure of it, and one a node at the start); with lemons one of
-/// Purpose::lemon_node a node and one a failure (entity = place, draw = failure of it). Cost: for
+/// purpose::lemon_node a node and one a failure (entity = place, draw = failure of it). Cost: for
 /// Weibull and lemons O(nodes) at the start and O(log nodes) a failure.
 class NodeFailures {
  public:

@@ -47,7 +47,7 @@ std::vector<UncertainInput> uncertain_inputs(const Values& values,
 }
 
 double UncertainInput::draw(std::uint64_t seed, std::uint32_t trial) const {
-  return law.quantile(Stream{seed, Purpose::uncertain_input, trial}.uniform(identity, place));
+  return law.quantile(Stream{seed, purpose::uncertain_input, trial}.uniform(identity, place));
 }
 
 Values draw_inputs(const Values& values, std::span<const UncertainInput> inputs, std::uint64_t seed,

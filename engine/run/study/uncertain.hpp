@@ -6,8 +6,13 @@
 #include <vector>
 
 #include "engine/base/parameter.hpp"
+#include "engine/base/random.hpp"
 
 namespace lockstep {
+
+namespace purpose {
+inline constexpr Purpose uncertain_input{9};
+}  // namespace purpose
 
 /// What is known only as a distribution, one draw a trial: a real parameter, or an uncertain part
 /// of a law.

@@ -26,7 +26,7 @@ void draw_slowness(const DesignPoint& point, std::uint32_t trial, std::size_t ch
   const std::uint64_t who = entity(point.layout(), chip);
   bool slow = false;
   if (noise.straggler_fraction > 0) {
-    const double factor = rare_factor({seed, Purpose::straggler, trial}, who, occupant,
+    const double factor = rare_factor({seed, purpose::straggler, trial}, who, occupant,
                                       noise.straggler_fraction, noise.straggler_slowdown);
     chips.compute[chip] *= factor;
     slow = factor > 1;
@@ -35,7 +35,7 @@ void draw_slowness(const DesignPoint& point, std::uint32_t trial, std::size_t ch
     const auto links = static_cast<std::uint32_t>(point.links_per_chip());
     for (std::uint32_t link = 0; link < links; ++link) {
       const double factor =
-          rare_factor({seed, Purpose::slow_link, trial}, who, occupant * links + link,
+          rare_factor({seed, purpose::slow_link, trial}, who, occupant * links + link,
                       noise.slow_link_fraction, noise.slow_link_factor);
       chips.link_factor[link * chips.compute.size() + chip] = factor;
       slow |= factor > 1;
@@ -65,7 +65,7 @@ TrialChips draw_chips(const DesignPoint& point, std::uint32_t trial) {
     const Layout& layout = point.layout();
     std::vector<double> speed(chips);
     step_kernels().lognormal_factors(
-        {point.scenario().seed, Purpose::chip_speed, trial},
+        {point.scenario().seed, purpose::chip_speed, trial},
         {layout.entity_low.data(), layout.entity_high.data(), layout.chips()}, 0, spread,
         speed.data());
     for (std::size_t i = 0; i < chips; ++i) result.compute[i] /= speed[i];
@@ -90,7 +90,7 @@ void replace_chips(const DesignPoint& point, std::uint32_t trial,
   std::vector<double> speed(positions.size(), 1.0);
   if (const double spread = scenario.fleet.chip_spread; spread > 0)
     step_kernels().lognormal_factors(
-        {scenario.seed, Purpose::chip_speed, trial},
+        {scenario.seed, purpose::chip_speed, trial},
         {low.data(), high.data(), static_cast<std::int64_t>(positions.size())}, occupant, spread,
         speed.data());
   for (std::size_t i = 0; i < positions.size(); ++i) {

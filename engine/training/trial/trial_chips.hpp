@@ -4,9 +4,14 @@
 #include <span>
 #include <vector>
 
+#include "engine/base/random.hpp"
 #include "engine/training/design_point.hpp"
 
 namespace lockstep {
+
+namespace purpose {
+inline constexpr Purpose chip_speed{1};
+}  // namespace purpose
 
 /// The chips and links of one trial: what lasts over all its steps.
 struct TrialChips {

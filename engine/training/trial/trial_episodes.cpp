@@ -18,7 +18,7 @@ TrialEpisodes::TrialEpisodes(const DesignPoint& point, std::uint32_t trial, Tria
   const std::uint64_t seed = point.scenario().seed;
   if (noise.compute_episodes.on()) {
     lasting_compute_ = chips.compute;
-    compute_.emplace(noise.compute_episodes, Stream{seed, Purpose::compute_episode, trial},
+    compute_.emplace(noise.compute_episodes, Stream{seed, purpose::compute_episode, trial},
                      chips_of(point.layout()));
   }
   if (noise.link_episodes.on()) {
@@ -26,7 +26,7 @@ TrialEpisodes::TrialEpisodes(const DesignPoint& point, std::uint32_t trial, Tria
     if (chips.link_factor.empty())
       chips.link_factor.assign(static_cast<std::size_t>(links * point.layout().chips()), 1.0);
     lasting_link_ = chips.link_factor;
-    const Stream stream{seed, Purpose::link_episode, trial};
+    const Stream stream{seed, purpose::link_episode, trial};
     for (int link = 0; link < links; ++link)
       links_.emplace_back(noise.link_episodes, stream.child(static_cast<std::uint64_t>(link), 0),
                           chips_of(point.layout()));

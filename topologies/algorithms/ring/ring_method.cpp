@@ -74,7 +74,7 @@ Measured measure(const MessageJitter& jitter, int laps, std::span<const double> 
   double last = 0, squares = 0, all = 0;
   for (std::uint32_t r = 0; r < repetitions; ++r) {
     MessageNoise noise;
-    noise.jitter = Stream{seed, Purpose::effective_hop, r};
+    noise.jitter = Stream{seed, purpose::effective_hop, r};
     noise.hop_jitter = &jitter;
     SpikeSequence none(noise, 0, 0);
     std::vector<double> state(hop.size(), 0.0);

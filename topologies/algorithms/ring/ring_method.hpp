@@ -4,10 +4,15 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/random.hpp"
 #include "engine/network/collective.hpp"
 #include "topologies/algorithms/ring/ring_chains.hpp"
 
 namespace lockstep {
+
+namespace purpose {
+inline constexpr Purpose effective_hop{14};
+}  // namespace purpose
 
 /// What dense jitter does to the rows of one ring, times beyond the noise-free ones [s].
 struct RingPace {
