@@ -15,8 +15,10 @@ namespace {
 // Where fast beats exact, and where its treatment of jitter was compared with exact.
 constexpr std::size_t least_ranks = 32, least_ranks_with_jitter = 1024,
                       most_ranks_with_jitter = 131072;
-constexpr double most_spikes = 1e-3;       // per message
-constexpr double largest_variance = 1.72;  // of jitter, of its mean squared: lognormal, sigma 1
+constexpr double most_spikes = 1e-3;  // per message
+// Of jitter, of its mean squared. Two laps: lognormal, sigma 1. In one, with which 16,384 ranks are
+// 0.6 % off, gamma of shape 0.7.
+constexpr double largest_variance[] = {1.43, 1.72};
 constexpr double most_spikes_with_jitter = 50;  // expected in a ring
 constexpr double smallest_spike = 10;           // mean, of the mean jitter
 constexpr std::size_t most_calibrations = 4;
@@ -35,7 +37,7 @@ std::string obstacle(const Noise& noise, std::span<const RingHopSpan> rings, int
   const Distribution& jitter = noise.hop_jitter.law();
   if (jitter.is_constant()) return "";  // a longer hop, exactly
   if (ranks < least_ranks_with_jitter) return "jitter on few ranks";
-  if (!(jitter.variance() <= largest_variance * jitter.mean() * jitter.mean()))
+  if (!(jitter.variance() <= largest_variance[laps - 1] * jitter.mean() * jitter.mean()))
     return "jitter is heavy-tailed";
   double latency = 0, hops = 0, most_ranks = 0;
   for (const RingHopSpan& ring : rings) {
