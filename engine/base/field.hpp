@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -14,7 +15,8 @@
 namespace lockstep {
 
 /// Reads the value of `row` into a member of each sort. A word that stands in place of a number
-/// ("auto", "none") leaves a number as it is and an optional one empty.
+/// ("auto", "none"), and a row without default that is not given, leaves a number as it is and an
+/// optional one empty.
 void read_into(double& member, const Values& values, const Parameter& row);  ///< a real or a count
 void read_into(std::int64_t& member, const Values& values, const Parameter& row);
 void read_into(std::optional<double>& member, const Values& values, const Parameter& row);
@@ -77,6 +79,19 @@ Struct read_fields(const std::vector<Field<Struct>>& fields, const Values& value
   Struct made{};
   for (const Field<Struct>& field : fields) field.read(made, values, field.row);
   return made;
+}
+
+/// The same of keys "chip.*.peak" in the section [chip.name], into a struct that has its values.
+template <class Struct>
+void read_section(const std::vector<Field<Struct>>& fields, const Values& values,
+                  std::string_view name, Struct& into) {
+  for (const Field<Struct>& field : fields) {
+    std::string key(field.row.key);
+    key.replace(key.find('*'), 1, name);
+    Parameter row = field.row;
+    row.key = key;
+    field.read(into, values, row);
+  }
 }
 
 template <class Struct>

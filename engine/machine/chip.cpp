@@ -5,6 +5,7 @@
 #include <array>
 
 #include "engine/base/error.hpp"
+#include "engine/base/field.hpp"
 
 namespace lockstep {
 namespace {
@@ -31,22 +32,92 @@ const std::array<Chip, 7> catalogue{{
      "Google Cloud TPU v5p documentation; power is an assumption (300-600 W)"},
 }};
 
-struct ChipKey {
-  std::string_view key;
-  double Chip::*member;
-};
-constexpr std::array<ChipKey, 10> chip_keys{{
-    {"peak", &Chip::peak},
-    {"hbm", &Chip::hbm},
-    {"hbm_bandwidth", &Chip::hbm_bandwidth},
-    {"tdp", &Chip::tdp},
-    {"idle_power", &Chip::idle_power},
-    {"scale_up_bandwidth", &Chip::scale_up_bandwidth},
-    {"scale_up_domain", &Chip::scale_up_domain},
-    {"node", &Chip::node},
-    {"injection_bandwidth", &Chip::injection_bandwidth},
-    {"stack", &Chip::stack},
-}};
+const std::vector<Field<Chip>>& fields() {
+  constexpr std::string_view source = "the catalogue's figure (lockstep list chips)";
+  static const std::vector<Field<Chip>> all{
+      {&Chip::peak,
+       {.key = "chip.*.peak",
+        .number = 100,
+        .dimension = Dimension::flop_rate,
+        .minimum_is_legal = false,
+        .summary = "dense BF16 peak of one chip (a bare number from 1e9 on is FLOP/s)",
+        .source = source}},
+      {&Chip::hbm,
+       {.key = "chip.*.hbm",
+        .number = 101,
+        .dimension = Dimension::bytes,
+        .summary = "memory capacity of one chip",
+        .source = source}},
+      {&Chip::hbm_bandwidth,
+       {.key = "chip.*.hbm_bandwidth",
+        .number = 102,
+        .dimension = Dimension::bandwidth,
+        .unused = true,
+        .summary = "memory bandwidth of one chip",
+        .source = source}},
+      {&Chip::tdp,
+       {.key = "chip.*.tdp",
+        .number = 103,
+        .dimension = Dimension::power,
+        .unused = true,
+        .summary = "thermal design power of one chip",
+        .source = source}},
+      {&Chip::idle_power,
+       {.key = "chip.*.idle_power",
+        .number = 104,
+        .dimension = Dimension::power,
+        .unused = true,
+        .summary = "power of one idle chip",
+        .source = source}},
+      {&Chip::scale_up_bandwidth,
+       {.key = "chip.*.scale_up_bandwidth",
+        .number = 105,
+        .dimension = Dimension::bandwidth,
+        .minimum_is_legal = false,
+        .summary = "NVLink or ICI bandwidth of one chip, each way",
+        .source = source}},
+      {&Chip::scale_up_domain,
+       {.key = "chip.*.scale_up_domain",
+        .number = 106,
+        .type = ValueType::count,
+        .minimum = 1,
+        .shapes_arrays = true,
+        .summary = "chips that one NVLink or ICI island joins",
+        .source = source}},
+      {&Chip::node,
+       {.key = "chip.*.node",
+        .number = 107,
+        .type = ValueType::count,
+        .minimum = 1,
+        .shapes_arrays = true,
+        .summary = "chips that fail and are replaced together",
+        .source = source}},
+      {&Chip::injection_bandwidth,
+       {.key = "chip.*.injection_bandwidth",
+        .number = 108,
+        .dimension = Dimension::bandwidth,
+        .minimum_is_legal = false,
+        .summary = "NIC bandwidth of one chip, each way",
+        .source = source}},
+      {&Chip::stack,
+       {.key = "chip.*.stack",
+        .number = 109,
+        .maximum = 2,
+        .minimum_is_legal = false,
+        .summary = "how far the software is tuned for the generation, 1 = as far as for H100",
+        .source =
+            "assumption, range 0.5-1.2; GB200 was measured at 2.79x H100 (FP8 Llama 3.1 405B, "
+            "Megatron Bridge performance summary) where peaks give 2.53x"}},
+      {&Chip::node_failure_rate,
+       {.key = "chip.*.node_failure_rate",
+        .number = 110,
+        .dimension = Dimension::rate,
+        .needs = {"reliability.horizon"},
+        .summary = "failures of one node of the generation; default reliability.node_failure_rate",
+        .source = "by chip, 2025: one in 1,000-3,000 chip-days for GB200, 2,000-5,000 for H100"}},
+  };
+  return all;
+}
 
 /// Names of the catalogue, then those that a section of `values` describes.
 std::vector<std::string> known_generations(const Values& values) {
@@ -84,94 +155,22 @@ std::span<const Chip> chip_catalogue() {
 }
 
 std::span<const Parameter> chip_parameters() {
-  constexpr std::string_view source = "the catalogue's figure (lockstep list chips)";
-  static const std::vector<Parameter> rows{
-      {.key = "chip.*.peak",
-       .number = 100,
-       .dimension = Dimension::flop_rate,
-       .minimum_is_legal = false,
-       .summary = "dense BF16 peak of one chip (a bare number from 1e9 on is FLOP/s)",
-       .source = source},
-      {.key = "chip.*.hbm",
-       .number = 101,
-       .dimension = Dimension::bytes,
-       .summary = "memory capacity of one chip",
-       .source = source},
-      {.key = "chip.*.hbm_bandwidth",
-       .number = 102,
-       .dimension = Dimension::bandwidth,
-       .unused = true,
-       .summary = "memory bandwidth of one chip",
-       .source = source},
-      {.key = "chip.*.tdp",
-       .number = 103,
-       .dimension = Dimension::power,
-       .unused = true,
-       .summary = "thermal design power of one chip",
-       .source = source},
-      {.key = "chip.*.idle_power",
-       .number = 104,
-       .dimension = Dimension::power,
-       .unused = true,
-       .summary = "power of one idle chip",
-       .source = source},
-      {.key = "chip.*.scale_up_bandwidth",
-       .number = 105,
-       .dimension = Dimension::bandwidth,
-       .minimum_is_legal = false,
-       .summary = "NVLink or ICI bandwidth of one chip, each way",
-       .source = source},
-      {.key = "chip.*.scale_up_domain",
-       .number = 106,
-       .type = ValueType::count,
-       .minimum = 1,
-       .shapes_arrays = true,
-       .summary = "chips that one NVLink or ICI island joins",
-       .source = source},
-      {.key = "chip.*.node",
-       .number = 107,
-       .type = ValueType::count,
-       .minimum = 1,
-       .shapes_arrays = true,
-       .summary = "chips that fail and are replaced together",
-       .source = source},
-      {.key = "chip.*.injection_bandwidth",
-       .number = 108,
-       .dimension = Dimension::bandwidth,
-       .minimum_is_legal = false,
-       .summary = "NIC bandwidth of one chip, each way",
-       .source = source},
-      {.key = "chip.*.stack",
-       .number = 109,
-       .maximum = 2,
-       .minimum_is_legal = false,
-       .summary = "how far the software is tuned for the generation, 1 = as far as for H100",
-       .source = "assumption, range 0.5-1.2; GB200 was measured at 2.79x H100 (FP8 Llama 3.1 405B, "
-                 "Megatron Bridge performance summary) where peaks give 2.53x"},
-      {.key = "chip.*.node_failure_rate",
-       .number = 110,
-       .dimension = Dimension::rate,
-       .needs = {"reliability.horizon"},
-       .summary = "failures of one node of the generation; default reliability.node_failure_rate",
-       .source = "by chip, 2025: one in 1,000-3,000 chip-days for GB200, 2,000-5,000 for H100"},
-  };
+  static const std::vector<Parameter> rows = rows_of(fields());
   return rows;
 }
 
 Chip find_chip(std::string_view name, const Values& values) {
-  const auto key_of = [&](std::string_view key) { return fmt::format("chip.{}.{}", name, key); };
   const Chip* base = nullptr;
   for (const Chip& chip : catalogue)
     if (chip.name == name) base = &chip;
   if (!base) {
-    if (!is_generation_name(name) || !values.has(key_of("peak"))) refuse_generation(name, values);
+    if (!is_generation_name(name) || !values.has(fmt::format("chip.{}.peak", name)))
+      refuse_generation(name, values);
     base = &catalogue[1];
   }
   Chip chip = *base;
   chip.name = name;
-  for (const ChipKey& row : chip_keys)
-    if (const auto value = values.optional_real(key_of(row.key))) chip.*(row.member) = *value;
-  chip.node_failure_rate = values.optional_real(key_of("node_failure_rate"));
+  read_section(fields(), values, name, chip);
   return chip;
 }
 

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "engine/base/error.hpp"
+#include "engine/base/field.hpp"
 #include "engine/training/jobs.hpp"
 
 namespace lockstep {
@@ -24,28 +25,41 @@ std::vector<std::uint64_t> host_identities(const Fleet& fleet, std::uint64_t see
   return identities;
 }
 
-std::vector<Parameter> parameters() {
-  return {
-      {.key = "reliability.host_availability",
-       .number = 190,
-       .default_text = "none",
-       .maximum = 1,
-       .words = {"none"},
-       .summary = "probability that a node of the fleet is up, for slice_chips; steps and a long "
-                  "run do not know of it",
-       .source = "off; 99.0 to 99.9 % in Jouppi et al., TPU v4 (arXiv 2304.01433)"},
-      {.key = "reliability.slice_chips",
-       .number = 191,
-       .type = ValueType::count,
-       .default_text = "none",
-       .minimum = 1,
-       .maximum = 16777216,
-       .words = {"none"},
-       .shapes_arrays = true,
-       .summary = "chips of each of the slices that the hosts that are up are cut into, as the "
-                  "topology allows: schedulable_share; on a torus whole cubes of 64 chips",
-       .source = "off"},
+/// What is asked: nothing, or both.
+struct Question {
+  std::optional<double> availability;
+  std::optional<std::int64_t> slice_chips;
+};
+
+const std::vector<Field<Question>>& fields() {
+  static const std::vector<Field<Question>> all{
+      {&Question::availability,
+       {.key = "reliability.host_availability",
+        .number = 190,
+        .default_text = "none",
+        .maximum = 1,
+        .words = {"none"},
+        .summary = "probability that a node of the fleet is up, for slice_chips; steps and a long "
+                   "run do not know of it",
+        .source = "off; 99.0 to 99.9 % in Jouppi et al., TPU v4 (arXiv 2304.01433)"}},
+      {&Question::slice_chips,
+       {.key = "reliability.slice_chips",
+        .number = 191,
+        .type = ValueType::count,
+        .default_text = "none",
+        .minimum = 1,
+        .maximum = 16777216,
+        .words = {"none"},
+        .shapes_arrays = true,
+        .summary = "chips of each of the slices that the hosts that are up are cut into, as the "
+                   "topology allows: schedulable_share; on a torus whole cubes of 64 chips",
+        .source = "off"}},
   };
+  return all;
+}
+
+std::vector<Parameter> parameters() {
+  return rows_of(fields());
 }
 
 std::vector<Metric> metrics() {
@@ -57,28 +71,22 @@ std::vector<Metric> metrics() {
            .support = Support::share()}};
 }
 
-struct Question {
-  double availability;
-  std::int64_t slice_chips;
-};
-
-std::optional<Question> question_of(const Values& values) {
-  const auto availability = values.optional_real("reliability.host_availability");
-  const auto slice_chips = values.optional_count("reliability.slice_chips");
-  if (!availability && !slice_chips) return std::nullopt;
-  if (!slice_chips)
+/// Throws InputError where one of the two is given alone.
+Question question_of(const Values& values) {
+  const Question question = read_fields(fields(), values);
+  if (question.availability && !question.slice_chips)
     throw InputError(
         "reliability.host_availability is given alone (it says which hosts are up, not what is to "
         "run on them) give reliability.slice_chips too");
-  if (!availability)
+  if (question.slice_chips && !question.availability)
     throw InputError(
         "reliability.slice_chips is given alone (it says what is to run, not which hosts are up) "
         "give reliability.host_availability too");
-  return Question{*availability, *slice_chips};
+  return question;
 }
 
 std::unique_ptr<const PreparedCapability> prepare(const Jobs& jobs) {
-  if (!question_of(jobs.values())) return nullptr;
+  if (!question_of(jobs.values()).slice_chips) return nullptr;
   return std::make_unique<SchedulableShare>(jobs.scenario(), jobs.values());
 }
 
@@ -98,8 +106,8 @@ constexpr CapabilityFact facts[] = {
 }  // namespace
 
 SchedulableShare::SchedulableShare(const Scenario& scenario, const Values& values)
-    : availability_(question_of(values).value().availability),
-      slice_chips_(question_of(values).value().slice_chips),
+    : availability_(question_of(values).availability.value()),
+      slice_chips_(question_of(values).slice_chips.value()),
       machine_chips_(static_cast<double>(scenario.fleet.chips())),
       stream_{scenario.seed, purpose::host_state} {
   const std::int64_t chips = scenario.fleet.chips();

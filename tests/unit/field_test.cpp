@@ -104,6 +104,30 @@ TEST(Field, PartsWordsInPlaceOfNumbersAndFunctions) {
   EXPECT_EQ(read_with(fields, "outer.spares", "4").spares, 4);
 }
 
+// Of a section only what is given there changes; what another section gives is not its own.
+TEST(Field, ASectionOverridesWhatItGives) {
+  const std::vector<Field<Outer>> fields{
+      {{&Outer::inner, &Inner::rate}, {.key = "chip.*.rate"}},
+      {&Outer::whole, {.key = "chip.*.whole", .type = count}},
+  };
+  Values values;
+  values.set("chip.A.rate", parse_value(fields[0].row, "5", "."));
+  values.set("chip.B.whole", parse_value(fields[1].row, "7", "."));
+  values.set("chip.A.whole", Value{});
+  Outer a{.inner = {.rate = 1}, .whole = 2, .name = "kept", .spares = 3}, b = a, neither = a;
+  read_section(fields, values, "A", a);
+  read_section(fields, values, "B", b);
+  read_section(fields, values, "C", neither);
+  EXPECT_EQ(a.inner.rate, 5);
+  EXPECT_EQ(a.whole, 2);
+  EXPECT_EQ(b.inner.rate, 1);
+  EXPECT_EQ(b.whole, 7);
+  EXPECT_EQ(neither.inner.rate, 1);
+  EXPECT_EQ(neither.whole, 2);
+  EXPECT_EQ(neither.name, "kept");
+  EXPECT_EQ(neither.spares, 3);
+}
+
 TEST(FieldDeathTest, AWordWithoutAMeaningAborts) {
   const std::vector<Field<Six>> fields{
       {{&Six::on, {true}},
