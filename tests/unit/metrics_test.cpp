@@ -5,6 +5,9 @@
 #include <limits>
 #include <set>
 #include <string>
+#include <vector>
+
+#include "engine/run/capabilities.hpp"
 
 namespace lockstep {
 namespace {
@@ -23,6 +26,48 @@ TEST(Metrics, NoVariableMayBeInfiniteAndFewMayBeNaN) {
             (std::set<std::string>{"mfu", "mfu_used", "mfu_effective",
                                    "wait_fraction_by_generation", "step_time_by_generation",
                                    "mean_time_between_interruptions", "checkpoint_interval"}));
+}
+
+// In a result file variables, dimensions and axes stand side by side: axes are called as their keys
+// and drawn inputs "input." and the key, which have a dot, and all else has none.
+std::vector<std::string> names_without_dot(std::span<const Capability* const> of) {
+  std::vector<std::string> names{
+      "trial", std::string(step_extent), std::string(generation_extent), "runtime",
+      "block", "missing_block"};
+  for (const Metric& metric : metrics(of)) names.push_back(metric.variable.name);
+  for (const Capability* capability : of)
+    for (const Extent& extent : capability->extents()) names.push_back(extent.name);
+  return names;
+}
+
+/// Names that are there twice or have a dot, keys that have none or begin like a drawn input.
+std::vector<std::string> colliding(const std::vector<std::string>& names,
+                                   const std::vector<Parameter>& rows) {
+  std::vector<std::string> found;
+  std::set<std::string> seen;
+  for (const std::string& name : names)
+    if (name.find('.') != std::string::npos || !seen.insert(name).second) found.push_back(name);
+  for (const Parameter& row : rows)
+    if (row.key.find('.') == std::string_view::npos || row.key.starts_with("input.") ||
+        !seen.insert(std::string(row.key)).second)
+      found.emplace_back(row.key);
+  return found;
+}
+
+TEST(Metrics, NoTwoNamesInAResultFileAreAlike) {
+  const std::vector<std::string> names = names_without_dot(capabilities());
+  const std::vector<Parameter> rows = engine_parameters(capabilities());
+  EXPECT_GT(names.size(), 20u);
+  EXPECT_GT(rows.size(), 80u);
+  EXPECT_EQ(colliding(names, rows), std::vector<std::string>{});
+
+  // A capability that is there twice has the same names, and each of the others is told too.
+  std::vector<const Capability*> twice(capabilities().begin(), capabilities().end());
+  twice.push_back(twice.back());
+  EXPECT_EQ(colliding(names_without_dot(twice), rows),
+            std::vector<std::string>{"schedulable_share"});
+  EXPECT_EQ(colliding({"step", "a.b"}, {{.key = "plain"}, {.key = "input.x"}}),
+            (std::vector<std::string>{"a.b", "plain", "input.x"}));
 }
 
 }  // namespace
