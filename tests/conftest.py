@@ -44,6 +44,33 @@ def mixed_study(trials=2, steps=2, hopper=192, blackwell=64):
                         chips=hopper + blackwell)
 
 
+SMALL = """\
+title = {title}
+[sampling]
+trials = {trials}
+steps = {steps}
+block = {block}
+[fleet]
+chips = {chips}
+[job]
+model_parameters = 8e9
+layers = 32
+hidden = 4096
+[noise]
+{noise}
+[sweep]
+topology.kind = {kinds}
+{axes}
+"""
+
+
+def small_study(trials, steps, chips="H100:48, GB200:16", block=2, noise="",
+                kinds="ring, tree, ocs_torus", axes="", title="Small"):
+    """One of few keys, whose trials are cheap: noise and axes are lines of their sections."""
+    return SMALL.format(trials=trials, steps=steps, chips=chips, block=block, noise=noise,
+                        kinds=kinds, axes=axes, title=title)
+
+
 class Program:
     """The binary, run in one folder."""
 

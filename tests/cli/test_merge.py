@@ -10,21 +10,10 @@ import h5py
 import numpy
 import pytest
 
-from conftest import Program
+from conftest import Program, small_study
 from result_files import differences
 
-STUDY = """\
-[sampling]
-trials = 9
-block = 2
-steps = 3
-[fleet]
-chips = H100:48, GB200:16
-[job]
-model_parameters = 8e9
-[sweep]
-topology.kind = ring, tree
-"""
+STUDY = small_study(trials=9, steps=3, kinds="ring, tree")
 BLOCKS = 10
 SHARDS = ["s0.h5", "s1.h5", "s2.h5"]
 

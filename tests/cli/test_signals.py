@@ -9,24 +9,12 @@ import time
 
 import pytest
 
-from conftest import Program
+from conftest import Program, small_study
 from result_files import differences
 
 # A few seconds on one core, so that a part is saved (after one second) long before the end.
-STUDY = """\
-[sampling]
-trials = 480
-steps = 60
-[fleet]
-chips = H100:192, GB200:64
-[job]
-model_parameters = 8e9
-[noise]
-straggler_fraction = 0.01
-spike_probability = 1e-4
-[sweep]
-topology.kind = ring, tree, ocs_torus
-"""
+STUDY = small_study(trials=480, steps=60, block=16, chips="H100:192, GB200:64",
+                    noise="straggler_fraction = 0.01\nspike_probability = 1e-4")
 OPTIONS = ["--set", "noise.spike_delay=exponential(mean=2ms)", "--seed", "5"]
 
 

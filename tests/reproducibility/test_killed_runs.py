@@ -6,23 +6,11 @@ import signal
 import h5py
 import pytest
 
+from conftest import small_study
 from result_files import differences
 from shims import fast_clock
 
-STUDY = """\
-[sampling]
-trials = 5
-block = 2
-steps = 2
-[fleet]
-chips = H100:48, GB200:16
-[job]
-model_parameters = 8e9
-[noise]
-straggler_fraction = 0.1
-[sweep]
-topology.kind = ring, tree
-"""
+STUDY = small_study(trials=5, steps=2, kinds="ring, tree", noise="straggler_fraction = 0.1")
 BLOCKS = {"run": 6, "shard": 3}
 KINDS = {"run": [], "shard": ["--shard", "1/2"]}
 CALLS_A_PART = 4  # write, fsync, rename, fsync of the folder

@@ -6,21 +6,19 @@ import h5py
 import pytest
 
 from conftest import Program
+from noisy import FLEET, NOISE
 from result_files import differences
 
 # Every cause of noise, every topology, both work shares, skew carried from step to step, every
 # failure over a long run, and inputs that are drawn for each trial. 3 x 2 x 2 points of 3 blocks each.
-STUDY = """\
+STUDY = f"""\
 [sampling]
 trials = 20
 steps = 3
 warmup_steps = 1
 block = 8
 
-[fleet]
-chips = H100:120, GB200:56
-placement = interleaved
-
+{FLEET}
 [job]
 model_parameters = 8e9
 layers = 32
@@ -29,15 +27,7 @@ tensor = 2
 tokens_per_chip = 4096
 kernel_efficiency = uniform(low=0.4, high=0.6)
 
-[noise]
-imbalance = 0.1
-spike_probability = 1e-3
-spike_delay = pareto(minimum=1ms, shape=1.5)
-straggler_fraction = 0.02
-straggler_slowdown = lognormal(median=1.1, sigma=0.1)
-slow_link_fraction = 0.02
-slow_link_factor = uniform(low=1.5, high=4)
-congestion = lognormal(median=1.3, sigma=0.4)
+{NOISE}congestion = lognormal(median=1.3, sigma=0.4)
 
 [reliability]
 horizon = 60d

@@ -8,6 +8,7 @@ import numpy
 import pytest
 
 from conftest import Program
+from noisy import FLEET, NOISE
 from result_files import differences
 from shims import fast_clock
 
@@ -17,17 +18,14 @@ SHARDS = [1, 3, 16]
 
 # Every cause of noise, every topology, and an input drawn for each trial: 6 points of 4 blocks, the
 # last of each shorter, so that 16 shards hold one or two.
-STUDY = """\
+STUDY = f"""\
 [sampling]
 trials = 7
 steps = 2
 warmup_steps = 1
 block = 2
 
-[fleet]
-chips = H100:120, GB200:56
-placement = interleaved
-
+{FLEET}
 [job]
 model_parameters = 8e9
 layers = 32
@@ -35,15 +33,7 @@ hidden = 4096
 tokens_per_chip = 16384
 kernel_efficiency = uniform(low=0.4, high=0.6)
 
-[noise]
-imbalance = 0.1
-spike_probability = 1e-3
-spike_delay = pareto(minimum=1ms, shape=1.5)
-straggler_fraction = 0.02
-straggler_slowdown = lognormal(median=1.1, sigma=0.1)
-slow_link_fraction = 0.02
-slow_link_factor = uniform(low=1.5, high=4)
-
+{NOISE}
 [sweep]
 topology.kind = ring, tree, ocs_torus
 job.work_share = equal, proportional

@@ -7,32 +7,20 @@ import subprocess
 
 import pytest
 
-from conftest import Program
+from conftest import Program, small_study
 from result_files import differences
 from sandbox import NoSlurm, Slurm, wait_until
 
-STUDY = """\
-title = A study, "small"
-[sampling]
-trials = {trials}
-block = 2
-steps = 3
-[fleet]
-chips = H100:96, GB200:32
-[job]
-model_parameters = 8e9
-layers = 32
-hidden = 4096
-[noise]
-straggler_fraction = 0.01
-{more}
-[sweep]
-topology.kind = ring, tree, ocs_torus
-"""
+
+def study(trials, *noise):
+    return small_study(trials, steps=3, chips="H100:96, GB200:32", title='A study, "small"',
+                       noise="\n".join(["straggler_fraction = 0.01", *noise]))
+
+
 # Each message has jitter: half of it takes 2 s or more, long enough for a save and to be met.
-LONG = STUDY.format(trials=600, more="hop_jitter = exponential(mean=2us)")
+LONG = study(600, "hop_jitter = exponential(mean=2us)")
 BLOCKS_OF_SHORT = 24
-SHORT = STUDY.format(trials=16, more="")
+SHORT = study(16)
 
 
 @pytest.fixture(scope="session")

@@ -10,27 +10,12 @@ import time
 import h5py
 import pytest
 
+from conftest import small_study
 from result_files import differences
 from shims import fast_clock
 
-STUDY = """\
-title = Quickstart, smaller
-[sampling]
-trials = 12
-block = 2
-steps = 3
-[fleet]
-chips = H100:96, GB200:32
-[job]
-model_parameters = 8e9
-layers = 32
-hidden = 4096
-[noise]
-straggler_fraction = 0.01
-[sweep]
-topology.kind = ring, tree, ocs_torus
-job.work_share = equal, proportional
-"""
+STUDY = small_study(trials=12, steps=3, chips="H100:96, GB200:32", noise="straggler_fraction = 0.01",
+                    axes="job.work_share = equal, proportional", title="Quickstart, smaller")
 
 
 class Local:

@@ -1,0 +1,18 @@
+"""What the studies of reproducibility have in common: two generations, and noise of every sort."""
+
+FLEET = """\
+[fleet]
+chips = H100:120, GB200:56
+placement = interleaved
+"""
+
+NOISE = """\
+[noise]
+imbalance = 0.1
+spike_probability = 1e-3
+spike_delay = pareto(minimum=1ms, shape=1.5)
+straggler_fraction = 0.02
+straggler_slowdown = lognormal(median=1.1, sigma=0.1)
+slow_link_fraction = 0.02
+slow_link_factor = uniform(low=1.5, high=4)
+"""
