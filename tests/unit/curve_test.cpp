@@ -36,6 +36,13 @@ TEST(PooledShares, AreTheDistributionFunction) {
   EXPECT_TRUE(PooledSteps(std::vector{nan}, 1).shares(10, 2).value.empty());
 }
 
+// Both ends are there without a body, whose own first and last value are the same.
+TEST(PooledShares, EndsStandAlone) {
+  const std::vector<double> values{3, 1, 4, 15, 9, 2, 6};
+  EXPECT_EQ(PooledSteps(values, 1).shares(0, 2).value, (std::vector<double>{1, 2, 9, 15}));
+  EXPECT_EQ(PooledSteps(values, 1).shares(0, 1).value, (std::vector<double>{1, 15}));
+}
+
 TEST(PooledShares, KeepBothEndsOfALargeSample) {
   std::vector<double> values(10000);
   std::iota(values.begin(), values.end(), 0.0);
