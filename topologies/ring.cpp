@@ -8,6 +8,7 @@
 #include "topologies/algorithms/pairwise/pairwise_exchange.hpp"
 #include "topologies/algorithms/ring/ring_laps.hpp"
 #include "topologies/kind.hpp"
+#include "topologies/wiring/nccl/hop_use.hpp"
 #include "topologies/wiring/switched_fabric.hpp"
 
 namespace lockstep {
@@ -35,7 +36,7 @@ class Ring final : public Collective {
       for (std::int64_t channel = 0; channel < channels(group); ++channel)
         for (std::int64_t i = 0; i < ranks_; ++i)
           flows.push_back({chip(group, channel, (i + ranks_ - 1) % ranks_), chip(group, channel, i),
-                           static_cast<double>(channels(group))});
+                           static_cast<double>(channels(group)), static_cast<std::size_t>(group)});
     share_nics(request, flows);
     choose_protocol(request, flows);
     const auto ranks = static_cast<std::size_t>(ranks_);
@@ -79,7 +80,7 @@ class Ring final : public Collective {
 
   MessageGraph graph(std::int64_t group, const LinkState& links) const override {
     const RingHops costs = hops(links);
-    MessageGraph graph{ranks_, base_latency_, {}};
+    MessageGraph graph{ranks_, start_up(group), {}};
     for (std::int64_t channel = 0; channel < channels(group); ++channel)
       for (std::int64_t k = 1; k <= rows(); ++k)
         for (std::int64_t i = 0; i < ranks_; ++i) {
@@ -111,6 +112,7 @@ class Ring final : public Collective {
   std::int64_t channels(std::int64_t group) const {
     return channels_[static_cast<std::size_t>(group)];
   }
+  double start_up(std::int64_t group) const { return start_up_[static_cast<std::size_t>(group)]; }
   double message_bytes(std::int64_t group) const {
     return bytes_ / static_cast<double>(channels(group) * ranks_);
   }
@@ -142,6 +144,7 @@ class Ring final : public Collective {
   /// Takes the protocol of least noise-free time.
   void choose_protocol(const CollectiveRequest& request, const std::vector<Flow>& flows) {
     const std::span<const NcclProtocol> open = open_protocols(request.fabric);
+    seen_ = nccl_groups(request);
     const std::size_t best = fastest(open.size(), [&](std::size_t protocol) {
       take(open[protocol], request, flows);
       return noise_free_time(*begin_trial({}), groups_, ranks_);
@@ -149,22 +152,18 @@ class Ring final : public Collective {
     take(open[best], request, flows);
   }
 
-  void take(const NcclProtocol& protocol, const CollectiveRequest& request,
+  void take(NcclProtocol protocol, const CollectiveRequest& request,
             const std::vector<Flow>& flows) {
-    const bool uniform = request.fabric.uniform();
-    const std::vector<std::int32_t>& domain = request.layout.domain;
-    const bool several_nodes =
-        std::any_of(domain.begin(), domain.end(), [&](std::int32_t d) { return d != domain[0]; });
-    const auto most_channels = static_cast<double>(std::ranges::max(channels_));
-    const double plateau =
-        protocol.ring_plateau(several_nodes, bytes_ / most_channels / static_cast<double>(ranks_));
-    const std::vector<Hop> hops =
-        route(request,
-              {protocol.ring_scale_up * plateau, protocol.ring_network * plateau,
-               protocol.ring_bandwidth_factor},
-              flows);
-    base_latency_ = uniform || ranks_ == 1 ? 0.0 : protocol.ring_base;
-    protocol_ = uniform ? "uniform hops" : std::string(protocol.name);
+    std::vector<PortUse> uses;
+    start_up_.clear();
+    for (std::int64_t group = 0; group < groups_; ++group) {
+      const NcclUse use = nccl_ring_use(seen_[static_cast<std::size_t>(group)], request.operation,
+                                        protocol, channels(group), bytes_);
+      uses.push_back(use.ports);
+      start_up_.push_back(request.fabric.uniform() || ranks_ == 1 ? 0.0 : use.start_up);
+    }
+    const std::vector<Hop> hops = route(request, uses, flows);
+    protocol_ = protocol_text(request.fabric, protocol);
     latency_.clear();
     gap_.clear();
     tier_.clear();
@@ -179,8 +178,10 @@ class Ring final : public Collective {
 
   std::int64_t ranks_, groups_;
   std::vector<std::int64_t> channels_, first_ring_;  // by group; last: all rings
-  double bytes_, scalar_time_, base_latency_ = 0;
+  double bytes_, scalar_time_;
   std::string protocol_;
+  std::vector<NcclGroup> seen_;        // (groups)
+  std::vector<double> start_up_;       // (groups) [s]
   std::vector<std::int32_t> order_;    // (rings, ranks): position -> rank
   std::vector<double> latency_, gap_;  // of the hop into each position, without slow links
   std::vector<Tier> tier_;
@@ -209,8 +210,8 @@ class RingTrial final : public CollectiveTrial {
       SpikeSequence spikes(noise, group, ring_.messages_per_group());
       for (std::int64_t channel = 0; channel < ring_.channels(group); ++channel) {
         for (std::size_t i = 0; i < state.size(); ++i)
-          state[i] =
-              from[ring_.rank(group, channel, static_cast<std::int64_t>(i))] + ring_.base_latency_;
+          state[i] = from[ring_.rank(group, channel, static_cast<std::int64_t>(i))] +
+                     ring_.start_up(group);
         rings_[static_cast<std::size_t>(ring_.ring(group, channel))].run(
             noise, spikes, group, channel * ring_.rows() * ring_.ranks_, state, scratch, how);
         for (std::size_t i = 0; i < state.size(); ++i) {

@@ -10,7 +10,8 @@
 #include "topologies/algorithms/tree/tree_walk.hpp"
 #include "topologies/kind.hpp"
 #include "topologies/ring.hpp"
-#include "topologies/wiring/nccl_constants.hpp"
+#include "topologies/wiring/chunks.hpp"
+#include "topologies/wiring/nccl/tuning_model.hpp"
 #include "topologies/wiring/switched_fabric.hpp"
 
 namespace lockstep {
@@ -29,7 +30,8 @@ class SwitchReduce final : public Collective {
   explicit SwitchReduce(const CollectiveRequest& request)
       : ranks_(request.layout.replicas), groups_(request.layout.groups()), bytes_(request.bytes) {
     const Fabric& fabric = request.fabric;
-    if (!fabric.uniform() && ranks_ > 1) base_latency_ = nccl_protocols.back().tree_base;
+    if (!fabric.uniform() && ranks_ > 1)
+      base_latency_ = nccl_start_up(NcclAlgorithm::tree, NcclProtocol::simple);
     tier_latency_ = {0, request.values.real("topology.switch_latency"), fabric.spine_latency / 2,
                      std::max(0.0, fabric.core_latency - fabric.spine_latency) / 2};
     if (fabric.uniform()) tier_latency_.fill(*fabric.hop_latency);
@@ -147,7 +149,8 @@ class SwitchReduce final : public Collective {
     const auto hop = [&](Tier tier) { return 2 * (latency(tier) + serialization); };
     if (request.layout.chips() == 1) return;
     scalar_time_ =
-        (request.fabric.uniform() ? 0 : nccl_protocols.front().tree_base) + hop(Tier::leaf);
+        (request.fabric.uniform() ? 0 : nccl_start_up(NcclAlgorithm::tree, NcclProtocol::ll)) +
+        hop(Tier::leaf);
     if (spans(request.fabric.leaf_chips)) scalar_time_ += hop(Tier::spine);
     if (spans(request.fabric.pod_chips)) scalar_time_ += hop(Tier::core);
   }

@@ -14,22 +14,26 @@ constexpr double tera = 1e12, giga = 1e9, gib = 1024.0 * 1024.0 * 1024.0;
 constexpr double nic_400g = 400e9 / 8;
 
 // Idle power of the NVIDIA parts is weakly known: 12 % of TDP, range 10-15 %.
+// What links carry of their nominal bandwidth: NVLink as NCCL counts it, 20, 20.6 and 40.1 GB/s of
+// 25, 25 and 50 a link (NCCL 2.30, src/graph/topo.h: SM80, SM90, SM100_NVLINK_BW); NICs of
+// 400 Gbit/s 46-48 GB/s of 50 (nccl-tests#290), of 200 Gbit/s 24 of 25 (src/graph/search.cc,
+// speedArrayInter); TPU links 45 of 50 (scaling-book, tpus.md).
 const std::array<Chip, 7> catalogue{{
-    {"A100", 312 * tera, 80 * giga, 2.039 * tera, 400, 48, 300 * giga, 8, 8, 200e9 / 8, 1,
-     "NVIDIA A100 80GB SXM datasheet; 200 Gbit/s NIC a chip: DGX A100 datasheet"},
-    {"H100", 989.4 * tera, 80 * giga, 3.35 * tera, 700, 84, 450 * giga, 8, 8, nic_400g, 1,
-     "NVIDIA H100 SXM datasheet; MLPerf Inference v5.0 system files"},
-    {"H200", 989.4 * tera, 141 * giga, 4.8 * tera, 700, 84, 450 * giga, 8, 8, nic_400g, 1,
-     "NVIDIA H200 SXM datasheet; MLPerf Inference v5.0 system files"},
-    {"B200", 2250 * tera, 180 * giga, 7.7 * tera, 1000, 120, 900 * giga, 8, 8, nic_400g, 1,
-     "NVIDIA HGX B200 datasheet; MLPerf Inference v5.0 system files"},
-    {"GB200", 2500 * tera, 186 * giga, 8.0 * tera, 1200, 144, 900 * giga, 72, 4, nic_400g, 1,
-     "NVIDIA GB200 NVL72 datasheet; MLPerf Inference v5.0 system files"},
+    {"A100", 312 * tera, 80 * giga, 2.039 * tera, 400, 48, 300 * giga, 8, 8, 200e9 / 8, 20 / 25.0,
+     24 / 25.0, 1, "NVIDIA A100 80GB SXM datasheet; 200 Gbit/s NIC a chip: DGX A100 datasheet"},
+    {"H100", 989.4 * tera, 80 * giga, 3.35 * tera, 700, 84, 450 * giga, 8, 8, nic_400g, 20.6 / 25,
+     47 / 50.0, 1, "NVIDIA H100 SXM datasheet; MLPerf Inference v5.0 system files"},
+    {"H200", 989.4 * tera, 141 * giga, 4.8 * tera, 700, 84, 450 * giga, 8, 8, nic_400g, 20.6 / 25,
+     47 / 50.0, 1, "NVIDIA H200 SXM datasheet; MLPerf Inference v5.0 system files"},
+    {"B200", 2250 * tera, 180 * giga, 7.7 * tera, 1000, 120, 900 * giga, 8, 8, nic_400g, 40.1 / 50,
+     47 / 50.0, 1, "NVIDIA HGX B200 datasheet; MLPerf Inference v5.0 system files"},
+    {"GB200", 2500 * tera, 186 * giga, 8.0 * tera, 1200, 144, 900 * giga, 72, 4, nic_400g,
+     40.1 / 50, 47 / 50.0, 1, "NVIDIA GB200 NVL72 datasheet; MLPerf Inference v5.0 system files"},
     // Injection of a TPU is its six ICI links together.
-    {"TPUv4", 275 * tera, 32 * gib, 1.2 * tera, 192, 90, 300 * giga, 64, 4, 300 * giga, 1,
+    {"TPUv4", 275 * tera, 32 * gib, 1.2 * tera, 192, 90, 300 * giga, 64, 4, 300 * giga, 0.9, 0.9, 1,
      "Jouppi et al., TPU v4 (ISCA'23, arXiv 2304.01433), Table 4"},
-    {"TPUv5p", 459 * tera, 95 * gib, 2.765 * tera, 500, 150, 600 * giga, 64, 4, 600 * giga, 1,
-     "Google Cloud TPU v5p documentation; power is an assumption (300-600 W)"},
+    {"TPUv5p", 459 * tera, 95 * gib, 2.765 * tera, 500, 150, 600 * giga, 64, 4, 600 * giga, 0.9,
+     0.9, 1, "Google Cloud TPU v5p documentation; power is an assumption (300-600 W)"},
 }};
 
 const std::vector<Field<Chip>>& fields() {

@@ -23,7 +23,9 @@ struct Chip {
   double scale_up_domain = 1;      ///< chips one island joins (a cube for TPUs)
   double node = 1;                 ///< chips that fail and are replaced together
   double injection_bandwidth = 0;  ///< into the scale-out fabric, each way [B/s]
-  double stack = 1;                ///< how far the software is tuned for it
+  double scale_up_efficiency = 1,
+         network_efficiency = 1;  ///< shares of both that large messages get
+  double stack = 1;               ///< how far the software is tuned for it
   std::string_view source;
   /// Of each node [1/s]; nullopt: reliability.node_failure_rate.
   std::optional<double> node_failure_rate = {};

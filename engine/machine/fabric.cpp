@@ -31,6 +31,35 @@ const std::vector<Field<Fabric>>& fabric_fields() {
         .shapes_arrays = true,
         .summary = "NCCL protocol; auto takes the fastest at the size, and the choice is recorded",
         .source = "NCCL 2.30, src/graph/tuning.cc"}},
+      {&Fabric::cpu,
+       {.key = "fabric.cpu",
+        .number = 71,
+        .type = ValueType::choice,
+        .default_text = "intel",
+        .words = {"intel", "amd", "other"},
+        .shapes_arrays = true,
+        .summary = "whose processors post NCCL's messages: an AMD takes twice as long, and LL gets "
+                   "less through; other: Grace",
+        .source = "DGX H100 and DGX B200 datasheets (Intel Xeon); the difference: NCCL 2.30, "
+                  "src/graph/tuning.cc"}},
+      {&Fabric::scale_up_efficiency,
+       {.key = "fabric.scale_up_efficiency",
+        .number = 72,
+        .maximum = 1,
+        .minimum_is_legal = false,
+        .summary = "share of nominal scale-up bandwidth that large messages get; default the "
+                   "generation's",
+        .source = "A100 0.80, H100 and H200 0.824, B200 and GB200 0.802: a link as NCCL counts it "
+                  "(NCCL 2.30, src/graph/topo.h); TPUs 0.9: 45 of 50 GB/s (scaling-book)"}},
+      {&Fabric::network_efficiency,
+       {.key = "fabric.network_efficiency",
+        .number = 73,
+        .maximum = 1,
+        .minimum_is_legal = false,
+        .summary = "share of nominal injection bandwidth that large messages get; default the "
+                   "generation's",
+        .source = "400 Gbit/s NICs 0.94: 46-48 of 50 GB/s (nccl-tests#290); A100 0.96: 24 of 25 "
+                  "(NCCL 2.30, src/graph/search.cc); TPUs 0.9 as their links"}},
       {&Fabric::leaf_chips,
        {.key = "fabric.leaf_chips",
         .number = 63,

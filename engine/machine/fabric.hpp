@@ -36,6 +36,9 @@ struct Fabric {
   std::optional<double> hop_latency;    ///< [s]
   std::optional<double> hop_bandwidth;  ///< [B/s]
   std::string protocol;                 ///< auto, LL, LL128, Simple
+  std::string cpu;                      ///< of the hosts: intel, amd, other
+  /// Of nominal bandwidths, what large messages get; nullopt: the generation's.
+  std::optional<double> scale_up_efficiency, network_efficiency;
   // Switched fabric: leaf switches, pods of leaves joined by spines, a core above the pods.
   double leaf_chips = 0, pod_chips = 0;
   double spine_latency = 0, core_latency = 0;  ///< beyond the hop under one leaf [s]

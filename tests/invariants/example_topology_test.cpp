@@ -5,7 +5,7 @@
 #include "tests/invariants/topology_case.hpp"
 #include "topologies/algorithms/graph_collective.hpp"
 #include "topologies/kind.hpp"
-#include "topologies/wiring/nccl_constants.hpp"
+#include "topologies/wiring/nccl/hop_use.hpp"
 #include "topologies/wiring/switched_fabric.hpp"
 
 namespace lockstep {
@@ -18,8 +18,9 @@ class Chain final : public GraphCollective {
     std::vector<Flow> flows;  // hop (group, r) joins ranks r and r + 1; the last one is idle
     for (std::int32_t chip = 0; chip < request.layout.chips(); ++chip)
       flows.push_back({chip, (chip + 1) % ranks() ? chip + 1 : chip});
-    const NcclProtocol& simple = nccl_protocols.back();
-    hops_ = route(request, {simple.ring_scale_up, simple.ring_network}, flows);
+    const NcclHops simple =
+        nccl_hops(nccl_group(request, 0), NcclAlgorithm::ring, NcclProtocol::simple);
+    hops_ = route(request, PortUse{simple.inside, simple.network}, flows);
   }
   std::int64_t messages_per_group() const override { return 2 * (ranks() - 1); }
   MessageGraph graph(std::int64_t group, const LinkState& links) const override {

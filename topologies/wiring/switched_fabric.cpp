@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
+
+#include "topologies/wiring/nccl/tuning_model.hpp"
 
 namespace lockstep {
 
@@ -24,13 +25,21 @@ void share_nics(const CollectiveRequest& request, std::span<Flow> flows) {
     if (on_network(flow)) flow.sharing = std::max(out[at(flow.source)], in[at(flow.destination)]);
 }
 
+double scale_up_rate(const Fabric& fabric, const Chip& chip) {
+  return chip.scale_up_bandwidth * fabric.scale_up_efficiency.value_or(chip.scale_up_efficiency);
+}
+
+double network_rate(const Fabric& fabric, const Chip& chip) {
+  return chip.injection_bandwidth * fabric.network_efficiency.value_or(chip.network_efficiency);
+}
+
 LoadedFabric::LoadedFabric(const CollectiveRequest& request) : fabric_(request.fabric) {
   const Layout& layout = request.layout;
   ends_.reserve(layout.slot.size());
   for (std::size_t i = 0; i < layout.slot.size(); ++i) {
     const Chip& chip = request.fleet.generations[layout.generation[i]].chip;
-    ends_.push_back(
-        {layout.slot[i], layout.domain[i], chip.scale_up_bandwidth, chip.injection_bandwidth});
+    ends_.push_back({layout.slot[i], layout.domain[i], scale_up_rate(fabric_, chip),
+                     network_rate(fabric_, chip)});
   }
   const std::int32_t last_slot = *std::max_element(layout.slot.begin(), layout.slot.end());
   leaf_.chips = fabric_.leaf_chips;
@@ -49,10 +58,12 @@ void LoadedFabric::add(const Flow& flow, double share) {
 Hop LoadedFabric::hop(const PortUse& use, const Flow& flow) const {
   if (fabric_.uniform())
     return {*fabric_.hop_latency, *fabric_.hop_bandwidth / flow.sharing, Tier::leaf};
+  const auto rate = [&](double bandwidth) {
+    return std::min(use.bandwidth_factor * bandwidth, use.most);
+  };
   const End &from = end(flow.source), &to = end(flow.destination);
   if (from.domain == to.domain)
-    return {use.scale_up_latency,
-            use.bandwidth_factor * std::min(from.scale_up, to.scale_up) / flow.sharing,
+    return {use.scale_up_latency, rate(std::min(from.scale_up, to.scale_up) / flow.sharing),
             Tier::scale_up};
   const double nic = std::min(from.injection, to.injection);
   double latency = use.network_latency;
@@ -70,16 +81,21 @@ Hop LoadedFabric::hop(const PortUse& use, const Flow& flow) const {
     latency = use.network_latency + fabric_.core_latency;
     tier = Tier::core;
   }
-  return {latency, use.bandwidth_factor * bandwidth, tier};
+  return {latency, rate(bandwidth), tier};
 }
 
 std::vector<Hop> route(const CollectiveRequest& request, const PortUse& use,
+                       std::span<const Flow> flows) {
+  return route(request, std::span(&use, 1), flows);
+}
+
+std::vector<Hop> route(const CollectiveRequest& request, std::span<const PortUse> uses,
                        std::span<const Flow> flows) {
   LoadedFabric fabric(request);
   for (const Flow& flow : flows) fabric.add(flow);
   std::vector<Hop> hops;
   hops.reserve(flows.size());
-  for (const Flow& flow : flows) hops.push_back(fabric.hop(use, flow));
+  for (const Flow& flow : flows) hops.push_back(fabric.hop(uses[flow.use], flow));
   return hops;
 }
 
@@ -124,12 +140,9 @@ std::vector<std::int64_t> resolve_channels(const CollectiveRequest& request) {
   const auto groups = static_cast<std::size_t>(request.layout.groups());
   if (given || request.fabric.uniform())
     return std::vector<std::int64_t>(groups, given.value_or(1));
-  std::int64_t nics = std::numeric_limits<std::int64_t>::max();
-  for (const auto& generation : request.fleet.generations)
-    nics = std::min(nics, static_cast<std::int64_t>(generation.chip.node));
   std::vector<std::int64_t> channels;
   for (std::int64_t group = 0; group < request.layout.groups(); ++group)
-    channels.push_back(std::min(nics, smallest_cluster(request.layout, group)));
+    channels.push_back(std::min(nccl_most_ring_channels, smallest_cluster(request.layout, group)));
   return channels;
 }
 
@@ -143,7 +156,7 @@ std::span<const NcclProtocol> open_protocols(const Fabric& fabric) {
   const std::span<const NcclProtocol> all = nccl_protocols;
   if (fabric.uniform()) return all.first(1);
   for (std::size_t p = 0; p < all.size(); ++p)
-    if (fabric.protocol == all[p].name) return all.subspan(p, 1);
+    if (fabric.protocol == name_of(all[p])) return all.subspan(p, 1);
   return all;
 }
 
@@ -153,16 +166,18 @@ double scalar_tree_time(const CollectiveRequest& request) {
   double node = 1;  // a uniform fabric knows no nodes: its tree is over chips
   if (!fabric.uniform())
     for (const auto& generation : request.fleet.generations)
-      node = std::max(node, std::min(generation.chip.node, chips));
+      node = std::max(node, std::min(generation.chip.scale_up_domain, chips));
   double levels = 0;
   for (double reached = node; reached < chips; reached *= 2) ++levels;
   if (fabric.uniform()) {
     constexpr double bytes = 4;
     return 2 * levels * (*fabric.hop_latency + bytes / *fabric.hop_bandwidth);
   }
-  const NcclProtocol& protocol = nccl_protocols.front();
-  return (chips > 1 ? protocol.tree_base : 0) +
-         2 * ((node - 1) * protocol.tree_scale_up + levels * protocol.tree_network);
+  if (chips == 1) return 0;
+  constexpr NcclAlgorithm tree = NcclAlgorithm::tree;
+  const NcclHops hops = nccl_hops({}, tree, NcclProtocol::ll);
+  return nccl_start_up(tree, NcclProtocol::ll) +
+         2 * ((node - 1) * hops.inside + levels * hops.network);
 }
 
 const Parameter& channels_parameter() {
@@ -176,9 +191,11 @@ const Parameter& channels_parameter() {
       .words = {"auto"},
       .shapes_arrays = true,
       .summary =
-          "rotated rings or double trees, each with bytes / channels; auto: one a NIC of "
-          "the node, at most its group's ranks in any scale-up domain",
-      .source = "NCCL builds one channel a NIC at least (NCCL 2.30, src/graph)"};
+          "rotated rings or double trees, each with bytes / channels; auto: one a NIC, as many as "
+          "its group's ranks in any scale-up domain, at most 32",
+      .source =
+          "NCCL builds one channel a NIC at least, 32 at most (NCCL 2.30, src/graph, "
+          "src/init.cc)"};
   return row;
 }
 

@@ -2,20 +2,22 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/network/collective.hpp"
-#include "topologies/wiring/nccl_constants.hpp"
+#include "topologies/wiring/nccl/tuning_table.hpp"
 
 namespace lockstep {
 
 /// A flow that all groups of a job keep up at once; ends are chip indices of the layout.
 struct Flow {
   std::int32_t source = 0, destination = 0;
-  double sharing = 1;  ///< equal flows on the busier of its two ports that way, itself too
+  double sharing = 1;   ///< equal flows on the busier of its two ports that way, itself too
+  std::size_t use = 0;  ///< which use of the ports it is
 };
 
 /// What one hop costs.
@@ -27,9 +29,14 @@ struct Hop {
 
 /// How an algorithm uses the ports: latencies per hop class, share of a link it gets to use.
 struct PortUse {
-  double scale_up_latency = 0, network_latency = 0;  ///< [s]
-  double bandwidth_factor = 1;                       ///< of the protocol
+  double scale_up_latency = 0, network_latency = 0;       ///< [s]
+  double bandwidth_factor = 1;                            ///< of the protocol
+  double most = std::numeric_limits<double>::infinity();  ///< that a flow moves [B/s]
 };
+
+/// What a chip's NVLink or ICI, and its NIC, carry each way of their nominal bandwidths [B/s].
+double scale_up_rate(const Fabric& fabric, const Chip& chip);
+double network_rate(const Fabric& fabric, const Chip& chip);
 
 /// Counts `sharing` of flows between domains, all on at once. On a uniform fabric all are such: a
 /// chip has one port.
@@ -81,6 +88,9 @@ class LoadedFabric {
 };
 
 /// Costs of hops when all `flows` are on at once.
+std::vector<Hop> route(const CollectiveRequest& request, std::span<const PortUse> uses,
+                       std::span<const Flow> flows);
+/// Where all flows are one use.
 std::vector<Hop> route(const CollectiveRequest& request, const PortUse& use,
                        std::span<const Flow> flows);
 
@@ -107,10 +117,10 @@ DomainClusters domain_clusters(const Layout& layout, std::int64_t group);
 /// The fewest ranks that a group has in a domain.
 std::int64_t smallest_cluster(const Layout& layout, std::int64_t group);
 
-/// Channels of each group: topology.channels, or one a NIC of the node and at most the group's
-/// ranks in any domain, so that no two share a NIC; 1 on a uniform fabric, where channels share the
-/// port evenly. Channel c enters and leaves a domain at its ranks c and c - 1 modulo its size, so
-/// that more channels than ranks double up there.
+/// Channels of each group: topology.channels, or as many as the group has ranks, and so NICs, in
+/// every domain, at most what NCCL opens; 1 on a uniform fabric, where channels share the port
+/// evenly. Channel c enters and leaves a domain at its ranks c and c - 1 modulo its size, so that
+/// more channels than ranks double up there.
 std::vector<std::int64_t> resolve_channels(const CollectiveRequest& request);
 
 /// "1 channel", or "1 to 4 channels".

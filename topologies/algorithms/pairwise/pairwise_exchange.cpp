@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "topologies/algorithms/noise_free_time.hpp"
+#include "topologies/wiring/nccl/tuning_model.hpp"
 
 namespace lockstep {
 
@@ -59,10 +60,12 @@ std::int64_t PairwiseExchange::receiver(std::int64_t group, std::int64_t round,
   return rank(group, cluster * size + (place % size + round % size) % size);
 }
 
-void PairwiseExchange::take(const NcclProtocol& protocol) {
-  use_ = {protocol.ring_scale_up, protocol.ring_network, protocol.ring_bandwidth_factor};
-  base_latency_ = ranks_ == 1 ? 0.0 : protocol.ring_base;
-  protocol_ = protocol.name;
+void PairwiseExchange::take(NcclProtocol protocol) {
+  constexpr NcclAlgorithm ring = NcclAlgorithm::ring;
+  const NcclHops hops = nccl_hops({}, ring, protocol);
+  use_ = {hops.inside, hops.network, nccl_bus({}, ring, protocol, 1).factor};
+  base_latency_ = ranks_ == 1 ? 0.0 : nccl_start_up(ring, protocol);
+  protocol_ = name_of(protocol);
 }
 
 double PairwiseExchange::cost_per_step(const Noise& noise) const {

@@ -55,7 +55,7 @@ class PairwiseExchange final : public Collective {
   Cost cost(std::int64_t group, std::int64_t source, std::int64_t destination,
             const LinkState& links) const;
   void lay_out(const Layout& layout, std::int64_t group, Operation operation);
-  void take(const NcclProtocol& protocol);
+  void take(NcclProtocol protocol);
 
   LoadedFabric fabric_;
   std::int64_t ranks_, groups_;

@@ -6,6 +6,7 @@
 
 #include "topologies/algorithms/noise_free_time.hpp"
 #include "topologies/algorithms/ring/ring_laps.hpp"
+#include "topologies/wiring/nccl/hop_use.hpp"
 
 namespace lockstep {
 
@@ -91,21 +92,18 @@ void RailAllReduce::choose_protocol(const CollectiveRequest& request) {
   take(open[best], request, flows);
 }
 
-void RailAllReduce::take(const NcclProtocol& protocol, const CollectiveRequest& request,
+void RailAllReduce::take(NcclProtocol protocol, const CollectiveRequest& request,
                          const std::vector<Flow>& flows) {
   const bool uniform = request.fabric.uniform();
-  const std::vector<std::int32_t>& domain = request.layout.domain;
-  const bool several_nodes =
-      std::any_of(domain.begin(), domain.end(), [&](std::int32_t d) { return d != domain[0]; });
-  double least_bytes = bytes_;
-  for (const RailLayout& grid : grids_) least_bytes = std::min(least_bytes, rail_bytes(grid));
-  const double plateau = protocol.ring_plateau(several_nodes, least_bytes);
-  const PortUse use{protocol.ring_scale_up * plateau, protocol.ring_network * plateau,
-                    protocol.ring_bandwidth_factor};
-  base_latency_ = uniform || ranks_ == 1 ? 0.0 : protocol.ring_base;
-  protocol_ = uniform ? "uniform hops" : std::string(protocol.name);
-  inside_latency_ = uniform ? *request.fabric.hop_latency : use.scale_up_latency;
-  keep_hops(route(request, use, flows));
+  const auto rails = [](const RailLayout& grid) { return grid.rails; };
+  const std::int64_t channels = rails(*std::ranges::max_element(grids_, {}, rails));
+  const std::vector<NcclGroup> groups = nccl_groups(request);
+  const NcclGroup& widest = *std::ranges::max_element(groups, {}, &NcclGroup::nodes);
+  const NcclUse use = nccl_ring_use(widest, Operation::all_reduce, protocol, channels, bytes_);
+  base_latency_ = uniform || ranks_ == 1 ? 0.0 : use.start_up;
+  protocol_ = protocol_text(request.fabric, protocol);
+  inside_latency_ = uniform ? *request.fabric.hop_latency : use.ports.scale_up_latency;
+  keep_hops(route(request, use.ports, flows));
 }
 
 void RailAllReduce::keep_hops(const std::vector<Hop>& hops) {

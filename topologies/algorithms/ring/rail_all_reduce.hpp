@@ -58,7 +58,7 @@ class RailAllReduce final : public Collective {
 
   /// Takes the protocol of least noise-free time.
   void choose_protocol(const CollectiveRequest& request);
-  void take(const NcclProtocol& protocol, const CollectiveRequest& request,
+  void take(NcclProtocol protocol, const CollectiveRequest& request,
             const std::vector<Flow>& flows);
 
   void keep_hops(const std::vector<Hop>& hops);

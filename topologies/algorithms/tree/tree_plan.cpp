@@ -6,6 +6,7 @@
 
 #include "topologies/algorithms/noise_free_time.hpp"
 #include "topologies/algorithms/tree/tree_trial.hpp"
+#include "topologies/wiring/nccl/hop_use.hpp"
 #include "topologies/wiring/switched_fabric.hpp"
 
 namespace lockstep {
@@ -83,7 +84,8 @@ std::vector<Flow> flows_of(const TreePlan& plan) {
         const std::int32_t* upper =
             run.chips_at(tree.parent[static_cast<std::size_t>(visit.vertex)]);
         for (std::size_t lane = 0; lane < run.used(); ++lane)
-          flows.push_back({lower[lane], upper[lane], 2 * static_cast<double>(run.channels)});
+          flows.push_back({lower[lane], upper[lane], 2 * static_cast<double>(run.channels),
+                           static_cast<std::size_t>(run.lanes[lane].group)});
       }
   return flows;
 }
@@ -116,14 +118,17 @@ TreePlan make_tree_plan(const CollectiveRequest& request) {
 
   std::vector<Flow> flows = flows_of(plan);
   share_nics(request, flows);
-  const bool uniform = request.fabric.uniform();
-  const auto take = [&](const NcclProtocol& protocol) {
-    keep_hops(plan, route(request,
-                          {protocol.tree_scale_up, protocol.tree_network,
-                           protocol.tree_bandwidth_factor()},
-                          flows));
-    plan.base_latency = uniform || plan.ranks == 1 ? 0.0 : protocol.tree_base;
-    plan.protocol = uniform ? "uniform hops" : std::string(protocol.name);
+  const bool no_start_up = request.fabric.uniform() || plan.ranks == 1;
+  const std::vector<NcclGroup> groups = nccl_groups(request);
+  const auto take = [&](NcclProtocol protocol) {
+    std::vector<PortUse> uses;
+    for (std::size_t group = 0; group < groups.size(); ++group) {
+      const NcclUse use = nccl_tree_use(groups[group], protocol, plan.channels[group]);
+      uses.push_back(use.ports);
+      plan.base_latency = no_start_up ? 0.0 : use.start_up;
+    }
+    keep_hops(plan, route(request, uses, flows));
+    plan.protocol = protocol_text(request.fabric, protocol);
   };
   const std::span<const NcclProtocol> open = open_protocols(request.fabric);
   const std::vector<std::int64_t> chunks = open_chunks(request);

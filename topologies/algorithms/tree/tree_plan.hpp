@@ -9,7 +9,7 @@
 #include "engine/network/collective.hpp"
 #include "topologies/algorithms/tree/tree_hops.hpp"
 #include "topologies/algorithms/tree/tree_noise.hpp"
-#include "topologies/wiring/nccl_constants.hpp"
+#include "topologies/wiring/chunks.hpp"
 
 namespace lockstep {
 

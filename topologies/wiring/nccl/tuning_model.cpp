@@ -86,7 +86,8 @@ bool runs(const NcclGroup& group, Operation operation, NcclAlgorithm algorithm,
       return all_reduce && !one_node && channels.count >= 2 && group.node_ranks() > 2 &&
              nccl_table.nvls_efficiency[at(group.generation)] > 0;
     case NcclAlgorithm::collnet_direct:
-      return group.sharp && !one_node && (all_reduce || group.node_ranks() <= channels.count);
+      return group.sharp && !one_node && group.node_ranks() <= nccl_most_collnet_ranks &&
+             (all_reduce || group.node_ranks() <= channels.count);
     case NcclAlgorithm::collnet_chain:
       return group.sharp && !one_node && all_reduce;
     default:

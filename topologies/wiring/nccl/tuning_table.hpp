@@ -104,8 +104,13 @@ inline constexpr std::array<double, 11> nccl_hopper_speeds{60, 50, 40, 30, 24, 2
 inline constexpr std::array<double, 12> nccl_blackwell_speeds{90, 80, 70, 60, 50, 45,
                                                               40, 30, 24, 20, 19, 18};
 
-/// Most channels of a ring or a double tree. Source: NCCL 2.30, src/include/comm.h (MAXCHANNELS).
-inline constexpr std::int64_t nccl_most_channels = 64;
+/// Most rings or double trees that NCCL looks for. Source: NCCL 2.30, src/init.cc
+/// (ringGraph->maxChannels = MAXCHANNELS / 2).
+inline constexpr std::int64_t nccl_most_ring_channels = 32;
+
+/// Most ranks of a node for CollNet direct. Source: NCCL 2.30, src/enqueue.cc (updateCollCostTable:
+/// NCCL_MAX_DIRECT_ARITY + 1).
+inline constexpr std::int64_t nccl_most_collnet_ranks = 8;
 
 /// The generation of a chip by its name; Hopper where NCCL knows none, as a generation of the
 /// user's own takes what it does not give from H100.
