@@ -4,6 +4,7 @@
 #include <array>
 
 #include "topologies/hierarchical_ring.hpp"
+#include "topologies/nccl.hpp"
 #include "topologies/ocs_torus.hpp"
 #include "topologies/ring.hpp"
 #include "topologies/switch_reduce.hpp"
@@ -13,9 +14,10 @@
 namespace lockstep {
 
 std::span<const TopologyKind* const> topology_kinds() {
-  static const std::array kinds{&ring_topology,  &hierarchical_ring_topology,
-                                &tree_topology,  &switch_reduce_topology,
-                                &torus_topology, &ocs_torus_topology};
+  static const std::array kinds{&ring_topology,     &hierarchical_ring_topology,
+                                &tree_topology,     &switch_reduce_topology,
+                                &nccl_topology,     &torus_topology,
+                                &ocs_torus_topology};
   return kinds;
 }
 

@@ -33,7 +33,7 @@ const std::vector<Field<Fabric>>& fabric_fields() {
         .source = "NCCL 2.30, src/graph/tuning.cc"}},
       {&Fabric::cpu,
        {.key = "fabric.cpu",
-        .number = 71,
+        .number = 77,
         .type = ValueType::choice,
         .default_text = "intel",
         .words = {"intel", "amd", "other"},
@@ -44,7 +44,7 @@ const std::vector<Field<Fabric>>& fabric_fields() {
                   "src/graph/tuning.cc"}},
       {&Fabric::scale_up_efficiency,
        {.key = "fabric.scale_up_efficiency",
-        .number = 72,
+        .number = 78,
         .maximum = 1,
         .minimum_is_legal = false,
         .summary = "share of nominal scale-up bandwidth that large messages get; default the "
@@ -53,7 +53,7 @@ const std::vector<Field<Fabric>>& fabric_fields() {
                   "(NCCL 2.30, src/graph/topo.h); TPUs 0.9: 45 of 50 GB/s (scaling-book)"}},
       {&Fabric::network_efficiency,
        {.key = "fabric.network_efficiency",
-        .number = 73,
+        .number = 79,
         .maximum = 1,
         .minimum_is_legal = false,
         .summary = "share of nominal injection bandwidth that large messages get; default the "

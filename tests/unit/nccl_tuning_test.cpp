@@ -159,7 +159,7 @@ TEST(NcclTuning, NvlsTakesOverFromTheRingWhereItIsMeasuredToDo) {
   for (const auto& [chips, bus] :
        {Measured{3, 363}, Measured{4, 363}, Measured{5, 414}, Measured{6, 436}, Measured{8, 480}}) {
     const NcclGroup group{.ranks = chips, .nodes = 1};
-    const NcclChannels nvls = nccl_nvls_channels(group, nvlink, 0);
+    const NcclChannels nvls = nccl_nvls_channels(group, chips, nvlink, 0);
     const auto of_ring =
         nccl_cost(group, all_reduce, NcclAlgorithm::ring, NcclProtocol::simple, ring, 16 * gb);
     const auto of_nvls =

@@ -49,7 +49,8 @@ void make_runs(TreePlan& plan, const CollectiveRequest& request) {
       const auto& begins = clusters.back().begins;
       const auto [shape, is_new] = shapes.try_emplace(begins, plan.shapes.size());
       if (is_new)
-        plan.shapes.push_back({make_cluster_tree(begins, false), make_cluster_tree(begins, true)});
+        plan.shapes.push_back({make_cluster_tree(begins, false, plan.style),
+                               make_cluster_tree(begins, true, plan.style)});
       for (std::int64_t channel = 0; channel < plan.channels[static_cast<std::size_t>(g)];
            ++channel)
         lanes[shape->second].push_back({g, channel});
@@ -90,6 +91,16 @@ std::vector<Flow> flows_of(const TreePlan& plan) {
   return flows;
 }
 
+/// The broadcast's flows behind the reduction's.
+void add_ways_back(std::vector<Flow>& flows) {
+  const std::size_t up = flows.size();
+  for (std::size_t i = 0; i < up; ++i) {
+    Flow back = flows[i];
+    std::swap(back.source, back.destination);
+    flows.push_back(back);
+  }
+}
+
 /// `hops` as flows_of lists them.
 void keep_hops(TreePlan& plan, const std::vector<Hop>& hops) {
   std::size_t first = 0;
@@ -106,31 +117,45 @@ void keep_hops(TreePlan& plan, const std::vector<Hop>& hops) {
 
 }  // namespace
 
-TreePlan make_tree_plan(const CollectiveRequest& request) {
+TreePlan make_tree_plan(const CollectiveRequest& request, TreeStyle style) {
+  const bool nvls = style == TreeStyle::nvls && !request.fabric.uniform();
   TreePlan plan;
+  plan.style = style;
   plan.ranks = request.layout.replicas;
   plan.groups = request.layout.groups();
-  plan.channels = resolve_channels(request);
+  const std::vector<NcclGroup> groups = nccl_groups(request);
+  if (nvls)
+    for (std::int64_t group = 0; group < plan.groups; ++group)
+      plan.channels.push_back(nvls_channels(request, group).count);
+  else
+    plan.channels = resolve_channels(request);
   plan.groups_per_call = tree_lanes / std::gcd<std::int64_t>(tree_lanes, plan.most_channels());
   plan.bytes = request.bytes;
   plan.scalar_time = scalar_tree_time(request);
   make_runs(plan, request);
 
   std::vector<Flow> flows = flows_of(plan);
+  const std::size_t hops = flows.size();
+  if (nvls) add_ways_back(flows);
   share_nics(request, flows);
   const bool no_start_up = request.fabric.uniform() || plan.ranks == 1;
-  const std::vector<NcclGroup> groups = nccl_groups(request);
   const auto take = [&](NcclProtocol protocol) {
     std::vector<PortUse> uses;
     for (std::size_t group = 0; group < groups.size(); ++group) {
-      const NcclUse use = nccl_tree_use(groups[group], protocol, plan.channels[group]);
+      const NcclUse use =
+          nvls ? nccl_nvls_use(groups[group],
+                               nvls_channels(request, static_cast<std::int64_t>(group)))
+               : nccl_tree_use(groups[group], protocol, plan.channels[group]);
       uses.push_back(use.ports);
       plan.base_latency = no_start_up ? 0.0 : use.start_up;
     }
-    keep_hops(plan, route(request, uses, flows));
+    std::vector<Hop> routed = route(request, uses, flows);
+    routed.resize(hops);
+    keep_hops(plan, routed);
     plan.protocol = protocol_text(request.fabric, protocol);
   };
-  const std::span<const NcclProtocol> open = open_protocols(request.fabric);
+  std::span<const NcclProtocol> open = open_protocols(request.fabric);
+  if (nvls) open = std::span(nccl_protocols).last(1);
   const std::vector<std::int64_t> chunks = open_chunks(request);
   const std::size_t best = fastest(open.size() * chunks.size(), [&](std::size_t candidate) {
     if (candidate % chunks.size() == 0) take(open[candidate / chunks.size()]);

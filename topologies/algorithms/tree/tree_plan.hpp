@@ -23,6 +23,7 @@ struct TreeRun : LaneRun {
 
 /// Everything a double tree all-reduce is before any noise: structure, protocol, chunks, hops.
 struct TreePlan {
+  TreeStyle style = TreeStyle::chains;
   std::int64_t ranks = 0, groups = 0, groups_per_call = 1, chunks = 1;
   std::vector<std::int64_t> channels;  ///< (groups)
   std::int32_t depth = 0;
@@ -35,11 +36,13 @@ struct TreePlan {
     return chunk_on_link(bytes, 2 * run.channels * chunks);
   }
   std::int64_t most_channels() const { return std::ranges::max(channels); }
+  /// Broadcast waits for reduction on a port.
+  bool share_ports() const { return style == TreeStyle::chains; }
   TreeNumbering numbering() const { return {most_channels(), 2, chunks, ranks}; }
 };
 
 /// Lays the trees out and chooses what the study left open: the protocol and the number of chunks
-/// of least noise-free time.
-TreePlan make_tree_plan(const CollectiveRequest& request);
+/// of least noise-free time. NVLS has one protocol, and channels of its own.
+TreePlan make_tree_plan(const CollectiveRequest& request, TreeStyle style);
 
 }  // namespace lockstep

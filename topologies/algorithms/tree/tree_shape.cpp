@@ -46,7 +46,7 @@ Tree make_tree(std::vector<std::int32_t> parents, const std::vector<bool>& port)
   return tree;
 }
 
-Tree make_cluster_tree(const std::vector<std::int32_t>& begins, bool second) {
+Tree make_cluster_tree(const std::vector<std::int32_t>& begins, bool second, TreeStyle style) {
   const auto clusters = static_cast<std::int32_t>(begins.size()) - 1;
   const std::vector<std::int32_t> node_parent = binary_tree_parents(clusters, second);
   std::vector<std::int32_t> parent(index(begins.back()));
@@ -57,7 +57,11 @@ Tree make_cluster_tree(const std::vector<std::int32_t>& begins, bool second) {
     const std::int32_t up = node_parent[index(cluster)];
     parent[head] = up < 0 ? -1 : begins[index(up)];
     network[head] = true;
+    if (style == TreeStyle::nvls)
+      std::fill(parent.begin() + static_cast<std::ptrdiff_t>(head) + 1,
+                parent.begin() + begins[index(cluster) + 1], begins[index(cluster)]);
   }
+  if (style == TreeStyle::nvls) network.clear();
   return make_tree(std::move(parent), network);
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "topologies/algorithms/tree/tree_kernels.hpp"
+#include "topologies/algorithms/tree/tree_style.hpp"
 
 namespace lockstep {
 
@@ -23,9 +24,10 @@ struct Tree {
 /// tree's; hops share a port where these are equal; empty: none is shared.
 Tree make_tree(std::vector<std::int32_t> parents, const std::vector<bool>& port);
 
-/// A double binary tree's half: over clusters, in each a chain whose head is the cluster's node.
+/// A double binary tree's half: over clusters, in each a chain or star whose head is the cluster's
+/// node; hops of a star share no ports.
 /// begins: first vertex of each cluster, then their number; vertices are clusters' members in
 /// order.
-Tree make_cluster_tree(const std::vector<std::int32_t>& begins, bool second);
+Tree make_cluster_tree(const std::vector<std::int32_t>& begins, bool second, TreeStyle style);
 
 }  // namespace lockstep

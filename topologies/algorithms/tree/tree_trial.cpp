@@ -32,7 +32,7 @@ class DoubleTreeTrial final : public CollectiveTrial {
                     .run = run,
                     .trees = plan_.shapes[run.shape],
                     .hops = hops_.data() + 2 * r,
-                    .share_ports = true},
+                    .share_ports = plan_.share_ports()},
                    ready, plan_.base_latency, finish);
     }
   }

@@ -1,6 +1,7 @@
 #include "topologies/wiring/nccl/hop_use.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace lockstep {
 
@@ -45,6 +46,36 @@ NcclUse nccl_tree_use(const NcclGroup& group, NcclProtocol protocol, std::int64_
   const NcclBus bus = nccl_bus(group, NcclAlgorithm::tree, protocol, channels);
   return {nccl_start_up(NcclAlgorithm::tree, protocol),
           {hops.inside, hops.network, bus.factor, bus.cap / (2 * static_cast<double>(channels))}};
+}
+
+NcclLinks nccl_links(const CollectiveRequest& request, std::int64_t group) {
+  const Layout& layout = request.layout;
+  constexpr double any = std::numeric_limits<double>::infinity();
+  NcclLinks links{any, any};
+  for (std::int64_t rank = 0; rank < layout.replicas; ++rank) {
+    const Chip& chip =
+        request.fleet
+            .generations[layout.generation[static_cast<std::size_t>(layout.at(group, rank))]]
+            .chip;
+    links.inside = std::min(links.inside, scale_up_rate(request.fabric, chip));
+    links.network = std::min(links.network, network_rate(request.fabric, chip));
+  }
+  return links;
+}
+
+NcclChannels nvls_channels(const CollectiveRequest& request, std::int64_t group) {
+  const NcclLinks links = nccl_links(request, group);
+  return nccl_nvls_channels(nccl_group(request, group), smallest_cluster(request.layout, group),
+                            links.inside, links.network);
+}
+
+NcclUse nccl_nvls_use(const NcclGroup& group, const NcclChannels& channels) {
+  const auto ranks = static_cast<double>(group.ranks);
+  constexpr double trees = 2;
+  const double cap = nccl_nvls_tree_cap(group) * ranks / (2 * (ranks - 1));
+  const NcclHops hops = nccl_hops(group, NcclAlgorithm::nvls_tree, NcclProtocol::simple);
+  const double rate = nccl_nvls_rate(group, channels);
+  return {0, {hops.inside / 2, hops.network, 1, std::min(rate, cap) / trees}};
 }
 
 std::string protocol_text(const Fabric& fabric, NcclProtocol protocol) {

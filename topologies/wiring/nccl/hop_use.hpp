@@ -24,6 +24,17 @@ NcclUse nccl_ring_use(const NcclGroup& group, Operation operation, NcclProtocol 
 /// Without the correction by size: chunks in a pipeline are what it stands for.
 NcclUse nccl_tree_use(const NcclGroup& group, NcclProtocol protocol, std::int64_t channels);
 
+/// The channels on which NVLS runs for a group.
+NcclChannels nvls_channels(const CollectiveRequest& request, std::int64_t group);
+/// Hops of TreeStyle::nvls, half of the buffer in each of two trees.
+NcclUse nccl_nvls_use(const NcclGroup& group, const NcclChannels& channels);
+
+/// The slowest chip's links in a group [B/s].
+struct NcclLinks {
+  double inside = 0, network = 0;
+};
+NcclLinks nccl_links(const CollectiveRequest& request, std::int64_t group);
+
 /// What is said of a protocol that was chosen.
 std::string protocol_text(const Fabric& fabric, NcclProtocol protocol);
 

@@ -117,7 +117,7 @@ double bus_bandwidth(const NcclGroup& group, Operation operation, NcclAlgorithm 
       rate *= all_reduce ? 2 : (ranks - 1) / ranks;
       if (group.nodes > 1)
         rate = std::min(rate, channels.network * (tree && group.nodes == 2 ? 2 : 1));
-      if (tree) rate = std::min(rate, by_scale(nccl_table.nvls_tree, group));
+      if (tree) rate = std::min(rate, nccl_nvls_tree_cap(group));
       return count * rate;
     }
     case NcclAlgorithm::collnet_direct: {
@@ -207,10 +207,16 @@ double nccl_tree_correction(NcclProtocol protocol, double bytes) {
   return place && *place < tree_entries ? nccl_table.tree_correction[at(protocol)][*place] : 1;
 }
 
-NcclChannels nccl_nvls_channels(const NcclGroup& group, double inside, double network) {
+double nccl_nvls_tree_cap(const NcclGroup& group) {
+  return group.nodes > 1 ? by_scale(nccl_table.nvls_tree, group)
+                         : std::numeric_limits<double>::infinity();
+}
+
+NcclChannels nccl_nvls_channels(const NcclGroup& group, std::int64_t heads, double inside,
+                                double network) {
   NcclChannels channels;
-  channels.count = std::min(
-      group.node_ranks(), nccl_table.nvls_channels[at(group.generation)][group.nodes > 1 ? 1 : 0]);
+  channels.count = std::clamp<std::int64_t>(
+      nccl_table.nvls_channels[at(group.generation)][group.nodes > 1 ? 1 : 0], 1, heads);
   const std::span<const double> speeds = group.generation == NcclGeneration::blackwell
                                              ? std::span<const double>(nccl_blackwell_speeds)
                                              : std::span<const double>(nccl_hopper_speeds);

@@ -67,10 +67,14 @@ double nccl_ring_plateau(const NcclGroup& group, Operation operation, NcclProtoc
 double nccl_tree_correction(NcclProtocol protocol, double bytes);
 
 /// Channels of NVLS on `group` where NVLink carries `inside` [B/s] each way of a chip and each NIC
-/// `network`: one a chip of a node, at most what NCCL opens, at the fastest of NCCL's speeds with
-/// which a chip that reduces one channel and takes part in all still keeps up (search.cc).
-/// NVLS trees have as many channels as NICs.
-NcclChannels nccl_nvls_channels(const NcclGroup& group, double inside, double network);
+/// `network`: one a head, of which each node has a chip and NIC, at most what NCCL opens, at the
+/// fastest of NCCL's speeds with which a chip that is a head and takes part in all channels still
+/// keeps up (search.cc). heads: the fewest ranks that a node has.
+NcclChannels nccl_nvls_channels(const NcclGroup& group, std::int64_t heads, double inside,
+                                double network);
+
+/// Most bus bandwidth of a channel of an NVLS tree [B/s]; no bound on one node.
+double nccl_nvls_tree_cap(const NcclGroup& group);
 
 /// What a channel of NVLS moves inside a node [B/s]; an all-reduce sends it up and down at once.
 double nccl_nvls_rate(const NcclGroup& group, const NcclChannels& channels);

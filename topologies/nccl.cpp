@@ -1,0 +1,166 @@
+#include "topologies/nccl.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "topologies/algorithms/ring/ring_method.hpp"
+#include "topologies/algorithms/tree/tree_collective.hpp"
+#include "topologies/kind.hpp"
+#include "topologies/ring.hpp"
+#include "topologies/switch_reduce.hpp"
+#include "topologies/wiring/nccl/hop_use.hpp"
+
+namespace lockstep {
+namespace {
+
+struct NcclChoice {
+  NcclAlgorithm algorithm = NcclAlgorithm::tree;
+  NcclProtocol protocol = NcclProtocol::simple;
+};
+
+bool has_graph(NcclAlgorithm algorithm, Operation operation) {
+  return algorithm == NcclAlgorithm::ring ||
+         (operation == Operation::all_reduce && algorithm != NcclAlgorithm::pat);
+}
+
+/// Channels of rings and trees of a group, and what the links give each.
+NcclChannels ring_channels(const CollectiveRequest& request, std::int64_t group) {
+  const NcclLinks links = nccl_links(request, group);
+  NcclChannels channels;
+  channels.count = resolve_channels(request)[static_cast<std::size_t>(group)];
+  const auto count = static_cast<double>(channels.count);
+  const auto nics = static_cast<double>(smallest_cluster(request.layout, group));
+  channels.inside = links.inside / count;
+  channels.network = std::min(links.network * std::min(1.0, nics / count), channels.inside);
+  if (nccl_group(request, group).node_ranks() == 1) channels.inside = channels.network;
+  return channels;
+}
+
+/// The least of NCCL's estimates for a group.
+NcclChoice choose(const CollectiveRequest& request, std::int64_t index) {
+  NcclGroup group = nccl_group(request, index);
+  group.sharp = request.values.text("topology.sharp") == "on";
+  const NcclChannels rings = ring_channels(request, index);
+  const NcclChannels nvls = nvls_channels(request, index);
+  NcclChoice best;
+  std::optional<double> least;
+  for (std::size_t a = 0; a < nccl_algorithm_names.size(); ++a)
+    for (NcclProtocol protocol : open_protocols(request.fabric)) {
+      const auto algorithm = static_cast<NcclAlgorithm>(a);
+      const bool by_switch =
+          algorithm == NcclAlgorithm::nvls || algorithm == NcclAlgorithm::nvls_tree;
+      if (!has_graph(algorithm, request.operation)) continue;
+      const auto cost = nccl_cost(group, request.operation, algorithm, protocol,
+                                  by_switch ? nvls : rings, request.bytes);
+      if (!cost || (least && !(cost->time < *least))) continue;
+      least = cost->time;
+      best = {algorithm, protocol};
+    }
+  return best;
+}
+
+std::int64_t widest_group(const CollectiveRequest& request) {
+  const std::vector<NcclGroup> groups = nccl_groups(request);
+  return std::ranges::max_element(groups, {}, &NcclGroup::nodes) - groups.begin();
+}
+
+/// Another collective, under the name of what was chosen.
+class Nccl final : public Collective {
+ public:
+  explicit Nccl(const CollectiveRequest& request) : fabric_(request.fabric) {
+    NcclChoice choice;
+    if (!fabric_.uniform()) {
+      const std::int64_t group = widest_group(request);
+      choice = choose(request, group);
+      nodes_ = nccl_group(request, group).nodes;
+    } else if (request.operation != Operation::all_reduce) {
+      choice.algorithm = NcclAlgorithm::ring;
+    }
+    name_ = name_of(choice.algorithm);
+    fabric_.protocol = name_of(choice.protocol);
+    const CollectiveRequest chosen{request.operation, request.fleet,  request.layout,
+                                   fabric_,           request.noise,  request.values,
+                                   request.bytes,     request.groups, request.model_parallel};
+    taken_ = make(choice.algorithm, chosen);
+  }
+
+  int links_per_chip() const override { return taken_->links_per_chip(); }
+  std::int64_t groups_per_call() const override { return taken_->groups_per_call(); }
+  std::int64_t messages_per_group() const override { return taken_->messages_per_group(); }
+  double cost_per_step(const Noise& noise) const override { return taken_->cost_per_step(noise); }
+  double scalar_all_reduce_time() const override { return taken_->scalar_all_reduce_time(); }
+  std::string choice() const override { return fmt::format("{}, {}", name_, taken_->choice()); }
+  bool extrapolated() const override { return taken_->extrapolated(); }
+  std::unique_ptr<CollectiveTrial> begin_trial(const LinkState& links) const override {
+    return taken_->begin_trial(links);
+  }
+  MessageGraph graph(std::int64_t group, const LinkState& links) const override {
+    return taken_->graph(group, links);
+  }
+
+ private:
+  std::unique_ptr<Collective> make(NcclAlgorithm algorithm, const CollectiveRequest& request) {
+    switch (algorithm) {
+      case NcclAlgorithm::tree:
+        return make_tree_collective(request, TreeStyle::chains);
+      case NcclAlgorithm::nvls_tree:
+        return make_tree_collective(request, TreeStyle::nvls);
+      case NcclAlgorithm::nvls:
+        if (nodes_ == 1) return make_tree_collective(request, TreeStyle::nvls);
+        name_ += " and SHARP";
+        return switch_reduce_topology.make(request);
+      case NcclAlgorithm::collnet_direct:
+      case NcclAlgorithm::collnet_chain:
+        return switch_reduce_topology.make(request);
+      default:
+        return ring_topology.make(request);
+    }
+  }
+
+  Fabric fabric_;  // with the protocol
+  std::int64_t nodes_ = 1;
+  std::string name_;
+  std::unique_ptr<Collective> taken_;
+};
+
+std::span<const Parameter> nccl_parameters() {
+  static const std::vector<Parameter> rows{
+      channels_parameter(),
+      chunks_parameter(),
+      method_parameter(),
+      {.key = "topology.sharp",
+       .number = 96,
+       .type = ValueType::choice,
+       .default_text = "off",
+       .words = {"off", "on"},
+       .shapes_arrays = true,
+       .summary =
+           "nccl: whether the network's switches reduce, which opens CollNet and NVLS across "
+           "domains, run as switch_reduce by its defaults",
+       .source = "NCCL_COLLNET_ENABLE is 0 by default (NCCL 2.30 user guide)"}};
+  return rows;
+}
+
+std::unique_ptr<Collective> make_nccl(const CollectiveRequest& request) {
+  if (request.operation == Operation::all_to_all || request.operation == Operation::send)
+    return ring_topology.make(request);
+  return std::make_unique<Nccl>(request);
+}
+
+}  // namespace
+
+const TopologyKind nccl_topology{
+    .name = "nccl",
+    .summary =
+        "what NCCL's model takes by operation, group and size: ring, tree, NVLS, NVLS tree, "
+        "CollNet, on a switched fabric",
+    .source = "NCCL 2.30, src/graph/tuning.cc",
+    .parameters = nccl_parameters(),
+    .usable_replicas = any_replicas,
+    .make = make_nccl,
+    .operations = all_operations,
+};
+
+}  // namespace lockstep

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "engine/network/collective.hpp"
+
+namespace lockstep {
+
+/// What NCCL takes: for each operation the algorithm and protocol of least time by NCCL's own model
+/// (tuning_model.hpp), of which then the message graph runs:
+///
+///   ring          ring.hpp; alone for reduce_scatter, all_gather
+///   tree          tree.hpp
+///   NVLS          TreeStyle::nvls, where a group is in one scale-up domain
+///   NVLS tree     TreeStyle::nvls, over several domains of three of its ranks at least
+///   NVLS + SHARP, CollNet: switch_reduce.hpp, where topology.sharp says that the network reduces
+///
+/// Left out, as there is no graph of them: PAT, NVLS and CollNet of reduce_scatter and all_gather.
+/// The model knows neither noise nor what groups take from each other, and its estimate is not the
+/// graph's time, so that what it takes need not be the fastest of our kinds. One choice serves all
+/// groups: that of the first of those over most domains. A uniform fabric, which has no protocols,
+/// has the tree. Source: NCCL 2.30, src/graph/tuning.cc. Cost: as what is taken.
+extern const TopologyKind nccl_topology;
+
+}  // namespace lockstep
