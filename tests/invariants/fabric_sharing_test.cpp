@@ -51,6 +51,7 @@ TEST(Uplinks, AreSharedByTheFlowsOfAllGroupsAndNoOthers) {
   for (const char* chips : {"H100:208", "H100:416"}) {
     const Settings settings{{"fleet.chips", chips},
                             {"fabric.protocol", "Simple"},
+                            {"fabric.network_efficiency", "1"},
                             {"fabric.leaf_chips", "26"},
                             {"fabric.spine_oversubscription", "8"},
                             {"chip.H100.scale_up_domain", "1"}};
@@ -63,7 +64,9 @@ TEST(Uplinks, AreSharedByTheFlowsOfAllGroupsAndNoOthers) {
 TEST(Uplinks, CrossedOnceByAnOrderedRingDoNotSlowIt) {
   // 128 chips a replica, pods of 24 replicas: each group crosses a pod's boundary once each way,
   // 128 flows where the 1:7 core has room for 438.
-  const Settings settings{{"fleet.chips", "H100:12288"}, {"fabric.protocol", "Simple"}};
+  const Settings settings{{"fleet.chips", "H100:12288"},
+                          {"fabric.protocol", "Simple"},
+                          {"fabric.network_efficiency", "1"}};
   const TopologyCase c(kind_named("ring"), settings, 8, 16, 1e9, no_settings);
   ASSERT_EQ(c.groups(), 128);
   ASSERT_EQ(c.ranks(), 96);

@@ -111,12 +111,14 @@ TEST(HierarchicalRing, InNumbers) {
   const TopologyCase c(kind_named("hierarchical_ring"),
                        {{"fleet.chips", "H100:8"},
                         {"chip.H100.scale_up_domain", "4"},
-                        {"chip.H100.node", "4"},
+                        {"fabric.scale_up_efficiency", "1"},
+                        {"fabric.network_efficiency", "1"},
                         {"fabric.protocol", "LL"}},
                        1, 1, 8e6, no_settings);
   const auto finish = c.run(MessageNoise{}, {}, c.ready_times(0, 1));
-  // LL: half of the bandwidth; 450 and 50 GB/s.
-  const double inside = 0.6e-6 + 2e6 / 225e9, rail = 2.7e-6 + 1e6 / 25e9;
+  // LL on two nodes: 39 GB/s for all rails and for the ring inside, below half of the links; a hop
+  // inside takes the post of a message.
+  const double inside = 1e-6 + 2e6 / 39e9, rail = 2.7e-6 + 1e6 / (39e9 / 4);
   const double time = 6.6e-6 + 2 * 3 * inside + 2 * rail;
   for (double f : finish) EXPECT_NEAR(f, time, 1e-12 * time);
 }

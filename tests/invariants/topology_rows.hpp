@@ -248,6 +248,19 @@ inline std::array<Port, 2> switched_ports(const TopologyCase& c, std::int64_t gr
       {{key(m.source, 0), capacity(m.source)}, {key(m.destination, 1), capacity(m.destination)}}};
 }
 
+/// Where switches of domains reduce, what ranks send meets in the switch: a head has no port of
+/// several senders.
+inline std::array<Port, 2> nccl_ports(const TopologyCase& c, std::int64_t group, const Message& m) {
+  auto ports = switched_ports(c, group, m);
+  const bool inside = !c.fabric.uniform() && c.same_domain(group, m.source, m.destination);
+  if (!inside || !c.collective->choice().starts_with("NVLS")) return ports;
+  const std::int64_t hop = 4 * c.ranks() * (1 + std::min(m.source, m.destination)) +
+                           4 * std::max(m.source, m.destination);
+  ports[0].key = hop + (m.source < m.destination ? 1 : 0);
+  ports[1].key = hop + (m.source < m.destination ? 3 : 2);
+  return ports;
+}
+
 /// Every link is a port of its own, and a hop over a box has its group's even share of each link;
 /// between neighbours on a ring of two there are two links.
 inline std::array<Port, 2> torus_ports(const TopologyCase& c, std::int64_t group,
@@ -359,6 +372,15 @@ inline const std::vector<TopologyRow>& topology_rows() {
        .port_share = [](std::int64_t n) { return n > 1 ? 1.0 : 0.0; },
        .expected = switch_reduce_time,
        .ports_of = switch_ports},
+      // On equal hops it is the tree.
+      {.kind = "nccl",
+       .settings = no_settings,
+       .variants = {{{{"topology.chunks", "1"}}, 1}, {{{"topology.chunks", "16"}}, 16}},
+       .rank_sends = sends_only_in_sum,
+       .latency_hops = [](std::int64_t n) { return 2 * std::floor(std::log2(n)); },
+       .port_share = optimal_share,
+       .expected = tree_time,
+       .ports_of = nccl_ports},
       {.kind = "torus",
        .settings = shape_settings,
        .variants = {{{}, 1}},

@@ -123,7 +123,7 @@ TEST(TreeStops, ComparisonNoticesASpikeOneChunkOff) {
   for (const TopologyKind* kind : pipelined_kinds()) {
     const auto c = case_of(*kind, fabrics()[0]);
     const auto row = static_cast<std::size_t>(c->collective->messages_per_group() / (2 * chunks)) /
-                     (kind->name == "tree" ? 2 : 1);
+                     (kind->name == "switch_reduce" ? 1 : 2);
     const auto factors = c->unequal_links(0.3, 5);
     const auto ready = c->ready_times(0, 5);
     const NoiseCase noise = spiky(*c, 3, 5);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "topologies/algorithms/noise_free_time.hpp"
 #include "topologies/algorithms/ring/ring_laps.hpp"
@@ -77,7 +78,7 @@ std::vector<Flow> RailAllReduce::flows() const {
   for (std::int64_t group = 0; group < groups_; ++group) {
     const RailLayout& grid = grids_[static_cast<std::size_t>(group)];
     for (std::int64_t c = 0; c < grid.clusters; ++c)
-      flows.push_back({chip(group, c), chip(group, grid.before_inside(c))});
+      flows.push_back({chip(group, c), chip(group, grid.before_inside(c)), 1, 1});
   }
   return flows;
 }
@@ -103,7 +104,9 @@ void RailAllReduce::take(NcclProtocol protocol, const CollectiveRequest& request
   base_latency_ = uniform || ranks_ == 1 ? 0.0 : use.start_up;
   protocol_ = protocol_text(request.fabric, protocol);
   inside_latency_ = uniform ? *request.fabric.hop_latency : use.ports.scale_up_latency;
-  keep_hops(route(request, use.ports, flows));
+  PortUse inside = use.ports;  // of one ring
+  inside.most *= static_cast<double>(channels);
+  keep_hops(route(request, std::array{use.ports, inside}, flows));
 }
 
 void RailAllReduce::keep_hops(const std::vector<Hop>& hops) {
