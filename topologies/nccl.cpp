@@ -25,24 +25,12 @@ bool has_graph(NcclAlgorithm algorithm, Operation operation) {
          (operation == Operation::all_reduce && algorithm != NcclAlgorithm::pat);
 }
 
-/// Channels of rings and trees of a group, and what the links give each.
-NcclChannels ring_channels(const CollectiveRequest& request, std::int64_t group) {
-  const NcclLinks links = nccl_links(request, group);
-  NcclChannels channels;
-  channels.count = resolve_channels(request)[static_cast<std::size_t>(group)];
-  const auto count = static_cast<double>(channels.count);
-  const auto nics = static_cast<double>(smallest_cluster(request.layout, group));
-  channels.inside = links.inside / count;
-  channels.network = std::min(links.network * std::min(1.0, nics / count), channels.inside);
-  if (nccl_group(request, group).node_ranks() == 1) channels.inside = channels.network;
-  return channels;
-}
-
 /// The least of NCCL's estimates for a group.
 NcclChoice choose(const CollectiveRequest& request, std::int64_t index) {
   NcclGroup group = nccl_group(request, index);
   group.sharp = request.values.text("topology.sharp") == "on";
-  const NcclChannels rings = ring_channels(request, index);
+  const NcclChannels rings = nccl_ring_channels(
+      request, index, resolve_channels(request)[static_cast<std::size_t>(index)]);
   const NcclChannels nvls = nvls_channels(request, index);
   NcclChoice best;
   std::optional<double> least;

@@ -145,6 +145,8 @@ class Ring final : public Collective {
   void choose_protocol(const CollectiveRequest& request, const std::vector<Flow>& flows) {
     const std::span<const NcclProtocol> open = open_protocols(request.fabric);
     seen_ = nccl_groups(request);
+    for (std::int64_t group = 0; group < groups_; ++group)
+      opened_.push_back(nccl_ring_channels(request, group, channels(group)));
     const std::size_t best = fastest(open.size(), [&](std::size_t protocol) {
       take(open[protocol], request, flows);
       return noise_free_time(*begin_trial({}), groups_, ranks_);
@@ -157,8 +159,9 @@ class Ring final : public Collective {
     std::vector<PortUse> uses;
     start_up_.clear();
     for (std::int64_t group = 0; group < groups_; ++group) {
-      const NcclUse use = nccl_ring_use(seen_[static_cast<std::size_t>(group)], request.operation,
-                                        protocol, channels(group), bytes_);
+      const auto g = static_cast<std::size_t>(group);
+      const NcclUse use =
+          nccl_ring_use(seen_[g], request.operation, protocol, opened_[g], channels(group), bytes_);
       uses.push_back(use.ports);
       start_up_.push_back(request.fabric.uniform() || ranks_ == 1 ? 0.0 : use.start_up);
     }
@@ -181,6 +184,7 @@ class Ring final : public Collective {
   double bytes_, scalar_time_;
   std::string protocol_;
   std::vector<NcclGroup> seen_;        // (groups)
+  std::vector<NcclChannels> opened_;   // (groups) by NCCL
   std::vector<double> start_up_;       // (groups) [s]
   std::vector<std::int32_t> order_;    // (rings, ranks): position -> rank
   std::vector<double> latency_, gap_;  // of the hop into each position, without slow links

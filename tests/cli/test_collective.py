@@ -229,3 +229,13 @@ def test_interleaved_groups_leave_the_domain(lockstep):
     assert 40e9 < apart["bus_bandwidth"] < 50e9  # of a NIC of 50 GB/s
     together, = as_json(lockstep, "ring", 64, "--bytes", "16GB", operation="all_gather")["sizes"]
     assert together["bus_bandwidth"] > 6 * apart["bus_bandwidth"]  # all eight NICs of a node
+
+
+def test_nccl_takes_by_operation_and_size_and_says_what(lockstep):
+    taken = [line["choice"] for line in as_json(lockstep, "nccl", 8, "--bytes", "1KiB..1GiB", "--factor", 1024,
+                                                "--set", "topology.channels=8")["sizes"]]
+    assert [choice.split(", ")[:2] for choice in taken] == [["ring", "LL"], ["ring", "LL"], ["NVLS", "Simple"]]
+    gathered, = as_json(lockstep, "nccl", 8, "--bytes", "1GiB", operation="all_gather")["sizes"]
+    assert gathered["choice"].startswith("ring, Simple, 8 channels")
+    reduced, = as_json(lockstep, "nccl", 32, "--bytes", "1GiB", "--set", "topology.sharp=on")["sizes"]
+    assert "SHARP" in reduced["choice"] or "CollNet" in reduced["choice"]

@@ -117,6 +117,7 @@ TEST(Operations, AllToAllSendsInsideAndAcrossAtOnce) {
   const TopologyCase c(kind_named("ring"),
                        {{"fleet.chips", "H100:32"},
                         {"chip.H100.injection_bandwidth", "50GB/s"},
+                        {"fabric.network_efficiency", "1"},
                         {"fabric.protocol", "Simple"}},
                        1, 1, 32e9, no_settings, Operation::all_to_all);
   const double across = 24e9 / 50e9;
@@ -129,6 +130,7 @@ TEST(Operations, AllToAllWaitsForNarrowUplinks) {
   const TopologyCase c(kind_named("ring"),
                        {{"fleet.chips", "H100:64"},
                         {"chip.H100.injection_bandwidth", "50GB/s"},
+                        {"fabric.network_efficiency", "1"},
                         {"fabric.protocol", "Simple"},
                         {"fabric.spine_oversubscription", "8"}},
                        1, 1, 64e9, no_settings, Operation::all_to_all);

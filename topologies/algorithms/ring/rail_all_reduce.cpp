@@ -99,8 +99,10 @@ void RailAllReduce::take(NcclProtocol protocol, const CollectiveRequest& request
   const auto rails = [](const RailLayout& grid) { return grid.rails; };
   const std::int64_t channels = rails(*std::ranges::max_element(grids_, {}, rails));
   const std::vector<NcclGroup> groups = nccl_groups(request);
-  const NcclGroup& widest = *std::ranges::max_element(groups, {}, &NcclGroup::nodes);
-  const NcclUse use = nccl_ring_use(widest, Operation::all_reduce, protocol, channels, bytes_);
+  const auto widest = std::ranges::max_element(groups, {}, &NcclGroup::nodes);
+  const NcclUse use = nccl_ring_use(*widest, Operation::all_reduce, protocol,
+                                    nccl_ring_channels(request, widest - groups.begin(), channels),
+                                    channels, bytes_);
   base_latency_ = uniform || ranks_ == 1 ? 0.0 : use.start_up;
   protocol_ = protocol_text(request.fabric, protocol);
   inside_latency_ = uniform ? *request.fabric.hop_latency : use.ports.scale_up_latency;

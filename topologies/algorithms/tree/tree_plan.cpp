@@ -124,11 +124,16 @@ TreePlan make_tree_plan(const CollectiveRequest& request, TreeStyle style) {
   plan.ranks = request.layout.replicas;
   plan.groups = request.layout.groups();
   const std::vector<NcclGroup> groups = nccl_groups(request);
-  if (nvls)
-    for (std::int64_t group = 0; group < plan.groups; ++group)
-      plan.channels.push_back(nvls_channels(request, group).count);
-  else
-    plan.channels = resolve_channels(request);
+  if (!nvls) plan.channels = resolve_channels(request);
+  std::vector<NcclChannels> opened;
+  for (std::int64_t group = 0; group < plan.groups; ++group)
+    if (nvls) {
+      opened.push_back(nvls_channels(request, group));
+      plan.channels.push_back(opened.back().count);
+    } else {
+      opened.push_back(
+          nccl_ring_channels(request, group, plan.channels[static_cast<std::size_t>(group)]));
+    }
   plan.groups_per_call = tree_lanes / std::gcd<std::int64_t>(tree_lanes, plan.most_channels());
   plan.bytes = request.bytes;
   plan.scalar_time = scalar_tree_time(request);
@@ -142,10 +147,9 @@ TreePlan make_tree_plan(const CollectiveRequest& request, TreeStyle style) {
   const auto take = [&](NcclProtocol protocol) {
     std::vector<PortUse> uses;
     for (std::size_t group = 0; group < groups.size(); ++group) {
-      const NcclUse use =
-          nvls ? nccl_nvls_use(groups[group],
-                               nvls_channels(request, static_cast<std::int64_t>(group)))
-               : nccl_tree_use(groups[group], protocol, plan.channels[group]);
+      const std::int64_t channels = plan.channels[group];
+      const NcclUse use = nvls ? nccl_nvls_use(groups[group], opened[group])
+                               : nccl_tree_use(groups[group], protocol, opened[group], channels);
       uses.push_back(use.ports);
       plan.base_latency = no_start_up ? 0.0 : use.start_up;
     }

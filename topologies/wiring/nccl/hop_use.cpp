@@ -32,18 +32,19 @@ std::vector<NcclGroup> nccl_groups(const CollectiveRequest& request) {
 }
 
 NcclUse nccl_ring_use(const NcclGroup& group, Operation operation, NcclProtocol protocol,
-                      std::int64_t channels, double bytes) {
-  const double plateau = nccl_ring_plateau(group, operation, protocol, bytes, channels);
+                      const NcclChannels& opened, std::int64_t channels, double bytes) {
+  const double plateau = nccl_ring_plateau(group, operation, protocol, bytes, opened.count);
   const NcclHops hops = nccl_hops(group, NcclAlgorithm::ring, protocol);
-  const NcclBus bus = nccl_bus(group, NcclAlgorithm::ring, protocol, channels);
+  const NcclBus bus = nccl_bus(group, NcclAlgorithm::ring, protocol, opened.count);
   return {plateau * nccl_start_up(NcclAlgorithm::ring, protocol),
           {plateau * hops.inside, plateau * hops.network, bus.factor,
            bus.cap / static_cast<double>(channels)}};
 }
 
-NcclUse nccl_tree_use(const NcclGroup& group, NcclProtocol protocol, std::int64_t channels) {
+NcclUse nccl_tree_use(const NcclGroup& group, NcclProtocol protocol, const NcclChannels& opened,
+                      std::int64_t channels) {
   const NcclHops hops = nccl_hops(group, NcclAlgorithm::tree, protocol);
-  const NcclBus bus = nccl_bus(group, NcclAlgorithm::tree, protocol, channels);
+  const NcclBus bus = nccl_bus(group, NcclAlgorithm::tree, protocol, opened.count);
   return {nccl_start_up(NcclAlgorithm::tree, protocol),
           {hops.inside, hops.network, bus.factor, bus.cap / (2 * static_cast<double>(channels))}};
 }
@@ -61,6 +62,23 @@ NcclLinks nccl_links(const CollectiveRequest& request, std::int64_t group) {
     links.network = std::min(links.network, network_rate(request.fabric, chip));
   }
   return links;
+}
+
+NcclChannels nccl_ring_channels(const CollectiveRequest& request, std::int64_t group,
+                                std::int64_t channels) {
+  const NcclGroup seen = nccl_group(request, group);
+  const NcclLinks links = nccl_links(request, group);
+  const auto nics = static_cast<double>(smallest_cluster(request.layout, group));
+  NcclChannels opened;
+  opened.count = channels;
+  const auto count = static_cast<double>(channels);
+  opened.network = links.network * std::min(1.0, nics / count);
+  opened.inside = seen.node_ranks() == 1 ? opened.network : links.inside / count;
+  opened.network = std::min(opened.network, opened.inside);
+  const double rate = seen.nodes == 1 ? opened.inside : opened.network;
+  const bool many = channels > 4 && seen.generation > NcclGeneration::ampere && rate < 50e9;
+  if (rate < 25e9 || many || 2 * channels > nccl_most_ring_channels) return opened;
+  return {2 * opened.count, opened.inside / 2, opened.network / 2};
 }
 
 NcclChannels nvls_channels(const CollectiveRequest& request, std::int64_t group) {
