@@ -25,6 +25,7 @@ TEST(ModelFailures, TopologiesHaveTheirParts) {
                                                {"hierarchical_ring", 512 / 16, 1, 0},
                                                {"tree", 512 / 16, 1, 0},
                                                {"switch_reduce", 512 / 16, 1, 0},
+                                               {"nccl", 512 / 16, 1, 0},
                                                {"torus", 0, 3, 0},
                                                {"ocs_torus", 0, 3, 48}}) {
     SCOPED_TRACE(kind);

@@ -46,6 +46,7 @@ TEST(ModelLongRun, TopologiesReplaceDifferentUnits) {
                              {"hierarchical_ring", 1},
                              {"tree", 1},
                              {"switch_reduce", 1},
+                             {"nccl", 1},
                              {"ocs_torus", 64 / 8},
                              {"torus", 8 * 8 / 8}}) {
     EXPECT_EQ(unit(kind), nodes) << kind;
