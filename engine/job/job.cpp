@@ -147,6 +147,17 @@ const std::vector<Field<Job>>& job_fields() {
             "share of the peak that the kernels reach, before bubble, waiting, communication",
         .source = "calibrated on Llama 3 405B at 8,192 H100, 430 TFLOP/s a chip (arXiv 2407.21783, "
                   "Table 4); range 0.4-0.73: 0.73 is the best large BF16 matmul measured on H100"}},
+      {{&Job::compute_precision, {Precision::bf16, Precision::fp8}},
+       {.key = "job.compute_precision",
+        .number = 49,
+        .type = ValueType::choice,
+        .default_text = "bf16",
+        .words = {"bf16", "fp8"},
+        .shapes_arrays = true,
+        .summary = "of the matrix products: whose peak kernels reach their share of, and MFU is "
+                   "taken of; give kernel_efficiency for fp8, of which kernels reach less",
+        .source = "Llama 3 405B (arXiv 2407.21783); FP8 makes steps 1.2-1.5 times faster, not 2 "
+                  "(Megatron Bridge, performance guide)"}},
       {&Job::overlap,
        {.key = "job.overlap",
         .number = 41,

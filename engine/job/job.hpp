@@ -9,6 +9,7 @@
 namespace lockstep {
 
 enum class WorkShare { equal, proportional };
+enum class Precision { bf16, fp8 };
 
 /// The training job as the study describes it.
 struct Job {
@@ -23,6 +24,7 @@ struct Job {
   std::int64_t virtual_stages = 0;  ///< chunks of a pipeline stage
   double microbatch_sequences = 0;
   double kernel_efficiency = 0;
+  Precision compute_precision = {};  ///< of the matrix products: whose peak counts
   double overlap = 0;
   double gradient_precision = 0;  ///< bytes per parameter
   bool gradient_clipping = false;

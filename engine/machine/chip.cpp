@@ -2,39 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <array>
+#include <algorithm>
 
 #include "engine/base/error.hpp"
 #include "engine/base/field.hpp"
 
 namespace lockstep {
 namespace {
-
-constexpr double tera = 1e12, giga = 1e9, gib = 1024.0 * 1024.0 * 1024.0;
-constexpr double nic_400g = 400e9 / 8;
-
-// Idle power of the NVIDIA parts is weakly known: 12 % of TDP, range 10-15 %.
-// What links carry of their nominal bandwidth: NVLink as NCCL counts it, 20, 20.6 and 40.1 GB/s of
-// 25, 25 and 50 a link (NCCL 2.30, src/graph/topo.h: SM80, SM90, SM100_NVLINK_BW); NICs of
-// 400 Gbit/s 46-48 GB/s of 50 (nccl-tests#290), of 200 Gbit/s 24 of 25 (src/graph/search.cc,
-// speedArrayInter); TPU links 45 of 50 (scaling-book, tpus.md).
-const std::array<Chip, 7> catalogue{{
-    {"A100", 312 * tera, 80 * giga, 2.039 * tera, 400, 48, 300 * giga, 8, 8, 200e9 / 8, 20 / 25.0,
-     24 / 25.0, 1, "NVIDIA A100 80GB SXM datasheet; 200 Gbit/s NIC a chip: DGX A100 datasheet"},
-    {"H100", 989.4 * tera, 80 * giga, 3.35 * tera, 700, 84, 450 * giga, 8, 8, nic_400g, 20.6 / 25,
-     47 / 50.0, 1, "NVIDIA H100 SXM datasheet; MLPerf Inference v5.0 system files"},
-    {"H200", 989.4 * tera, 141 * giga, 4.8 * tera, 700, 84, 450 * giga, 8, 8, nic_400g, 20.6 / 25,
-     47 / 50.0, 1, "NVIDIA H200 SXM datasheet; MLPerf Inference v5.0 system files"},
-    {"B200", 2250 * tera, 180 * giga, 7.7 * tera, 1000, 120, 900 * giga, 8, 8, nic_400g, 40.1 / 50,
-     47 / 50.0, 1, "NVIDIA HGX B200 datasheet; MLPerf Inference v5.0 system files"},
-    {"GB200", 2500 * tera, 186 * giga, 8.0 * tera, 1200, 144, 900 * giga, 72, 4, nic_400g,
-     40.1 / 50, 47 / 50.0, 1, "NVIDIA GB200 NVL72 datasheet; MLPerf Inference v5.0 system files"},
-    // Injection of a TPU is its six ICI links together.
-    {"TPUv4", 275 * tera, 32 * gib, 1.2 * tera, 192, 90, 300 * giga, 64, 4, 300 * giga, 0.9, 0.9, 1,
-     "Jouppi et al., TPU v4 (ISCA'23, arXiv 2304.01433), Table 4"},
-    {"TPUv5p", 459 * tera, 95 * gib, 2.765 * tera, 500, 150, 600 * giga, 64, 4, 600 * giga, 0.9,
-     0.9, 1, "Google Cloud TPU v5p documentation; power is an assumption (300-600 W)"},
-}};
 
 const std::vector<Field<Chip>>& fields() {
   constexpr std::string_view source = "the catalogue's figure (lockstep list chips)";
@@ -45,6 +19,13 @@ const std::vector<Field<Chip>>& fields() {
         .dimension = Dimension::flop_rate,
         .minimum_is_legal = false,
         .summary = "dense BF16 peak of one chip (a bare number from 1e9 on is FLOP/s)",
+        .source = source}},
+      {&Chip::fp8_peak,
+       {.key = "chip.*.fp8_peak",
+        .number = 111,
+        .dimension = Dimension::flop_rate,
+        .minimum_is_legal = false,
+        .summary = "dense FP8 peak of one chip, for job.compute_precision = fp8",
         .source = source}},
       {&Chip::hbm,
        {.key = "chip.*.hbm",
@@ -101,7 +82,14 @@ const std::vector<Field<Chip>>& fields() {
         .number = 108,
         .dimension = Dimension::bandwidth,
         .minimum_is_legal = false,
-        .summary = "NIC bandwidth of one chip, each way",
+        .summary = "bandwidth of one chip into the data-centre network (its NIC), each way",
+        .source = source}},
+      {&Chip::link_bandwidth,
+       {.key = "chip.*.link_bandwidth",
+        .number = 112,
+        .dimension = Dimension::bandwidth,
+        .minimum_is_legal = false,
+        .summary = "nominal bandwidth of one torus link of a chip that has such, each way",
         .source = source}},
       {&Chip::stack,
        {.key = "chip.*.stack",
@@ -126,7 +114,7 @@ const std::vector<Field<Chip>>& fields() {
 /// Names of the catalogue, then those that a section of `values` describes.
 std::vector<std::string> known_generations(const Values& values) {
   std::vector<std::string> names;
-  for (const Chip& chip : catalogue) names.push_back(chip.name);
+  for (const Chip& chip : chip_catalogue()) names.push_back(chip.name);
   constexpr std::string_view before = "chip.", after = ".peak";
   for (const auto& [key, value] : values.all())
     if (key.starts_with(before) && key.ends_with(after) && values.has(key))
@@ -154,26 +142,27 @@ std::string meant_generation_of(std::string_view name, const Values& values) {
   return meant_generation(name, std::vector<std::string_view>(names.begin(), names.end()));
 }
 
-std::span<const Chip> chip_catalogue() {
-  return catalogue;
-}
-
 std::span<const Parameter> chip_parameters() {
   static const std::vector<Parameter> rows = rows_of(fields());
   return rows;
 }
 
 Chip find_chip(std::string_view name, const Values& values) {
-  const Chip* base = nullptr;
-  for (const Chip& chip : catalogue)
-    if (chip.name == name) base = &chip;
-  if (!base) {
+  const std::span<const Chip> catalogue = chip_catalogue();
+  const auto row_of = [&](std::string_view wanted) {
+    return std::find_if(catalogue.begin(), catalogue.end(),
+                        [&](const Chip& chip) { return chip.name == wanted; });
+  };
+  Chip chip;
+  if (const auto row = row_of(name); row != catalogue.end()) {
+    chip = *row;
+  } else {
     if (!is_generation_name(name) || !values.has(fmt::format("chip.{}.peak", name)))
       refuse_generation(name, values);
-    base = &catalogue[1];
+    chip = *row_of("H100");
+    chip.name = name;
+    chip.fp8_peak = 0;
   }
-  Chip chip = *base;
-  chip.name = name;
   read_section(fields(), values, name, chip);
   return chip;
 }

@@ -14,7 +14,8 @@ namespace lockstep {
 /// One generation of chips. Figures are per chip; bandwidths are per direction.
 struct Chip {
   std::string name;
-  double peak = 0;                 ///< dense BF16 [FLOP/s]
+  double peak = 0;                 ///< dense, BF16 in the catalogue [FLOP/s]
+  double fp8_peak = 0;             ///< dense FP8; 0: none [FLOP/s]
   double hbm = 0;                  ///< capacity [B]
   double hbm_bandwidth = 0;        ///< [B/s]
   double tdp = 0;                  ///< [W]
@@ -23,6 +24,7 @@ struct Chip {
   double scale_up_domain = 1;      ///< chips one island joins (a cube for TPUs)
   double node = 1;                 ///< chips that fail and are replaced together
   double injection_bandwidth = 0;  ///< into the scale-out fabric, each way [B/s]
+  double link_bandwidth = 0;       ///< nominal, of a torus link, each way; 0: it has none [B/s]
   double scale_up_efficiency = 1,
          network_efficiency = 1;  ///< shares of both that large messages get
   double stack = 1;               ///< how far the software is tuned for it
@@ -32,7 +34,8 @@ struct Chip {
   bool operator==(const Chip&) const = default;
 };
 
-/// The catalogue: A100, H100, H200, B200, GB200, TPUv4, TPUv5p, each with its source.
+/// The catalogue (catalogue.cpp): NVIDIA from A100 to GB300, MI300X, TPUs from v4 to 7x, each with
+/// its source.
 std::span<const Chip> chip_catalogue();
 
 /// Keys of a [chip.NAME] section.
@@ -43,7 +46,7 @@ std::span<const Parameter> chip_parameters();
 std::string meant_generation_of(std::string_view name, const Values& values);
 
 /// The generation `name`: the catalogue's figures, overridden by its [chip.NAME] section; a name
-/// the catalogue lacks must give at least `peak` there, and takes the rest from H100.
+/// the catalogue lacks must give at least `peak` there, and takes the rest but fp8_peak from H100.
 /// Throws InputError with the nearest known name.
 Chip find_chip(std::string_view name, const Values& values);
 

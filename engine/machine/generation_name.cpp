@@ -16,9 +16,9 @@ constexpr std::string_view company[] = {"nvidia", "google", "cloud", "hgx",  "dg
                                         "141gb",  "180gb",  "186gb", "gpus", "chip",  "chips"};
 
 /// Generations a letter or a digit away from one of the catalogue.
-constexpr std::string_view others[] = {
-    "a10", "a30",  "a40",   "a800",  "b100",   "b300",   "gb300", "gh200", "h20",    "h800",
-    "l40", "l40s", "tpuv2", "tpuv3", "tpuv5e", "tpuv6e", "v100",  "mi300", "mi300x", "vr200"};
+constexpr std::string_view others[] = {"a10",  "a30",   "a40",    "a800",   "b100",  "gh200",
+                                       "h20",  "h800",  "l40",    "l40s",   "tpuv2", "tpuv3",
+                                       "v100", "mi300", "mi300a", "mi325x", "vr200"};
 
 std::string lower(std::string_view text) {
   std::string result(text);
@@ -42,7 +42,7 @@ std::string core_of(std::string_view name) {
   end_word();
   for (const std::string_view end : {"sxm", "sxm4", "sxm5", "nvl72"})
     if (core.size() > end.size() && core.ends_with(end)) core.resize(core.size() - end.size());
-  if (core.size() == 2 + 1 && core.starts_with("v") && core[2] == 'p') core = "tpu" + core;
+  if (core == "v5p" || core == "v5e" || core == "v6e") core = "tpu" + core;
   return core;
 }
 

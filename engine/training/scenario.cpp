@@ -1,14 +1,32 @@
 #include "engine/training/scenario.hpp"
 
+#include <fmt/format.h>
+
+#include "engine/base/error.hpp"
 #include "engine/training/sampling.hpp"
 
 namespace lockstep {
+namespace {
+
+void take_fp8_peaks(Fleet& fleet) {
+  for (auto& generation : fleet.generations) {
+    Chip& chip = generation.chip;
+    if (chip.fp8_peak == 0)
+      throw InputError(fmt::format(
+          "job.compute_precision = fp8 ({0} has no FP8 peak) take bf16, or give chip.{0}.fp8_peak",
+          chip.name));
+    chip.peak = chip.fp8_peak;
+  }
+}
+
+}  // namespace
 
 Scenario scenario_from(const Values& values, std::span<const TopologyKind* const> topologies,
                        std::uint64_t seed) {
   Scenario scenario;
   scenario.fleet = fleet_from(values);
   scenario.job = job_from(values);
+  if (scenario.job.compute_precision == Precision::fp8) take_fp8_peaks(scenario.fleet);
   scenario.fabric = fabric_from(values);
   scenario.noise = noise_from(values);
   for (const TopologyKind* kind : topologies)

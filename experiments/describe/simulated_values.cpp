@@ -21,6 +21,9 @@ std::string in_gigabytes(double bytes) {
 std::map<std::string, std::string> figures_of(const Chip& chip) {
   const auto quantity = [](double value, Dimension due) { return format_quantity(value, due); };
   return {{"peak", quantity(chip.peak, Dimension::flop_rate)},
+          {"fp8_peak", chip.fp8_peak > 0 ? quantity(chip.fp8_peak, Dimension::flop_rate) : "none"},
+          {"link_bandwidth",
+           chip.link_bandwidth > 0 ? quantity(chip.link_bandwidth, Dimension::bandwidth) : "none"},
           {"hbm", quantity(chip.hbm, Dimension::bytes)},
           {"hbm_bandwidth", quantity(chip.hbm_bandwidth, Dimension::bandwidth)},
           {"tdp", quantity(chip.tdp, Dimension::power)},

@@ -84,7 +84,8 @@ def test_list_names_what_it_lists(lockstep):
 @pytest.mark.parametrize("what, names", [
     ("topologies", ["ring", "hierarchical_ring", "tree", "switch_reduce", "torus",
                     "ocs_torus"]),
-    ("chips", ["A100", "H100", "H200", "B200", "GB200", "TPUv4", "TPUv5p"]),
+    ("chips", ["A100", "H100", "H200", "B200", "GB200", "B300", "GB300", "MI300X", "TPUv4", "TPUv5e",
+               "TPUv5p", "TPUv6e", "TPU7x"]),
     ("metrics", ["step_time", "compute_time", "communication_time", "mfu", "mfu_used",
                  "wait_fraction", "wait_fraction_by_generation"]),
     ("distributions", ["constant", "uniform", "exponential", "normal", "lognormal", "gamma",

@@ -19,22 +19,28 @@ using test::scenario_values;
 using testing::AllOf;
 using testing::HasSubstr;
 
-/// A row of published figures as they are written: TFLOP/s, GB, TB/s, W, GB/s both ways, chips,
-/// chips, Gbit/s.
+/// A row of published figures as they are written: TFLOP/s in BF16 and FP8, GB, TB/s, W, GB/s both
+/// ways, chips, chips, Gbit/s, links of a torus.
 struct Published {
   const char* name;
-  double peak, hbm, hbm_bandwidth, tdp, scale_up, domain, node, nic;
+  double peak, fp8, hbm, hbm_bandwidth, tdp, scale_up, domain, node, nic, links;
 };
 constexpr double gib_in_gb = 1.073741824;
 const Published published[] = {
-    {"A100", 312, 80, 2.039, 400, 600, 8, 8, 200},
-    {"H100", 989.4, 80, 3.35, 700, 900, 8, 8, 400},
-    {"H200", 989.4, 141, 4.8, 700, 900, 8, 8, 400},
-    {"B200", 2250, 180, 7.7, 1000, 1800, 8, 8, 400},
-    {"GB200", 2500, 186, 8.0, 1200, 1800, 72, 4, 400},
-    // TPUs: six links of 50 and 100 GB/s each way are both scale-up and injection.
-    {"TPUv4", 275, 32 * gib_in_gb, 1.2, 192, 600, 64, 4, 2400},
-    {"TPUv5p", 459, 95 * gib_in_gb, 2.765, 500, 1200, 64, 4, 4800},
+    {"A100", 312, 0, 80, 2.039, 400, 600, 8, 8, 200, 0},
+    {"H100", 989.4, 1978.9, 80, 3.35, 700, 900, 8, 8, 400, 0},
+    {"H200", 989.4, 1978.9, 141, 4.8, 700, 900, 8, 8, 400, 0},
+    {"B200", 2250, 4500, 180, 7.7, 1000, 1800, 8, 8, 400, 0},
+    {"GB200", 2500, 5000, 186, 8.0, 1200, 1800, 72, 4, 400, 0},
+    {"B300", 2250, 4500, 270, 7.7, 1100, 1800, 8, 8, 800, 0},
+    {"GB300", 2500, 5000, 279, 8.0, 1400, 1800, 72, 4, 800, 0},
+    {"MI300X", 1307.4, 2614.9, 192, 5.3, 750, 896, 8, 8, 400, 0},
+    // TPUs: the links are their scale-up; the hosts' network is shared by their chips.
+    {"TPUv4", 275, 0, 32 * gib_in_gb, 1.2, 192, 600, 64, 4, 50, 6},
+    {"TPUv5e", 197, 0, 16 * gib_in_gb, 0.81, 200, 400, 256, 8, 25, 4},
+    {"TPUv5p", 459, 0, 95 * gib_in_gb, 2.765, 500, 1200, 64, 4, 50, 6},
+    {"TPUv6e", 918, 0, 32 * gib_in_gb, 1.638, 300, 800, 256, 8, 100, 4},
+    {"TPU7x", 2307, 4614, 192 * gib_in_gb, 7.38, 800, 1200, 64, 4, 100, 6},
 };
 
 TEST(ChipCatalogue, EqualsThePublishedFigures) {
@@ -45,6 +51,7 @@ TEST(ChipCatalogue, EqualsThePublishedFigures) {
     SCOPED_TRACE(row.name);
     EXPECT_EQ(chip.name, row.name);
     EXPECT_DOUBLE_EQ(chip.peak, row.peak * 1e12);
+    EXPECT_DOUBLE_EQ(chip.fp8_peak, row.fp8 * 1e12);
     EXPECT_DOUBLE_EQ(chip.hbm, row.hbm * 1e9);
     EXPECT_DOUBLE_EQ(chip.hbm_bandwidth, row.hbm_bandwidth * 1e12);
     EXPECT_DOUBLE_EQ(chip.tdp, row.tdp);
@@ -52,6 +59,7 @@ TEST(ChipCatalogue, EqualsThePublishedFigures) {
     EXPECT_EQ(chip.scale_up_domain, row.domain);
     EXPECT_EQ(chip.node, row.node);
     EXPECT_DOUBLE_EQ(chip.injection_bandwidth, row.nic * 1e9 / 8);
+    EXPECT_DOUBLE_EQ(chip.link_bandwidth * row.links, row.links > 0 ? chip.scale_up_bandwidth : 0);
     EXPECT_EQ(chip.stack, 1);
   }
 }
@@ -237,6 +245,19 @@ TEST(UncertainInputs, ReachIntoLaws) {
   EXPECT_EQ(alone[0].draw(5, 3), inputs[1].draw(5, 3));
 }
 
+TEST(ComputePrecision, TakesTheFp8PeakOrSaysThatThereIsNone) {
+  const auto scenario = [](const std::string& lines) {
+    return scenario_from(scenario_values(lines), topology_kinds(), 1);
+  };
+  const std::string fp8 = "job.compute_precision=fp8\n";
+  EXPECT_EQ(scenario("fleet.chips=H100:64").fleet.peak(), 64 * 989.4e12);
+  EXPECT_EQ(scenario(fp8 + "fleet.chips=H100:64").fleet.peak(), 64 * 1978.9e12);
+  EXPECT_EQ(scenario(fp8 + "fleet.chips=TPUv4:64\nchip.TPUv4.fp8_peak=300TFLOP/s").fleet.peak(),
+            64 * 300e12);
+  EXPECT_THAT([&] { scenario(fp8 + "fleet.chips=TPUv4:64"); },
+              testing::ThrowsMessage<InputError>(HasSubstr("TPUv4 has no FP8 peak")));
+}
+
 TEST(FindChip, AnotherGenerationIsNoSlipOfThePen) {
   const auto meant = [](std::string_view name) { return meant_generation_of(name, Values()); };
   for (const char* name : {"H100 SXM", "H100-SXM5", "NVIDIA H100 80GB", "h100", "H1OO", "H100SXM"})
@@ -244,8 +265,10 @@ TEST(FindChip, AnotherGenerationIsNoSlipOfThePen) {
   EXPECT_EQ(meant("GB200-NVL72"), "GB200");
   EXPECT_EQ(meant("TPU v4"), "TPUv4");
   EXPECT_EQ(meant("v5p"), "TPUv5p");
-  for (const char* name : {"B300", "GB300", "GH200", "H800", "H20", "A10", "TPUv5e", "MI300X",
-                           "H100 PCIe", "A100 40GB", "V100", "Gaudi3"})
+  EXPECT_EQ(meant("TPU v6e"), "TPUv6e");
+  EXPECT_EQ(meant("GB300 NVL72"), "GB300");
+  for (const char* name : {"B100", "GH200", "H800", "H20", "A10", "TPUv3", "MI300A", "H100 PCIe",
+                           "A100 40GB", "V100", "Gaudi3"})
     EXPECT_EQ(meant(name), "") << name;
   Values ours;
   ours.set("chip.Rubin.peak", Value{1e16, "1e+16FLOP/s"});
