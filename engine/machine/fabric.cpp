@@ -69,6 +69,17 @@ const std::vector<Field<Fabric>>& fabric_fields() {
         .shapes_arrays = true,
         .summary = "chips under one leaf switch (a rack)",
         .source = "Llama 3 fabric (arXiv 2407.21783, section 3.3.1)"}},
+      {&Fabric::leaf,
+       {.key = "fabric.leaf",
+        .number = 73,
+        .type = ValueType::choice,
+        .default_text = "rack",
+        .words = {"rack", "rail"},
+        .shapes_arrays = true,
+        .summary = "which chips share a leaf switch: neighbours (rack), or those of the same place "
+                   "in leaf_chips scale-up domains (rail)",
+        .source = "rack: Llama 3's RoCE fabric (arXiv 2407.21783); rail: NVIDIA DGX SuperPOD H100 "
+                  "(RA-11333-001: 32 systems, 8 leaves)"}},
       {&Fabric::pod_chips,
        {.key = "fabric.pod_chips",
         .number = 64,

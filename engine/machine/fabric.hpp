@@ -40,6 +40,7 @@ struct Fabric {
   /// Of nominal bandwidths, what large messages get; nullopt: the generation's.
   std::optional<double> scale_up_efficiency, network_efficiency;
   // Switched fabric: leaf switches, pods of leaves joined by spines, a core above the pods.
+  std::string leaf;  ///< what shares one: rack or rail
   double leaf_chips = 0, pod_chips = 0;
   double spine_latency = 0, core_latency = 0;  ///< beyond the hop under one leaf [s]
   double spine_oversubscription = 0, core_oversubscription = 0;

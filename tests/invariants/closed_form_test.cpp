@@ -38,7 +38,7 @@ TEST(TopologyRows, OneForEveryKindAndNoOther) {
 TEST(ClosedForm, EveryKindOnEqualHops) {
   std::vector<UniformHops> grid;
   for (double latency : {0.0, 1e-6, 1e-3})
-    for (double bytes : {0.0, 4e4, 1e5, 1e9}) grid.push_back({latency, 25e9, bytes});
+    for (double bytes : {0.0, 8e4, 1e5, 1e9}) grid.push_back({latency, 25e9, bytes});
   for (const TopologyKind* kind : topology_kinds()) {
     const TopologyRow* row = find_topology_row(*kind);
     if (!row) continue;

@@ -63,19 +63,26 @@ TEST(MoreIsNeverSlower, ChunksBelowALineGainNothing) {
     if (std::ranges::none_of(kind->parameters, is_chunks)) continue;
     ++kinds;
     const Scene scene{"H100:2", 1, 1};
-    const Settings uniform{{"fabric.hop_latency", "0s"},
-                           {"fabric.hop_bandwidth", "1GB/s"},
-                           {"topology.channels", "1"}};
     const auto with = [&](const char* chunks) {
-      Settings settings = uniform;
-      if (kind->name == "switch_reduce") settings.pop_back();
+      Settings settings{{"fabric.hop_latency", "0s"}, {"fabric.hop_bandwidth", "1GB/s"}};
+      if (kind->name == "tree") settings.emplace_back("topology.channels", "1");
+      if (kind->name == "switch_reduce") settings.emplace_back("chip.H100.scale_up_domain", "1");
       settings.emplace_back("topology.chunks", chunks);
       return settings;
     };
     // Up and down one hop: the double tree's halves share both ports, in the switch they follow.
-    const bool tree = kind->name != "switch_reduce";  // nccl takes the tree
-    const auto lines = [&](double chunks) { return 128e-9 * (tree ? 2 * chunks : chunks + 1); };
+    const bool rings = kind->name == "hierarchical_ring";       // whose halves go there and back
+    const bool tree = kind->name != "switch_reduce" && !rings;  // nccl takes the tree
+    const auto lines = [&](double chunks) {
+      return 128e-9 * (tree ? 2 * chunks : rings ? chunks : chunks + 1);
+    };
     for (double bytes : {1.0, 100.0, 128.0}) {
+      if (rings) {  // one chunk is no chunk
+        EXPECT_NEAR(time_of(*kind, scene, with("1"), bytes), bytes * 1e-9, 1e-15);
+        EXPECT_NEAR(time_of(*kind, scene, with("8"), bytes), lines(8), 1e-15);
+        EXPECT_NEAR(time_of(*kind, scene, with("auto"), bytes), bytes * 1e-9, 1e-15);
+        continue;
+      }
       EXPECT_NEAR(time_of(*kind, scene, with("1"), bytes), lines(1), 1e-15) << kind->name;
       EXPECT_NEAR(time_of(*kind, scene, with("8"), bytes), lines(8), 1e-15) << kind->name;
       EXPECT_NEAR(time_of(*kind, scene, with("auto"), bytes), lines(1), 1e-15) << kind->name;
@@ -86,7 +93,7 @@ TEST(MoreIsNeverSlower, ChunksBelowALineGainNothing) {
     EXPECT_NEAR(time_of(*kind, scene, with("auto"), four), lines(4), 1e-15) << kind->name;
     EXPECT_NEAR(time_of(*kind, scene, with("64"), four), lines(64), 1e-15) << kind->name;
   }
-  EXPECT_GE(kinds, 2);
+  EXPECT_GE(kinds, 3);
 }
 
 struct Resource {

@@ -9,7 +9,8 @@
 #include <set>
 
 #include "tests/invariants/topology_rows.hpp"
-#include "topologies/algorithms/tree/switch_tree.hpp"
+#include "topologies/algorithms/in_network/switch_forest.hpp"
+#include "topologies/wiring/leaf_switches.hpp"
 #include "topologies/wiring/rail_layout.hpp"
 
 namespace lockstep::test {
@@ -111,9 +112,11 @@ TEST(HierarchicalRing, InNumbers) {
   const TopologyCase c(kind_named("hierarchical_ring"),
                        {{"fleet.chips", "H100:8"},
                         {"chip.H100.scale_up_domain", "4"},
+                        {"chip.H100.node", "4"},
                         {"fabric.scale_up_efficiency", "1"},
                         {"fabric.network_efficiency", "1"},
-                        {"fabric.protocol", "LL"}},
+                        {"fabric.protocol", "LL"},
+                        {"topology.chunks", "1"}},
                        1, 1, 8e6, no_settings);
   const auto finish = c.run(MessageNoise{}, {}, c.ready_times(0, 1));
   // LL on two nodes: 39 GB/s for all rails and for the ring inside, below half of the links; a hop
@@ -134,7 +137,8 @@ TEST(SwitchReduce, SharesUplinksAmongAllGroupsThatCrossThem) {
                          13, 1, 1e7, no_settings);
     std::map<double, double> load;  // leaf -> [B/s] on its way up
     for (std::int64_t group = 0; group < c.groups(); ++group) {
-      const SwitchTree switches = switch_tree(c.request(), group);
+      const SwitchForest switches = switch_forest(c.request(), leaf_switches(c.request()), group,
+                                                  rail_layout(c.layout, group));
       for (const Message& m : c.collective->graph(group, {}).messages)
         if (m.source >= c.ranks() && m.destination > m.source)
           load[static_cast<double>(switches.uplink[static_cast<std::size_t>(m.source)])] +=
@@ -151,7 +155,7 @@ TEST(SwitchReduce, SpansLeavesPodsAndTheCoreAsItMust) {
     std::int64_t ranks, vertices;
     std::int32_t depth;
   };
-  // Leaves of 16, pods of 64.
+  // Leaves of 16, pods of 64; one rank a domain.
   for (const Span& span : {Span{1, 1, 0},
                            {2, 3, 1},
                            {16, 17, 1},
@@ -159,24 +163,114 @@ TEST(SwitchReduce, SpansLeavesPodsAndTheCoreAsItMust) {
                            {64, 69, 2},
                            {65, 65 + 5 + 2 + 1, 3},
                            {200, 200 + 13 + 4 + 1, 3}}) {
-    const TopologyCase c(
-        kind_named("switch_reduce"),
-        {{"fleet.chips", fmt::format("H100:{}", span.ranks)}, {"fabric.pod_chips", "64"}}, 1, 1,
-        1e6, no_settings);
-    const SwitchTree switches = switch_tree(c.request(), 0);
+    const TopologyCase c(kind_named("switch_reduce"),
+                         {{"fleet.chips", fmt::format("H100:{}", span.ranks)},
+                          {"chip.H100.scale_up_domain", "1"},
+                          {"fabric.pod_chips", "64"}},
+                         1, 1, 1e6, no_settings);
+    const SwitchForest switches =
+        switch_forest(c.request(), leaf_switches(c.request()), 0, rail_layout(c.layout, 0));
     EXPECT_EQ(switches.vertices(), span.vertices) << span.ranks;
-    EXPECT_EQ(switches.tree.depth, span.depth) << span.ranks;
+    EXPECT_EQ(switches.depth(), span.depth) << span.ranks;
   }
 }
 
 /// Graham et al. (COMHPC 2016): 8 bytes over 128 hosts in 2.83 us, two tiers, without our start-up.
 TEST(SwitchReduce, LatencyAsPublished) {
-  const TopologyCase c(kind_named("switch_reduce"), {{"fleet.chips", "H100:128"}}, 1, 1, 8,
+  const TopologyCase c(kind_named("switch_reduce"),
+                       {{"fleet.chips", "H100:128"}, {"chip.H100.scale_up_domain", "1"}}, 1, 1, 8,
                        no_settings);
   const auto finish = c.run(MessageNoise{}, {}, c.ready_times(0, 1));
   const double start_up = c.collective->graph(0, {}).start_latency;
   EXPECT_NEAR(finish[0] - start_up, 2.83e-6, 0.05e-6);
   EXPECT_GT(start_up, 0);
+}
+
+/// NVIDIA DGX SuperPOD H100 (RA-11333-001): 32 systems of 8 under 8 leaves, 128 under 32.
+TEST(LeafSwitches, ByRailsAsPublished) {
+  for (const auto& [chips, leaves] : std::map<std::int64_t, std::size_t>{{256, 8}, {1024, 32}}) {
+    const TopologyCase c(kind_named("switch_reduce"),
+                         {{"fleet.chips", fmt::format("H100:{}", chips)},
+                          {"fabric.leaf", "rail"},
+                          {"fabric.leaf_chips", "32"}},
+                         1, 1, 1e6, no_settings);
+    const LeafSwitches switches = leaf_switches(c.request());
+    EXPECT_EQ(switches.pod_of_leaf.size(), leaves);
+    std::map<std::int32_t, std::int64_t> below;
+    for (std::size_t chip = 0; chip < switches.leaf.size(); ++chip) {
+      ++below[switches.leaf[chip]];
+      // A chip's leaf is its place's among 8, and its scalable unit's among 256 chips.
+      const auto slot = static_cast<std::size_t>(c.layout.slot[chip]);
+      EXPECT_EQ(switches.leaf[chip], switches.leaf[slot / 256 * 256 + slot % 8]);
+    }
+    for (const auto& [leaf, count] : below) EXPECT_EQ(count, 32) << leaf;
+  }
+}
+
+/// 16 domains below rail leaves of 16 chips: no rail crosses an uplink, however narrow; 17 do.
+TEST(LeafSwitches, KeepARailBelowOneLeaf) {
+  const auto time = [](std::int64_t domains, const char* leaf, const char* narrow) {
+    const TopologyCase c(kind_named("hierarchical_ring"),
+                         {{"fleet.chips", fmt::format("H100:{}", 8 * domains)},
+                          {"fabric.leaf", leaf},
+                          {"fabric.spine_oversubscription", narrow}},
+                         1, 1, 1e8, no_settings);
+    return std::ranges::max(c.run(MessageNoise{}, {}, c.ready_times(0, 1)));
+  };
+  EXPECT_EQ(time(16, "rail", "1"), time(16, "rail", "64"));
+  EXPECT_GT(time(17, "rail", "64"), time(17, "rail", "1"));
+  EXPECT_GT(time(16, "rack", "64"), time(16, "rack", "1"));
+  EXPECT_LT(time(16, "rail", "1"), time(16, "rack", "1"));
+  for (const auto& [leaf, depth] : std::map<std::string, std::int32_t>{{"rail", 1}, {"rack", 2}}) {
+    const TopologyCase c(kind_named("switch_reduce"),
+                         {{"fleet.chips", "H100:128"}, {"fabric.leaf", leaf}}, 1, 1, 1e6,
+                         no_settings);
+    EXPECT_EQ(
+        switch_forest(c.request(), leaf_switches(c.request()), 0, rail_layout(c.layout, 0)).depth(),
+        depth);
+  }
+}
+
+double noise_free(std::string_view kind, const Settings& settings, double bytes) {
+  const TopologyCase c(kind_named(kind), settings, 1, 1, bytes, no_settings);
+  return std::ranges::max(c.run(MessageNoise{}, {}, c.ready_times(0, 1)));
+}
+
+/// 1 GB over 1,024 H100. A NIC carries an eighth once each way at 95 % of 50 GB/s, NVLink seven
+/// eighths twice at 450 GB/s; a ring's NIC an eighth 2 (n - 1) / n times.
+TEST(SwitchReduce, TakesWhatItsBytesSay) {
+  constexpr double bytes = 1e9;
+  const double ring_bytes = 2 * 1023.0 / 1024 * bytes / 8 / 50e9;
+  for (const double nvlink : {450e9, 4500e9}) {
+    const Settings settings{{"fleet.chips", "H100:1024"},
+                            {"chip.H100.scale_up_bandwidth", fmt::format("{}B/s", nvlink)}};
+    const double nic = bytes / 8 / (0.95 * 50e9), inside = 2 * 7.0 / 8 * bytes / nvlink;
+    const double bound = std::max(nic, inside), time = noise_free("switch_reduce", settings, bytes);
+    EXPECT_GT(time, bound);
+    EXPECT_LT(time, 1.1 * bound) << nvlink;  // fill and latency
+    const double ring = noise_free("ring", settings, bytes);
+    EXPECT_GT(ring, ring_bytes);
+    EXPECT_GT(ring / time, 0.95 * ring_bytes / bound) << nvlink;
+  }
+}
+
+/// NVIDIA, GTC'25 S72583, slide 12: 32 H100 with IB SHARP reach a bus bandwidth of 480 GB/s.
+TEST(SwitchReduce, BusBandwidthAsMeasured) {
+  for (const double bytes : {1e9, 8e9}) {
+    const double time = noise_free("switch_reduce", {{"fleet.chips", "H100:32"}}, bytes);
+    EXPECT_NEAR(2 * 31.0 / 32 * bytes / time, 480e9, 48e9);
+  }
+}
+
+/// Two domains of 4 H100, one chunk: an exchange, four trees of one switch, an exchange.
+TEST(SwitchReduce, InNumbers) {
+  const Settings settings{{"fleet.chips", "H100:8"},
+                          {"chip.H100.scale_up_domain", "4"},
+                          {"chip.H100.node", "4"},
+                          {"topology.chunks", "1"}};
+  const double inside = 3.7e-6 + 3 * 0.4e-6 + 3 * 2e6 / 450e9, hop = 0.7e-6 + 2e6 / 47.5e9;
+  const double time = 8.4e-6 + 2 * inside + 2 * hop;
+  EXPECT_NEAR(noise_free("switch_reduce", settings, 8e6), time, 1e-12 * time);
 }
 
 TEST(TorusShape, OfSingleChipsLeavesFewerIdle) {

@@ -14,6 +14,7 @@
 #include "tests/invariants/topology_case.hpp"
 #include "topologies/algorithms/tree/double_binary_tree.hpp"
 #include "topologies/table.hpp"
+#include "topologies/wiring/rail_layout.hpp"
 #include "topologies/wiring/switched_fabric.hpp"
 #include "topologies/wiring/torus_shape.hpp"
 
@@ -105,6 +106,7 @@ inline ExpectedTime ring_time(std::int64_t ranks, std::int64_t, const UniformHop
 struct Rails {
   double rails, clusters;
   bool folds;
+  bool splits = false;  ///< some domain holds several clusters
 };
 
 inline Rails rails_of(std::int64_t ranks) {
@@ -113,17 +115,28 @@ inline Rails rails_of(std::int64_t ranks) {
   const std::int64_t rails = rest == 0 ? domain : rest;
   if (whole == 0) return {static_cast<double>(rails), 1, false};
   return {static_cast<double>(rails),
-          static_cast<double>(whole * (domain / rails) + (rest > 0 ? 1 : 0)), domain % rails != 0};
+          static_cast<double>(whole * (domain / rails) + (rest > 0 ? 1 : 0)), domain % rails != 0,
+          domain / rails > 1};
 }
 
-/// Rings inside, rails, rings inside. The buffer of a rank without a rail comes in first, and the
-/// heaviest path runs through it; whether its last rank stands for one without a rail is left open.
-inline ExpectedTime hierarchical_ring_time(std::int64_t ranks, std::int64_t,
+/// Rings inside, rails, rings inside, chunk after chunk in each; NVLink has all of the first before
+/// the last. One chunk where rails run through domains. The buffer of a rank without a rail comes
+/// in first, and the heaviest path runs through it; whether its last rank stands for one without a
+/// rail is left open.
+inline ExpectedTime hierarchical_ring_time(std::int64_t ranks, std::int64_t chunks,
                                            const UniformHops& hops) {
-  const auto [rails, clusters, folds] = rails_of(ranks);
+  const auto [rails, clusters, folds, splits] = rails_of(ranks);
   const auto hop = [&](double parts) { return hops.latency + hops.bytes / parts / hops.bandwidth; };
-  const double rings = 2 * (rails - 1) * hop(rails) + 2 * (clusters - 1) * hop(rails * clusters);
-  return {rings + (folds ? 1 : 0) * hop(1), rings + (folds ? 2 : 0) * hop(1)};
+  if (splits) chunks = 1;
+  const auto k = static_cast<double>(chunks);
+  const double inside = (rails - 1) * hop(rails * k),
+               rail = 2 * (clusters - 1) * hop(rails * clusters * k);
+  double on_rail = 0, time = k * inside;
+  for (std::int64_t c = 1; c <= chunks; ++c) {
+    on_rail = std::max(static_cast<double>(c) * inside, on_rail) + rail;
+    time = std::max(time, on_rail) + inside;
+  }
+  return {time + (folds ? 1 : 0) * hop(1), time + (folds ? 2 : 0) * hop(1)};
 }
 
 /// Where the smallest domain's ranks divide every domain's, all ranks have a rail.
@@ -136,18 +149,41 @@ inline std::optional<double> sends_on_rails(const TopologyCase& c) {
   return optimal_share(c.ranks());
 }
 
+/// Twice all but its own part inside its domain, and a part up its rail, where all groups have as
+/// many rails and all ranks one.
+inline std::optional<double> sends_up_rails(const TopologyCase& c) {
+  if (!sends_on_rails(c)) return {};
+  const auto rails = smallest_cluster(c.layout, 0);
+  for (std::int64_t group = 0; group < c.groups(); ++group)
+    if (smallest_cluster(c.layout, group) != rails) return {};
+  const double part = 1 / static_cast<double>(rails);
+  return 2 * (1 - part) + (rails < c.ranks() ? part : 0);
+}
+
 /// Hops from a rank to the highest switch: 16 chips a leaf, 3,072 a pod.
 inline double switch_tiers(std::int64_t ranks) {
   return ranks == 1 ? 0 : ranks <= 16 ? 1 : ranks <= 3072 ? 2 : 3;
 }
 
+/// An exchange inside domains, `rails` trees, an exchange: K pieces of the buffer / rails, all of
+/// the first exchange before the second on the same port. Of a group in one domain no tree.
 inline ExpectedTime switch_reduce_time(std::int64_t ranks, std::int64_t chunks,
                                        const UniformHops& hops) {
   if (ranks == 1) return {0, 0};
+  const Rails grid = rails_of(ranks);
+  const double rails = grid.rails, clusters = grid.clusters;
   const auto k = static_cast<double>(chunks);
-  const double g = hops.bytes / k / hops.bandwidth;
-  const double time = 2 * switch_tiers(ranks) * (hops.latency + g) + (k - 1) * g;
-  return {time, time};
+  const double piece = hops.bytes / rails / k / hops.bandwidth, exchange = (rails - 1) * piece;
+  const double tree = clusters > 1 ? 2 * switch_tiers(ranks) * (hops.latency + piece) : 0;
+  const double slower = clusters > 1 ? std::max(exchange, piece) : exchange;
+  double time = tree + (k - 1) * slower;
+  if (rails > 1) {
+    const double latency = hops.latency;
+    time = latency + exchange +
+           std::max((2 * k - 1) * exchange, latency + exchange + tree + (k - 1) * slower);
+  }
+  const double fold = grid.folds ? hops.latency + hops.bytes / hops.bandwidth : 0;
+  return {time + fold, time + 2 * fold};
 }
 
 /// Hops from the farthest rank below `top` (all ranks: the root) up to it.
@@ -300,10 +336,15 @@ inline std::array<Port, 2> railed_ports(const TopologyCase& c, std::int64_t grou
   return {port(m.source, 0), port(m.destination, 1)};
 }
 
-/// Each hop of the switches' tree is a port at either end, known by its lower end; no port is
-/// faster than the fastest chip's.
+/// Each hop of the switches' trees is a port at either end, known by its lower end; no port is
+/// faster than the fastest chip's. Inside domains it is NVLink's.
 inline std::array<Port, 2> switch_ports(const TopologyCase& c, std::int64_t group,
                                         const Message& m) {
+  if (m.source < c.ranks() && m.destination < c.ranks()) {
+    auto ports = railed_ports(c, group, m);
+    for (Port& port : ports) port.key = -1 - port.key;
+    return ports;
+  }
   const std::int64_t lower = std::min(m.source, m.destination);
   double capacity = 0;
   for (std::int64_t rank = 0; rank < c.ranks(); ++rank)
@@ -339,7 +380,9 @@ inline const std::vector<TopologyRow>& topology_rows() {
        .ports_of = switched_ports},
       {.kind = "hierarchical_ring",
        .settings = no_settings,
-       .variants = {{{}, 1}},
+       .variants = {{{{"topology.chunks", "1"}}, 1},
+                    {{{"topology.chunks", "5"}}, 5},
+                    {{{"topology.chunks", "32"}}, 32}},
        .rank_sends = sends_on_rails,
        .latency_hops =
            [](std::int64_t n) {
@@ -365,11 +408,18 @@ inline const std::vector<TopologyRow>& topology_rows() {
        .variants = {{{{"topology.chunks", "1"}}, 1},
                     {{{"topology.chunks", "7"}}, 7},
                     {{{"topology.chunks", "64"}}, 64}},
-       .rank_sends = [](const TopologyCase& c) -> std::optional<double> {
-         return c.ranks() > 1 ? 1 : 0;
-       },
-       .latency_hops = [](std::int64_t n) { return 2 * switch_tiers(n); },
-       .port_share = [](std::int64_t n) { return n > 1 ? 1.0 : 0.0; },
+       .rank_sends = sends_up_rails,
+       .latency_hops =
+           [](std::int64_t n) {
+             const Rails r = rails_of(n);
+             return (r.rails > 1 ? 2 : 0) + (r.clusters > 1 ? 2 * switch_tiers(n) : 0);
+           },
+       // NVLink carries all but its own part twice, the NIC a part each way.
+       .port_share =
+           [](std::int64_t n) {
+             const Rails r = rails_of(n);
+             return std::max(2 * (r.rails - 1) / r.rails, r.clusters > 1 ? 1 / r.rails : 0.0);
+           },
        .expected = switch_reduce_time,
        .ports_of = switch_ports},
       // On equal hops it is the tree.

@@ -16,6 +16,7 @@ RailLayout rail_layout(const Layout& layout, std::int64_t group) {
   std::int64_t cluster = 0;
   for (std::int32_t d = 0; d < domains.count(); ++d) {
     const std::int64_t size = domains.size(d), parts = size / rails;
+    grid.splits |= parts > 1;
     for (std::int64_t part = 0; part < parts; ++part, ++cluster) {
       const std::int64_t first = part * size / parts, last = (part + 1) * size / parts;
       for (std::int64_t at = first; at < last; ++at) {

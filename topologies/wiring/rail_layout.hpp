@@ -14,6 +14,7 @@ struct RailLayout {
   std::vector<std::int32_t> folded;  ///< (rails, clusters) rank without a rail that it stands for,
                                      ///< or -1
   bool folds = false;                ///< some rank has no rail
+  bool splits = false;               ///< some domain holds several clusters
 
   std::int64_t places() const { return rails * clusters; }
   /// Place before in the ring inside the cluster, and on the rail.

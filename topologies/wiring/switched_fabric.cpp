@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "topologies/wiring/leaf_switches.hpp"
 #include "topologies/wiring/nccl/tuning_model.hpp"
 
 namespace lockstep {
@@ -35,24 +36,26 @@ double network_rate(const Fabric& fabric, const Chip& chip) {
 
 LoadedFabric::LoadedFabric(const CollectiveRequest& request) : fabric_(request.fabric) {
   const Layout& layout = request.layout;
+  const LeafSwitches switches = leaf_switches(request);
   ends_.reserve(layout.slot.size());
   for (std::size_t i = 0; i < layout.slot.size(); ++i) {
     const Chip& chip = request.fleet.generations[layout.generation[i]].chip;
-    ends_.push_back({layout.slot[i], layout.domain[i], scale_up_rate(fabric_, chip),
-                     network_rate(fabric_, chip)});
+    ends_.push_back({switches.leaf[i], switches.pod[i], layout.domain[i],
+                     scale_up_rate(fabric_, chip), network_rate(fabric_, chip)});
   }
-  const std::int32_t last_slot = *std::max_element(layout.slot.begin(), layout.slot.end());
   leaf_.chips = fabric_.leaf_chips;
+  leaf_.up.resize(switches.pod_of_leaf.size());
+  leaf_.down = leaf_.up;
   pod_.chips = fabric_.pod_chips;
-  for (Uplinks* layer : {&leaf_, &pod_})
-    layer->up = layer->down = std::vector<double>(layer->switch_of(last_slot) + 1, 0.0);
+  pod_.up.resize(static_cast<std::size_t>(std::ranges::max(switches.pod)) + 1);
+  pod_.down = pod_.up;
 }
 
 void LoadedFabric::add(const Flow& flow, double share) {
   const End &from = end(flow.source), &to = end(flow.destination);
   if (fabric_.uniform() || from.domain == to.domain) return;
-  for (Uplinks* layer : {&leaf_, &pod_})
-    if (layer->crosses(from.slot, to.slot)) layer->add(from.slot, to.slot, share);
+  if (from.leaf != to.leaf) leaf_.add(from.leaf, to.leaf, share);
+  if (from.pod != to.pod) pod_.add(from.pod, to.pod, share);
 }
 
 Hop LoadedFabric::hop(const PortUse& use, const Flow& flow) const {
@@ -69,15 +72,15 @@ Hop LoadedFabric::hop(const PortUse& use, const Flow& flow) const {
   double latency = use.network_latency;
   double bandwidth = nic / flow.sharing;
   Tier tier = Tier::leaf;
-  if (leaf_.crosses(from.slot, to.slot)) {
+  if (from.leaf != to.leaf) {
     bandwidth =
-        std::min(bandwidth, leaf_.share(from.slot, to.slot, nic, fabric_.spine_oversubscription));
+        std::min(bandwidth, leaf_.share(from.leaf, to.leaf, nic, fabric_.spine_oversubscription));
     latency = use.network_latency + fabric_.spine_latency;
     tier = Tier::spine;
   }
-  if (pod_.crosses(from.slot, to.slot)) {
+  if (from.pod != to.pod) {
     bandwidth =
-        std::min(bandwidth, pod_.share(from.slot, to.slot, nic, fabric_.core_oversubscription));
+        std::min(bandwidth, pod_.share(from.pod, to.pod, nic, fabric_.core_oversubscription));
     latency = use.network_latency + fabric_.core_latency;
     tier = Tier::core;
   }

@@ -59,25 +59,22 @@ class LoadedFabric {
     double chips = 1;  ///< a switch
     std::vector<double> up, down;
 
-    std::size_t switch_of(std::int32_t slot) const {
-      return static_cast<std::size_t>(static_cast<double>(slot) / chips);
-    }
-    bool crosses(std::int32_t a, std::int32_t b) const { return switch_of(a) != switch_of(b); }
     void add(std::int32_t source, std::int32_t destination, double flows) {
-      up[switch_of(source)] += flows;
-      down[switch_of(destination)] += flows;
+      up[static_cast<std::size_t>(source)] += flows;
+      down[static_cast<std::size_t>(destination)] += flows;
     }
     /// Bandwidth each flow gets where both its ends' uplinks are shared evenly [B/s].
     double share(std::int32_t source, std::int32_t destination, double injection,
                  double oversubscription) const {
-      const double busiest = std::max(up[switch_of(source)], down[switch_of(destination)]);
+      const double busiest = std::max(up[static_cast<std::size_t>(source)],
+                                      down[static_cast<std::size_t>(destination)]);
       return chips * injection / oversubscription / busiest;
     }
   };
 
   /// Where a chip stands and what its ports carry.
   struct End {
-    std::int32_t slot, domain;
+    std::int32_t leaf, pod, domain;
     double scale_up, injection;  ///< [B/s]
   };
   const End& end(std::int32_t chip) const { return ends_[static_cast<std::size_t>(chip)]; }
@@ -136,7 +133,7 @@ double scalar_tree_time(const CollectiveRequest& request);
 /// The parameter that ring and tree share.
 const Parameter& channels_parameter();
 
-/// The parameter that tree and switch_reduce share.
+/// The parameter that kinds that pipeline share.
 const Parameter& chunks_parameter();
 
 /// The numbers of chunks that topology.chunks leaves open: powers of two up to 256, for finer

@@ -1,14 +1,14 @@
 #include <algorithm>
 
-#include "topologies/algorithms/ring/rail_all_reduce.hpp"
+#include "topologies/algorithms/rails/rail_rings.hpp"
 #include "topologies/algorithms/ring/ring_laps.hpp"
 #include "topologies/algorithms/torus/torus_phase.hpp"
 
 namespace lockstep {
 
-class RailTrial final : public CollectiveTrial {
+class RailRingsTrial final : public CollectiveTrial {
  public:
-  RailTrial(const RailAllReduce& ring, const LinkState& links) : ring_(ring) {
+  RailRingsTrial(const RailRings& ring, const LinkState& links) : ring_(ring) {
     for (std::int64_t group = 0; group < ring.groups_; ++group)
       hops_.push_back(ring.hops(group, links));
     for (std::size_t g = 0; g < hops_.size(); ++g) {
@@ -23,22 +23,38 @@ class RailTrial final : public CollectiveTrial {
   void run(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
            const double* ready, double* finish, const Execution& how) const override {
     std::vector<double> state, delay;
+    std::vector<std::vector<double>> chunks;
     TorusPhaseRunner inside;
     RingLaps::Scratch scratch;
     for (std::int64_t group = first_group; group < last_group; ++group) {
       const RailLayout& grid = ring_.grids_[static_cast<std::size_t>(group)];
       const double* from = ready + group * ring_.ranks_;
       double* to = finish + group * ring_.ranks_;
+      chunks.resize(static_cast<std::size_t>(ring_.chunks(grid)));
       state.resize(static_cast<std::size_t>(grid.places()));
       delay.resize(state.size());
       for (std::size_t p = 0; p < state.size(); ++p)
         state[p] = from[grid.member[p]] + ring_.base_latency_;
-      SpikeSequence spikes(noise, group, ring_.messages_);
-      const Pass pass{noise, spikes, group, grid};
+      SpikeSequence spikes(noise, group, ring_.messages_per_group());
+      const Pass pass{noise, spikes, group, grid, ring_.numbering(grid)};
       if (grid.folds) fold(pass, from, state, delay);
-      run_inside(pass, RailAllReduce::inside_row(grid), inside, state);
-      run_rails(pass, state, scratch, how);
-      run_inside(pass, RailAllReduce::gather_row(grid), inside, state);
+      // A chunk enters a phase when it is through with the one before and its port with the chunk
+      // before; NVLink is through with all that is scattered before it takes what is gathered.
+      for (std::size_t c = 0; c < chunks.size(); ++c) {
+        if (ring_.scatters_) run_inside(pass, pass.number.scatter(index(c), 0), inside, state);
+        chunks[c] = state;
+      }
+      for (std::size_t c = 0; c < chunks.size(); ++c) {
+        if (c > 0) raise(chunks[c], chunks[c - 1]);
+        run_rails(pass, index(c), chunks[c], scratch, how);
+      }
+      if (ring_.gathers_)
+        for (std::size_t c = 0; c < chunks.size(); ++c) {
+          raise(state, chunks[c]);
+          run_inside(pass, pass.number.gather(index(c), 0), inside, state);
+        }
+      else
+        state = chunks.back();
       for (std::size_t p = 0; p < state.size(); ++p) to[grid.member[p]] = state[p];
       if (grid.folds) unfold(pass, state, delay, to);
     }
@@ -50,23 +66,29 @@ class RailTrial final : public CollectiveTrial {
     SpikeSequence& spikes;
     std::int64_t group;
     const RailLayout& grid;
+    RailNumbering number;
   };
 
-  /// Cost of a whole buffer between a place and the rank it stands for: latency and gap [s].
-  std::pair<double, double> fold_hop(const Pass& pass, std::size_t place) const {
+  static std::int64_t index(std::size_t chunk) { return static_cast<std::int64_t>(chunk); }
+  static void raise(std::vector<double>& times, const std::vector<double>& to) {
+    for (std::size_t p = 0; p < times.size(); ++p) times[p] = std::max(times[p], to[p]);
+  }
+
+  /// Cost of a message between a place and the rank it stands for: latency and gap [s].
+  std::pair<double, double> fold_hop(const Pass& pass, std::size_t place, double bytes) const {
     const double gap =
-        ring_.bytes_ * ring_.inside_rate_[static_cast<std::size_t>(pass.group)]
-                                         [place % static_cast<std::size_t>(pass.grid.clusters)];
+        bytes * ring_.inside_rate_[static_cast<std::size_t>(pass.group)]
+                                  [place % static_cast<std::size_t>(pass.grid.clusters)];
     return {ring_.inside_latency_ + gap, gap};
   }
 
   void fold(const Pass& pass, const double* ready, std::vector<double>& state,
             std::vector<double>& delay) const {
     std::fill(delay.begin(), delay.end(), 0.0);
-    add_row_noise(pass.noise, pass.spikes, pass.group, 0, delay);
+    add_row_noise(pass.noise, pass.spikes, pass.group, pass.number.folding(), delay);
     for (std::size_t p = 0; p < state.size(); ++p) {
       if (pass.grid.folded[p] < 0) continue;
-      const auto [latency, gap] = fold_hop(pass, p);
+      const auto [latency, gap] = fold_hop(pass, p, ring_.folded_bytes());
       const double begin = ready[pass.grid.folded[p]] + ring_.base_latency_;
       state[p] = std::max(begin + latency, state[p] + gap) + delay[p];
     }
@@ -75,14 +97,15 @@ class RailTrial final : public CollectiveTrial {
   void unfold(const Pass& pass, const std::vector<double>& state, std::vector<double>& delay,
               double* finish) const {
     std::fill(delay.begin(), delay.end(), 0.0);
-    add_row_noise(pass.noise, pass.spikes, pass.group,
-                  RailAllReduce::unfold_row(pass.grid) * pass.grid.places(), delay);
+    add_row_noise(pass.noise, pass.spikes, pass.group, pass.number.unfolding(ring_.gathers_),
+                  delay);
     for (std::size_t p = 0; p < state.size(); ++p)
       if (pass.grid.folded[p] >= 0)
-        finish[pass.grid.folded[p]] = state[p] + fold_hop(pass, p).first + delay[p];
+        finish[pass.grid.folded[p]] =
+            state[p] + fold_hop(pass, p, ring_.unfolded_bytes()).first + delay[p];
   }
 
-  void run_inside(const Pass& pass, std::int64_t first_row, TorusPhaseRunner& runner,
+  void run_inside(const Pass& pass, std::int64_t first_message, TorusPhaseRunner& runner,
                   std::vector<double>& state) const {
     if (pass.grid.rails == 1) return;
     TorusPhase phase;
@@ -92,31 +115,30 @@ class RailTrial final : public CollectiveTrial {
     phase.latency = ring_.inside_latency_;
     phase.rate = ring_.inside_rate_[static_cast<std::size_t>(pass.group)].data();
     phase.part = phase.out = state.data();
-    std::vector<LineSpike> spikes = take_spikes(pass.spikes, phase, first_row * pass.grid.places());
-    const DenseRows dense{pass.noise, pass.group, {first_row}};
+    std::vector<LineSpike> spikes = take_spikes(pass.spikes, phase, first_message);
+    const DenseRows dense{pass.noise, pass.group, {first_message / pass.grid.places()}};
     runner.run(phase, {}, spikes, pass.noise.hop_jitter ? &dense : nullptr);
   }
 
-  void run_rails(const Pass& pass, std::vector<double>& state, RingLaps::Scratch& scratch,
-                 const Execution& how) const {
-    const std::int64_t clusters = pass.grid.clusters, rows = 2 * (clusters - 1);
-    const std::int64_t first = RailAllReduce::rail_row(pass.grid) * pass.grid.places();
+  void run_rails(const Pass& pass, std::int64_t chunk, std::vector<double>& state,
+                 RingLaps::Scratch& scratch, const Execution& how) const {
+    const std::int64_t clusters = pass.grid.clusters;
     for (std::int64_t rail = 0; rail < pass.grid.rails; ++rail)
       rails_[first_rail_[static_cast<std::size_t>(pass.group)] + static_cast<std::size_t>(rail)]
-          .run(pass.noise, pass.spikes, pass.group, first + rail * rows * clusters,
+          .run(pass.noise, pass.spikes, pass.group, pass.number.rail(chunk, rail, 0),
                std::span(state).subspan(static_cast<std::size_t>(rail * clusters),
                                         static_cast<std::size_t>(clusters)),
                scratch, how);
   }
 
-  const RailAllReduce& ring_;
+  const RailRings& ring_;
   std::vector<RailHops> hops_;           // (groups)
   std::vector<RingLaps> rails_;          // of group after group
   std::vector<std::size_t> first_rail_;  // (groups)
 };
 
-std::unique_ptr<CollectiveTrial> RailAllReduce::begin_trial(const LinkState& links) const {
-  return std::make_unique<RailTrial>(*this, links);
+std::unique_ptr<CollectiveTrial> RailRings::begin_trial(const LinkState& links) const {
+  return std::make_unique<RailRingsTrial>(*this, links);
 }
 
 }  // namespace lockstep

@@ -1,0 +1,211 @@
+#include "topologies/algorithms/in_network/in_network_collective.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+
+#include "topologies/algorithms/noise_free_time.hpp"
+#include "topologies/wiring/chunks.hpp"
+#include "topologies/wiring/nccl/hop_use.hpp"
+#include "topologies/wiring/switched_fabric.hpp"
+
+namespace lockstep {
+namespace {
+
+// Of an exchange inside a domain, and for each peer more (CollNetDirect) [s].
+constexpr double exchange_latency = 3.7e-6, exchange_arity = 0.4e-6;
+
+}  // namespace
+
+InNetworkCollective::InNetworkCollective(const CollectiveRequest& request)
+    : ranks_(request.layout.replicas),
+      bytes_(request.bytes),
+      uniform_(request.fabric.uniform()),
+      scatters_(request.operation != Operation::all_gather),
+      gathers_(request.operation != Operation::reduce_scatter) {
+  const Fabric& fabric = request.fabric;
+  if (!uniform_ && ranks_ > 1)
+    base_latency_ = nccl_start_up(NcclAlgorithm::tree, NcclProtocol::simple);
+  tier_latency_ = {0, request.values.real("topology.switch_latency"), fabric.spine_latency / 2,
+                   std::max(0.0, fabric.core_latency - fabric.spine_latency) / 2};
+  if (uniform_) tier_latency_.fill(*fabric.hop_latency);
+  const LeafSwitches leaves = leaf_switches(request);
+  for (std::int64_t group = 0; group < request.layout.groups(); ++group) {
+    InNetworkGroup& kept = groups_.emplace_back();
+    kept.grid = rail_layout(request.layout, group);
+    kept.forest = switch_forest(request, leaves, group, kept.grid);
+  }
+  keep_hops(request);
+  choose_chunks(request);
+  set_scalar_time(request, leaves);
+}
+
+std::int64_t InNetworkCollective::messages_per_group() const {
+  std::int64_t most = 0;
+  for (const InNetworkGroup& group : groups_) most = std::max(most, numbering(group).messages());
+  return most;
+}
+
+double InNetworkCollective::cost_per_step(const Noise& noise) const {
+  // As measured on one core: of a vertex and a chunk that is followed.
+  constexpr double visit = 60;
+  double cost = 0;
+  for (const InNetworkGroup& group : groups_) {
+    const auto messages = static_cast<double>(numbering(group).messages());
+    const double followed = noise.hop_jitter.is_none() ? 2 + 2 * noise.spike_probability * messages
+                                                       : static_cast<double>(chunks_);
+    cost += visit * group.forest.vertices() * std::min(followed, static_cast<double>(chunks_));
+    if (!noise.hop_jitter.is_none()) cost += jittered_message_cost * messages;
+  }
+  return cost;
+}
+
+std::string InNetworkCollective::choice() const {
+  std::vector<std::int64_t> rails;
+  std::int32_t depth = 0;
+  for (const InNetworkGroup& group : groups_) {
+    rails.push_back(group.grid.rails);
+    depth = std::max(depth, group.forest.depth());
+  }
+  return fmt::format("{}, {} chunk{}, {} tier{} of switches", count_text(rails, "rail"), chunks_,
+                     chunks_ == 1 ? "" : "s", depth, depth == 1 ? "" : "s");
+}
+
+InNetworkNumbering InNetworkCollective::numbering(const InNetworkGroup& group) const {
+  return {group.grid.places(),
+          group.forest.vertices(),
+          chunks_,
+          group.grid.rails - 1,
+          group.grid.folds,
+          scatters_,
+          gathers_};
+}
+
+double InNetworkCollective::piece_bytes(const InNetworkGroup& group) const {
+  const RailLayout& grid = group.grid;
+  double bytes = bytes_ / static_cast<double>(grid.rails);
+  if (grid.folds && !(scatters_ && gathers_)) {
+    const auto ranks = static_cast<double>(ranks_), places = static_cast<double>(grid.places());
+    bytes = bytes_ * (ranks - 1) / ranks / (places - 1) * static_cast<double>(grid.clusters);
+  }
+  return chunk_on_link(bytes, chunks_);
+}
+
+double InNetworkCollective::exchanged_bytes(const InNetworkGroup& group) const {
+  return group.exchanged * piece_bytes(group);
+}
+
+double InNetworkCollective::reduce_inside(const NcclGroup& seen, InNetworkGroup& group) {
+  const double efficiency = nccl_table.nvls_efficiency[static_cast<std::size_t>(seen.generation)];
+  const auto ranks = static_cast<double>(group.grid.rails);
+  const double exchanged = (ranks + 1) / (2 * (ranks - 1));
+  if (group.grid.folds || efficiency == 0 || exchanged >= efficiency) return 1;
+  group.exchanged = exchanged;
+  return efficiency;
+}
+
+double InNetworkCollective::hop_bytes(const InNetworkGroup& group, std::size_t vertex,
+                                      bool up) const {
+  const double piece = piece_bytes(group), below = static_cast<double>(group.forest.below[vertex]),
+               part = piece * below / static_cast<double>(group.grid.clusters);
+  if (up) return scatters_ ? piece : part;  // summed with others', or of all below
+  if (!gathers_) return part;               // to those who own it
+  return scatters_ ? piece : piece - part;  // all, or what they do not have
+}
+
+double InNetworkCollective::inside_latency(const InNetworkGroup& group) const {
+  return uniform_ ? latency(Tier::leaf)
+                  : exchange_latency + exchange_arity * static_cast<double>(group.grid.rails - 1);
+}
+
+InNetworkHops InNetworkCollective::hops(std::int64_t group, const LinkState& links, bool up) const {
+  const InNetworkGroup& kept = groups_[static_cast<std::size_t>(group)];
+  const SwitchForest& forest = kept.forest;
+  InNetworkHops hops{{}, kept.latency};
+  hops.gap.reserve(kept.rate.size());
+  // A hop between a rank and a switch has one NIC, a hop between switches none.
+  for (std::size_t v = 0; v < kept.rate.size(); ++v) {
+    LinkState state{.tier = links.tier};
+    std::size_t chip = 0;
+    if (v < kept.grid.member.size()) {
+      state.link = links.link;
+      chip = static_cast<std::size_t>(group * ranks_ + kept.grid.member[v]);
+    }
+    hops.gap.push_back(hop_bytes(kept, v, up) * kept.rate[v] *
+                       state.hop_factor(forest.tier[v], chip, chip));
+    hops.latency[v] += hops.gap[v];
+  }
+  return hops;
+}
+
+void InNetworkCollective::keep_hops(const CollectiveRequest& request) {
+  const Fabric& fabric = request.fabric;
+  const Layout& layout = request.layout;
+  // Rails that cross the uplinks of each leaf and of each pod.
+  std::map<std::pair<Tier, std::int64_t>, double> crossing;
+  const auto crosses = [&](const SwitchForest& forest, std::size_t v) {
+    return forest.tier[v] != Tier::leaf && forest.parent[v] >= 0;
+  };
+  for (const InNetworkGroup& group : groups_)
+    for (std::size_t v = 0; v < group.forest.parent.size(); ++v)
+      if (crosses(group.forest, v)) ++crossing[{group.forest.tier[v], group.forest.uplink[v]}];
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    InNetworkGroup& group = groups_[g];
+    const SwitchForest& forest = group.forest;
+    for (std::size_t v = 0; v < forest.parent.size(); ++v) {
+      double bandwidth = forest.port_bandwidth[v];
+      if (crosses(forest, v)) {
+        const bool leaf = forest.tier[v] == Tier::spine;
+        bandwidth *= std::min(1.0, (leaf ? fabric.leaf_chips / fabric.spine_oversubscription
+                                         : fabric.pod_chips / fabric.core_oversubscription) /
+                                       crossing.at({forest.tier[v], forest.uplink[v]}));
+      }
+      group.latency.push_back(latency(forest.tier[v]));
+      group.rate.push_back(1 / (uniform_ ? *fabric.hop_bandwidth : bandwidth));
+    }
+    const RailLayout& grid = group.grid;
+    std::vector<double> slowest(static_cast<std::size_t>(grid.clusters),
+                                std::numeric_limits<double>::max());
+    for (std::int64_t p = 0; p < grid.places(); ++p)
+      for (const auto* ranks : {&grid.member, &grid.folded})
+        if (const std::int32_t rank = (*ranks)[static_cast<std::size_t>(p)]; rank >= 0) {
+          double& port = slowest[static_cast<std::size_t>(p % grid.clusters)];
+          const auto chip = static_cast<std::size_t>(layout.at(static_cast<std::int64_t>(g), rank));
+          port = std::min(
+              port, scale_up_rate(fabric, request.fleet.generations[layout.generation[chip]].chip));
+        }
+    double efficiency = 1;
+    if (!uniform_ && scatters_ && gathers_)
+      efficiency = reduce_inside(nccl_group(request, static_cast<std::int64_t>(g)), group);
+    for (double port : slowest)
+      group.inside_rate.push_back(1 / (uniform_ ? *fabric.hop_bandwidth : efficiency * port));
+  }
+}
+
+void InNetworkCollective::choose_chunks(const CollectiveRequest& request) {
+  const std::vector<std::int64_t> open = open_chunks(request);
+  chunks_ = open[fastest(open.size(), [&](std::size_t candidate) {
+    chunks_ = open[candidate];
+    return noise_free_time(*begin_trial({}), request.layout.groups(), ranks_);
+  })];
+}
+
+void InNetworkCollective::set_scalar_time(const CollectiveRequest& request,
+                                          const LeafSwitches& leaves) {
+  const auto several = [](const std::vector<std::int32_t>& switches) {
+    const auto [least, most] = std::ranges::minmax(switches);
+    return least != most;
+  };
+  constexpr double scalar_bytes = 4;
+  const double serialization = uniform_ ? scalar_bytes / *request.fabric.hop_bandwidth : 0;
+  const auto hop = [&](Tier tier) { return 2 * (latency(tier) + serialization); };
+  if (request.layout.chips() == 1) return;
+  scalar_time_ =
+      (uniform_ ? 0 : nccl_start_up(NcclAlgorithm::tree, NcclProtocol::ll)) + hop(Tier::leaf);
+  if (several(leaves.leaf)) scalar_time_ += hop(Tier::spine);
+  if (several(leaves.pod)) scalar_time_ += hop(Tier::core);
+}
+
+}  // namespace lockstep

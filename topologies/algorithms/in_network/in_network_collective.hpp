@@ -1,0 +1,104 @@
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/network/collective.hpp"
+#include "topologies/algorithms/in_network/switch_forest.hpp"
+#include "topologies/wiring/nccl/tuning_model.hpp"
+#include "topologies/wiring/rail_layout.hpp"
+
+namespace lockstep {
+
+/// One group's ranks and switches, and what their hops cost without slow links.
+struct InNetworkGroup {
+  RailLayout grid;
+  SwitchForest forest;
+  std::vector<double> latency, rate;  ///< (vertices) of the hop to the parent [s], [s/B]
+  std::vector<double> inside_rate;    ///< (clusters) of hops over NVLink [s/B]
+  double exchanged = 1;               ///< share of a piece that passes a port for each peer
+};
+
+/// How the messages of one group are numbered: row after row, see switch_reduce.hpp.
+struct InNetworkNumbering {
+  std::int64_t places, vertices, chunks;
+  std::int64_t exchanges;  ///< rows of one chunk's exchange inside domains
+  bool folds, scatters, gathers;
+
+  std::int64_t folding() const { return 0; }
+  std::int64_t scatter(std::int64_t chunk, std::int64_t row) const {
+    return (folds ? places : 0) + (chunk * exchanges + row) * places;  // of those that scatter
+  }
+  std::int64_t up(std::int64_t chunk) const {
+    return scatter(scatters ? chunks : 0, 0) + chunk * vertices;
+  }
+  std::int64_t down(std::int64_t chunk) const { return up(chunks) + chunk * vertices; }
+  std::int64_t gather(std::int64_t chunk, std::int64_t row) const {
+    return down(chunks) + (chunk * exchanges + row) * places;
+  }
+  std::int64_t unfolding() const { return gather(gathers ? chunks : 0, 0); }
+  std::int64_t messages() const { return unfolding() + (folds ? places : 0); }
+};
+
+/// What a chunk takes of the hop between each vertex and its parent one way, (vertices) [s].
+struct InNetworkHops {
+  std::vector<double> gap, latency;  ///< latency with serialization
+};
+
+/// The operations of switch_reduce.hpp.
+class InNetworkCollective final : public Collective {
+ public:
+  explicit InNetworkCollective(const CollectiveRequest& request);
+
+  int links_per_chip() const override { return 1; }
+  std::int64_t groups_per_call() const override { return 1; }
+  std::int64_t messages_per_group() const override;
+  double cost_per_step(const Noise& noise) const override;
+  double scalar_all_reduce_time() const override { return scalar_time_; }
+  bool extrapolated() const override { return false; }
+  std::string choice() const override;
+  std::unique_ptr<CollectiveTrial> begin_trial(const LinkState& links) const override;
+  MessageGraph graph(std::int64_t group, const LinkState& links) const override;
+
+ private:
+  friend class InNetworkTrial;
+  friend class InNetworkGraph;
+
+  double latency(Tier tier) const { return tier_latency_[static_cast<std::size_t>(tier)]; }
+  InNetworkNumbering numbering(const InNetworkGroup& group) const;
+  /// Under a trial's slow links.
+  InNetworkHops hops(std::int64_t group, const LinkState& links, bool up) const;
+
+  /// Of a message inside a domain, and of a chunk on the hop above a vertex [B]. Where some rank
+  /// has no rail, what places must pass on of a reduce-scatter or an all-gather goes in equal
+  /// messages.
+  double piece_bytes(const InNetworkGroup& group) const;
+  /// What passes an NVLink port for each peer, one way, in one exchange of a chunk [B].
+  double exchanged_bytes(const InNetworkGroup& group) const;
+  double hop_bytes(const InNetworkGroup& group, std::size_t vertex, bool up) const;
+  /// What a rank without a rail hands to its partner, and gets back [B].
+  double folded_bytes() const { return scatters_ ? bytes_ : bytes_ / static_cast<double>(ranks_); }
+  double unfolded_bytes() const { return gathers_ ? bytes_ : bytes_ / static_cast<double>(ranks_); }
+  /// Latency of a message inside a domain [s].
+  double inside_latency(const InNetworkGroup& group) const;
+
+  void keep_hops(const CollectiveRequest& request);
+  /// An all-reduce by NVLS, whose switch adds and multiplies: ranks + 1 pieces pass a port there
+  /// and back, where two exchanges pass 2 (ranks - 1), at nvlsEfficiency of the link, which is
+  /// returned; 1 where exchanges are faster.
+  static double reduce_inside(const NcclGroup& seen, InNetworkGroup& group);
+  /// The number of chunks of least noise-free time.
+  void choose_chunks(const CollectiveRequest& request);
+  /// A few bytes up to the top of the tree over all chips of the job, and back.
+  void set_scalar_time(const CollectiveRequest& request, const LeafSwitches& leaves);
+
+  std::int64_t ranks_, chunks_ = 1;
+  double bytes_, base_latency_ = 0, scalar_time_ = 0;
+  bool uniform_, scatters_, gathers_;
+  std::array<double, tier_count> tier_latency_{};
+  std::vector<InNetworkGroup> groups_;
+};
+
+}  // namespace lockstep

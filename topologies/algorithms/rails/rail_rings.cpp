@@ -1,0 +1,183 @@
+#include "topologies/algorithms/rails/rail_rings.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <optional>
+
+#include "topologies/algorithms/noise_free_time.hpp"
+#include "topologies/algorithms/ring/ring_laps.hpp"
+#include "topologies/wiring/chunks.hpp"
+#include "topologies/wiring/nccl/hop_use.hpp"
+
+namespace lockstep {
+
+RailRings::RailRings(const CollectiveRequest& request)
+    : ranks_(request.layout.replicas),
+      groups_(request.layout.groups()),
+      scatters_(request.operation != Operation::all_gather),
+      gathers_(request.operation != Operation::reduce_scatter),
+      scalar_time_(scalar_tree_time(request)),
+      bytes_(request.bytes) {
+  method_.laps = laps();
+  for (std::int64_t group = 0; group < groups_; ++group)
+    grids_.push_back(rail_layout(request.layout, group));
+  choose(request);
+  std::vector<RailHops> costs;
+  for (std::int64_t group = 0; group < groups_; ++group) {
+    RailHops& cost = costs.emplace_back(hops(group, {}));
+    for (std::size_t p = 0; p < cost.gap.size(); ++p)
+      cost.latency[p] = hops_[static_cast<std::size_t>(group)][p].latency;
+  }
+  std::vector<RingHopSpan> rings;
+  for (std::size_t g = 0; g < grids_.size(); ++g)
+    for (std::int64_t rail = 0; rail < grids_[g].rails; ++rail) {
+      const auto n = static_cast<std::size_t>(grids_[g].clusters),
+                 first = static_cast<std::size_t>(rail) * n;
+      rings.push_back({{costs[g].latency.data() + first, n}, {costs[g].gap.data() + first, n}});
+    }
+  method_ = resolve_ring_method(request, rings);
+}
+
+std::int64_t RailRings::messages_per_group() const {
+  std::int64_t most = 0;
+  for (const RailLayout& grid : grids_)
+    most = std::max(most, numbering(grid).unfolding(gathers_) + grid.places());
+  return most;
+}
+
+double RailRings::cost_per_step(const Noise& noise) const {
+  double cost = 0;
+  for (const RailLayout& grid : grids_) {
+    const double inside = noise.hop_jitter.is_none()
+                              ? 8.0
+                              : static_cast<double>(grid.rails - 1) * jittered_message_cost;
+    cost += static_cast<double>(chunks(grid)) *
+            (laps() * inside * static_cast<double>(grid.places()) +
+             static_cast<double>(grid.rails) * RingLaps::cost(method_, grid.clusters, noise));
+  }
+  return cost;
+}
+
+std::string RailRings::choice() const {
+  std::vector<std::int64_t> rails, clusters;
+  for (const RailLayout& grid : grids_) {
+    rails.push_back(grid.rails);
+    clusters.push_back(grid.clusters);
+  }
+  return fmt::format("{}, {}, {}, {} chunk{}, {}", protocol_, count_text(rails, "rail"),
+                     count_text(clusters, "cluster"), chunks_, chunks_ == 1 ? "" : "s",
+                     method_.why);
+}
+
+double RailRings::inside_bytes(const RailLayout& grid) const {
+  const std::int64_t count = chunks(grid);
+  const double chunk = count == 1 ? bytes_ : chunk_on_link(bytes_, count);
+  if (!grid.folds || laps() == 2) return chunk / static_cast<double>(grid.rails);
+  const auto ranks = static_cast<double>(ranks_), places = static_cast<double>(grid.places());
+  return chunk * (ranks - 1) / ranks / (places - 1) * static_cast<double>(grid.clusters);
+}
+
+double RailRings::folded_bytes() const {
+  return scatters_ ? bytes_ : bytes_ / static_cast<double>(ranks_);
+}
+
+double RailRings::unfolded_bytes() const {
+  return gathers_ ? bytes_ : bytes_ / static_cast<double>(ranks_);
+}
+
+RailHops RailRings::hops(std::int64_t group, const LinkState& links) const {
+  const RailLayout& grid = grids_[static_cast<std::size_t>(group)];
+  RailHops hops;
+  const double bytes = rail_bytes(grid);
+  for (std::int64_t p = 0; p < grid.places(); ++p) {
+    const Hop& hop = hops_[static_cast<std::size_t>(group)][static_cast<std::size_t>(p)];
+    const auto from = static_cast<std::size_t>(chip(group, grid.before_on_rail(p))),
+               to = static_cast<std::size_t>(chip(group, p));
+    hops.gap.push_back(bytes / hop.bandwidth * links.hop_factor(hop.tier, from, to));
+    hops.latency.push_back(hop.latency + hops.gap.back());
+  }
+  return hops;
+}
+
+std::vector<Flow> RailRings::flows() const {
+  std::vector<Flow> flows;
+  for (std::int64_t group = 0; group < groups_; ++group) {
+    const RailLayout& grid = grids_[static_cast<std::size_t>(group)];
+    for (std::int64_t p = 0; p < grid.places(); ++p)
+      flows.push_back({chip(group, grid.before_on_rail(p)), chip(group, p)});
+  }
+  for (std::int64_t group = 0; group < groups_; ++group) {
+    const RailLayout& grid = grids_[static_cast<std::size_t>(group)];
+    for (std::int64_t c = 0; c < grid.clusters; ++c)
+      flows.push_back({chip(group, c), chip(group, grid.before_inside(c)), 1, 1});
+  }
+  return flows;
+}
+
+void RailRings::choose(const CollectiveRequest& request) {
+  const std::vector<Flow> flows = this->flows();
+  const std::vector<std::int64_t> open = open_chunks(request);
+  double least = std::numeric_limits<double>::infinity();
+  std::optional<NcclProtocol> protocol;
+  std::int64_t chunks = 1;
+  for (NcclProtocol candidate : open_protocols(request.fabric)) {
+    take(candidate, request, flows);
+    for (std::int64_t count : open) {
+      if (protocol && least_time(count) >= least) continue;
+      chunks_ = count;
+      const double time = noise_free_time(*begin_trial({}), groups_, ranks_);
+      if (protocol && !(time < least)) continue;
+      least = time;
+      protocol = candidate;
+      chunks = count;
+    }
+  }
+  take(*protocol, request, flows);
+  chunks_ = chunks;
+}
+
+double RailRings::least_time(std::int64_t chunks) const {
+  double latency = 0;  // of a chunk's rows on rails, one after the other
+  for (std::size_t g = 0; g < grids_.size(); ++g)
+    if (!grids_[g].splits)
+      latency = std::max(latency, static_cast<double>(laps() * (grids_[g].clusters - 1)) *
+                                      std::ranges::min(hops_[g], {}, &Hop::latency).latency);
+  return static_cast<double>(chunks) * latency;
+}
+
+void RailRings::take(NcclProtocol protocol, const CollectiveRequest& request,
+                     const std::vector<Flow>& flows) {
+  const bool uniform = request.fabric.uniform();
+  const auto rails = [](const RailLayout& grid) { return grid.rails; };
+  const std::int64_t channels = rails(*std::ranges::max_element(grids_, {}, rails));
+  const std::vector<NcclGroup> groups = nccl_groups(request);
+  const auto widest = std::ranges::max_element(groups, {}, &NcclGroup::nodes);
+  const NcclUse use = nccl_ring_use(*widest, request.operation, protocol,
+                                    nccl_ring_channels(request, widest - groups.begin(), channels),
+                                    channels, bytes_);
+  base_latency_ = uniform || ranks_ == 1 ? 0.0 : use.start_up;
+  protocol_ = protocol_text(request.fabric, protocol);
+  inside_latency_ = uniform ? *request.fabric.hop_latency : use.ports.scale_up_latency;
+  PortUse inside = use.ports;  // of one ring
+  inside.most *= static_cast<double>(channels);
+  keep_hops(route(request, std::array{use.ports, inside}, flows));
+}
+
+void RailRings::keep_hops(const std::vector<Hop>& hops) {
+  hops_.clear();
+  inside_rate_.clear();
+  auto hop = hops.begin();
+  for (const RailLayout& grid : grids_) {
+    hops_.emplace_back(hop, hop + grid.places());
+    hop += grid.places();
+  }
+  for (const RailLayout& grid : grids_) {
+    std::vector<double>& rate = inside_rate_.emplace_back();
+    for (std::int64_t c = 0; c < grid.clusters; ++c, ++hop) rate.push_back(1 / hop->bandwidth);
+  }
+}
+
+}  // namespace lockstep

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/network/collective.hpp"
+#include "topologies/algorithms/ring/ring_method.hpp"
+#include "topologies/wiring/rail_layout.hpp"
+#include "topologies/wiring/switched_fabric.hpp"
+
+namespace lockstep {
+
+/// What a chunk takes of the hop across into each place of one group, (rails, clusters) [s].
+struct RailHops {
+  std::vector<double> latency, gap;  ///< latency with serialization
+};
+
+/// How the messages of one group are numbered: row after row, see hierarchical_ring.hpp.
+struct RailNumbering {
+  std::int64_t rails, clusters, chunks, rail_rows;
+  bool folds, scatters;
+
+  std::int64_t places() const { return rails * clusters; }
+  std::int64_t folding() const { return 0; }
+  std::int64_t scatter(std::int64_t chunk, std::int64_t row) const {
+    return ((folds ? 1 : 0) + chunk * (rails - 1) + row) * places();
+  }
+  std::int64_t rail(std::int64_t chunk, std::int64_t rail, std::int64_t row) const {
+    return scatter(scatters ? chunks : 0, 0) +
+           ((chunk * rails + rail) * rail_rows + row) * clusters;
+  }
+  std::int64_t gather(std::int64_t chunk, std::int64_t row) const {
+    return this->rail(chunks, 0, 0) + (chunk * (rails - 1) + row) * places();
+  }
+  std::int64_t unfolding(bool gathers) const { return gather(gathers ? chunks : 0, 0); }
+};
+
+/// The operations of hierarchical_ring.hpp.
+class RailRings final : public Collective {
+ public:
+  explicit RailRings(const CollectiveRequest& request);
+
+  int links_per_chip() const override { return 1; }
+  std::int64_t groups_per_call() const override { return 1; }
+  std::int64_t messages_per_group() const override;
+  double cost_per_step(const Noise& noise) const override;
+  double scalar_all_reduce_time() const override { return scalar_time_; }
+  bool extrapolated() const override { return false; }
+  std::string choice() const override;
+  std::unique_ptr<CollectiveTrial> begin_trial(const LinkState& links) const override;
+  MessageGraph graph(std::int64_t group, const LinkState& links) const override;
+
+ private:
+  friend class RailRingsTrial;
+  friend class RailRingsGraph;
+
+  std::int32_t chip(std::int64_t group, std::int64_t place) const {
+    return static_cast<std::int32_t>(group * ranks_) +
+           grids_[static_cast<std::size_t>(group)].member[static_cast<std::size_t>(place)];
+  }
+  RailNumbering numbering(const RailLayout& grid) const {
+    return {grid.rails, grid.clusters, chunks(grid), laps() * (grid.clusters - 1),
+            grid.folds, scatters_};
+  }
+  /// One where rails run through a domain, on the port of what would go on beside them.
+  std::int64_t chunks(const RailLayout& grid) const { return grid.splits ? 1 : chunks_; }
+  int laps() const { return scatters_ && gathers_ ? 2 : 1; }
+
+  /// Hops under a trial's slow links: a slow NIC slows the hops between domains into and out of it.
+  RailHops hops(std::int64_t group, const LinkState& links) const;
+
+  /// The rail hops of all groups, then a hop inside each cluster of all groups.
+  std::vector<Flow> flows() const;
+
+  /// Takes the protocol and the number of chunks of least noise-free time.
+  void choose(const CollectiveRequest& request);
+  void take(NcclProtocol protocol, const CollectiveRequest& request,
+            const std::vector<Flow>& flows);
+  void keep_hops(const std::vector<Hop>& hops);
+  /// That many chunks cannot be faster [s].
+  double least_time(std::int64_t chunks) const;
+
+  /// Of a message inside a cluster, and on a rail [B]. Where some rank has no rail, what places
+  /// must pass on of a reduce-scatter or an all-gather, all parts but one's own, goes in equal
+  /// messages.
+  double inside_bytes(const RailLayout& grid) const;
+  double rail_bytes(const RailLayout& grid) const {
+    return inside_bytes(grid) / static_cast<double>(grid.clusters);
+  }
+  /// What a rank without a rail hands to its partner, and gets back [B].
+  double folded_bytes() const;
+  double unfolded_bytes() const;
+
+  std::int64_t ranks_, groups_, chunks_ = 1;
+  bool scatters_, gathers_;
+  double scalar_time_, bytes_, base_latency_ = 0, inside_latency_ = 0;
+  std::string protocol_;
+  RingMethod method_;
+  std::vector<RailLayout> grids_;                 // (groups)
+  std::vector<std::vector<Hop>> hops_;            // (groups), (rails, clusters) into each place
+  std::vector<std::vector<double>> inside_rate_;  // (groups), (clusters) [s/B]
+};
+
+}  // namespace lockstep
