@@ -5,7 +5,7 @@
 namespace lockstep {
 
 /// 3-D torus of 4x4x4 cubes joined by optical circuit switches. Source: Jouppi et al., TPU v4
-/// (ISCA'23, arXiv 2304.01433). The all-reduce is TorusAllReduce.
+/// (ISCA'23, arXiv 2304.01433). Operations are TorusCollective's.
 extern const TopologyKind ocs_torus_topology;
 
 }  // namespace lockstep

@@ -1,14 +1,22 @@
 #include "topologies/torus.hpp"
 
-#include "topologies/algorithms/torus/torus_all_reduce.hpp"
+#include "topologies/torus_kind.hpp"
+#include "topologies/wiring/cube_slices.hpp"
 
 namespace lockstep {
 
-constexpr std::int64_t single_chip = 1;
-constexpr std::int64_t blue_gene_l = 65536;  // 64 x 32 x 32, the largest published
-
-const TopologyKind torus_topology = torus_kind<single_chip, blue_gene_l>(
-    "torus", "static 3-D torus of single chips: it cannot be rewired around a failure",
-    "Adiga et al., Blue Gene/L (IBM J. Res. Dev. 49, 2005); Jain and Sabharwal (ICS'10)");
+const TopologyKind torus_topology{
+    .name = "torus",
+    .summary = "static 3-D torus of single chips: it cannot be rewired around a failure",
+    .source = "Adiga et al., Blue Gene/L (IBM J. Res. Dev. 49, 2005); Jain and Sabharwal (ICS'10)",
+    .parameters = torus_parameters(),
+    .usable_replicas = TorusKind<false>::usable_replicas,
+    .make = TorusKind<false>::make,
+    .operations = torus_operations,
+    .settle = TorusKind<false>::settle,
+    .replacement = replace_plane,
+    .slices = slices_of_boxes,
+    .parts = torus_parts,
+};
 
 }  // namespace lockstep

@@ -136,6 +136,25 @@ const std::vector<Field<Fabric>>& fabric_fields() {
         .summary = "bandwidth of one torus link, each way; default the chip's injection split over "
                    "its six links, so that topologies are compared at equal injection",
         .source = "TPU v4: 50 GB/s a link (ISCA'23); for other chips derived"}},
+      {&Fabric::dcn_bandwidth,
+       {.key = "fabric.dcn_bandwidth",
+        .number = 71,
+        .dimension = Dimension::bandwidth,
+        .minimum_is_legal = false,
+        .needs = {"topology.slices"},
+        .summary = "bandwidth of one chip, each way, into the data-centre network that joins the "
+                   "slices of a torus; default 50 Gbit/s where the chip's injection is its torus "
+                   "links, else its NIC",
+        .source = "TPU v4, v5p: 25 GB/s a host of four chips (Google Cloud TPU documentation; "
+                  "scaling-book)"}},
+      {&Fabric::dcn_latency,
+       {.key = "fabric.dcn_latency",
+        .number = 72,
+        .dimension = Dimension::time,
+        .default_text = "10us",
+        .needs = {"topology.slices"},
+        .summary = "latency of a hop between the slices of a torus",
+        .source = "assumption, range 5-50 us"}},
   };
   return fields;
 }
@@ -145,6 +164,12 @@ const std::vector<Field<Fabric>>& fabric_fields() {
 std::span<const Parameter> fabric_parameters() {
   static const std::vector<Parameter> rows = rows_of(fabric_fields());
   return rows;
+}
+
+double Fabric::dcn_bandwidth_of(const Chip& chip) const {
+  constexpr double tpu_host_share = 50e9 / 8;
+  const bool tpu = chip.injection_bandwidth == chip.scale_up_bandwidth;
+  return dcn_bandwidth.value_or(tpu ? tpu_host_share : chip.injection_bandwidth);
 }
 
 Fabric fabric_from(const Values& values) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "engine/base/parameter.hpp"
+#include "engine/machine/chip.hpp"
 
 namespace lockstep {
 
@@ -47,7 +48,11 @@ struct Fabric {
   // Torus: direct links between neighbours.
   double link_latency = 0;               ///< [s]
   std::optional<double> link_bandwidth;  ///< each way [B/s]; default injection / 6
+  // Tori joined by a data-centre network.
+  std::optional<double> dcn_bandwidth;  ///< of a chip, each way [B/s]; default by chip
+  double dcn_latency = 0;               ///< [s]
 
+  double dcn_bandwidth_of(const Chip& chip) const;  ///< [B/s]
   bool uniform() const { return hop_latency.has_value(); }
   bool operator==(const Fabric&) const = default;
 };

@@ -79,6 +79,30 @@ inline constexpr Operation all_operations[] = {Operation::all_reduce, Operation:
                                                Operation::all_gather, Operation::all_to_all,
                                                Operation::send};
 
+/// What a step asks of a topology whose shape is open.
+struct AskedOperation {
+  Operation operation;
+  double bytes = 0;       ///< as in a request [B]
+  GroupShape groups{0, 1};  ///< no ranks: the data-parallel groups
+  double count = 1;       ///< how often
+};
+
+/// What a topology chooses its shape and the like by.
+struct SettleRequest {
+  const Values& values;
+  const Fleet& fleet;
+  const Fabric& fabric;
+  std::int64_t replicas = 1;  ///< that there are chips for
+  std::int64_t tensor = 1, pipeline = 1;
+  std::span<const AskedOperation> asked;
+};
+
+/// The values with what was open filled in, and what was chosen against.
+struct Settled {
+  Values values;
+  std::string note;
+};
+
 /// A topology: one row of the table that parser, help, docs and invariant tests read.
 struct TopologyKind {
   std::string_view name;
@@ -94,6 +118,9 @@ struct TopologyKind {
   std::span<const Operation> operations = all_reduce_alone;
   /// The kind on the same wiring that runs the other operations; nullptr: nobody does.
   const TopologyKind* stand_in = nullptr;
+  /// Fills in what a study leaves open, such as a shape; nullptr: nothing is. Where values are not
+  /// settled, the other functions fill in something sound of their own.
+  Settled (*settle)(const SettleRequest& request) = nullptr;
   /// What replaces a failed node of a job of so many replicas.
   Replacement (*replacement)(const Values& values, std::int64_t replicas,
                              std::int64_t model_parallel) = replace_node;

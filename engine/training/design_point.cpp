@@ -16,13 +16,15 @@ DesignPoint::DesignPoint(const Values& values, std::span<const TopologyKind* con
     : DesignPoint(scenario_from(values, topologies, seed), values) {}
 
 DesignPoint::DesignPoint(Scenario scenario, const Values& values, std::int64_t most_replicas)
-    : scenario_(std::move(scenario)), values_(values) {
+    : scenario_(std::move(scenario)), values_(values), settled_(values) {
   const Job& job = scenario_.job;
   const Placement placement = place(scenario_.fleet, scenario_.seed);
   const std::int64_t fitting =
       std::min(most_replicas, replicas_that_fit(scenario_.fleet, job.model_parallel()));
+  settle_topology(fitting);
   const std::int64_t usable =
-      fitting == 0 ? 0 : scenario_.topology->usable_replicas(values, fitting, job.model_parallel());
+      fitting == 0 ? 0
+                   : scenario_.topology->usable_replicas(settled_, fitting, job.model_parallel());
   layout_ = arrange(scenario_.fleet, placement, job.tensor, job.pipeline, usable);
   work_ = share_work(job, scenario_.fleet, layout_);
   plan_phases();
@@ -123,6 +125,22 @@ void DesignPoint::find_runs() {
     }
 }
 
+void DesignPoint::settle_topology(std::int64_t replicas) {
+  if (!scenario_.topology->settle || replicas == 0) return;
+  std::vector<AskedOperation> asked;
+  for (const Phase& phase : scenario_.phases)
+    asked.push_back({phase.operation, phase.bytes(scenario_.job)});
+  Settled settled = scenario_.topology->settle({.values = values_,
+                                                .fleet = scenario_.fleet,
+                                                .fabric = scenario_.fabric,
+                                                .replicas = replicas,
+                                                .tensor = scenario_.job.tensor,
+                                                .pipeline = scenario_.job.pipeline,
+                                                .asked = asked});
+  settled_ = std::move(settled.values);
+  settled_note_ = std::move(settled.note);
+}
+
 void DesignPoint::plan_phases() {
   const auto chips = static_cast<std::size_t>(layout_.chips());
   const std::vector<double> ready(chips, 0.0);
@@ -135,7 +153,7 @@ void DesignPoint::plan_phases() {
                                             .layout = layout_,
                                             .fabric = scenario_.fabric,
                                             .noise = scenario_.noise,
-                                            .values = values_,
+                                            .values = settled_,
                                             .bytes = bytes,
                                             .groups = {layout_.replicas, layout_.groups()},
                                             .model_parallel = layout_.groups()});
@@ -156,6 +174,7 @@ std::string DesignPoint::choice() const {
     if (&runner != scenario_.topology) text += fmt::format("by {}: ", runner.name);
     text += planned.collective->choice();
   }
+  if (!settled_note_.empty()) text += fmt::format(" ({})", settled_note_);
   return text;
 }
 

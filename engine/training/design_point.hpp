@@ -75,13 +75,15 @@ class DesignPoint {
   const std::vector<std::vector<Run>>& runs() const { return runs_; }
 
  private:
+  void settle_topology(std::int64_t replicas);
   void find_runs();
   void find_pipelines();
   void plan_phases();
   void find_exposed();
 
   Scenario scenario_;
-  Values values_;
+  Values values_, settled_;   // settled: what the topology chose is filled in
+  std::string settled_note_;  // what it chose against
   Layout layout_;
   Work work_;
   std::vector<PlannedPhase> phases_;

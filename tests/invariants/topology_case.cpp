@@ -62,6 +62,10 @@ TopologyCase::TopologyCase(const TopologyKind& given_kind, const Settings& setti
   Settings all = settings;
   for (auto& setting : topology(tensor * pipeline, fitting)) all.push_back(std::move(setting));
   values = make_values(all);
+  if (kind.settle && fitting > 0) {
+    const AskedOperation asked[] = {{operation, bytes}};
+    values = kind.settle({values, fleet, fabric, fitting, tensor, pipeline, asked}).values;
+  }
   const std::int64_t usable = kind.usable_replicas(values, fitting, tensor * pipeline);
   layout = arrange(fleet, place(fleet, 7), tensor, pipeline, usable);
   collective = collective_on(kind, request());

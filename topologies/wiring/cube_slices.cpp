@@ -26,7 +26,13 @@ std::int64_t cubes_of(const SliceRequest& request) {
 /// The machine's torus, in cubes.
 BoxPacking::Sides torus_of_cubes(const SliceRequest& request) {
   const std::string& given = request.values.text("topology.shape");
-  BoxPacking::Sides sides = torus_shape(given, request.machine_chips, 1).chips;
+  BoxPacking::Sides sides = given == "auto"
+                                ? most_cubic_torus(request.machine_chips, 1, torus_cube_side)
+                                : read_sides("topology.shape", given);
+  if (sides[0] * sides[1] * sides[2] > request.machine_chips)
+    throw InputError(fmt::format(
+        "topology.shape = {} (more than the {} chips at hand) take a smaller one, or auto", given,
+        request.machine_chips));
   for (std::int64_t& side : sides) {
     if (side % torus_cube_side != 0)
       throw InputError(fmt::format(

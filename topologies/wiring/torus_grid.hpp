@@ -6,15 +6,21 @@
 
 namespace lockstep {
 
-/// The ranks of one data-parallel group on its sub-torus, the last dimension the fastest. The lines
-/// of a dimension are numbered in the order of their ranks.
+/// Dimensions of a group's grid: those of a torus and, across, its slices.
+inline constexpr std::size_t torus_dimensions = 4, slice_dimension = 3;
+using TorusSides = std::array<std::int64_t, torus_dimensions>;
+
+/// The ranks of one group on its sub-torus: slice by slice, in each the last dimension of the torus
+/// the fastest. The lines of a dimension are numbered in the order of their ranks.
 struct TorusGrid {
-  explicit TorusGrid(const std::array<std::int64_t, 3>& of_sides)
-      : sides(of_sides), stride{of_sides[1] * of_sides[2], of_sides[2], 1} {}
+  explicit TorusGrid(const TorusSides& of_sides)
+      : sides(of_sides),
+        stride{of_sides[1] * of_sides[2], of_sides[2], 1, of_sides[0] * of_sides[1] * of_sides[2]} {
+  }
 
-  std::array<std::int64_t, 3> sides, stride;
+  TorusSides sides, stride;
 
-  std::int64_t ranks() const { return sides[0] * stride[0]; }
+  std::int64_t ranks() const { return sides[slice_dimension] * stride[slice_dimension]; }
   std::int64_t lines(std::size_t dimension) const { return ranks() / sides[dimension]; }
   std::int64_t line(std::size_t dimension, std::int64_t rank) const {
     return rank / (stride[dimension] * sides[dimension]) * stride[dimension] +

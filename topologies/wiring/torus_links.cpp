@@ -32,54 +32,82 @@ void TorusRates::add(std::size_t dimension, std::int64_t lines, Line line) {
     unequal[dimension].push_back(std::move(line));
 }
 
-TorusLinks::TorusLinks(const CollectiveRequest& request, const TorusShape& shape)
-    : grid_(shape.groups()),
-      box_(shape.box),
-      box_stride_{shape.box[1] * shape.box[2], shape.box[2], 1},
-      groups_(request.layout.groups()) {
-  const Fabric& fabric = request.fabric;
-  for (std::size_t d = 0; d < 3; ++d) {
-    const auto box = static_cast<double>(shape.box[d]);
-    hop_latency_[d] = fabric.uniform() ? *fabric.hop_latency : box * fabric.link_latency;
-    sharing_[d] = fabric.uniform() ? 1 : box;
+TorusFabric::TorusFabric(const Fabric& fabric, const Fleet& fleet) : uniform_(fabric.uniform()) {
+  constexpr double links = 6, ways_of_a_nic = 2;
+  latency_.fill(uniform_ ? *fabric.hop_latency : fabric.link_latency);
+  if (!uniform_) latency_[slice_dimension] = fabric.dcn_latency;
+  for (const auto& generation : fleet.generations) {
+    const Chip& chip = generation.chip;
+    for (std::size_t d = 0; d < torus_dimensions; ++d)
+      bandwidth_[d].push_back(
+          uniform_ ? *fabric.hop_bandwidth
+                   : fabric.link_bandwidth.value_or(chip.injection_bandwidth / links));
+    if (!uniform_)
+      bandwidth_[slice_dimension].back() = fabric.dcn_bandwidth_of(chip) / ways_of_a_nic;
   }
-  set_healthy(request);
 }
 
-void TorusLinks::set_healthy(const CollectiveRequest& request) {
-  const Fabric& fabric = request.fabric;
-  constexpr double links = 6;
-  std::vector<double> link_bandwidth;  // by generation [B/s]
-  for (const auto& generation : request.fleet.generations)
-    link_bandwidth.push_back(fabric.uniform() ? *fabric.hop_bandwidth
-                                              : fabric.link_bandwidth.value_or(
-                                                    generation.chip.injection_bandwidth / links));
-  for (std::size_t d = 0; d < 3; ++d) {
-    const std::int64_t side = grid_.sides[d], lines = grid_.lines(d);
-    healthy_.equal[d].resize(static_cast<std::size_t>(groups_ * lines));
-    for (std::int64_t i = 0; i < groups_ * lines; ++i) {
+TorusFabric TorusFabric::equal() {
+  TorusFabric fabric;
+  fabric.bandwidth_.fill({1.0});
+  return fabric;
+}
+
+double TorusFabric::latency(std::size_t dimension, std::int64_t span) const {
+  return (uniform_ ? 1 : static_cast<double>(span)) * latency_[dimension];
+}
+
+double TorusFabric::rate(std::size_t dimension, std::int64_t span, std::size_t generation,
+                         std::size_t other) const {
+  const std::vector<double>& bandwidth = bandwidth_[dimension];
+  return (uniform_ ? 1 : static_cast<double>(span)) /
+         std::min(bandwidth[generation], bandwidth[other]);
+}
+
+double TorusFabric::slowest_rate(std::size_t dimension, std::int64_t span) const {
+  const std::vector<double>& bandwidth = bandwidth_[dimension];
+  const auto slowest =
+      static_cast<std::size_t>(std::ranges::min_element(bandwidth) - bandwidth.begin());
+  return rate(dimension, span, slowest, slowest);
+}
+
+TorusLinks::TorusLinks(const CollectiveRequest& request, const TorusGroups& groups)
+    : groups_(groups) {
+  const TorusFabric fabric(request.fabric, request.fleet);
+  for (std::size_t d = 0; d < torus_dimensions; ++d)
+    hop_latency_[d] = fabric.latency(d, groups_.span(d));
+  set_healthy(request, fabric);
+}
+
+void TorusLinks::set_healthy(const CollectiveRequest& request, const TorusFabric& fabric) {
+  const TorusGrid& grid = groups_.grid();
+  for (std::size_t d = 0; d < torus_dimensions; ++d) {
+    const std::int64_t side = grid.sides[d], lines = grid.lines(d), count = groups_.count();
+    healthy_.equal[d].resize(static_cast<std::size_t>(count * lines));
+    for (std::int64_t i = 0; i < count * lines; ++i) {
       const std::int64_t group = i / lines;
-      const auto bandwidth = [&](std::int64_t place) {
-        const std::int64_t rank = grid_.rank(d, i % lines, place);
-        return link_bandwidth[request.layout.generation[static_cast<std::size_t>(
-            request.layout.at(group, rank))]];
+      const auto generation = [&](std::int64_t place) {
+        const std::int64_t rank = grid.rank(d, i % lines, place);
+        return request.layout.generation[static_cast<std::size_t>(request.layout.at(group, rank))];
       };
       TorusRates::Line line{group, i % lines, {}};
-      double before = bandwidth(side - 1);
+      std::size_t before = generation(side - 1);
       for (std::int64_t place = 0; place < side; ++place) {
-        const double own = bandwidth(place);
-        line.rate.push_back(sharing_[d] / std::min(own, before));
+        const std::size_t own = generation(place);
+        line.rate.push_back(fabric.rate(d, groups_.span(d), own, before));
         before = own;
       }
+      // No hop leads into the beginning of a line.
+      if (!groups_.ring(d) && side > 1) line.rate[0] = line.rate[1];
       healthy_.add(d, lines, std::move(line));
     }
   }
 }
 
-std::array<double, 3> TorusLinks::slowest_rates() const {
-  std::array<double, 3> slowest{};
-  for (std::size_t d = 0; d < 3; ++d) {
-    if (grid_.sides[d] == 1) continue;
+std::array<double, torus_dimensions> TorusLinks::slowest_rates() const {
+  std::array<double, torus_dimensions> slowest{};
+  for (std::size_t d = 0; d < torus_dimensions; ++d) {
+    if (groups_.grid().sides[d] == 1) continue;
     slowest[d] = *std::ranges::max_element(healthy_.equal[d]);
     for (const TorusRates::Line& line : healthy_.unequal[d])
       slowest[d] = std::max(slowest[d], *std::ranges::max_element(line.rate));
@@ -87,40 +115,50 @@ std::array<double, 3> TorusLinks::slowest_rates() const {
   return slowest;
 }
 
-/// visit(group, rank into which) for the hops over a cable, numbered (groups, ranks) by its owner:
-/// each group on the line of boxes has one, from its place in one box to the same in the next.
+/// visit(group, rank into which) for the hops forward over a cable, numbered (groups, ranks) by its
+/// owner: those that begin there or less than a span before.
 template <class Visit>
 void TorusLinks::visit_hops(std::size_t dimension, std::int64_t cable, const Visit& visit) const {
-  const std::int64_t box = box_[dimension], stride = box_stride_[dimension];
-  const std::int64_t owner = cable / grid_.ranks(), rank = cable % grid_.ranks();
-  const std::int64_t after = grid_.neighbour(rank, dimension, false);
-  const std::int64_t place = owner / stride % box;
-  for (std::int64_t k = 0; k < box; ++k)
-    visit(owner + (k - place) * stride, k <= place ? after : rank);
+  const TorusGrid& grid = groups_.grid();
+  const std::int64_t side = groups_.side(dimension);
+  const TorusGroups::Place owner = groups_.place(cable / grid.ranks(), cable % grid.ranks());
+  for (std::int64_t k = 0; k < groups_.span(dimension); ++k) {
+    TorusGroups::Place from = owner;
+    from[dimension] -= k;
+    if (from[dimension] < 0) {
+      if (!groups_.side_is_ring(dimension)) return;
+      from[dimension] += side;
+    }
+    const auto [group, rank] = groups_.at(from);
+    if (!groups_.ring(dimension) && grid.place(dimension, rank) == grid.sides[dimension] - 1)
+      continue;
+    visit(group, grid.neighbour(rank, dimension, false));
+  }
 }
 
 /// `factor`: (groups, ranks) of the cables in this dimension. Replaces what `rates` holds of it.
 void TorusLinks::slow_down(std::span<const double> factor, std::size_t dimension,
                            TorusRates& rates) const {
-  const std::int64_t lines = grid_.lines(dimension);
-  const auto side = static_cast<std::size_t>(grid_.sides[dimension]);
+  const TorusGrid& grid = groups_.grid();
+  const std::int64_t lines = grid.lines(dimension);
+  const auto side = static_cast<std::size_t>(grid.sides[dimension]);
   std::vector<std::int64_t> slow;  // cables
   for (std::size_t i = 0; i < factor.size(); ++i)
     if (factor[i] != 1) slow.push_back(static_cast<std::int64_t>(i));
 
   // How much slower each hop of the lines with a slow one is.
-  std::vector<std::int32_t> index(static_cast<std::size_t>(groups_ * lines), -1);
+  std::vector<std::int32_t> index(static_cast<std::size_t>(groups_.count() * lines), -1);
   std::vector<double> slower;
   for (std::int64_t cable : slow)
     visit_hops(dimension, cable, [&](std::int64_t group, std::int64_t rank) {
       std::int32_t& at =
-          index[static_cast<std::size_t>(group * lines + grid_.line(dimension, rank))];
+          index[static_cast<std::size_t>(group * lines + grid.line(dimension, rank))];
       if (at < 0) {
         at = static_cast<std::int32_t>(slower.size() / side);
         slower.resize(slower.size() + side, 1.0);
       }
       double& hop = slower[static_cast<std::size_t>(at) * side +
-                           static_cast<std::size_t>(grid_.place(dimension, rank))];
+                           static_cast<std::size_t>(grid.place(dimension, rank))];
       hop = std::max(hop, factor[static_cast<std::size_t>(cable)]);
     });
 
@@ -140,6 +178,7 @@ void TorusLinks::slow_down(std::span<const double> factor, std::size_t dimension
     if (index[i] >= 0)
       for (std::size_t place = 0; place < side; ++place)
         line.rate[place] *= slower[static_cast<std::size_t>(index[i]) * side + place];
+    if (!groups_.ring(dimension)) line.rate[0] = line.rate[1];
     rates.add(dimension, lines, std::move(line));
   }
 }
@@ -147,9 +186,9 @@ void TorusLinks::slow_down(std::span<const double> factor, std::size_t dimension
 TorusRates TorusLinks::rates(const LinkState& links) const {
   TorusRates rates = healthy_;
   if (links.link.empty()) return rates;
-  const auto cables = static_cast<std::size_t>(groups_ * grid_.ranks());
-  for (std::size_t d = 0; d < 3; ++d)
-    if (grid_.sides[d] > 1) slow_down(links.link.subspan(d * cables, cables), d, rates);
+  const auto cables = static_cast<std::size_t>(groups_.count() * groups_.grid().ranks());
+  for (std::size_t d = 0; d < static_cast<std::size_t>(links_per_chip()); ++d)
+    if (groups_.grid().sides[d] > 1) slow_down(links.link.subspan(d * cables, cables), d, rates);
   return rates;
 }
 

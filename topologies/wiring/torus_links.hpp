@@ -1,11 +1,11 @@
 #pragma once
 
 #include <array>
+#include <span>
 #include <vector>
 
 #include "engine/network/collective.hpp"
-#include "topologies/wiring/torus_grid.hpp"
-#include "topologies/wiring/torus_shape.hpp"
+#include "topologies/wiring/torus_groups.hpp"
 
 namespace lockstep {
 
@@ -19,9 +19,9 @@ struct TorusRates {
   void add(std::size_t dimension, std::int64_t lines, Line line);
 
   /// By dimension: (groups, lines) of the lines with equal hops, both ways [s/B].
-  std::array<std::vector<double>, 3> equal;
+  std::array<std::vector<double>, torus_dimensions> equal;
   /// By dimension: the other lines, by group and line.
-  std::array<std::vector<Line>, 3> unequal;
+  std::array<std::vector<Line>, torus_dimensions> unequal;
 
   /// Of a hop into `rank` [s/B]. Cost: a search of the group's unequal lines.
   double hop(const TorusGrid& grid, std::size_t dimension, bool forward, std::int64_t group,
@@ -31,30 +31,54 @@ struct TorusRates {
                                    std::int64_t last) const;
 };
 
+/// What a hop of a torus costs by the fabric and the slowest chips alone.
+class TorusFabric {
+ public:
+  TorusFabric(const Fabric& fabric, const Fleet& fleet);
+  /// Chips all alike, links without latency, 1 B/s each.
+  static TorusFabric equal();
+
+  /// Of a hop over `span` links, each shared by as many [s].
+  double latency(std::size_t dimension, std::int64_t span) const;
+  /// Of a hop between chips of two generations, one way [s/B].
+  double rate(std::size_t dimension, std::int64_t span, std::size_t generation,
+              std::size_t other) const;
+  /// Of the slowest generation [s/B].
+  double slowest_rate(std::size_t dimension, std::int64_t span) const;
+
+ private:
+  TorusFabric() = default;
+
+  bool uniform_ = false;
+  std::array<double, torus_dimensions> latency_{};
+  std::array<std::vector<double>, torus_dimensions> bandwidth_;  // by generation, one way [B/s]
+};
+
 /// The links that a hop of a strided sub-torus crosses. A chip owns the cable towards the next chip
-/// in each dimension. A hop of a group spans `box` cables and shares each with the `box` groups on
-/// its line: latency x box, bandwidth / box, and the slowest cable sets the pace.
+/// in each dimension, and its NIC, which both ways round between slices share. A hop of a group
+/// spans `span` cables and shares each with as many groups on its line: latency x span, bandwidth /
+/// span, and the slowest cable sets the pace.
 class TorusLinks {
  public:
-  TorusLinks(const CollectiveRequest& request, const TorusShape& shape);
+  TorusLinks(const CollectiveRequest& request, const TorusGroups& groups);
 
   double hop_latency(std::size_t dimension) const { return hop_latency_[dimension]; }  ///< [s]
   /// By dimension, of healthy links; 0 where there are none [s/B].
-  std::array<double, 3> slowest_rates() const;
+  std::array<double, torus_dimensions> slowest_rates() const;
+  /// Cables of a chip, and its NIC where there are slices.
+  int links_per_chip() const { return groups_.side(slice_dimension) > 1 ? 4 : 3; }
   /// Cost: a look at every link, and a few ns for each hop of a line with a slow one.
   TorusRates rates(const LinkState& links) const;
 
  private:
-  void set_healthy(const CollectiveRequest& request);
+  void set_healthy(const CollectiveRequest& request, const TorusFabric& fabric);
   template <class Visit>
   void visit_hops(std::size_t dimension, std::int64_t cable, const Visit& visit) const;
   void slow_down(std::span<const double> factor, std::size_t dimension, TorusRates& rates) const;
 
-  TorusGrid grid_;
-  std::array<std::int64_t, 3> box_, box_stride_;  ///< of a model-parallel group's places
-  std::int64_t groups_;
-  std::array<double, 3> hop_latency_{}, sharing_{};  ///< sharing: hops that share a link
-  TorusRates healthy_;                               ///< on healthy links
+  TorusGroups groups_;
+  std::array<double, torus_dimensions> hop_latency_{};
+  TorusRates healthy_;  ///< on healthy links
 };
 
 }  // namespace lockstep

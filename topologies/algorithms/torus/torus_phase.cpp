@@ -90,6 +90,17 @@ void TorusPhaseRunner::run_some(const TorusPhase& phase, Lines lines, std::span<
   });
 }
 
+/// Of every hop, into each rank.
+void TorusPhaseRunner::set_rates(const TorusPhase& phase, Lines unequal) {
+  rate_.resize(static_cast<std::size_t>(phase.ranks()));
+  for (std::int64_t line = 0; line < phase.lines(); ++line)
+    for (std::int64_t place = 0; place < phase.length; ++place)
+      rate_[static_cast<std::size_t>(phase.rank(line, place))] = phase.rate[line];
+  for (const UnequalLine& line : unequal)
+    for (std::int64_t place = 0; place < phase.length; ++place)
+      rate_[static_cast<std::size_t>(phase.rank(line.line, place))] = rate_into(line, place, phase);
+}
+
 /// All lines where they lie.
 void TorusPhaseRunner::run_all(const TorusPhase& phase, Lines unequal,
                                std::span<const LineSpike> spikes, const DenseRows& dense) {
@@ -98,22 +109,50 @@ void TorusPhaseRunner::run_all(const TorusPhase& phase, Lines unequal,
   own_ = state_;
   if (phase.port)
     for (std::size_t i = 0; i < ranks; ++i) own_[i] = std::max(own_[i], phase.port[i]);
-  rate_.resize(ranks);
-  for (std::int64_t line = 0; line < phase.lines(); ++line)
-    for (std::int64_t place = 0; place < phase.length; ++place)
-      rate_[static_cast<std::size_t>(phase.rank(line, place))] = phase.rate[line];
-  for (const UnequalLine& line : unequal)
-    for (std::int64_t place = 0; place < phase.length; ++place)
-      rate_[static_cast<std::size_t>(phase.rank(line.line, place))] = rate_into(line, place, phase);
+  set_rates(phase, unequal);
   SpikeSequence none(dense.noise, dense.group, 0);
   auto spike = spikes.begin();
   run_rows(row_of(phase, phase.outer, phase.inner), phase.rows(), [&](std::int64_t k) {
-    const auto pass = static_cast<std::size_t>(k / (phase.length - 1));
-    const std::int64_t number = dense.first_row[pass] + k % (phase.length - 1);
-    add_row_noise(dense.noise, none, dense.group, number * phase.ranks(), state_);
+    add_row_noise(dense.noise, none, dense.group, (dense.first_row + k) * phase.ranks(), state_);
     for (; spike != spikes.end() && spike->row == k; ++spike)
       state_[static_cast<std::size_t>(phase.rank(spike->line, spike->place))] += spike->delay;
   });
+  std::copy(state_.begin(), state_.end(), phase.out);
+}
+
+void TorusPhaseRunner::run_line(const TorusPhase& phase, bool scatter, Lines unequal,
+                                std::span<LineSpike> spikes, const DenseRows* dense) {
+  const std::int64_t ranks = phase.ranks();
+  state_.assign(phase.part, phase.part + ranks);
+  set_rates(phase, unequal);
+  sort_by_row(spikes);
+  auto spike = spikes.begin();
+  SpikeSequence none(dense ? dense->noise : MessageNoise{}, dense ? dense->group : 0, 0);
+  for (std::int64_t row = 0; row < phase.rows(); ++row) {
+    next_.assign(static_cast<std::size_t>(ranks), 0.0);  // delays of the row
+    if (dense)
+      add_row_noise(dense->noise, none, dense->group, (dense->first_row + row) * ranks, next_);
+    for (; spike != spikes.end() && spike->row == row; ++spike)
+      next_[static_cast<std::size_t>(phase.rank(spike->line, spike->place))] += spike->delay;
+    // Places counted from the beginning of the way. From the last one back, each finds the one
+    // before it as it was.
+    const std::int64_t first = scatter ? 1 : row + 1, last = scatter ? row + 1 : phase.length - 1;
+    for (std::int64_t o = 0; o < phase.outer; ++o)
+      for (std::int64_t m = last; m >= first; --m) {
+        const bool begins = scatter ? m == last : row == 0;
+        const std::int64_t place = phase.forward ? m : phase.length - 1 - m;
+        const std::int64_t into = (o * phase.length + place) * phase.inner;
+        const std::int64_t from = into + (phase.forward ? -phase.inner : phase.inner);
+        for (std::int64_t i = 0; i < phase.inner; ++i) {
+          double& state = state_[static_cast<std::size_t>(into + i)];
+          const double gap = rate_[static_cast<std::size_t>(into + i)] * phase.bytes;
+          const double own =
+              begins && phase.port ? std::max(state, phase.port[into + i]) : state;
+          const double passed = state_[static_cast<std::size_t>(from + i)] + (phase.latency + gap);
+          state = std::max(own + gap, passed) + next_[static_cast<std::size_t>(into + i)];
+        }
+      }
+  }
   std::copy(state_.begin(), state_.end(), phase.out);
 }
 

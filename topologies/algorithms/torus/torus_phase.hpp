@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -26,7 +25,7 @@ struct LineSpike {
 struct DenseRows {
   const MessageNoise& noise;
   std::int64_t group;
-  std::array<std::int64_t, 2> first_row;  ///< of each pass
+  std::int64_t first_row;
 };
 
 /// The spikes of a phase of one group and one pass, its messages numbered along its rows of ranks
@@ -42,6 +41,11 @@ class TorusPhaseRunner {
   /// for each message of a line that is run row by row.
   void run(const TorusPhase& phase, std::span<const UnequalLine> unequal,
            std::span<LineSpike> spikes, const DenseRows* dense);
+  /// The same on lines without the hop from end to beginning, one way: a reduce-scatter, or an
+  /// all-gather, of what is there for that end. TorusSchedule::leads_into says which places a row
+  /// leads into. Row by row.
+  void run_line(const TorusPhase& phase, bool scatter, std::span<const UnequalLine> unequal,
+                std::span<LineSpike> spikes, const DenseRows* dense);
 
  private:
   using Lines = std::span<const UnequalLine>;
@@ -49,6 +53,7 @@ class TorusPhaseRunner {
   void run_some(const TorusPhase& phase, Lines lines, std::span<LineSpike> spikes);
   void run_all(const TorusPhase& phase, Lines unequal, std::span<const LineSpike> spikes,
                const DenseRows& dense);
+  void set_rates(const TorusPhase& phase, Lines unequal);
   template <class AddNoise>
   void run_rows(TorusRow row, std::int64_t rows, const AddNoise& add_noise);
 

@@ -3,7 +3,7 @@
 #include <memory>
 #include <utility>
 
-#include "topologies/algorithms/torus/torus_all_reduce.hpp"
+#include "topologies/algorithms/torus/torus_collective.hpp"
 #include "topologies/algorithms/torus/torus_phase.hpp"
 
 namespace lockstep {
@@ -19,139 +19,148 @@ void interleave(const double* from, std::int64_t rows, std::int64_t columns, dou
 
 class TorusTrial final : public CollectiveTrial {
  public:
-  TorusTrial(const TorusAllReduce& torus, const LinkState& links)
+  TorusTrial(const TorusCollective& torus, const LinkState& links)
       : torus_(torus), rates_(torus.links_.rates(links)) {}
 
   void run(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
            const double* ready, double* finish, const Execution& /*how*/) const override {
     // Dense delays are drawn along the ranks of a group.
     const std::int64_t together = noise.hop_jitter ? 1 : torus_.groups_per_call();
-    const std::int64_t ranks = torus_.grid_.ranks();
+    const std::int64_t ranks = torus_.grid().ranks();
     Call call;
     for (std::int64_t first = first_group; first < last_group; first += together) {
       call.first = first;
       call.groups = std::min(together, last_group - first);
       prepare(noise, ready + first * ranks, finish + first * ranks, call);
-      for (std::size_t direction : {0u, 1u}) run_direction(noise, direction, call);
+      for (const TorusBuffers::Strand& strand : torus_.buffers_.strands())
+        run_strand(noise, strand, call);
       if (call.groups > 1) interleave(call.finish, ranks, call.groups, finish + first * ranks);
     }
   }
 
  private:
-  using Phase = TorusAllReduce::Phase;
+  using Move = TorusBuffers::Move;
 
   /// Some groups side by side: arrays are (ranks, groups) [s] unless said otherwise.
   struct Call {
     std::int64_t first = 0, groups = 0;
     const double* ready = nullptr;
     double* finish = nullptr;
-    std::array<double*, 3> part{};  ///< by order, of one direction: how far it has come
-    double* spare = nullptr;
+    std::vector<double*> array;  ///< those of TorusBuffers
     std::unique_ptr<double[]> arrays;
-    std::int64_t size = 0;                       ///< room in each
-    std::array<std::vector<double>, 3> rate;     ///< by dimension: (lines, groups) [s/B]
-    std::vector<std::vector<LineSpike>> spikes;  ///< by phase
+    std::int64_t size = 0;  ///< room in each
+    std::array<std::vector<double>, torus_dimensions> rate;  ///< by dimension: (lines, groups) [s/B]
+    std::vector<std::array<std::vector<LineSpike>, 2>> spikes;  ///< by step and way
     std::vector<UnequalLine> unequal;
     TorusPhaseRunner runner;
+
+    const double* of(int number) const {
+      if (number == TorusBuffers::none) return nullptr;
+      return number == TorusBuffers::of_ready ? ready : array[static_cast<std::size_t>(number)];
+    }
   };
 
   void prepare(const MessageNoise& noise, const double* ready, double* finish, Call& call) const {
-    const TorusGrid& grid = torus_.grid_;
+    const TorusGrid& grid = torus_.grid();
     const std::int64_t size = grid.ranks() * call.groups;
+    const std::int64_t arrays = torus_.buffers_.arrays();
     if (call.size < size) {
       call.size = size;
-      call.arrays = std::make_unique_for_overwrite<double[]>(static_cast<std::size_t>(6 * size));
+      call.arrays = std::make_unique_for_overwrite<double[]>(
+          static_cast<std::size_t>((arrays + (call.groups > 1 ? 2 : 0)) * size));
     }
-    double* array = call.arrays.get();
-    for (double*& part : call.part) part = std::exchange(array, array + size);
-    call.spare = std::exchange(array, array + size);
+    double* next = call.arrays.get();
+    call.array.clear();
+    for (std::int64_t i = 0; i < arrays; ++i) call.array.push_back(std::exchange(next, next + size));
     call.ready = ready;
     call.finish = finish;
     if (call.groups > 1) {
-      interleave(ready, call.groups, grid.ranks(), array);
-      call.ready = array;
-      call.finish = array + size;
+      interleave(ready, call.groups, grid.ranks(), next);
+      call.ready = next;
+      call.finish = next + size;
     }
     std::copy(call.ready, call.ready + size, call.finish);
-    for (std::size_t d = 0; d < 3; ++d) {
+    for (std::size_t d = 0; d < torus_dimensions; ++d) {
       if (grid.sides[d] == 1) continue;
       call.rate[d].resize(static_cast<std::size_t>(grid.lines(d) * call.groups));
       interleave(rates_.equal[d].data() + call.first * grid.lines(d), call.groups, grid.lines(d),
                  call.rate[d].data());
     }
-    call.spikes.resize(torus_.phases_.size());
-    for (auto& spikes : call.spikes) spikes.clear();
+    call.spikes.resize(torus_.schedule_.steps().size());
+    for (auto& ways : call.spikes)
+      for (auto& spikes : ways) spikes.clear();
     for (std::int64_t g = 0; g < call.groups; ++g) collect_spikes(noise, g, call);
   }
 
-  /// The spikes of the call's group number g, by phase.
+  /// The spikes of the call's group number g, by step and way.
   void collect_spikes(const MessageNoise& noise, std::int64_t g, Call& call) const {
-    const TorusGrid& grid = torus_.grid_;
+    const TorusGrid& grid = torus_.grid();
     for (SpikeSequence spikes(noise, call.first + g, torus_.messages_per_group()); !spikes.done();
          spikes.next()) {
-      const auto [p, row] = torus_.rows_[static_cast<std::size_t>(spikes.message() / grid.ranks())];
+      const auto [s, forward, row] =
+          torus_.rows_[static_cast<std::size_t>(spikes.message() / grid.ranks())];
       const std::int64_t rank = spikes.message() % grid.ranks();
-      const Phase& phase = torus_.phases_[p];
-      call.spikes[p].push_back({row, grid.line(phase.dimension, rank) * call.groups + g,
-                                grid.place(phase.dimension, rank), spikes.delay()});
+      const std::size_t d = torus_.schedule_.steps()[s].dimension;
+      call.spikes[s][forward ? 0 : 1].push_back(
+          {row, grid.line(d, rank) * call.groups + g, grid.place(d, rank), spikes.delay()});
     }
   }
 
-  /// The parts that go one way, round by round, and then their end into call.finish.
-  void run_direction(const MessageNoise& noise, std::size_t direction, Call& call) const {
-    const std::size_t orders = torus_.orders_;
-    for (std::size_t round = 0; round + 1 < 2 * orders; ++round) {
-      // A phase reads the times of its own part and of the one whose links it takes over, both as
-      // of the round before. So the first part's go elsewhere until the last of the others, each
-      // of which overwrites what the one before it was the last to read.
-      for (std::size_t i = 0; i < orders; ++i) {
-        const std::size_t order = i == 0 || round < orders ? i : orders - i;
-        const std::size_t index = (round * orders + order) * 2 + direction;
-        const std::size_t link = torus_.phases_[index].link / 2;
-        const auto before = [&](std::size_t o) -> const double* {
-          return round == 0 ? call.ready : call.part[o];
-        };
-        run_phase(noise, index, before(order), link == order ? nullptr : before(link),
-                  i == 0 ? call.spare : call.part[order], call);
+  void run_strand(const MessageNoise& noise, const TorusBuffers::Strand& strand, Call& call) const {
+    const std::int64_t size = torus_.grid().ranks() * call.groups, block = 1024;  // of the cache
+    for (const Move& move : strand.moves) {
+      if (!move.joins) {
+        run_move(noise, move, call);
+        continue;
       }
-      if (orders > 0) std::swap(call.part[0], call.spare);
+      const double *a = call.of(move.part), *b = call.of(move.port);
+      double* out = call.array[static_cast<std::size_t>(move.out)];
+      for (std::int64_t i = 0; i < size; ++i) out[i] = std::max(a[i], b[i]);
     }
-    const std::int64_t size = torus_.grid_.ranks() * call.groups, block = 1024;  // of the cache
     for (std::int64_t begin = 0; begin < size; begin += block)
-      for (std::size_t order = 0; order < orders; ++order)
+      for (int end : strand.ends) {
+        const double* part = call.of(end);
         for (std::int64_t i = begin; i < std::min(begin + block, size); ++i)
-          call.finish[i] = std::max(call.finish[i], call.part[order][i]);
+          call.finish[i] = std::max(call.finish[i], part[i]);
+      }
   }
 
-  void run_phase(const MessageNoise& noise, std::size_t index, const double* part,
-                 const double* port, double* out, Call& call) const {
-    const TorusGrid& grid = torus_.grid_;
-    const Phase& planned = torus_.phases_[index];
-    const std::size_t d = planned.dimension;
+  void run_move(const MessageNoise& noise, const Move& move, Call& call) const {
+    const TorusGrid& grid = torus_.grid();
+    const TorusSchedule& schedule = torus_.schedule_;
+    const TorusStep& step = schedule.steps()[move.step];
+    const std::size_t d = step.dimension;
     TorusPhase phase;
     phase.length = grid.sides[d];
     phase.inner = grid.stride[d] * call.groups;
     phase.outer = grid.lines(d) * call.groups / phase.inner;
-    phase.passes = planned.passes;
-    phase.forward = planned.forward;
-    phase.bytes = planned.bytes;
+    phase.passes = step.passes();
+    phase.forward = move.forward;
+    phase.bytes = step.bytes;
     phase.latency = torus_.links_.hop_latency(d);
     phase.rate = call.rate[d].data();
-    phase.part = part;
-    phase.port = port;
-    phase.out = out;
+    phase.part = call.of(move.part);
+    phase.port = call.of(move.port);
+    phase.out = call.array[static_cast<std::size_t>(move.out)];
     call.unequal.clear();
     for (const TorusRates::Line& line : rates_.unequal_of(d, call.first, call.first + call.groups))
       call.unequal.push_back({line.line * call.groups + line.group - call.first, line.rate.data()});
-    const DenseRows dense{noise, call.first, planned.first_row};
-    call.runner.run(phase, call.unequal, call.spikes[index], noise.hop_jitter ? &dense : nullptr);
+    const bool ring = schedule.ring(d);
+    const std::int64_t before = ring || move.forward ? 0 : schedule.rows_of(step);
+    const DenseRows rows{noise, call.first, step.first_row + before};
+    const DenseRows* dense = noise.hop_jitter ? &rows : nullptr;
+    std::vector<LineSpike>& spikes = call.spikes[move.step][move.forward ? 0 : 1];
+    if (ring)
+      call.runner.run(phase, call.unequal, spikes, dense);
+    else
+      call.runner.run_line(phase, step.motion == TorusMotion::scatter, call.unequal, spikes, dense);
   }
 
-  const TorusAllReduce& torus_;
+  const TorusCollective& torus_;
   TorusRates rates_;
 };
 
-std::unique_ptr<CollectiveTrial> TorusAllReduce::begin_trial(const LinkState& links) const {
+std::unique_ptr<CollectiveTrial> TorusCollective::begin_trial(const LinkState& links) const {
   return std::make_unique<TorusTrial>(*this, links);
 }
 

@@ -1,0 +1,146 @@
+#include "topologies/algorithms/torus/torus_collective.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "topologies/wiring/torus_mapping.hpp"
+
+namespace lockstep {
+namespace {
+
+// In 0.1 ns on one AVX-512 core: a rank of a step in closed form, a message of a line row by row.
+constexpr double rank_cost = 8;
+constexpr double row_by_row_cost = 4;
+
+TorusDimensions with_rates(TorusDimensions dimensions,
+                           const std::array<double, torus_dimensions>& rates) {
+  for (std::size_t d = 0; d < torus_dimensions; ++d) dimensions[d].rate = rates[d];
+  return dimensions;
+}
+
+/// A few bytes from everyone to one chip in the middle and back [s].
+double scalar_time_of(const TorusShape& shape, const Fabric& fabric) {
+  constexpr double scalar_bytes = 4;
+  double hops = 0;
+  for (std::size_t d = 0; d < 3; ++d)
+    hops += static_cast<double>(shape.ring[d] ? shape.chips[d] / 2 : shape.chips[d] - 1);
+  const auto across =
+      static_cast<double>(std::bit_width(static_cast<std::uint64_t>(shape.slices - 1)));
+  if (fabric.uniform())
+    return 2 * (hops + across) * (*fabric.hop_latency + scalar_bytes / *fabric.hop_bandwidth);
+  return 2 * (hops * fabric.link_latency + across * fabric.dcn_latency);
+}
+
+}  // namespace
+
+TorusDimensions torus_dimensions_of(const TorusGroups& groups, const TorusFabric& fabric) {
+  TorusDimensions dimensions;
+  for (std::size_t d = 0; d < torus_dimensions; ++d)
+    dimensions[d] = {groups.grid().sides[d], fabric.latency(d, groups.span(d)),
+                     fabric.slowest_rate(d, groups.span(d)), groups.ring(d)};
+  return dimensions;
+}
+
+TorusCollective::TorusCollective(const CollectiveRequest& request, const TorusShape& shape,
+                                 std::int64_t largest_published)
+    : shape_(shape),
+      tensor_(shape.tensor[0] * shape.tensor[1] * shape.tensor[2]),
+      largest_published_(largest_published),
+      groups_(shape, request.groups),
+      links_(request, groups_),
+      schedule_(request.operation, request.bytes,
+                with_rates(torus_dimensions_of(groups_, {request.fabric, request.fleet}),
+                           links_.slowest_rates())),
+      buffers_(schedule_),
+      scalar_time_(scalar_time_of(shape, request.fabric)) {
+  number_rows();
+}
+
+void TorusCollective::number_rows() {
+  const std::vector<TorusStep>& steps = schedule_.steps();
+  for (std::size_t i = 0; i < steps.size(); ++i)
+    for (bool forward : {true, false}) {
+      if (!schedule_.goes(steps[i], forward)) continue;
+      for (std::int64_t row = 0; row < schedule_.rows_of(steps[i]); ++row)
+        rows_.push_back({i, forward, row});
+    }
+}
+
+double TorusCollective::cost_per_step(const Noise& noise) const {
+  const auto chips = static_cast<double>(groups_.count() * grid().ranks());
+  if (!noise.hop_jitter.is_none())
+    return chips * static_cast<double>(schedule_.rows()) * jittered_message_cost;
+  double cost = 0;
+  for (const TorusStep& step : schedule_.steps()) {
+    const auto side = static_cast<double>(grid().sides[step.dimension]);
+    if (!groups_.ring(step.dimension)) {
+      cost += chips * 2 * (side - 1) * row_by_row_cost;
+      continue;
+    }
+    const double hit = std::min(1.0, noise.spike_probability * side * (side - 1));  // of a line
+    cost += chips * step.passes() * (rank_cost + hit * (side - 1) * row_by_row_cost);
+  }
+  return cost;
+}
+
+std::string TorusCollective::choice() const {
+  std::string text = fmt::format("{}{}, {}", fmt::join(shape_.chips, "x"),
+                                 std::ranges::count(shape_.ring, false) == 3 ? " mesh" : "",
+                                 mapping_text(shape_, tensor_));
+  if (shape_.slices > 1) text = fmt::format("{} slices of {}", shape_.slices, text);
+  return text;
+}
+
+MessageGraph TorusCollective::graph(std::int64_t group, const LinkState& links) const {
+  using Indices = std::vector<std::vector<std::int32_t>>;  // of messages, by rank
+  const TorusRates rates = links_.rates(links);
+  const std::int64_t ranks = grid().ranks();
+  MessageGraph graph{ranks, 0, {}};
+  const Indices none(static_cast<std::size_t>(ranks));
+  std::vector<Indices> last_of_part(schedule_.parts(), none);
+  std::array<std::array<Indices, 2>, torus_dimensions> last_on_port;
+  for (auto& ports : last_on_port) ports = {none, none};
+  const auto add = [](std::vector<std::int32_t>& list, const std::vector<std::int32_t>& more) {
+    list.insert(list.end(), more.begin(), more.end());
+  };
+  std::int64_t number = 0;
+  for (const TorusStep& step : schedule_.steps()) {
+    const std::size_t d = step.dimension;
+    const Indices before = last_of_part[step.part];
+    Indices after = none;
+    for (bool forward : {true, false}) {
+      if (!schedule_.goes(step, forward)) continue;
+      Indices arrived = before;
+      Indices& port = last_on_port[d][forward ? 0 : 1];
+      for (std::int64_t row = 0; row < schedule_.rows_of(step); ++row, ++number) {
+        const Indices held = arrived, used = port;
+        for (std::int64_t i = 0; i < ranks; ++i) {
+          if (!schedule_.leads_into(step, forward, row, grid().place(d, i))) continue;
+          const auto to = static_cast<std::size_t>(i);
+          const std::int64_t from = grid().neighbour(i, d, forward);
+          Message m;
+          m.source = static_cast<std::int32_t>(from);
+          m.destination = static_cast<std::int32_t>(i);
+          m.latency = links_.hop_latency(d);
+          m.bytes = step.bytes;
+          m.serialization = m.bytes * rates.hop(grid(), d, forward, group, i);
+          m.number = number * ranks + i;
+          m.receiver_ready = true;
+          add(m.inputs, held[static_cast<std::size_t>(from)]);
+          add(m.after_send, used[to]);
+          add(m.after_receive, used[to]);
+          add(m.after_receive, held[to]);
+          arrived[to] = port[to] = {static_cast<std::int32_t>(graph.messages.size())};
+          graph.messages.push_back(std::move(m));
+        }
+      }
+      for (std::size_t i = 0; i < arrived.size(); ++i) add(after[i], arrived[i]);
+    }
+    last_of_part[step.part] = std::move(after);
+  }
+  return graph;
+}
+
+}  // namespace lockstep

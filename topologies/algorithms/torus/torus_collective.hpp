@@ -1,0 +1,73 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine/network/collective.hpp"
+#include "topologies/algorithms/torus/torus_buffers.hpp"
+#include "topologies/algorithms/torus/torus_schedule.hpp"
+#include "topologies/wiring/torus_groups.hpp"
+#include "topologies/wiring/torus_links.hpp"
+#include "topologies/wiring/torus_shape.hpp"
+
+namespace lockstep {
+
+/// The dimensions of some groups of a torus, on links of the slowest chips.
+TorusDimensions torus_dimensions_of(const TorusGroups& groups, const TorusFabric& fabric);
+
+/// An operation on a 3-D torus, or on slices of several, dimension by dimension, for groups that
+/// are sub-tori. TorusSchedule says which part of the buffer goes which way when; a link that a
+/// part enters late takes it up when the part before on that link is through. TorusLinks says what
+/// a hop costs.
+///
+/// All-reduce, reduce-scatter, all-gather: on a ring every rank passes on what it got, d - 1 rows
+/// of messages (bucket algorithm). On a line of d chips each end's parts go to the other end, d - 1
+/// rows both ways: row s of a reduce-scatter leads into the places 1 to s + 1 from the beginning,
+/// of an all-gather into s + 1 and after. Equal hops, equal rings d, all ready: all-reduce
+/// 2 sum (d - 1) a + 2 (P - 1) / P n / (6 B).
+///
+/// Rows are numbered step by step, on lines forward and then backward; message number = row n +
+/// rank into which, and a line's rows leave numbers out. Cost: 0.8 ns for each rank of a step, and
+/// TorusPhaseRunner's on lines with an event.
+class TorusCollective final : public Collective {
+ public:
+  /// `largest_published`: chips of the largest machine of the kind that was published. Throws
+  /// InputError where the groups are no sub-tori.
+  TorusCollective(const CollectiveRequest& request, const TorusShape& shape,
+                  std::int64_t largest_published);
+
+  int links_per_chip() const override { return links_.links_per_chip(); }
+  /// So many lines side by side fill a register, however short the rows of a small torus.
+  std::int64_t groups_per_call() const override { return 8; }
+  std::int64_t messages_per_group() const override { return schedule_.rows() * grid().ranks(); }
+  double cost_per_step(const Noise& noise) const override;
+  double scalar_all_reduce_time() const override { return scalar_time_; }
+  std::string choice() const override;
+  bool extrapolated() const override { return shape_.volume() > largest_published_; }
+  std::unique_ptr<CollectiveTrial> begin_trial(const LinkState& links) const override;
+  MessageGraph graph(std::int64_t group, const LinkState& links) const override;
+
+ private:
+  friend class TorusTrial;
+  /// A row of messages: the row-th of a step, over its passes, one way.
+  struct Row {
+    std::size_t step;
+    bool forward;
+    std::int64_t row;
+  };
+
+  const TorusGrid& grid() const { return groups_.grid(); }
+  void number_rows();
+
+  TorusShape shape_;
+  std::int64_t tensor_;
+  std::int64_t largest_published_;
+  TorusGroups groups_;
+  TorusLinks links_;
+  TorusSchedule schedule_;
+  TorusBuffers buffers_;
+  double scalar_time_ = 0;
+  std::vector<Row> rows_;  // by number
+};
+
+}  // namespace lockstep

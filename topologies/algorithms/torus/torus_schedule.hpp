@@ -1,0 +1,107 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "engine/network/operation.hpp"
+#include "topologies/wiring/torus_grid.hpp"
+
+namespace lockstep {
+
+/// A dimension of a group's grid, as a schedule sees it.
+struct TorusDimension {
+  std::int64_t side = 1;
+  double latency = 0;  ///< of a hop [s]
+  double rate = 0;     ///< of the slowest hop [s/B]
+  bool ring = true;    ///< else a line, without the hop from its end to its beginning
+};
+using TorusDimensions = std::array<TorusDimension, torus_dimensions>;
+
+/// What a step does along a dimension.
+enum class TorusMotion {
+  scatter,   ///< reduce-scatter
+  gather,    ///< all-gather
+  turn,      ///< reduce-scatter and right after it all-gather
+};
+
+/// One part of the buffer along the lines of one dimension: on a ring one way, on a line both.
+struct TorusStep {
+  std::size_t part;
+  std::size_t dimension;
+  TorusMotion motion;
+  bool forward;                ///< on a ring: messages come from the rank before
+  double bytes;                ///< of one message [B]
+  std::int64_t first_row = 0;  ///< number of its first row of messages
+
+  int passes() const { return motion == TorusMotion::turn ? 2 : 1; }
+};
+
+/// How an operation goes over the dimensions of a torus: the buffer in parts, each with an order of
+/// the dimensions and on rings a way round, and on every link the sequence of the parts that pass.
+///
+/// Scattering, a part is reduce-scattered along its first dimension's rings, then its second's on
+/// what is left, and so on; gathering, it goes back in reverse. Orders are the rotations of the
+/// dimensions longer than 1, in one of the two cyclic orders. An order's share is cut into pieces;
+/// on every link the first dimensions of all pieces come first, then the second ones of the pieces
+/// that arrive, then the third. A network between slices comes last in every order.
+///
+/// Shares: those of least time of the reduce-scatter without latency, a linear program over what
+/// each piece takes and when it ends, each dimension's slowest hop for all its hops. They load every
+/// link in proportion to what it carries where sides and rates allow it, which is the bandwidth
+/// bound (P - 1) / P n / (2 sum of 1 / rate) a reduce-scatter. Of even shares and of one to four
+/// pieces an order, as few as come within 1 % of the least noise-free time, latency counted, and
+/// never more than even shares take: every piece costs rows of messages. Source of the orders:
+/// Jain and Sabharwal, "Optimal bucket algorithms for large MPI collectives on torus interconnects"
+/// (ICS'10).
+///
+/// Dimensions are looked at in an order of their lengths and rates, so that names say nothing.
+class TorusSchedule {
+ public:
+  /// `bytes`: buffer of each rank. Cost: up to some ms.
+  TorusSchedule(Operation operation, double bytes, const TorusDimensions& dimensions);
+
+  const std::vector<TorusStep>& steps() const { return steps_; }  ///< in an order that can be run
+  std::size_t parts() const { return parts_; }
+  /// Rows of messages, one a rank each.
+  std::int64_t rows() const { return rows_; }
+  bool ring(std::size_t dimension) const { return dimensions_[dimension].ring; }
+  /// Whether a step goes forward, or backward.
+  bool goes(const TorusStep& step, bool forward) const {
+    return !ring(step.dimension) || step.forward == forward;
+  }
+  /// Rows of a step one way.
+  std::int64_t rows_of(const TorusStep& step) const {
+    return step.passes() * (dimensions_[step.dimension].side - 1);
+  }
+  /// Whether there is a message into a place in a row of a step.
+  bool leads_into(const TorusStep& step, bool forward, std::int64_t row, std::int64_t place) const;
+  /// Without noise, every hop of a dimension its slowest, all ready at once [s].
+  double noise_free_time() const { return time_; }
+
+ private:
+  /// Parts by (order, piece): what every path through the dimensions carries of the buffer.
+  struct Shares {
+    std::vector<std::vector<std::size_t>> orders;
+    std::size_t pieces = 1;
+    std::vector<double> share;  ///< (orders, pieces), in sum 1
+  };
+
+  Shares even_shares(std::vector<std::vector<std::size_t>> orders) const;
+  Shares best_shares(std::vector<std::vector<std::size_t>> orders, std::size_t pieces) const;
+  void build(Operation operation, double bytes, const Shares& shares);
+  void add_step(std::size_t part, std::size_t dimension, TorusMotion motion, bool forward,
+                double bytes);
+  double time_of_steps() const;
+  /// No time is less, with slices too: what the links of a torus must carry together [s].
+  double bandwidth_bound(Operation operation, double bytes) const;
+
+  TorusDimensions dimensions_;
+  std::size_t halves_ = 2;  ///< parts of a piece: one for each way round
+  std::vector<TorusStep> steps_;
+  std::size_t parts_ = 0;
+  std::int64_t rows_ = 0;
+  double time_ = 0;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,241 @@
+#include "topologies/algorithms/torus/torus_search.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <tuple>
+
+#include "engine/base/error.hpp"
+
+namespace lockstep {
+namespace {
+
+constexpr double least_used = 0.97;  // of the chips that could be; assumption
+
+/// Calls take(box) for every box of `chips` chips that divides the sides.
+template <class Take>
+void for_boxes(const Sides& sides, std::int64_t chips, const Take& take) {
+  for (std::int64_t x = 1; x <= std::min(sides[0], chips); ++x) {
+    if (chips % x != 0 || sides[0] % x != 0) continue;
+    const std::int64_t rest = chips / x;
+    for (std::int64_t y = 1; y <= std::min(sides[1], rest); ++y)
+      if (rest % y == 0 && sides[1] % y == 0 && sides[2] % (rest / y) == 0)
+        take(Sides{x, y, rest / y});
+  }
+}
+
+/// Calls take(sides) for tori of cubes of side `unit` with `least` to `most` chips, in one order
+/// of the sides or in all.
+template <class Take>
+void for_sides(std::int64_t unit, std::int64_t least, std::int64_t most, bool all_orders,
+               const Take& take) {
+  for (std::int64_t x = unit; x * unit * unit <= most; x += unit)
+    for (std::int64_t y = all_orders ? unit : x; x * y * unit <= most; y += unit) {
+      const std::int64_t area = x * y, enough = (least + area - 1) / area;
+      const std::int64_t first = std::max(all_orders ? unit : y, (enough + unit - 1) / unit * unit);
+      for (std::int64_t z = first; area * z <= most; z += unit) take(Sides{x, y, z});
+    }
+}
+
+void add_boxes(const Sides& sides, const TorusQuestion& question,
+               std::vector<TorusShape>& candidates) {
+  const std::size_t before = candidates.size();
+  if (question.mapping) {
+    if (const auto shape = question.mapping->box(sides, question.tensor, question.pipeline))
+      candidates.push_back(*shape);
+  } else {
+    for_boxes(sides, question.tensor * question.pipeline, [&](const Sides& box) {
+      TorusShape shape{.chips = sides};
+      fill_box(box, question.tensor, shape);
+      candidates.push_back(shape);
+    });
+  }
+  for (std::size_t i = before; i < candidates.size(); ++i) {
+    candidates[i].slices = question.slices;
+    question.wiring.close_rings(candidates[i]);
+  }
+}
+
+/// The sub-torus of a group, hop by hop, as TorusGroups has it; groups of no ranks are the
+/// data-parallel ones.
+TorusDimensions dimensions_of(const TorusShape& shape, const GroupShape& groups,
+                              const TorusFabric& fabric) {
+  TorusDimensions dimensions;
+  Sides sides = shape.groups(), spans = shape.box();
+  if (groups.ranks > 0) {
+    const bool tensor = groups.stride == 1;
+    sides = tensor ? shape.tensor : shape.pipeline;
+    spans = tensor ? Sides{1, 1, 1} : shape.tensor;
+  }
+  for (std::size_t d = 0; d < 3; ++d)
+    dimensions[d] = {sides[d], fabric.latency(d, spans[d]), fabric.slowest_rate(d, spans[d]),
+                     shape.ring[d] && sides[d] * spans[d] == shape.chips[d]};
+  dimensions[slice_dimension] = {groups.ranks > 0 ? 1 : shape.slices,
+                                 fabric.latency(slice_dimension, 1),
+                                 fabric.slowest_rate(slice_dimension, 1), true};
+  return dimensions;
+}
+
+/// No schedule takes less [s].
+double bound(const AskedOperation& call, const TorusDimensions& dimensions) {
+  double ranks = 1, through = 0, latency = 0;
+  for (std::size_t d = 0; d < torus_dimensions; ++d) {
+    const TorusDimension& dimension = dimensions[d];
+    if (dimension.side == 1) continue;
+    latency += static_cast<double>(dimension.side - 1) * dimension.latency;
+    if (d == slice_dimension) continue;
+    ranks *= static_cast<double>(dimension.side);
+    through += (dimension.ring ? 2 : 1) / dimension.rate;
+  }
+  const double passes = call.operation == Operation::all_reduce ? 2 : 1;
+  const double carried = through > 0 ? (ranks - 1) / ranks * call.bytes / through : 0;
+  return passes * std::max(latency, carried);
+}
+
+/// What tells candidates of one time apart: dimensions in any order.
+using Key = std::vector<std::array<std::tuple<std::int64_t, double, double, bool>, 4>>;
+
+struct Candidate {
+  double bound = 0;
+  const TorusShape* shape = nullptr;
+  Key key;
+};
+
+Candidate look_at(const TorusShape& shape, const TorusFabric& fabric,
+                  std::span<const AskedOperation> calls) {
+  Candidate candidate{0, &shape, {}};
+  for (const AskedOperation& call : calls) {
+    const TorusDimensions dimensions = dimensions_of(shape, call.groups, fabric);
+    candidate.bound += call.count * bound(call, dimensions);
+    auto& key = candidate.key.emplace_back();
+    for (std::size_t d = 0; d < torus_dimensions; ++d)
+      key[d] = {dimensions[d].side, dimensions[d].rate, dimensions[d].latency, dimensions[d].ring};
+    std::sort(key.begin(), key.end() - 1);
+  }
+  return candidate;
+}
+
+auto preference(const TorusShape& shape) {
+  const Sides box = shape.box();
+  return std::tuple{-shape.volume(), box[0] + box[1] + box[2],
+                    shape.chips[0] + shape.chips[1] + shape.chips[2]};
+}
+
+}  // namespace
+
+void TorusWiring::close_rings(TorusShape& shape) const {
+  if (optical) {
+    const bool whole_cubes = std::ranges::all_of(
+        shape.chips, [](std::int64_t side) { return side % torus_cube_side == 0; });
+    shape.ring.fill(whole_cubes);
+  } else if (machine) {
+    for (std::size_t d = 0; d < 3; ++d) {
+      if (shape.chips[d] > (*machine)[d])
+        throw InputError(
+            fmt::format("topology.shape = {} (the machine is {}) take sides of at most the "
+                        "machine's, in its order",
+                        fmt::join(shape.chips, "x"), fmt::join(*machine, "x")));
+      shape.ring[d] = shape.chips[d] == (*machine)[d];
+    }
+  }
+}
+
+std::vector<TorusShape> torus_candidates(const TorusQuestion& question, std::int64_t chips_at_hand,
+                                         bool whole) {
+  const std::int64_t chips = chips_at_hand / question.slices;
+  const std::int64_t model_parallel = question.tensor * question.pipeline;
+  std::vector<TorusShape> candidates;
+  if (question.chips) {
+    const auto [x, y, z] = *question.chips;
+    if (static_cast<double>(x) * static_cast<double>(y) * static_cast<double>(z) >
+        static_cast<double>(chips))
+      throw InputError(
+          fmt::format("topology.shape = {} (more than the {} chips at hand) take a "
+                      "smaller one, or auto",
+                      fmt::join(*question.chips, "x"), chips));
+    add_boxes(*question.chips, question, candidates);
+    if (!candidates.empty()) return candidates;
+    if (question.mapping)
+      question.mapping->legal_box(*question.chips, question.tensor, question.pipeline);
+    throw InputError(
+        fmt::format("topology.shape = {} (no box of tensor x pipeline = {} chips "
+                    "divides it) change the shape, job.tensor or job.pipeline",
+                    fmt::join(*question.chips, "x"), model_parallel));
+  }
+  const std::int64_t unit =
+      chips < question.wiring.unit * question.wiring.unit * question.wiring.unit
+          ? 1
+          : question.wiring.unit;
+  if (question.mapping) {
+    std::int64_t most = 0;
+    const auto add = [&](const Sides& sides) { add_boxes(sides, question, candidates); };
+    if (question.wiring.optical)
+      for_sides(unit, whole ? chips : 1, chips, true, add);
+    else
+      add(most_cubic_torus(chips, model_parallel, unit));
+    for (const TorusShape& shape : candidates) most = std::max(most, shape.volume());
+    std::erase_if(candidates, [&](const TorusShape& shape) {
+      return static_cast<double>(shape.volume()) < least_used * static_cast<double>(most);
+    });
+    if (candidates.empty())
+      question.mapping->legal_box(most_cubic_torus(chips, model_parallel, unit), question.tensor,
+                                  question.pipeline);
+    return candidates;
+  }
+  const Sides cubic = most_cubic_torus(chips, model_parallel, unit);
+  if (!question.wiring.optical) {
+    add_boxes(cubic, question, candidates);
+    return candidates;
+  }
+  const auto most = static_cast<double>(cubic[0] * cubic[1] * cubic[2]);
+  const auto least = static_cast<std::int64_t>(least_used * most);
+  for_sides(unit, whole ? chips : least, chips, false,
+            [&](const Sides& sides) { add_boxes(sides, question, candidates); });
+  return candidates;
+}
+
+TorusChoice choose_torus(const std::vector<TorusShape>& candidates, const TorusFabric& fabric,
+                         std::span<const AskedOperation> calls) {
+  std::vector<Candidate> all;
+  for (const TorusShape& shape : candidates) all.push_back(look_at(shape, fabric, calls));
+  std::ranges::stable_sort(all, [](const Candidate& a, const Candidate& b) {
+    return std::tuple{a.bound, preference(*a.shape)} < std::tuple{b.bound, preference(*b.shape)};
+  });
+  TorusChoice choice;
+  choice.candidates = all.size();
+  constexpr double never = std::numeric_limits<double>::infinity();
+  choice.time = choice.runner_up_time = never;
+  std::map<Key, double> known;
+  const Key* chosen = nullptr;
+  for (const Candidate& candidate : all) {
+    if (candidate.bound > choice.runner_up_time) break;
+    const auto [place, is_new] = known.try_emplace(candidate.key, 0.0);
+    if (is_new)
+      for (std::size_t i = 0; i < calls.size(); ++i)
+        place->second += calls[i].count *
+                         TorusSchedule(calls[i].operation, calls[i].bytes,
+                                       dimensions_of(*candidate.shape, calls[i].groups, fabric))
+                             .noise_free_time();
+    const double time = place->second;
+    const auto better = [&](double than, const TorusShape& other) {
+      return std::tuple{time, preference(*candidate.shape)} < std::tuple{than, preference(other)};
+    };
+    if (chosen && candidate.key == *chosen) {
+      if (better(choice.time, choice.shape)) choice.shape = *candidate.shape;
+    } else if (!chosen || better(choice.time, choice.shape)) {
+      if (chosen) choice.runner_up = choice.shape;
+      choice.runner_up_time = choice.time;
+      choice.shape = *candidate.shape;
+      choice.time = time;
+      chosen = &candidate.key;
+    } else if (time < choice.runner_up_time) {
+      choice.runner_up = *candidate.shape;
+      choice.runner_up_time = time;
+    }
+  }
+  return choice;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/network/collective.hpp"
+#include "topologies/algorithms/torus/torus_schedule.hpp"
+#include "topologies/wiring/torus_links.hpp"
+#include "topologies/wiring/torus_mapping.hpp"
+#include "topologies/wiring/torus_shape.hpp"
+
+namespace lockstep {
+
+/// How the tori of a kind are wired.
+struct TorusWiring {
+  std::int64_t unit = 1;         ///< side of the cubes that shapes are made of
+  bool optical = false;          ///< switches close the rings of whole cubes
+  std::optional<Sides> machine;  ///< else: a side has a ring where it is the machine's
+
+  /// Sets the rings of a shape. Throws InputError where it is no part of the machine.
+  void close_rings(TorusShape& shape) const;
+};
+
+/// What a study leaves open of a torus and what it says.
+struct TorusQuestion {
+  TorusWiring wiring;
+  std::optional<Sides> chips;
+  std::optional<TorusMapping> mapping;
+  std::int64_t slices = 1;
+  std::int64_t tensor = 1, pipeline = 1;
+};
+
+/// Shapes and mappings on no more than `chips_at_hand`. Where the shape is open, on an optical torus
+/// those of whole cubes (single chips where there are fewer than one cube) that leave out no more
+/// than 3 % of the chips that the most cubic one uses, or, of a mapping that is given, the largest;
+/// on a static one the most cubic. Where the mapping is open, all boxes. With `whole` only those
+/// that use all chips. Throws InputError where there is none.
+std::vector<TorusShape> torus_candidates(const TorusQuestion& question, std::int64_t chips_at_hand,
+                                         bool whole);
+
+/// A choice, and what was nearly chosen.
+struct TorusChoice {
+  TorusShape shape;
+  double time = 0;                     ///< of the operations asked [s]
+  std::optional<TorusShape> runner_up;  ///< of another time or other sides
+  double runner_up_time = 0;
+  std::size_t candidates = 0;
+};
+
+/// The candidate of least noise-free time of all `calls` on the slowest chips' links, as
+/// TorusSchedule has it; of equal ones the larger, then the one of the most compact box. A bound
+/// that is cheap (no link carries more, no message is faster) sorts the candidates, and only those
+/// whose bound could still win are scheduled. Cost: 0.1 us a candidate and some ms a schedule.
+TorusChoice choose_torus(const std::vector<TorusShape>& candidates, const TorusFabric& fabric,
+                         std::span<const AskedOperation> calls);
+
+}  // namespace lockstep

@@ -1,0 +1,164 @@
+#include "topologies/torus_kind.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "topologies/algorithms/torus/torus_collective.hpp"
+#include "topologies/algorithms/torus/torus_search.hpp"
+
+namespace lockstep {
+namespace {
+
+constexpr std::int64_t blue_gene_l = 65536;  // 64 x 32 x 32, the largest published static torus
+constexpr std::int64_t tpu_v5p_pod = 8960;   // the largest optical one (Google Cloud documentation)
+
+TorusQuestion question_of(const Values& values, std::int64_t model_parallel, bool optical) {
+  TorusQuestion question;
+  question.wiring = {optical ? torus_cube_side : 1, optical, {}};
+  if (!optical && values.has("topology.machine"))
+    question.wiring.machine = read_sides("topology.machine", values.text("topology.machine"));
+  if (const std::string& given = values.text("topology.shape"); given != "auto")
+    question.chips = read_sides("topology.shape", given);
+  else if (question.wiring.machine)
+    question.chips = question.wiring.machine;
+  if (const std::string& given = values.text("topology.mapping"); given != "auto")
+    question.mapping.emplace(given);
+  question.slices = values.count("topology.slices");
+  // A collective alone has no job.
+  question.pipeline = values.has("job.pipeline") ? values.count("job.pipeline") : 1;
+  if (model_parallel % question.pipeline != 0) question.pipeline = 1;
+  question.tensor = model_parallel / question.pipeline;
+  return question;
+}
+
+constexpr AskedOperation large_all_reduce[] = {{Operation::all_reduce, 1}};
+
+/// Without settled values: the best for large buffers on chips all alike.
+TorusShape shape_of(const Values& values, std::int64_t chips, std::int64_t model_parallel,
+                    bool optical, bool whole) {
+  const auto candidates =
+      torus_candidates(question_of(values, model_parallel, optical), chips, whole);
+  if (candidates.size() == 1) return candidates.front();
+  return choose_torus(candidates, TorusFabric::equal(), large_all_reduce).shape;
+}
+
+Value word(std::string text) {
+  return {text, text};
+}
+
+const Parameter& shape_row() {
+  static const Parameter row{
+      .key = "topology.shape",
+      .number = 82,
+      .type = ValueType::text,
+      .default_text = "auto",
+      .shapes_arrays = true,
+      .summary =
+          "sides of the torus in chips, e.g. 16x16x16; auto: optical, of all tori of 4x4x4 cubes "
+          "that use nearly all chips the one of least communication time; static, the most cubic "
+          "one, no side above twice another, that leaves the fewest chips idle",
+      .source = "cubes of 4x4x4: TPU v4 (arXiv 2304.01433)"};
+  return row;
+}
+
+const Parameter& mapping_row() {
+  static const Parameter row{
+      .key = "topology.mapping",
+      .number = 86,
+      .type = ValueType::text,
+      .default_text = "auto",
+      .shapes_arrays = true,
+      .summary =
+          "what each side of the torus carries: data, model, tensor or pipeline ranks, or several "
+          "that share it, with the ranks of all but one: model:4 data, data, data; auto: the one "
+          "of least communication time",
+      .source = "assignment of parallel dimensions to torus dimensions: TPU v4 (arXiv 2304.01433), "
+                "Table 3"};
+  return row;
+}
+
+const Parameter& slices_row() {
+  static const Parameter row{
+      .key = "topology.slices",
+      .number = 87,
+      .type = ValueType::count,
+      .default_text = "1",
+      .minimum = 1,
+      .shapes_arrays = true,
+      .summary = "tori of the shape that a data-centre network joins, chip by chip",
+      .source = "one torus: assumption; TPU v4 pods are 16x16x16, v5p's 16x20x28"};
+  return row;
+}
+
+const Parameter& machine_row() {
+  static const Parameter row{
+      .key = "topology.machine",
+      .number = 88,
+      .type = ValueType::text,
+      .shapes_arrays = true,
+      .summary = "sides of the torus that topology.shape is a part of, e.g. 16x16x1: a side as "
+                 "long as the machine's is a ring, a shorter one a line; default the shape itself",
+      .source = "TPU v5e, v6e: rings on sides of 16 only (Google Cloud TPU documentation)"};
+  return row;
+}
+
+}  // namespace
+
+std::span<const Parameter> torus_parameters() {
+  static const std::array rows{shape_row(), mapping_row(), slices_row(), machine_row()};
+  return rows;
+}
+
+std::span<const Parameter> optical_torus_parameters() {
+  return torus_parameters().first(3);
+}
+
+template <bool optical>
+Settled TorusKind<optical>::settle(const SettleRequest& request) {
+  const std::int64_t model_parallel = request.tensor * request.pipeline;
+  const TorusQuestion question = question_of(request.values, model_parallel, optical);
+  const auto candidates = torus_candidates(question, request.replicas * model_parallel, false);
+  TorusChoice choice;
+  choice.shape = candidates.front();
+  if (candidates.size() > 1)
+    choice = choose_torus(candidates, {request.fabric, request.fleet}, request.asked);
+  Settled settled{request.values, {}};
+  settled.values.set("topology.shape", word(fmt::format("{}", fmt::join(choice.shape.chips, "x"))));
+  settled.values.set("topology.mapping", word(mapping_text(choice.shape, request.tensor)));
+  if (choice.runner_up)
+    settled.note = fmt::format(
+        "best of {}; next {}, {}: {:.1f} % slower", choice.candidates,
+        fmt::join(choice.runner_up->chips, "x"), mapping_text(*choice.runner_up, request.tensor),
+        100 * (choice.runner_up_time / choice.time - 1));
+  return settled;
+}
+
+template <bool optical>
+std::int64_t TorusKind<optical>::usable_replicas(const Values& values, std::int64_t replicas,
+                                                 std::int64_t model_parallel) {
+  return shape_of(values, replicas * model_parallel, model_parallel, optical, false).volume() /
+         model_parallel;
+}
+
+template <bool optical>
+std::unique_ptr<Collective> TorusKind<optical>::make(const CollectiveRequest& request) {
+  return std::make_unique<TorusCollective>(
+      request,
+      shape_of(request.values, request.layout.chips(), request.model_parallel, optical, true),
+      optical ? tpu_v5p_pod : blue_gene_l);
+}
+
+template struct TorusKind<false>;
+template struct TorusKind<true>;
+
+Replacement replace_plane(const Values& values, std::int64_t replicas,
+                          std::int64_t model_parallel) {
+  const TorusShape shape =
+      shape_of(values, replicas * model_parallel, model_parallel, false, false);
+  return {.unit_chips = shape.volume() / *std::ranges::max_element(shape.chips),
+          .consecutive = true};
+}
+
+}  // namespace lockstep
