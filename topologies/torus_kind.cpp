@@ -74,8 +74,9 @@ const Parameter& mapping_row() {
           "what each side of the torus carries: data, model, tensor or pipeline ranks, or several "
           "that share it, with the ranks of all but one: model:4 data, data, data; auto: the one "
           "of least communication time",
-      .source = "assignment of parallel dimensions to torus dimensions: TPU v4 (arXiv 2304.01433), "
-                "Table 3"};
+      .source =
+          "assignment of parallel dimensions to torus dimensions: TPU v4 (arXiv 2304.01433), "
+          "Table 3"};
   return row;
 }
 
@@ -98,8 +99,9 @@ const Parameter& machine_row() {
       .number = 88,
       .type = ValueType::text,
       .shapes_arrays = true,
-      .summary = "sides of the torus that topology.shape is a part of, e.g. 16x16x1: a side as "
-                 "long as the machine's is a ring, a shorter one a line; default the shape itself",
+      .summary =
+          "sides of the torus that topology.shape is a part of, e.g. 16x16x1: a side as "
+          "long as the machine's is a ring, a shorter one a line; default the shape itself",
       .source = "TPU v5e, v6e: rings on sides of 16 only (Google Cloud TPU documentation)"};
   return row;
 }
@@ -128,10 +130,10 @@ Settled TorusKind<optical>::settle(const SettleRequest& request) {
   settled.values.set("topology.shape", word(fmt::format("{}", fmt::join(choice.shape.chips, "x"))));
   settled.values.set("topology.mapping", word(mapping_text(choice.shape, request.tensor)));
   if (choice.runner_up)
-    settled.note = fmt::format(
-        "best of {}; next {}, {}: {:.1f} % slower", choice.candidates,
-        fmt::join(choice.runner_up->chips, "x"), mapping_text(*choice.runner_up, request.tensor),
-        100 * (choice.runner_up_time / choice.time - 1));
+    settled.note = fmt::format("best of {}; next {}, {}: {:.1f} % slower", choice.candidates,
+                               fmt::join(choice.runner_up->chips, "x"),
+                               mapping_text(*choice.runner_up, request.tensor),
+                               100 * (choice.runner_up_time / choice.time - 1));
   return settled;
 }
 

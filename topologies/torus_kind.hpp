@@ -11,7 +11,7 @@ namespace lockstep {
 inline constexpr Operation torus_operations[] = {Operation::all_reduce, Operation::reduce_scatter,
                                                  Operation::all_gather};
 
-std::span<const Parameter> torus_parameters();         ///< of a static torus
+std::span<const Parameter> torus_parameters();  ///< of a static torus
 std::span<const Parameter> optical_torus_parameters();
 
 /// TopologyKind's functions of the same names. Where the study leaves shape or mapping open and
@@ -26,8 +26,7 @@ struct TorusKind {
 
 /// TopologyKind::replacement of fixed wiring: a block as large that is whole. The machine extends
 /// the job's torus along its longest dimension, where planes of spare chips continue it.
-Replacement replace_plane(const Values& values, std::int64_t replicas,
-                          std::int64_t model_parallel);
+Replacement replace_plane(const Values& values, std::int64_t replicas, std::int64_t model_parallel);
 
 extern template struct TorusKind<false>;
 extern template struct TorusKind<true>;

@@ -82,9 +82,9 @@ inline constexpr Operation all_operations[] = {Operation::all_reduce, Operation:
 /// What a step asks of a topology whose shape is open.
 struct AskedOperation {
   Operation operation;
-  double bytes = 0;       ///< as in a request [B]
+  double bytes = 0;         ///< as in a request [B]
   GroupShape groups{0, 1};  ///< no ranks: the data-parallel groups
-  double count = 1;       ///< how often
+  double count = 1;         ///< how often
 };
 
 /// What a topology chooses its shape and the like by.

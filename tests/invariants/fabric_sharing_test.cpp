@@ -10,6 +10,7 @@
 #include <set>
 
 #include "tests/invariants/topology_rows.hpp"
+#include "tests/invariants/torus_shapes.hpp"
 #include "topologies/wiring/switched_fabric.hpp"
 
 namespace lockstep::test {
@@ -123,8 +124,9 @@ class StridedTorus : public testing::Test {
   const Settings settings{{"fleet.chips", "TPUv4:144"},
                           {"fabric.link_latency", "1us"},
                           {"fabric.link_bandwidth", "50GB/s"},
-                          {"topology.shape", "4x12x3"}};
-  const TopologyCase torus{kind_named("ocs_torus"), settings, 8, 1, 1e6, no_settings};
+                          {"topology.shape", "4x12x3"},
+                          {"topology.mapping", "model:2 data, model:4 data, data"}};
+  const TopologyCase torus{kind_named("torus"), settings, 8, 1, 1e6, no_settings};
   const TorusShape shape = torus_shape("4x12x3", 144, 8);
 
   std::size_t dimension(const Message& m) const {
@@ -141,12 +143,12 @@ class StridedTorus : public testing::Test {
 };
 
 TEST_F(StridedTorus, HopsCostTheLinksTheyCross) {
-  EXPECT_EQ(shape.box, (std::array<std::int64_t, 3>{2, 4, 1}));
+  EXPECT_EQ(shape.box(), (std::array<std::int64_t, 3>{2, 4, 1}));
   std::array<std::int64_t, 3> seen{};
   for (std::int64_t group = 0; group < 8; ++group)
     for (const Message& m : torus.collective->graph(group, {}).messages) {
       const std::size_t d = dimension(m);
-      const auto box = static_cast<double>(shape.box[d]);
+      const auto box = static_cast<double>(shape.box()[d]);
       ASSERT_NEAR(m.latency, box * 1e-6, 1e-18);
       ASSERT_NEAR(m.bytes / m.serialization, 50e9 / box, 1e-3);
       ++seen[d];
@@ -170,7 +172,7 @@ TEST_F(StridedTorus, SlowCablesSlowTheHopsThatCrossThem) {
         const std::array<std::int64_t, 3> box{rank / (sides[1] * sides[2]),
                                               rank / sides[2] % sides[1], rank % sides[2]};
         std::array<std::int64_t, 3> at{};
-        for (std::size_t d = 0; d < 3; ++d) at[d] = box[d] * shape.box[d] + place[d];
+        for (std::size_t d = 0; d < 3; ++d) at[d] = box[d] * shape.box()[d] + place[d];
         return at;
       };
       const auto cable = chip_at(owner_group, owner_rank);
@@ -179,16 +181,16 @@ TEST_F(StridedTorus, SlowCablesSlowTheHopsThatCrossThem) {
         for (const Message& m : torus.collective->graph(group, {links}).messages) {
           const std::size_t d = dimension(m);
           const double factor =
-              m.serialization / m.bytes * 50e9 / static_cast<double>(shape.box[d]);
+              m.serialization / m.bytes * 50e9 / static_cast<double>(shape.box()[d]);
           const auto a = chip_at(group, m.source), b = chip_at(group, m.destination);
           bool same_line = d == cable_dimension;
           for (std::size_t e = 0; e < 3; ++e) same_line &= e == d || a[e] == cable[e];
           // The cable leads from its owner to the next chip; the hop up from a covers box of them.
           const auto covers = [&](std::int64_t from) {
-            return (cable[d] - from + shape.chips[d]) % shape.chips[d] < shape.box[d];
+            return (cable[d] - from + shape.chips[d]) % shape.chips[d] < shape.box()[d];
           };
-          const bool up = (a[d] + shape.box[d]) % shape.chips[d] == b[d];
-          const bool down = (b[d] + shape.box[d]) % shape.chips[d] == a[d];
+          const bool up = (a[d] + shape.box()[d]) % shape.chips[d] == b[d];
+          const bool down = (b[d] + shape.box()[d]) % shape.chips[d] == a[d];
           const bool through_up = same_line && up && covers(a[d]);
           const bool through_down = same_line && down && covers(b[d]);
           if (up && down) {  // a ring of two: the message does not say which of the links it takes
@@ -201,7 +203,7 @@ TEST_F(StridedTorus, SlowCablesSlowTheHopsThatCrossThem) {
                 {group, std::min(m.source, m.destination), std::max(m.source, m.destination)});
         }
       // One hop each way of each group on the line.
-      EXPECT_EQ(static_cast<std::int64_t>(crossing.size()), shape.box[cable_dimension]);
+      EXPECT_EQ(static_cast<std::int64_t>(crossing.size()), shape.box()[cable_dimension]);
       slowed += static_cast<std::int64_t>(crossing.size());
     }
   EXPECT_EQ(slowed, 5 * (2 + 4 + 1));

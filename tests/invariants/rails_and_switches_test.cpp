@@ -9,6 +9,7 @@
 #include <set>
 
 #include "tests/invariants/topology_rows.hpp"
+#include "tests/invariants/torus_shapes.hpp"
 #include "topologies/algorithms/in_network/switch_forest.hpp"
 #include "topologies/wiring/leaf_switches.hpp"
 #include "topologies/wiring/rail_layout.hpp"

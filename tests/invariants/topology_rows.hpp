@@ -16,6 +16,7 @@
 #include "topologies/table.hpp"
 #include "topologies/wiring/rail_layout.hpp"
 #include "topologies/wiring/switched_fabric.hpp"
+#include "topologies/wiring/torus_mapping.hpp"
 #include "topologies/wiring/torus_shape.hpp"
 
 namespace lockstep::test {
@@ -241,22 +242,28 @@ inline ExpectedTime tree_time(std::int64_t ranks, std::int64_t chunks, const Uni
   return {time(least), time(most)};
 }
 
+/// An optical torus that is no whole cubes of 4x4x4 is a mesh: lines, no rings.
+inline bool is_mesh(std::string_view kind, const std::array<std::int64_t, 3>& sides) {
+  return kind == "ocs_torus" &&
+         std::any_of(sides.begin(), sides.end(), [](std::int64_t side) { return side % 4 != 0; });
+}
+
 /// Equal sides: exact. Unequal: links of the shorter dimensions wait; at most every phase waits for
-/// the slowest of the orders in it.
-inline ExpectedTime torus_time(std::int64_t ranks, std::int64_t, const UniformHops& hops) {
+/// the slowest of the orders in it. `ways`: links of a dimension that carry a part, 2 on rings.
+inline ExpectedTime torus_time(std::int64_t ranks, const UniformHops& hops, double ways) {
   std::vector<double> sides;
   for (std::int64_t side : sides_of(ranks))
     if (side > 1) sides.push_back(static_cast<double>(side));
   const std::size_t orders = sides.size();
-  const double least = std::max(torus_hops(ranks) * hops.latency,
-                                orders == 0 ? 0
-                                            : optimal_share(ranks) * hops.bytes / hops.bandwidth /
-                                                  (2 * static_cast<double>(orders)));
+  const double parts = ways * static_cast<double>(orders);
+  const double least =
+      std::max(torus_hops(ranks) * hops.latency,
+               orders == 0 ? 0 : optimal_share(ranks) * hops.bytes / hops.bandwidth / parts);
   double phases = 0;
   for (std::size_t depth = 0; depth < orders; ++depth) {
     double slowest = 0;
     for (std::size_t order = 0; order < orders; ++order) {
-      double part = hops.bytes / (2 * static_cast<double>(orders));
+      double part = hops.bytes / parts;
       for (std::size_t i = 0; i <= depth; ++i) part /= sides[(order + i) % orders];
       slowest = std::max(
           slowest, (sides[(order + depth) % orders] - 1) * (hops.latency + part / hops.bandwidth));
@@ -265,6 +272,21 @@ inline ExpectedTime torus_time(std::int64_t ranks, std::int64_t, const UniformHo
   }
   const bool equal = orders == 0 || (sides.front() == sides.back());
   return {equal ? phases : least, phases};
+}
+
+inline ExpectedTime ring_torus_time(std::int64_t ranks, std::int64_t, const UniformHops& hops) {
+  return torus_time(ranks, hops, 2);
+}
+
+inline ExpectedTime optical_torus_time(std::int64_t ranks, std::int64_t, const UniformHops& hops) {
+  return torus_time(ranks, hops, is_mesh("ocs_torus", sides_of(ranks)) ? 1 : 2);
+}
+
+/// On a ring everyone passes on as much.
+inline std::optional<double> sends_on_a_torus(const TopologyCase& c) {
+  if (is_mesh(c.kind.name, read_sides("topology.shape", c.values.text("topology.shape"))))
+    return {};
+  return optimal_share(c.ranks());
 }
 
 /// A rank's NVLink and NIC are ports of their own, each way; a uniform fabric has one port.
@@ -302,7 +324,8 @@ inline std::array<Port, 2> nccl_ports(const TopologyCase& c, std::int64_t group,
 inline std::array<Port, 2> torus_ports(const TopologyCase& c, std::int64_t group,
                                        const Message& m) {
   const TorusShape shape =
-      torus_shape(c.values.text("topology.shape"), c.layout.chips(), c.groups());
+      TorusMapping(c.values.text("topology.mapping"))
+          .legal_box(read_sides("topology.shape", c.values.text("topology.shape")), c.groups(), 1);
   const auto sides = shape.groups();
   const std::array<std::int64_t, 3> stride{sides[1] * sides[2], sides[2], 1};
   std::size_t dimension = 0;
@@ -314,10 +337,10 @@ inline std::array<Port, 2> torus_ports(const TopologyCase& c, std::int64_t group
   } else {
     const double injection = std::min(c.chip(group, m.source).injection_bandwidth,
                                       c.chip(group, m.destination).injection_bandwidth);
-    capacity =
-        c.fabric.link_bandwidth.value_or(injection / 6) / static_cast<double>(shape.box[dimension]);
+    capacity = c.fabric.link_bandwidth.value_or(injection / 6) /
+               static_cast<double>(shape.box()[dimension]);
   }
-  if (sides[dimension] == 2) capacity *= 2;
+  if (sides[dimension] == 2 && !is_mesh(c.kind.name, shape.chips)) capacity *= 2;
   const std::int64_t key = static_cast<std::int64_t>(m.source) * c.ranks() + m.destination;
   return {{{2 * key, capacity}, {2 * key + 1, capacity}}};
 }
@@ -359,9 +382,12 @@ inline Settings no_settings(std::int64_t, std::int64_t) {
   return {};
 }
 
+/// The first side carries the groups too, strided.
 inline Settings shape_settings(std::int64_t groups, std::int64_t ranks) {
   const auto sides = sides_of(ranks);
-  return {{"topology.shape", fmt::format("{}x{}x{}", sides[0] * groups, sides[1], sides[2])}};
+  const std::string first = groups == 1 ? "data" : fmt::format("model:{} data", groups);
+  return {{"topology.shape", fmt::format("{}x{}x{}", sides[0] * groups, sides[1], sides[2])},
+          {"topology.mapping", first + ", data, data"}};
 }
 
 inline double torus_port_share(std::int64_t ranks) {
@@ -434,18 +460,18 @@ inline const std::vector<TopologyRow>& topology_rows() {
       {.kind = "torus",
        .settings = shape_settings,
        .variants = {{{}, 1}},
-       .rank_sends = sends_optimal_share,
+       .rank_sends = sends_on_a_torus,
        .latency_hops = torus_hops,
        .port_share = torus_port_share,
-       .expected = torus_time,
+       .expected = ring_torus_time,
        .ports_of = torus_ports},
       {.kind = "ocs_torus",
        .settings = shape_settings,
        .variants = {{{}, 1}},
-       .rank_sends = sends_optimal_share,
+       .rank_sends = sends_on_a_torus,
        .latency_hops = torus_hops,
        .port_share = torus_port_share,
-       .expected = torus_time,
+       .expected = optical_torus_time,
        .ports_of = torus_ports},
   };
   return rows;

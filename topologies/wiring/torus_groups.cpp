@@ -52,9 +52,9 @@ TorusGroups::Place TorusGroups::place_of(std::int64_t chip) const {
   const Sides data = shape_.groups();
   Place at{};
   for (std::size_t d = 3; d-- > 0;) {
-    at[d] = (replica % data[d] * shape_.pipeline[d] + stage % shape_.pipeline[d]) *
-                shape_.tensor[d] +
-            tensor % shape_.tensor[d];
+    at[d] =
+        (replica % data[d] * shape_.pipeline[d] + stage % shape_.pipeline[d]) * shape_.tensor[d] +
+        tensor % shape_.tensor[d];
     replica /= data[d];
     stage /= shape_.pipeline[d];
     tensor /= shape_.tensor[d];
@@ -64,8 +64,8 @@ TorusGroups::Place TorusGroups::place_of(std::int64_t chip) const {
 }
 
 TorusGroups::Place TorusGroups::place(std::int64_t group, std::int64_t rank) const {
-  return place_of(group / groups_.stride * groups_.stride * groups_.ranks +
-                  rank * groups_.stride + group % groups_.stride);
+  return place_of(group / groups_.stride * groups_.stride * groups_.ranks + rank * groups_.stride +
+                  group % groups_.stride);
 }
 
 std::pair<std::int64_t, std::int64_t> TorusGroups::at(const Place& place) const {

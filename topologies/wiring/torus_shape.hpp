@@ -14,8 +14,8 @@ using Sides = std::array<std::int64_t, 3>;
 /// every dimension the tensor ranks of a stage are neighbours, stages follow behind, and boxes
 /// repeat along the side: data-parallel groups are strided sub-tori.
 struct TorusShape {
-  Sides chips{1, 1, 1};                      ///< length of each dimension
-  Sides tensor{1, 1, 1}, pipeline{1, 1, 1};  ///< what each dimension carries of the box
+  Sides chips{1, 1, 1};                        ///< length of each dimension
+  Sides tensor{1, 1, 1}, pipeline{1, 1, 1};    ///< what each dimension carries of the box
   std::array<bool, 3> ring{true, true, true};  ///< the last chip is joined to the first
   std::int64_t slices = 1;                     ///< tori of these sides, joined by a network
 

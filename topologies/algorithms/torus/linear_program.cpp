@@ -81,8 +81,7 @@ std::vector<double> LinearProgram::solve() const {
   }
   std::vector<double> x(variables, 0.0);
   for (std::size_t i = 0; i < constraints; ++i)
-    if (tableau.basis[i] < variables)
-      x[tableau.basis[i]] = std::max(0.0, tableau.row[i].back());
+    if (tableau.basis[i] < variables) x[tableau.basis[i]] = std::max(0.0, tableau.row[i].back());
   return x;
 }
 

@@ -24,7 +24,9 @@ class Pool {
   void leave(int array) {
     if (array >= 0) --readers_[static_cast<std::size_t>(array)];
   }
-  bool alone(int array) const { return array >= 0 && readers_[static_cast<std::size_t>(array)] == 1; }
+  bool alone(int array) const {
+    return array >= 0 && readers_[static_cast<std::size_t>(array)] == 1;
+  }
   int size() const { return static_cast<int>(readers_.size()); }
 
  private:

@@ -146,8 +146,7 @@ void TorusPhaseRunner::run_line(const TorusPhase& phase, bool scatter, Lines une
         for (std::int64_t i = 0; i < phase.inner; ++i) {
           double& state = state_[static_cast<std::size_t>(into + i)];
           const double gap = rate_[static_cast<std::size_t>(into + i)] * phase.bytes;
-          const double own =
-              begins && phase.port ? std::max(state, phase.port[into + i]) : state;
+          const double own = begins && phase.port ? std::max(state, phase.port[into + i]) : state;
           const double passed = state_[static_cast<std::size_t>(from + i)] + (phase.latency + gap);
           state = std::max(own + gap, passed) + next_[static_cast<std::size_t>(into + i)];
         }

@@ -29,13 +29,12 @@ std::vector<Visit> visits_of(const Orders& orders, std::size_t pieces) {
   return visits;
 }
 
-/// The rotations of `cycle`, each with `last` behind it where that is some dimension.
-Orders rotations(std::vector<std::size_t> cycle, std::optional<std::size_t> last) {
-  Orders orders;
-  for (std::size_t i = 0; i < std::max<std::size_t>(1, cycle.size()); ++i) {
+/// The rotations of `cycle`; of none, one that goes nowhere.
+Orders rotations(std::vector<std::size_t> cycle) {
+  Orders orders{cycle};
+  for (std::size_t i = 1; i < cycle.size(); ++i) {
+    std::rotate(cycle.begin(), cycle.begin() + 1, cycle.end());
     orders.push_back(cycle);
-    if (last) orders.back().push_back(*last);
-    std::rotate(cycle.begin(), cycle.begin() + (cycle.empty() ? 0 : 1), cycle.end());
   }
   return orders;
 }
@@ -58,38 +57,38 @@ TorusSchedule::TorusSchedule(Operation operation, double bytes, const TorusDimen
   const bool sliced = dimensions_[slice_dimension].side > 1;
   if (cycle.empty() && !sliced) return;
   halves_ = rings ? 2 : 1;
-  std::ranges::stable_sort(cycle,
-                           [&](std::size_t a, std::size_t b) { return rank(a) < rank(b); });
-  std::vector<Orders> ways{
-      rotations(cycle, sliced ? std::optional(slice_dimension) : std::nullopt)};
+  std::ranges::stable_sort(cycle, [&](std::size_t a, std::size_t b) { return rank(a) < rank(b); });
+  std::vector<Orders> ways{rotations(cycle)};
   if (cycle.size() > 2) {
     std::ranges::reverse(cycle);
-    ways.push_back(rotations(cycle, sliced ? std::optional(slice_dimension) : std::nullopt));
+    ways.push_back(rotations(cycle));
   }
 
-  std::vector<Shares> best_of;  // by number of pieces
-  std::vector<double> times;
+  std::vector<Candidate> candidates;
   const auto take = [&](Shares shares) {
     build(operation, bytes, shares);
-    if (best_of.size() < shares.pieces) {
-      best_of.push_back(shares);
-      times.push_back(time_);
-    } else if (time_ < times.back()) {
-      best_of.back() = std::move(shares);
-      times.back() = time_;
-    }
+    candidates.push_back({std::move(shares), time_, time_of_steps(false)});
+  };
+  const auto least_carried = [&] {
+    return std::ranges::min(candidates, {}, &Candidate::carried).carried;
   };
   for (const Orders& orders : ways) take(even_shares(orders));
-  const double even = times.front();
-  const double least = bandwidth_bound(operation, bytes);
+  const double bound = bandwidth_bound(operation, bytes);
   for (std::size_t pieces = 1; pieces <= most_pieces && ways.front().size() > 1; ++pieces) {
-    if (times.back() <= worth_a_piece * least) break;
+    if (least_carried() <= worth_a_piece * bound) break;
     for (const Orders& orders : ways) take(best_shares(orders, pieces));
   }
-  const double enough = std::min(even, *std::ranges::min_element(times) * worth_a_piece);
-  std::size_t chosen = 0;
-  while (times[chosen] > enough) ++chosen;
-  build(operation, bytes, best_of[chosen]);
+  const double enough = worth_a_piece * least_carried();
+  std::size_t pieces = most_pieces;
+  for (const Candidate& candidate : candidates)
+    if (candidate.carried <= enough) pieces = std::min(pieces, candidate.shares.pieces);
+  const Candidate* chosen = &candidates.front();
+  for (const Candidate& candidate : candidates)
+    if (candidate.shares.pieces <= pieces && candidate.time < chosen->time) chosen = &candidate;
+  Shares shares = chosen->shares;
+  if (sliced)
+    for (auto& order : shares.orders) order.push_back(slice_dimension);
+  build(operation, bytes, shares);
 }
 
 double TorusSchedule::bandwidth_bound(Operation operation, double bytes) const {
@@ -179,8 +178,7 @@ void TorusSchedule::add_step(std::size_t part, std::size_t dimension, TorusMotio
 bool TorusSchedule::leads_into(const TorusStep& step, bool forward, std::int64_t row,
                                std::int64_t place) const {
   if (ring(step.dimension)) return true;
-  const std::int64_t from_begin =
-      forward ? place : dimensions_[step.dimension].side - 1 - place;
+  const std::int64_t from_begin = forward ? place : dimensions_[step.dimension].side - 1 - place;
   return step.motion == TorusMotion::scatter ? from_begin >= 1 && from_begin <= row + 1
                                              : from_begin > row;
 }
@@ -214,10 +212,10 @@ void TorusSchedule::build(Operation operation, double bytes, const Shares& share
     step.first_row = rows_;
     rows_ += (ring(step.dimension) ? 1 : 2) * rows_of(step);
   }
-  time_ = time_of_steps();
+  time_ = time_of_steps(true);
 }
 
-double TorusSchedule::time_of_steps() const {
+double TorusSchedule::time_of_steps(bool with_latency) const {
   std::vector<double> part(parts_, 0.0);
   constexpr double never = -std::numeric_limits<double>::infinity();
   std::array<std::array<double, 2>, torus_dimensions> link;
@@ -225,13 +223,14 @@ double TorusSchedule::time_of_steps() const {
   for (const TorusStep& step : steps_) {
     const TorusDimension& dimension = dimensions_[step.dimension];
     const auto messages = static_cast<double>(rows_of(step));
-    const double takes = messages * (dimension.latency + step.bytes * dimension.rate);
+    const double latency = with_latency ? dimension.latency : 0;
+    const double takes = messages * (latency + step.bytes * dimension.rate);
     double end = never;
     for (std::size_t way : {0u, 1u}) {
       if (!goes(step, way == 0)) continue;
       double& port = link[step.dimension][way];
       // What waits for the link has its first latency behind it.
-      port = std::max(part[step.part], port - dimension.latency) + takes;
+      port = std::max(part[step.part], port - latency) + takes;
       end = std::max(end, port);
     }
     part[step.part] = end;

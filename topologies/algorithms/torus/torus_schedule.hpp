@@ -20,9 +20,9 @@ using TorusDimensions = std::array<TorusDimension, torus_dimensions>;
 
 /// What a step does along a dimension.
 enum class TorusMotion {
-  scatter,   ///< reduce-scatter
-  gather,    ///< all-gather
-  turn,      ///< reduce-scatter and right after it all-gather
+  scatter,  ///< reduce-scatter
+  gather,   ///< all-gather
+  turn,     ///< reduce-scatter and right after it all-gather
 };
 
 /// One part of the buffer along the lines of one dimension: on a ring one way, on a line both.
@@ -44,16 +44,17 @@ struct TorusStep {
 /// what is left, and so on; gathering, it goes back in reverse. Orders are the rotations of the
 /// dimensions longer than 1, in one of the two cyclic orders. An order's share is cut into pieces;
 /// on every link the first dimensions of all pieces come first, then the second ones of the pieces
-/// that arrive, then the third. A network between slices comes last in every order.
+/// that arrive, then the third. A network between slices comes last in every order; shares are
+/// those of one slice alone.
 ///
 /// Shares: those of least time of the reduce-scatter without latency, a linear program over what
-/// each piece takes and when it ends, each dimension's slowest hop for all its hops. They load every
-/// link in proportion to what it carries where sides and rates allow it, which is the bandwidth
-/// bound (P - 1) / P n / (2 sum of 1 / rate) a reduce-scatter. Of even shares and of one to four
-/// pieces an order, as few as come within 1 % of the least noise-free time, latency counted, and
-/// never more than even shares take: every piece costs rows of messages. Source of the orders:
-/// Jain and Sabharwal, "Optimal bucket algorithms for large MPI collectives on torus interconnects"
-/// (ICS'10).
+/// each piece takes and when it ends, each dimension's slowest hop for all its hops. They load
+/// every link in proportion to what it carries where sides and rates allow it, which is the
+/// bandwidth bound (P - 1) / P n / (2 sum of 1 / rate) a reduce-scatter. An order has as few
+/// pieces, up to four, as come within 1 % of the least time without latency, for each costs rows of
+/// messages; of these, of fewer and of even shares those of least noise-free time are taken. Source
+/// of the orders: Jain and Sabharwal, "Optimal bucket algorithms for large MPI collectives on torus
+/// interconnects" (ICS'10).
 ///
 /// Dimensions are looked at in an order of their lengths and rates, so that names say nothing.
 class TorusSchedule {
@@ -87,12 +88,17 @@ class TorusSchedule {
     std::vector<double> share;  ///< (orders, pieces), in sum 1
   };
 
+  struct Candidate {
+    Shares shares;
+    double time, carried;  ///< noise-free, with latency and without [s]
+  };
+
   Shares even_shares(std::vector<std::vector<std::size_t>> orders) const;
   Shares best_shares(std::vector<std::vector<std::size_t>> orders, std::size_t pieces) const;
   void build(Operation operation, double bytes, const Shares& shares);
   void add_step(std::size_t part, std::size_t dimension, TorusMotion motion, bool forward,
                 double bytes);
-  double time_of_steps() const;
+  double time_of_steps(bool with_latency) const;
   /// No time is less, with slices too: what the links of a torus must carry together [s].
   double bandwidth_bound(Operation operation, double bytes) const;
 

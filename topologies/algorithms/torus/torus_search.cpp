@@ -214,10 +214,10 @@ TorusChoice choose_torus(const std::vector<TorusShape>& candidates, const TorusF
     const auto [place, is_new] = known.try_emplace(candidate.key, 0.0);
     if (is_new)
       for (std::size_t i = 0; i < calls.size(); ++i)
-        place->second += calls[i].count *
-                         TorusSchedule(calls[i].operation, calls[i].bytes,
-                                       dimensions_of(*candidate.shape, calls[i].groups, fabric))
-                             .noise_free_time();
+        place->second +=
+            calls[i].count * TorusSchedule(calls[i].operation, calls[i].bytes,
+                                           dimensions_of(*candidate.shape, calls[i].groups, fabric))
+                                 .noise_free_time();
     const double time = place->second;
     const auto better = [&](double than, const TorusShape& other) {
       return std::tuple{time, preference(*candidate.shape)} < std::tuple{than, preference(other)};

@@ -32,18 +32,18 @@ struct TorusQuestion {
   std::int64_t tensor = 1, pipeline = 1;
 };
 
-/// Shapes and mappings on no more than `chips_at_hand`. Where the shape is open, on an optical torus
-/// those of whole cubes (single chips where there are fewer than one cube) that leave out no more
-/// than 3 % of the chips that the most cubic one uses, or, of a mapping that is given, the largest;
-/// on a static one the most cubic. Where the mapping is open, all boxes. With `whole` only those
-/// that use all chips. Throws InputError where there is none.
+/// Shapes and mappings on no more than `chips_at_hand`. Where the shape is open, on an optical
+/// torus those of whole cubes (single chips where there are fewer than one cube) that leave out no
+/// more than 3 % of the chips that the most cubic one uses, or, of a mapping that is given, the
+/// largest; on a static one the most cubic. Where the mapping is open, all boxes. With `whole` only
+/// those that use all chips. Throws InputError where there is none.
 std::vector<TorusShape> torus_candidates(const TorusQuestion& question, std::int64_t chips_at_hand,
                                          bool whole);
 
 /// A choice, and what was nearly chosen.
 struct TorusChoice {
   TorusShape shape;
-  double time = 0;                     ///< of the operations asked [s]
+  double time = 0;                      ///< of the operations asked [s]
   std::optional<TorusShape> runner_up;  ///< of another time or other sides
   double runner_up_time = 0;
   std::size_t candidates = 0;

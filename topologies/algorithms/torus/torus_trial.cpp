@@ -49,7 +49,8 @@ class TorusTrial final : public CollectiveTrial {
     std::vector<double*> array;  ///< those of TorusBuffers
     std::unique_ptr<double[]> arrays;
     std::int64_t size = 0;  ///< room in each
-    std::array<std::vector<double>, torus_dimensions> rate;  ///< by dimension: (lines, groups) [s/B]
+    std::array<std::vector<double>, torus_dimensions>
+        rate;  ///< by dimension: (lines, groups) [s/B]
     std::vector<std::array<std::vector<LineSpike>, 2>> spikes;  ///< by step and way
     std::vector<UnequalLine> unequal;
     TorusPhaseRunner runner;
@@ -71,7 +72,8 @@ class TorusTrial final : public CollectiveTrial {
     }
     double* next = call.arrays.get();
     call.array.clear();
-    for (std::int64_t i = 0; i < arrays; ++i) call.array.push_back(std::exchange(next, next + size));
+    for (std::int64_t i = 0; i < arrays; ++i)
+      call.array.push_back(std::exchange(next, next + size));
     call.ready = ready;
     call.finish = finish;
     if (call.groups > 1) {
