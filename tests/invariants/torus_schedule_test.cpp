@@ -177,6 +177,32 @@ TEST(TorusSchedule, NeverSlowerThanEvenShares) {
   EXPECT_GT(faster, 100);
 }
 
+/// m d / (8 w) along the longest ring, twice that along a line; 1 MB, by hand [us].
+TEST(TorusSchedule, AllToAllKnownTimes) {
+  struct Known {
+    const char *kind, *shape;
+    std::int64_t chips;
+    double time;
+  };
+  for (const Known& k : std::vector<Known>{{"torus", "4x4x4", 64, 11.1111111},
+                                           {"torus", "8x8x8", 512, 22.2222222},
+                                           {"torus", "16x16x16", 4096, 44.4444444},
+                                           {"torus", "1x1x5", 5, 13.3333333},
+                                           {"ocs_torus", "1x1x2", 2, 11.1111111},
+                                           {"ocs_torus", "2x2x2", 8, 11.1111111}}) {
+    const Settings settings{{"fleet.chips", fmt::format("TPUv4:{}", k.chips)},
+                            {"topology.shape", k.shape},
+                            {"fabric.link_bandwidth", "45GB/s"},
+                            {"fabric.link_latency", "0s"}};
+    const double time = time_of(
+        TopologyCase(kind_named(k.kind), settings, 1, 1, 1e6, no_settings, Operation::all_to_all));
+    EXPECT_NEAR(1e6 * time, k.time, 1e-6 * k.time) << k.shape;
+  }
+  const double flat = torus_time("4x4x8", 128, Operation::all_to_all, "0s") * 1e-3;
+  EXPECT_GE(flat, 22.2222222e-6 * (1 - 1e-9));
+  EXPECT_LE(flat, 22.2222222e-6 * 1.011);
+}
+
 /// Reduce-scatter inside, all-reduce across by a ring, all-gather inside: by hand. A NIC
 /// is as busy either way round.
 TEST(TorusSchedule, SlicesOverADataCentreNetwork) {

@@ -37,10 +37,10 @@ class Pool {
 
 TorusBuffers::TorusBuffers(const TorusSchedule& schedule) {
   const std::vector<TorusStep>& steps = schedule.steps();
-  // Ways round rings never meet; on a line every part goes both ways.
-  const bool lines = std::ranges::any_of(
-      steps, [&](const TorusStep& step) { return !schedule.ring(step.dimension); });
-  for (int strand = 0; strand < (lines ? 1 : 2); ++strand) {
+  // Ways round rings never meet, unless a part goes both.
+  const bool both =
+      std::ranges::any_of(steps, [&](const TorusStep& step) { return schedule.both_ways(step); });
+  for (int strand = 0; strand < (both ? 1 : 2); ++strand) {
     Pool pool;
     Strand& own = strands_.emplace_back();
     std::vector<int> part(schedule.parts(), of_ready);
@@ -49,10 +49,9 @@ TorusBuffers::TorusBuffers(const TorusSchedule& schedule) {
     for (auto& ways : port) ways = {none, none};
     for (std::size_t i = 0; i < steps.size(); ++i) {
       const TorusStep& step = steps[i];
-      if (!lines && step.forward != (strand == 0)) continue;
+      if (!both && step.forward != (strand == 0)) continue;
       mine[step.part] = true;
       int& held = part[step.part];
-      const bool ring = schedule.ring(step.dimension);
       std::vector<int> outs;
       for (bool forward : {true, false}) {
         if (!schedule.goes(step, forward)) continue;
@@ -62,7 +61,7 @@ TorusBuffers::TorusBuffers(const TorusSchedule& schedule) {
           pool.leave(used);
           used = none;
         }
-        const int out = ring && pool.alone(held) ? held : pool.take();
+        const int out = !schedule.both_ways(step) && pool.alone(held) ? held : pool.take();
         own.moves.push_back({i, forward, false, held, used, out});
         pool.leave(used);
         used = out;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "topologies/algorithms/torus/torus_phase.hpp"
 #include "topologies/wiring/torus_mapping.hpp"
 
 namespace lockstep {
@@ -75,8 +76,8 @@ double TorusCollective::cost_per_step(const Noise& noise) const {
   double cost = 0;
   for (const TorusStep& step : schedule_.steps()) {
     const auto side = static_cast<double>(grid().sides[step.dimension]);
-    if (!groups_.ring(step.dimension)) {
-      cost += chips * 2 * (side - 1) * row_by_row_cost;
+    if (schedule_.both_ways(step)) {
+      cost += chips * 2 * static_cast<double>(schedule_.rows_of(step)) * row_by_row_cost;
       continue;
     }
     const double hit = std::min(1.0, noise.spike_probability * side * (side - 1));  // of a line
@@ -105,7 +106,7 @@ MessageGraph TorusCollective::graph(std::int64_t group, const LinkState& links) 
   const auto add = [](std::vector<std::int32_t>& list, const std::vector<std::int32_t>& more) {
     list.insert(list.end(), more.begin(), more.end());
   };
-  std::int64_t number = 0;
+  std::int64_t first_row = 0;
   for (const TorusStep& step : schedule_.steps()) {
     const std::size_t d = step.dimension;
     const Indices before = last_of_part[step.part];
@@ -114,28 +115,55 @@ MessageGraph TorusCollective::graph(std::int64_t group, const LinkState& links) 
       if (!schedule_.goes(step, forward)) continue;
       Indices arrived = before;
       Indices& port = last_on_port[d][forward ? 0 : 1];
-      for (std::int64_t row = 0; row < schedule_.rows_of(step); ++row, ++number) {
-        const Indices held = arrived, used = port;
-        for (std::int64_t i = 0; i < ranks; ++i) {
-          if (!schedule_.leads_into(step, forward, row, grid().place(d, i))) continue;
-          const auto to = static_cast<std::size_t>(i);
-          const std::int64_t from = grid().neighbour(i, d, forward);
-          Message m;
-          m.source = static_cast<std::int32_t>(from);
-          m.destination = static_cast<std::int32_t>(i);
-          m.latency = links_.hop_latency(d);
-          m.bytes = step.bytes;
-          m.serialization = m.bytes * rates.hop(grid(), d, forward, group, i);
-          m.number = number * ranks + i;
-          m.receiver_ready = true;
-          add(m.inputs, held[static_cast<std::size_t>(from)]);
-          add(m.after_send, used[to]);
-          add(m.after_receive, used[to]);
-          add(m.after_receive, held[to]);
-          arrived[to] = port[to] = {static_cast<std::int32_t>(graph.messages.size())};
-          graph.messages.push_back(std::move(m));
+      const auto add_message =
+          [&](std::int64_t row, std::int64_t into, const std::vector<std::int32_t>& inputs,
+              const std::vector<std::int32_t>& held, const std::vector<std::int32_t>& used) {
+            const auto to = static_cast<std::size_t>(into);
+            Message m;
+            m.source = static_cast<std::int32_t>(grid().neighbour(into, d, forward));
+            m.destination = static_cast<std::int32_t>(into);
+            m.latency = links_.hop_latency(d);
+            m.bytes = schedule_.bytes_of(step, row);
+            m.serialization = m.bytes * rates.hop(grid(), d, forward, group, into);
+            m.number = (first_row + row) * ranks + into;
+            m.receiver_ready = true;
+            m.inputs = inputs;
+            m.after_send = used;
+            m.after_receive = used;
+            add(m.after_receive, held);
+            arrived[to] = port[to] = {static_cast<std::int32_t>(graph.messages.size())};
+            graph.messages.push_back(std::move(m));
+          };
+      if (step.motion == TorusMotion::exchange && !schedule_.ring(d)) {
+        // Place by place: a message follows the same one into the place before.
+        const std::int64_t side = grid().sides[d];
+        std::vector<std::vector<std::int32_t>> into(static_cast<std::size_t>(ranks));
+        for (std::int64_t m = 1; m < side; ++m)
+          for (std::int64_t i = 0; i < ranks; ++i) {
+            if (grid().place(d, i) != (forward ? m : side - 1 - m)) continue;
+            const auto from = static_cast<std::size_t>(grid().neighbour(i, d, forward));
+            const auto to = static_cast<std::size_t>(i);
+            for (std::int64_t n = 0; n < m * (side - m); ++n) {
+              const std::int64_t same = message_before(n, m, side);
+              into[to].push_back(static_cast<std::int32_t>(graph.messages.size()));
+              add_message(
+                  n, i,
+                  same < 0 ? before[from] : std::vector{into[from][static_cast<std::size_t>(same)]},
+                  std::vector(arrived[to]), std::vector(port[to]));
+            }
+          }
+      } else {
+        for (std::int64_t row = 0; row < schedule_.rows_of(step); ++row) {
+          const Indices held = arrived, used = port;
+          for (std::int64_t i = 0; i < ranks; ++i) {
+            if (!schedule_.leads_into(step, forward, row, grid().place(d, i))) continue;
+            const auto to = static_cast<std::size_t>(i);
+            add_message(row, i, held[static_cast<std::size_t>(grid().neighbour(i, d, forward))],
+                        held[to], used[to]);
+          }
         }
       }
+      first_row += schedule_.rows_of(step);
       for (std::size_t i = 0; i < arrived.size(); ++i) add(after[i], arrived[i]);
     }
     last_of_part[step.part] = std::move(after);

@@ -26,6 +26,9 @@ TorusDimensions torus_dimensions_of(const TorusGroups& groups, const TorusFabric
 /// of an all-gather into s + 1 and after. Equal hops, equal rings d, all ready: all-reduce
 /// 2 sum (d - 1) a + 2 (P - 1) / P n / (6 B).
 ///
+/// All-to-all: on a ring of d, d / 2 rows both ways, each of what goes on from there, in all d / 8
+/// of the buffer a link; on a line, d / 4 (TorusPhaseRunner::run_line_exchange).
+///
 /// Rows are numbered step by step, on lines forward and then backward; message number = row n +
 /// rank into which, and a line's rows leave numbers out. Cost: 0.8 ns for each rank of a step, and
 /// TorusPhaseRunner's on lines with an event.

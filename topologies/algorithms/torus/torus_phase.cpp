@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "topologies/algorithms/torus/torus_schedule.hpp"
+
 namespace lockstep {
 namespace {
 
@@ -153,6 +155,73 @@ void TorusPhaseRunner::run_line(const TorusPhase& phase, bool scatter, Lines une
       }
   }
   std::copy(state_.begin(), state_.end(), phase.out);
+}
+
+void TorusPhaseRunner::run_ring_exchange(const TorusPhase& phase, Lines unequal,
+                                         std::span<LineSpike> spikes, const DenseRows* dense) {
+  const auto ranks = static_cast<std::size_t>(phase.ranks());
+  state_.assign(phase.part, phase.part + ranks);
+  own_ = state_;
+  if (phase.port)
+    for (std::size_t i = 0; i < ranks; ++i) own_[i] = std::max(own_[i], phase.port[i]);
+  set_rates(phase, unequal);
+  sort_by_row(spikes);
+  auto spike = spikes.begin();
+  SpikeSequence none(dense ? dense->noise : MessageNoise{}, dense ? dense->group : 0, 0);
+  TorusRow row = row_of(phase, phase.outer, phase.inner);
+  row.seconds_per_byte = rate_.data();
+  next_.resize(ranks);
+  for (std::int64_t k = 0; k < phase.length / 2; ++k) {
+    row.bytes = phase.bytes * exchange_blocks(phase.length, k);
+    row.state = state_.data();
+    row.own = k == 0 ? own_.data() : state_.data();
+    row.next = next_.data();
+    torus_kernels().advance(row);
+    state_.swap(next_);
+    if (dense)
+      add_row_noise(dense->noise, none, dense->group, (dense->first_row + k) * phase.ranks(),
+                    state_);
+    for (; spike != spikes.end() && spike->row == k; ++spike)
+      state_[static_cast<std::size_t>(phase.rank(spike->line, spike->place))] += spike->delay;
+  }
+  std::copy(state_.begin(), state_.end(), phase.out);
+}
+
+void TorusPhaseRunner::run_line_exchange(const TorusPhase& phase, Lines unequal,
+                                         std::span<LineSpike> spikes, const DenseRows* dense) {
+  const std::int64_t length = phase.length, rows = length * length / 4, ranks = phase.ranks();
+  set_rates(phase, unequal);
+  std::vector<double> delay(static_cast<std::size_t>(rows * ranks), 0.0);
+  SpikeSequence none(dense ? dense->noise : MessageNoise{}, dense ? dense->group : 0, 0);
+  if (dense) add_row_noise(dense->noise, none, dense->group, dense->first_row * ranks, delay);
+  for (const LineSpike& spike : spikes)
+    delay[static_cast<std::size_t>(spike.row * ranks + phase.rank(spike.line, spike.place))] +=
+        spike.delay;
+  std::vector<double> before, arrival;
+  for (std::int64_t line = 0; line < phase.lines(); ++line) {
+    const auto rank_at = [&](std::int64_t m) {
+      return phase.rank(line, phase.forward ? m : length - 1 - m);
+    };
+    double sender = phase.part[rank_at(0)];  // when the place before holds what is its own
+    phase.out[rank_at(0)] = sender;
+    for (std::int64_t m = 1; m < length; ++m) {
+      const std::int64_t rank = rank_at(m);
+      const double gap = rate_[static_cast<std::size_t>(rank)] * phase.bytes;
+      const double part = phase.part[rank];
+      double last = phase.port ? std::max(part, phase.port[rank]) : part;
+      arrival.clear();
+      for (std::int64_t n = 0; n < m * (length - m); ++n) {
+        const std::int64_t same = message_before(n, m, length);
+        const double held = same < 0 ? sender : before[static_cast<std::size_t>(same)];
+        last = std::max(last + gap, held + (phase.latency + gap)) +
+               delay[static_cast<std::size_t>(n * ranks + rank)];
+        arrival.push_back(last);
+      }
+      phase.out[rank] = last;
+      sender = part;
+      before.swap(arrival);
+    }
+  }
 }
 
 void TorusPhaseRunner::run(const TorusPhase& phase, std::span<const UnequalLine> unequal,

@@ -33,6 +33,13 @@ struct DenseRows {
 std::vector<LineSpike> take_spikes(SpikeSequence& spikes, const TorusPhase& phase,
                                    std::int64_t first_message);
 
+/// Message n on a line in an all-to-all: number among those into the place before; -1 where the
+/// sender is that place.
+constexpr std::int64_t message_before(std::int64_t n, std::int64_t place, std::int64_t length) {
+  const std::int64_t sender = n / (length - place), receiver = n % (length - place);
+  return sender == 0 ? -1 : (sender - 1) * (length - place + 1) + receiver;
+}
+
 /// Runs phases: in closed form the lines with equal hops on which no spike falls, row by row the
 /// others, all of them under dense delays. What a line gets depends on nothing beside it.
 class TorusPhaseRunner {
@@ -46,6 +53,15 @@ class TorusPhaseRunner {
   /// leads into. Row by row.
   void run_line(const TorusPhase& phase, bool scatter, std::span<const UnequalLine> unequal,
                 std::span<LineSpike> spikes, const DenseRows* dense);
+  /// All-to-all along rings, one way: row k of length / 2 carries exchange_blocks of phase.bytes.
+  void run_ring_exchange(const TorusPhase& phase, std::span<const UnequalLine> unequal,
+                         std::span<LineSpike> spikes, const DenseRows* dense);
+  /// All-to-all along lines, one way: into the place m hops from the beginning m (length - m)
+  /// messages, one for each pair of ranks that the link parts. The nearest sender's come first,
+  /// in each those that go farthest; message n, of the k-th nearest sender, follows the same one's
+  /// into the place before.
+  void run_line_exchange(const TorusPhase& phase, std::span<const UnequalLine> unequal,
+                         std::span<LineSpike> spikes, const DenseRows* dense);
 
  private:
   using Lines = std::span<const UnequalLine>;

@@ -12,7 +12,7 @@ namespace lockstep {
 namespace {
 
 using Orders = std::vector<std::vector<std::size_t>>;
-constexpr std::size_t most_pieces = 4;
+constexpr std::size_t most_pieces = 3;
 constexpr double worth_a_piece = 1.01;  // assumption
 
 /// A piece along its depth-th dimension, in the sequence of what links carry.
@@ -56,7 +56,7 @@ TorusSchedule::TorusSchedule(Operation operation, double bytes, const TorusDimen
   }
   const bool sliced = dimensions_[slice_dimension].side > 1;
   if (cycle.empty() && !sliced) return;
-  halves_ = rings ? 2 : 1;
+  halves_ = rings && operation != Operation::all_to_all ? 2 : 1;
   std::ranges::stable_sort(cycle, [&](std::size_t a, std::size_t b) { return rank(a) < rank(b); });
   std::vector<Orders> ways{rotations(cycle)};
   if (cycle.size() > 2) {
@@ -76,7 +76,7 @@ TorusSchedule::TorusSchedule(Operation operation, double bytes, const TorusDimen
   const double bound = bandwidth_bound(operation, bytes);
   for (std::size_t pieces = 1; pieces <= most_pieces && ways.front().size() > 1; ++pieces) {
     if (least_carried() <= worth_a_piece * bound) break;
-    for (const Orders& orders : ways) take(best_shares(orders, pieces));
+    for (const Orders& orders : ways) take(best_shares(operation, orders, pieces));
   }
   const double enough = worth_a_piece * least_carried();
   std::size_t pieces = most_pieces;
@@ -100,7 +100,28 @@ double TorusSchedule::bandwidth_bound(Operation operation, double bytes) const {
     through += (dimension.ring ? 2 : 1) / dimension.rate;
   }
   const double once = (ranks - 1) / ranks * bytes / through;
+  if (operation == Operation::all_to_all) {
+    double most = 0;
+    for (std::size_t d = 0; d < slice_dimension; ++d)
+      if (dimensions_[d].side > 1)
+        most = std::max(most, bytes * carried(operation, {d}, 0) * dimensions_[d].rate);
+    return most;
+  }
   return operation == Operation::all_reduce ? 2 * once : once;
+}
+
+double TorusSchedule::carried(Operation operation, const std::vector<std::size_t>& order,
+                              std::size_t depth) const {
+  const TorusDimension& dimension = dimensions_[order[depth]];
+  const auto side = static_cast<double>(dimension.side);
+  if (operation == Operation::all_to_all)
+    // Odd sides: (d^2 - 1) / 8 blocks on a ring, (d^2 - 1) / 4 on a line.
+    return (side * side - static_cast<double>(dimension.side % 2)) / (dimension.ring ? 8 : 4) /
+           side;
+  double share = side - 1;
+  if (dimension.ring) share /= 2;
+  for (std::size_t i = 0; i <= depth; ++i) share /= static_cast<double>(dimensions_[order[i]].side);
+  return share;
 }
 
 TorusSchedule::Shares TorusSchedule::even_shares(Orders orders) const {
@@ -110,18 +131,14 @@ TorusSchedule::Shares TorusSchedule::even_shares(Orders orders) const {
 
 /// The most that gets through in a time of 1 that lasts no latency. Variables: share of each part,
 /// then the end of each visit.
-TorusSchedule::Shares TorusSchedule::best_shares(Orders orders, std::size_t pieces) const {
+TorusSchedule::Shares TorusSchedule::best_shares(Operation operation, Orders orders,
+                                                 std::size_t pieces) const {
   const std::vector<Visit> visits = visits_of(orders, pieces);
   const std::size_t parts = orders.size() * pieces, variables = parts + visits.size();
   std::vector<double> takes;  // by visit, of the whole buffer [s/B]
   for (const Visit& visit : visits) {
     const std::vector<std::size_t>& order = orders[visit.order];
-    const TorusDimension& last = dimensions_[order[visit.depth]];
-    double share = static_cast<double>(last.side - 1) * last.rate;
-    if (last.ring) share /= 2;
-    for (std::size_t i = 0; i <= visit.depth; ++i)
-      share /= static_cast<double>(dimensions_[order[i]].side);
-    takes.push_back(share);
+    takes.push_back(carried(operation, order, visit.depth) * dimensions_[order[visit.depth]].rate);
   }
   const double unit = *std::ranges::max_element(takes);
 
@@ -175,10 +192,18 @@ void TorusSchedule::add_step(std::size_t part, std::size_t dimension, TorusMotio
   steps_.push_back({part, dimension, motion, forward, bytes});
 }
 
+std::int64_t TorusSchedule::rows_of(const TorusStep& step) const {
+  const std::int64_t side = dimensions_[step.dimension].side;
+  if (step.motion != TorusMotion::exchange) return step.passes() * (side - 1);
+  return ring(step.dimension) ? side / 2 : side * side / 4;
+}
+
 bool TorusSchedule::leads_into(const TorusStep& step, bool forward, std::int64_t row,
                                std::int64_t place) const {
   if (ring(step.dimension)) return true;
+  const std::int64_t side = dimensions_[step.dimension].side;
   const std::int64_t from_begin = forward ? place : dimensions_[step.dimension].side - 1 - place;
+  if (step.motion == TorusMotion::exchange) return row < from_begin * (side - from_begin);
   return step.motion == TorusMotion::scatter ? from_begin >= 1 && from_begin <= row + 1
                                              : from_begin > row;
 }
@@ -197,20 +222,21 @@ void TorusSchedule::build(Operation operation, double bytes, const Shares& share
     const std::size_t part = visit.order * shares.pieces + visit.piece;
     if (shares.share[part] == 0) return;
     double message = bytes * shares.share[part] / static_cast<double>(halves_);
-    for (std::size_t i = 0; i <= visit.depth; ++i)
+    for (std::size_t i = motion == TorusMotion::exchange ? visit.depth : 0; i <= visit.depth; ++i)
       message /= static_cast<double>(dimensions_[order[i]].side);
     for (std::size_t half = 0; half < halves_; ++half)
       add_step(number[part] + half, order[visit.depth], motion, half == 0, message);
   };
   if (operation != Operation::all_gather)
-    for (const Visit& visit : visits) add(visit, TorusMotion::scatter);
-  if (operation != Operation::reduce_scatter)
+    for (const Visit& visit : visits)
+      add(visit, operation == Operation::all_to_all ? TorusMotion::exchange : TorusMotion::scatter);
+  if (operation == Operation::all_reduce || operation == Operation::all_gather)
     for (auto visit = visits.rbegin(); visit != visits.rend(); ++visit)
       add(*visit, TorusMotion::gather);
   rows_ = 0;
   for (TorusStep& step : steps_) {
     step.first_row = rows_;
-    rows_ += (ring(step.dimension) ? 1 : 2) * rows_of(step);
+    rows_ += (both_ways(step) ? 2 : 1) * rows_of(step);
   }
   time_ = time_of_steps(true);
 }
@@ -222,9 +248,18 @@ double TorusSchedule::time_of_steps(bool with_latency) const {
   for (auto& ways : link) ways = {never, never};
   for (const TorusStep& step : steps_) {
     const TorusDimension& dimension = dimensions_[step.dimension];
-    const auto messages = static_cast<double>(rows_of(step));
+    double bytes = static_cast<double>(rows_of(step)) * step.bytes;
+    std::int64_t hops = rows_of(step);
+    if (step.motion == TorusMotion::exchange) {
+      if (dimension.ring) {
+        bytes = 0;
+        for (std::int64_t row = 0; row < rows_of(step); ++row) bytes += bytes_of(step, row);
+      } else {
+        hops = dimension.side - 1;
+      }
+    }
     const double latency = with_latency ? dimension.latency : 0;
-    const double takes = messages * (latency + step.bytes * dimension.rate);
+    const double takes = static_cast<double>(hops) * latency + bytes * dimension.rate;
     double end = never;
     for (std::size_t way : {0u, 1u}) {
       if (!goes(step, way == 0)) continue;

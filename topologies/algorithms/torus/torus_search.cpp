@@ -80,15 +80,18 @@ TorusDimensions dimensions_of(const TorusShape& shape, const GroupShape& groups,
 
 /// No schedule takes less [s].
 double bound(const AskedOperation& call, const TorusDimensions& dimensions) {
-  double ranks = 1, through = 0, latency = 0;
+  double ranks = 1, through = 0, latency = 0, exchanged = 0;
   for (std::size_t d = 0; d < torus_dimensions; ++d) {
     const TorusDimension& dimension = dimensions[d];
     if (dimension.side == 1) continue;
     latency += static_cast<double>(dimension.side - 1) * dimension.latency;
     if (d == slice_dimension) continue;
-    ranks *= static_cast<double>(dimension.side);
+    const auto side = static_cast<double>(dimension.side);
+    exchanged = std::max(exchanged, (side - 1 / side) / (dimension.ring ? 8 : 4) * dimension.rate);
+    ranks *= side;
     through += (dimension.ring ? 2 : 1) / dimension.rate;
   }
+  if (call.operation == Operation::all_to_all) return std::max(latency / 2, call.bytes * exchanged);
   const double passes = call.operation == Operation::all_reduce ? 2 : 1;
   const double carried = through > 0 ? (ranks - 1) / ranks * call.bytes / through : 0;
   return passes * std::max(latency, carried);

@@ -148,11 +148,16 @@ class TorusTrial final : public CollectiveTrial {
     for (const TorusRates::Line& line : rates_.unequal_of(d, call.first, call.first + call.groups))
       call.unequal.push_back({line.line * call.groups + line.group - call.first, line.rate.data()});
     const bool ring = schedule.ring(d);
-    const std::int64_t before = ring || move.forward ? 0 : schedule.rows_of(step);
+    const std::int64_t before =
+        move.forward || !schedule.both_ways(step) ? 0 : schedule.rows_of(step);
     const DenseRows rows{noise, call.first, step.first_row + before};
     const DenseRows* dense = noise.hop_jitter ? &rows : nullptr;
     std::vector<LineSpike>& spikes = call.spikes[move.step][move.forward ? 0 : 1];
-    if (ring)
+    if (step.motion == TorusMotion::exchange && ring)
+      call.runner.run_ring_exchange(phase, call.unequal, spikes, dense);
+    else if (step.motion == TorusMotion::exchange)
+      call.runner.run_line_exchange(phase, call.unequal, spikes, dense);
+    else if (ring)
       call.runner.run(phase, call.unequal, spikes, dense);
     else
       call.runner.run_line(phase, step.motion == TorusMotion::scatter, call.unequal, spikes, dense);
