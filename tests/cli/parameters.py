@@ -8,7 +8,8 @@ EXAMPLE = {"s": "1s", "B": "1B", "B/s": "1B/s", "W": "1W", "J": "1J", "/s": "1/s
 # Right for another dimension: a size where a time is due, a time for anything else.
 FOREIGN = {"s": "3GB"}
 # A topology reads its own free texts, no other one's.
-BESIDE = {"topology.shape": "kind = ocs_torus"}
+BESIDE = {"topology.shape": "kind = ocs_torus", "topology.mapping": "kind = ocs_torus",
+          "topology.machine": "kind = torus"}
 
 
 @dataclass
