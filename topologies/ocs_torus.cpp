@@ -12,7 +12,7 @@ const TopologyKind ocs_torus_topology{
     .parameters = optical_torus_parameters(),
     .usable_replicas = TorusKind<true>::usable_replicas,
     .make = TorusKind<true>::make,
-    .operations = torus_operations,
+    .operations = all_operations,
     .settle = TorusKind<true>::settle,
     .replacement = replace_cube,
     .slices = slices_of_cubes,

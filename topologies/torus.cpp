@@ -12,7 +12,7 @@ const TopologyKind torus_topology{
     .parameters = torus_parameters(),
     .usable_replicas = TorusKind<false>::usable_replicas,
     .make = TorusKind<false>::make,
-    .operations = torus_operations,
+    .operations = all_operations,
     .settle = TorusKind<false>::settle,
     .replacement = replace_plane,
     .slices = slices_of_boxes,

@@ -7,6 +7,7 @@
 
 #include "topologies/algorithms/torus/torus_collective.hpp"
 #include "topologies/algorithms/torus/torus_search.hpp"
+#include "topologies/algorithms/torus/torus_send.hpp"
 
 namespace lockstep {
 namespace {
@@ -146,10 +147,12 @@ std::int64_t TorusKind<optical>::usable_replicas(const Values& values, std::int6
 
 template <bool optical>
 std::unique_ptr<Collective> TorusKind<optical>::make(const CollectiveRequest& request) {
-  return std::make_unique<TorusCollective>(
-      request,
-      shape_of(request.values, request.layout.chips(), request.model_parallel, optical, true),
-      optical ? tpu_v5p_pod : blue_gene_l);
+  const TorusShape shape =
+      shape_of(request.values, request.layout.chips(), request.model_parallel, optical, true);
+  const std::int64_t published = optical ? tpu_v5p_pod : blue_gene_l;
+  if (request.operation == Operation::send)
+    return std::make_unique<TorusSend>(request, shape, published);
+  return std::make_unique<TorusCollective>(request, shape, published);
 }
 
 template struct TorusKind<false>;

@@ -8,9 +8,6 @@ namespace lockstep {
 
 // What the rows of static and optical torus share.
 
-inline constexpr Operation torus_operations[] = {Operation::all_reduce, Operation::reduce_scatter,
-                                                 Operation::all_gather, Operation::all_to_all};
-
 std::span<const Parameter> torus_parameters();  ///< of a static torus
 std::span<const Parameter> optical_torus_parameters();
 

@@ -203,6 +203,24 @@ TEST(TorusSchedule, AllToAllKnownTimes) {
   EXPECT_LE(flat, 22.2222222e-6 * 1.011);
 }
 
+/// One hop, two where a line of four ends, three at the end of a plane; on a mesh all the way back.
+TEST(TorusSchedule, SendsToTheNextRank) {
+  const auto finish = [](const char* kind, const char* shape, std::int64_t chips) {
+    const Settings settings{{"fleet.chips", fmt::format("TPUv4:{}", chips)},
+                            {"topology.shape", shape},
+                            {"fabric.link_bandwidth", "50GB/s"},
+                            {"fabric.link_latency", "1us"}};
+    const TopologyCase c(kind_named(kind), settings, 1, 1, 50e3, no_settings, Operation::send);
+    return c.run(MessageNoise{}, {}, c.ready_times(0, 1));
+  };
+  const auto ring = finish("torus", "4x4x4", 64), mesh = finish("ocs_torus", "1x3x3", 9);
+  for (std::size_t rank = 1; rank < 64; ++rank)
+    EXPECT_NEAR(ring[rank], rank % 16 == 0 ? 4e-6 : rank % 4 == 0 ? 3e-6 : 2e-6, 1e-12) << rank;
+  for (std::size_t rank = 1; rank < 9; ++rank)
+    EXPECT_NEAR(mesh[rank], rank % 3 == 0 ? 4e-6 : 2e-6, 1e-12) << rank;
+  EXPECT_EQ(ring[0], 0);
+}
+
 /// Reduce-scatter inside, all-reduce across by a ring, all-gather inside: by hand. A NIC
 /// is as busy either way round.
 TEST(TorusSchedule, SlicesOverADataCentreNetwork) {

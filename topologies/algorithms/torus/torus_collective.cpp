@@ -21,8 +21,9 @@ TorusDimensions with_rates(TorusDimensions dimensions,
   return dimensions;
 }
 
-/// A few bytes from everyone to one chip in the middle and back [s].
-double scalar_time_of(const TorusShape& shape, const Fabric& fabric) {
+}  // namespace
+
+double torus_scalar_time(const TorusShape& shape, const Fabric& fabric) {
   constexpr double scalar_bytes = 4;
   double hops = 0;
   for (std::size_t d = 0; d < 3; ++d)
@@ -34,7 +35,14 @@ double scalar_time_of(const TorusShape& shape, const Fabric& fabric) {
   return 2 * (hops * fabric.link_latency + across * fabric.dcn_latency);
 }
 
-}  // namespace
+std::string torus_choice(const TorusShape& shape) {
+  const std::int64_t tensor = shape.tensor[0] * shape.tensor[1] * shape.tensor[2];
+  std::string text = fmt::format("{}{}, {}", fmt::join(shape.chips, "x"),
+                                 std::ranges::count(shape.ring, false) == 3 ? " mesh" : "",
+                                 mapping_text(shape, tensor));
+  if (shape.slices > 1) text = fmt::format("{} slices of {}", shape.slices, text);
+  return text;
+}
 
 TorusDimensions torus_dimensions_of(const TorusGroups& groups, const TorusFabric& fabric) {
   TorusDimensions dimensions;
@@ -47,7 +55,6 @@ TorusDimensions torus_dimensions_of(const TorusGroups& groups, const TorusFabric
 TorusCollective::TorusCollective(const CollectiveRequest& request, const TorusShape& shape,
                                  std::int64_t largest_published)
     : shape_(shape),
-      tensor_(shape.tensor[0] * shape.tensor[1] * shape.tensor[2]),
       largest_published_(largest_published),
       groups_(shape, request.groups),
       links_(request, groups_),
@@ -55,7 +62,7 @@ TorusCollective::TorusCollective(const CollectiveRequest& request, const TorusSh
                 with_rates(torus_dimensions_of(groups_, {request.fabric, request.fleet}),
                            links_.slowest_rates())),
       buffers_(schedule_),
-      scalar_time_(scalar_time_of(shape, request.fabric)) {
+      scalar_time_(torus_scalar_time(shape, request.fabric)) {
   number_rows();
 }
 
@@ -84,14 +91,6 @@ double TorusCollective::cost_per_step(const Noise& noise) const {
     cost += chips * step.passes() * (rank_cost + hit * (side - 1) * row_by_row_cost);
   }
   return cost;
-}
-
-std::string TorusCollective::choice() const {
-  std::string text = fmt::format("{}{}, {}", fmt::join(shape_.chips, "x"),
-                                 std::ranges::count(shape_.ring, false) == 3 ? " mesh" : "",
-                                 mapping_text(shape_, tensor_));
-  if (shape_.slices > 1) text = fmt::format("{} slices of {}", shape_.slices, text);
-  return text;
 }
 
 MessageGraph TorusCollective::graph(std::int64_t group, const LinkState& links) const {

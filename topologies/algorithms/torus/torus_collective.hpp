@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "engine/network/collective.hpp"
@@ -14,6 +15,12 @@ namespace lockstep {
 
 /// The dimensions of some groups of a torus, on links of the slowest chips.
 TorusDimensions torus_dimensions_of(const TorusGroups& groups, const TorusFabric& fabric);
+
+/// A few bytes reduced over all chips to one in the middle and sent back [s].
+double torus_scalar_time(const TorusShape& shape, const Fabric& fabric);
+
+/// What Collective::choice says of a shape.
+std::string torus_choice(const TorusShape& shape);
 
 /// An operation on a 3-D torus, or on slices of several, dimension by dimension, for groups that
 /// are sub-tori. TorusSchedule says which part of the buffer goes which way when; a link that a
@@ -45,7 +52,7 @@ class TorusCollective final : public Collective {
   std::int64_t messages_per_group() const override { return schedule_.rows() * grid().ranks(); }
   double cost_per_step(const Noise& noise) const override;
   double scalar_all_reduce_time() const override { return scalar_time_; }
-  std::string choice() const override;
+  std::string choice() const override { return torus_choice(shape_); }
   bool extrapolated() const override { return shape_.volume() > largest_published_; }
   std::unique_ptr<CollectiveTrial> begin_trial(const LinkState& links) const override;
   MessageGraph graph(std::int64_t group, const LinkState& links) const override;
@@ -63,7 +70,6 @@ class TorusCollective final : public Collective {
   void number_rows();
 
   TorusShape shape_;
-  std::int64_t tensor_;
   std::int64_t largest_published_;
   TorusGroups groups_;
   TorusLinks links_;

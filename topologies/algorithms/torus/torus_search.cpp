@@ -78,6 +78,17 @@ TorusDimensions dimensions_of(const TorusShape& shape, const GroupShape& groups,
   return dimensions;
 }
 
+/// The longest way to the next rank [s].
+double send_time(const AskedOperation& call, const TorusDimensions& dimensions) {
+  double latency = 0, rate = 0;
+  for (const TorusDimension& dimension : dimensions) {
+    if (dimension.side == 1) continue;
+    latency += (dimension.ring ? 1 : static_cast<double>(dimension.side - 1)) * dimension.latency;
+    rate = std::max(rate, dimension.rate);
+  }
+  return latency + call.bytes * rate;
+}
+
 /// No schedule takes less [s].
 double bound(const AskedOperation& call, const TorusDimensions& dimensions) {
   double ranks = 1, through = 0, latency = 0, exchanged = 0;
@@ -91,6 +102,7 @@ double bound(const AskedOperation& call, const TorusDimensions& dimensions) {
     ranks *= side;
     through += (dimension.ring ? 2 : 1) / dimension.rate;
   }
+  if (call.operation == Operation::send) return send_time(call, dimensions);
   if (call.operation == Operation::all_to_all) return std::max(latency / 2, call.bytes * exchanged);
   const double passes = call.operation == Operation::all_reduce ? 2 : 1;
   const double carried = through > 0 ? (ranks - 1) / ranks * call.bytes / through : 0;
