@@ -29,7 +29,7 @@ namespace lockstep {
 ///   2 D (a + g) + (K - 1) g                                                          m = 1
 ///
 /// Where the domain's switch adds too (NVLS, from Hopper on), m + 1 parts of 1 / m pass a port
-/// there and back in place of 2 (m - 1), at nvlsEfficiency of its rate: an all-reduce counts them
+/// there and back in place of 2 (m - 1), at the rate of NCCL's channels: an all-reduce counts them
 /// so.
 ///
 /// Reduce-scatter is the first exchange, the whole share up, and down to each switch what the ranks

@@ -133,9 +133,11 @@ const std::vector<Field<Fabric>>& fabric_fields() {
         .number = 70,
         .dimension = Dimension::bandwidth,
         .minimum_is_legal = false,
-        .summary = "bandwidth of one torus link, each way; default the chip's injection split over "
-                   "its six links, so that topologies are compared at equal injection",
-        .source = "TPU v4: 50 GB/s a link (ISCA'23); for other chips derived"}},
+        .summary =
+            "bandwidth of one torus link, each way; default what the generation's links carry, "
+            "of a chip without such a sixth of its scale-up links and NIC together",
+        .source = "lockstep list chips: TPU v4 45 of 50 GB/s a link; for chips without torus links "
+                  "an assumption"}},
       {&Fabric::dcn_bandwidth,
        {.key = "fabric.dcn_bandwidth",
         .number = 71,
@@ -143,8 +145,7 @@ const std::vector<Field<Fabric>>& fabric_fields() {
         .minimum_is_legal = false,
         .needs = {"topology.slices"},
         .summary = "bandwidth of one chip, each way, into the data-centre network that joins the "
-                   "slices of a torus; default 50 Gbit/s where the chip's injection is its torus "
-                   "links, else its NIC",
+                   "slices of a torus; default the generation's (lockstep list chips: injection)",
         .source = "TPU v4, v5p: 25 GB/s a host of four chips (Google Cloud TPU documentation; "
                   "scaling-book)"}},
       {&Fabric::dcn_latency,
@@ -166,10 +167,24 @@ std::span<const Parameter> fabric_parameters() {
   return rows;
 }
 
-double Fabric::dcn_bandwidth_of(const Chip& chip) const {
-  constexpr double tpu_host_share = 50e9 / 8;
-  const bool tpu = chip.injection_bandwidth == chip.scale_up_bandwidth;
-  return dcn_bandwidth.value_or(tpu ? tpu_host_share : chip.injection_bandwidth);
+double Fabric::scale_up_rate(const Chip& chip) const {
+  return chip.scale_up_bandwidth * scale_up_efficiency.value_or(chip.scale_up_efficiency);
+}
+
+double Fabric::network_rate(const Chip& chip) const {
+  return chip.injection_bandwidth * network_efficiency.value_or(chip.network_efficiency);
+}
+
+double Fabric::link_rate(const Chip& chip) const {
+  constexpr double links = 6;
+  if (link_bandwidth) return *link_bandwidth;
+  return chip.link_bandwidth > 0
+             ? chip.link_bandwidth * scale_up_efficiency.value_or(chip.scale_up_efficiency)
+             : (scale_up_rate(chip) + network_rate(chip)) / links;
+}
+
+double Fabric::dcn_rate(const Chip& chip) const {
+  return dcn_bandwidth.value_or(network_rate(chip));
 }
 
 Fabric fabric_from(const Values& values) {

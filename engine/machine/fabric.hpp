@@ -47,12 +47,17 @@ struct Fabric {
   double spine_oversubscription = 0, core_oversubscription = 0;
   // Torus: direct links between neighbours.
   double link_latency = 0;               ///< [s]
-  std::optional<double> link_bandwidth;  ///< each way [B/s]; default injection / 6
+  std::optional<double> link_bandwidth;  ///< each way [B/s]; default by chip
   // Tori joined by a data-centre network.
   std::optional<double> dcn_bandwidth;  ///< of a chip, each way [B/s]; default by chip
   double dcn_latency = 0;               ///< [s]
 
-  double dcn_bandwidth_of(const Chip& chip) const;  ///< [B/s]
+  /// What a chip's links carry each way [B/s]: its scale-up links together; its NIC; one torus
+  /// link, of a chip without such a sixth of both; its share of the network between slices.
+  double scale_up_rate(const Chip& chip) const;
+  double network_rate(const Chip& chip) const;
+  double link_rate(const Chip& chip) const;
+  double dcn_rate(const Chip& chip) const;
   bool uniform() const { return hop_latency.has_value(); }
   bool operator==(const Fabric&) const = default;
 };

@@ -335,10 +335,9 @@ inline std::array<Port, 2> torus_ports(const TopologyCase& c, std::int64_t group
   if (c.fabric.uniform()) {
     capacity = *c.fabric.hop_bandwidth;
   } else {
-    const double injection = std::min(c.chip(group, m.source).injection_bandwidth,
-                                      c.chip(group, m.destination).injection_bandwidth);
-    capacity = c.fabric.link_bandwidth.value_or(injection / 6) /
-               static_cast<double>(shape.box()[dimension]);
+    const auto link = [&](std::int32_t rank) { return c.fabric.link_rate(c.chip(group, rank)); };
+    capacity =
+        std::min(link(m.source), link(m.destination)) / static_cast<double>(shape.box()[dimension]);
   }
   if (sides[dimension] == 2 && !is_mesh(c.kind.name, shape.chips)) capacity *= 2;
   const std::int64_t key = static_cast<std::int64_t>(m.source) * c.ranks() + m.destination;

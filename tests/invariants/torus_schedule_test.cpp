@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "tests/invariants/topology_rows.hpp"
+#include "tests/unit/any_purpose.hpp"
 #include "topologies/algorithms/torus/linear_program.hpp"
 #include "topologies/algorithms/torus/torus_schedule.hpp"
 
@@ -90,7 +91,7 @@ TEST(TorusSchedule, MappingsOfAModelOver220000Chips) {
 /// Dimensions of a case, on rings but for one in five, latency 0 in one of four.
 class Case {
  public:
-  Case(std::uint32_t number, bool cubes) : stream_{seed, Purpose::spike, number} {
+  Case(std::uint32_t number, bool cubes) : stream_{seed, any_purpose, number} {
     for (std::size_t d = 0; d < 3; ++d)
       dimensions[d] = {
           cubes ? 4 * integer(1, 16) : integer(1, 20), number % 4 == 0 || cubes ? 0 : 1e-6,

@@ -26,14 +26,6 @@ void share_nics(const CollectiveRequest& request, std::span<Flow> flows) {
     if (on_network(flow)) flow.sharing = std::max(out[at(flow.source)], in[at(flow.destination)]);
 }
 
-double scale_up_rate(const Fabric& fabric, const Chip& chip) {
-  return chip.scale_up_bandwidth * fabric.scale_up_efficiency.value_or(chip.scale_up_efficiency);
-}
-
-double network_rate(const Fabric& fabric, const Chip& chip) {
-  return chip.injection_bandwidth * fabric.network_efficiency.value_or(chip.network_efficiency);
-}
-
 LoadedFabric::LoadedFabric(const CollectiveRequest& request) : fabric_(request.fabric) {
   const Layout& layout = request.layout;
   const LeafSwitches switches = leaf_switches(request);
@@ -41,7 +33,7 @@ LoadedFabric::LoadedFabric(const CollectiveRequest& request) : fabric_(request.f
   for (std::size_t i = 0; i < layout.slot.size(); ++i) {
     const Chip& chip = request.fleet.generations[layout.generation[i]].chip;
     ends_.push_back({switches.leaf[i], switches.pod[i], layout.domain[i],
-                     scale_up_rate(fabric_, chip), network_rate(fabric_, chip)});
+                     fabric_.scale_up_rate(chip), fabric_.network_rate(chip)});
   }
   leaf_.chips = fabric_.leaf_chips;
   leaf_.up.resize(switches.pod_of_leaf.size());

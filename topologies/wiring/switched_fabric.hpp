@@ -34,10 +34,6 @@ struct PortUse {
   double most = std::numeric_limits<double>::infinity();  ///< that a flow moves [B/s]
 };
 
-/// What a chip's NVLink or ICI, and its NIC, carry each way of their nominal bandwidths [B/s].
-double scale_up_rate(const Fabric& fabric, const Chip& chip);
-double network_rate(const Fabric& fabric, const Chip& chip);
-
 /// Counts `sharing` of flows between domains, all on at once. On a uniform fabric all are such: a
 /// chip has one port.
 void share_nics(const CollectiveRequest& request, std::span<Flow> flows);

@@ -33,17 +33,14 @@ void TorusRates::add(std::size_t dimension, std::int64_t lines, Line line) {
 }
 
 TorusFabric::TorusFabric(const Fabric& fabric, const Fleet& fleet) : uniform_(fabric.uniform()) {
-  constexpr double links = 6, ways_of_a_nic = 2;
+  constexpr double ways_of_a_nic = 2;
   latency_.fill(uniform_ ? *fabric.hop_latency : fabric.link_latency);
   if (!uniform_) latency_[slice_dimension] = fabric.dcn_latency;
   for (const auto& generation : fleet.generations) {
     const Chip& chip = generation.chip;
     for (std::size_t d = 0; d < torus_dimensions; ++d)
-      bandwidth_[d].push_back(
-          uniform_ ? *fabric.hop_bandwidth
-                   : fabric.link_bandwidth.value_or(chip.injection_bandwidth / links));
-    if (!uniform_)
-      bandwidth_[slice_dimension].back() = fabric.dcn_bandwidth_of(chip) / ways_of_a_nic;
+      bandwidth_[d].push_back(uniform_ ? *fabric.hop_bandwidth : fabric.link_rate(chip));
+    if (!uniform_) bandwidth_[slice_dimension].back() = fabric.dcn_rate(chip) / ways_of_a_nic;
   }
 }
 

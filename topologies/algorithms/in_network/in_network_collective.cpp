@@ -97,13 +97,17 @@ double InNetworkCollective::exchanged_bytes(const InNetworkGroup& group) const {
   return group.exchanged * piece_bytes(group);
 }
 
-double InNetworkCollective::reduce_inside(const NcclGroup& seen, InNetworkGroup& group) {
-  const double efficiency = nccl_table.nvls_efficiency[static_cast<std::size_t>(seen.generation)];
-  const auto ranks = static_cast<double>(group.grid.rails);
+double InNetworkCollective::reduce_inside(const CollectiveRequest& request, std::int64_t group) {
+  InNetworkGroup& kept = groups_[static_cast<std::size_t>(group)];
+  const auto ranks = static_cast<double>(kept.grid.rails);
+  if (!scatters_ || !gathers_ || kept.grid.folds || kept.grid.rails < 3) return 0;
+  const NcclChannels channels = nvls_channels(request, group);
+  const double rate = (ranks + 1) / ranks * static_cast<double>(channels.count) *
+                      nccl_nvls_rate(nccl_group(request, group), channels);
   const double exchanged = (ranks + 1) / (2 * (ranks - 1));
-  if (group.grid.folds || efficiency == 0 || exchanged >= efficiency) return 1;
-  group.exchanged = exchanged;
-  return efficiency;
+  if (!(exchanged * nccl_links(request, group).inside < rate)) return 0;
+  kept.exchanged = exchanged;
+  return rate;
 }
 
 double InNetworkCollective::hop_bytes(const InNetworkGroup& group, std::size_t vertex,
@@ -174,13 +178,12 @@ void InNetworkCollective::keep_hops(const CollectiveRequest& request) {
           double& port = slowest[static_cast<std::size_t>(p % grid.clusters)];
           const auto chip = static_cast<std::size_t>(layout.at(static_cast<std::int64_t>(g), rank));
           port = std::min(
-              port, scale_up_rate(fabric, request.fleet.generations[layout.generation[chip]].chip));
+              port, fabric.scale_up_rate(request.fleet.generations[layout.generation[chip]].chip));
         }
-    double efficiency = 1;
-    if (!uniform_ && scatters_ && gathers_)
-      efficiency = reduce_inside(nccl_group(request, static_cast<std::int64_t>(g)), group);
+    const double inside = uniform_ ? 0 : reduce_inside(request, static_cast<std::int64_t>(g));
     for (double port : slowest)
-      group.inside_rate.push_back(1 / (uniform_ ? *fabric.hop_bandwidth : efficiency * port));
+      group.inside_rate.push_back(
+          1 / (uniform_ ? *fabric.hop_bandwidth : (inside > 0 ? inside : port)));
   }
 }
 

@@ -86,9 +86,9 @@ class InNetworkCollective final : public Collective {
 
   void keep_hops(const CollectiveRequest& request);
   /// An all-reduce by NVLS, whose switch adds and multiplies: ranks + 1 pieces pass a port there
-  /// and back, where two exchanges pass 2 (ranks - 1), at nvlsEfficiency of the link, which is
-  /// returned; 1 where exchanges are faster.
-  static double reduce_inside(const NcclGroup& seen, InNetworkGroup& group);
+  /// and back, where two exchanges pass 2 (ranks - 1). Returns the rate of a port, of NCCL's
+  /// channels [B/s]; 0 where exchanges are faster.
+  double reduce_inside(const CollectiveRequest& request, std::int64_t group);
   /// The number of chunks of least noise-free time.
   void choose_chunks(const CollectiveRequest& request);
   /// A few bytes up to the top of the tree over all chips of the job, and back.

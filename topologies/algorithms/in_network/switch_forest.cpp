@@ -81,7 +81,7 @@ SwitchForest switch_forest(const CollectiveRequest& request, const LeafSwitches&
     const Chip& own = request.fleet.generations[layout.generation[chip]].chip;
     builder.add(
         Tier::leaf, 0,
-        std::min(streaming_share * own.injection_bandwidth, network_rate(request.fabric, own)), 1);
+        std::min(streaming_share * own.injection_bandwidth, request.fabric.network_rate(own)), 1);
   }
   builder.join(Tier::spine, [&](std::int32_t place) { return leaf[index(place)]; });
   builder.join(Tier::core, [&](std::int32_t vertex) {

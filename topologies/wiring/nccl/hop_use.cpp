@@ -58,8 +58,8 @@ NcclLinks nccl_links(const CollectiveRequest& request, std::int64_t group) {
         request.fleet
             .generations[layout.generation[static_cast<std::size_t>(layout.at(group, rank))]]
             .chip;
-    links.inside = std::min(links.inside, scale_up_rate(request.fabric, chip));
-    links.network = std::min(links.network, network_rate(request.fabric, chip));
+    links.inside = std::min(links.inside, request.fabric.scale_up_rate(chip));
+    links.network = std::min(links.network, request.fabric.network_rate(chip));
   }
   return links;
 }
