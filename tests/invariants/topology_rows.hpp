@@ -150,15 +150,21 @@ inline std::optional<double> sends_on_rails(const TopologyCase& c) {
   return optimal_share(c.ranks());
 }
 
+/// Whether switch_reduce takes NVLS in the domains of a group: of more than four H100 it is faster.
+inline bool takes_nvls(const TopologyCase& c, std::int64_t group) {
+  return c.kind.name == "switch_reduce" && !c.fabric.uniform() &&
+         smallest_cluster(c.layout, group) > 4 && sends_on_rails(c);
+}
+
 /// Twice all but its own part inside its domain, and a part up its rail, where all groups have as
-/// many rails and all ranks one.
+/// many rails and all ranks one; with NVLS the whole and a part.
 inline std::optional<double> sends_up_rails(const TopologyCase& c) {
   if (!sends_on_rails(c)) return {};
   const auto rails = smallest_cluster(c.layout, 0);
   for (std::int64_t group = 0; group < c.groups(); ++group)
     if (smallest_cluster(c.layout, group) != rails) return {};
   const double part = 1 / static_cast<double>(rails);
-  return 2 * (1 - part) + (rails < c.ranks() ? part : 0);
+  return (takes_nvls(c, 0) ? 1 + part : 2 * (1 - part)) + (rails < c.ranks() ? part : 0);
 }
 
 /// Hops from a rank to the highest switch: 16 chips a leaf, 3,072 a pod.

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <optional>
 
 #include "topologies/algorithms/noise_free_time.hpp"
 #include "topologies/algorithms/ring/ring_laps.hpp"
@@ -67,9 +66,8 @@ std::string RailRings::choice() const {
     rails.push_back(grid.rails);
     clusters.push_back(grid.clusters);
   }
-  return fmt::format("{}, {}, {}, {} chunk{}, {}", protocol_, count_text(rails, "rail"),
-                     count_text(clusters, "cluster"), chunks_, chunks_ == 1 ? "" : "s",
-                     method_.why);
+  return fmt::format("{}, {}, {}, {}, {}", protocol_, count_text(rails, "rail"),
+                     count_text(clusters, "cluster"), count_text(chunks_, "chunk"), method_.why);
 }
 
 double RailRings::inside_bytes(const RailLayout& grid) const {
@@ -121,31 +119,53 @@ void RailRings::choose(const CollectiveRequest& request) {
   const std::vector<Flow> flows = this->flows();
   const std::vector<std::int64_t> open = open_chunks(request);
   double least = std::numeric_limits<double>::infinity();
-  std::optional<NcclProtocol> protocol;
-  std::int64_t chunks = 1;
-  for (NcclProtocol candidate : open_protocols(request.fabric)) {
-    take(candidate, request, flows);
-    for (std::int64_t count : open) {
-      if (protocol && least_time(count) >= least) continue;
-      chunks_ = count;
-      const double time = noise_free_time(*begin_trial({}), groups_, ranks_);
-      if (protocol && !(time < least)) continue;
-      least = time;
-      protocol = candidate;
-      chunks = count;
-    }
+  NcclProtocol best{};
+  std::vector<std::int64_t> chunks;
+  for (NcclProtocol protocol : open_protocols(request.fabric)) {
+    take(protocol, request, flows);
+    const double time = choose_chunks(open);
+    if (!chunks.empty() && !(time < least)) continue;
+    least = time;
+    best = protocol;
+    chunks = chunks_;
   }
-  take(*protocol, request, flows);
+  take(best, request, flows);
   chunks_ = chunks;
 }
 
-double RailRings::least_time(std::int64_t chunks) const {
-  double latency = 0;  // of a chunk's rows on rails, one after the other
-  for (std::size_t g = 0; g < grids_.size(); ++g)
-    if (!grids_[g].splits)
-      latency = std::max(latency, static_cast<double>(laps() * (grids_[g].clusters - 1)) *
-                                      std::ranges::min(hops_[g], {}, &Hop::latency).latency);
-  return static_cast<double>(chunks) * latency;
+double RailRings::choose_chunks(std::span<const std::int64_t> open) {
+  const auto groups = static_cast<std::size_t>(groups_);
+  const std::vector<double> ready(groups * static_cast<std::size_t>(ranks_), 0.0);
+  std::vector<double> finish(ready.size());
+  std::vector<double> least(groups, std::numeric_limits<double>::infinity());
+  std::vector<std::int64_t> best(groups, open.front());
+  for (std::int64_t count : open) {
+    std::vector<std::int64_t> timed;  // groups
+    for (std::int64_t group = 0; group < groups_; ++group)
+      if (!(least_time(group, count) >= least[static_cast<std::size_t>(group)]))
+        timed.push_back(group);
+    if (timed.empty()) continue;
+    chunks_.assign(groups, count);
+    const auto trial = begin_trial({});
+    for (std::int64_t group : timed) {
+      trial->run(MessageNoise{}, group, group + 1, ready.data(), finish.data(), 1);
+      const double time =
+          *std::max_element(finish.begin() + group * ranks_, finish.begin() + (group + 1) * ranks_);
+      if (!(time < least[static_cast<std::size_t>(group)])) continue;
+      least[static_cast<std::size_t>(group)] = time;
+      best[static_cast<std::size_t>(group)] = count;
+    }
+  }
+  chunks_ = best;
+  return std::ranges::max(least);
+}
+
+double RailRings::least_time(std::int64_t group, std::int64_t chunks) const {
+  const auto g = static_cast<std::size_t>(group);
+  if (grids_[g].splits) return chunks > 1 ? std::numeric_limits<double>::infinity() : 0;
+  const double latency = std::ranges::min(hops_[g], {}, &Hop::latency).latency;
+  // Of a chunk's rows on rails, one after the other.
+  return static_cast<double>(chunks * laps() * (grids_[g].clusters - 1)) * latency;
 }
 
 void RailRings::take(NcclProtocol protocol, const CollectiveRequest& request,

@@ -64,7 +64,9 @@ class RailRings final : public Collective {
             grid.folds, scatters_};
   }
   /// One where rails run through a domain, on the port of what would go on beside them.
-  std::int64_t chunks(const RailLayout& grid) const { return grid.splits ? 1 : chunks_; }
+  std::int64_t chunks(const RailLayout& grid) const {
+    return grid.splits ? 1 : chunks_[static_cast<std::size_t>(&grid - grids_.data())];
+  }
   int laps() const { return scatters_ && gathers_ ? 2 : 1; }
 
   /// Hops under a trial's slow links: a slow NIC slows the hops between domains into and out of it.
@@ -73,13 +75,16 @@ class RailRings final : public Collective {
   /// The rail hops of all groups, then a hop inside each cluster of all groups.
   std::vector<Flow> flows() const;
 
-  /// Takes the protocol and the number of chunks of least noise-free time.
+  /// Takes the protocol and each group's number of chunks of least noise-free time.
   void choose(const CollectiveRequest& request);
   void take(NcclProtocol protocol, const CollectiveRequest& request,
             const std::vector<Flow>& flows);
   void keep_hops(const std::vector<Hop>& hops);
-  /// That many chunks cannot be faster [s].
-  double least_time(std::int64_t chunks) const;
+  /// A group cannot be faster with that many chunks [s].
+  double least_time(std::int64_t group, std::int64_t chunks) const;
+  /// Each group's number of chunks of least noise-free time, under the protocol as it is taken.
+  /// Returns the slowest group's time [s].
+  double choose_chunks(std::span<const std::int64_t> open);
 
   /// Of a message inside a cluster, and on a rail [B]. Where some rank has no rail, what places
   /// must pass on of a reduce-scatter or an all-gather, all parts but one's own, goes in equal
@@ -92,7 +97,8 @@ class RailRings final : public Collective {
   double folded_bytes() const;
   double unfolded_bytes() const;
 
-  std::int64_t ranks_, groups_, chunks_ = 1;
+  std::int64_t ranks_, groups_;
+  std::vector<std::int64_t> chunks_;  // (groups)
   bool scatters_, gathers_;
   double scalar_time_, bytes_, base_latency_ = 0, inside_latency_ = 0;
   std::string protocol_;
