@@ -26,6 +26,8 @@ layers = 32
 hidden = 4096
 tokens_per_chip = 32768
 
+[fabric]
+link_bandwidth = 20GB/s
 [noise]
 straggler_fraction = 0.01
 slow_link_fraction = 0.01

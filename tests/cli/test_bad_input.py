@@ -101,7 +101,7 @@ CASES = {
     "generation as a key": ("[fleet]\nH100 = 24576\n", 2, "write fleet.chips = H100:24576"),
     "time between failures": (FLEET + "[reliability]\nmtbf = 50d\n", 4,
                               "write reliability.node_failure_rate = 0.02/d"),
-    "generation we do not know": ("[fleet]\nchips = B300:8192\n", 2, "describe it in a section [chip.B300]"),
+    "generation we do not know": ("[fleet]\nchips = B100:8192\n", 2, "describe it in a section [chip.B100]"),
     "generation by its product": ("[fleet]\nchips = GB200-NVL72:8192\n", 2, "did you mean GB200?"),
     "percent past one": (FLEET + "[job]\noverlap = 1.1\n", 4, "write 0.011 for 1.1 %"),
     "steps in parts": (FLEET + "[reliability]\ncheckpoint_interval = 1.5step\n", 4,

@@ -249,8 +249,8 @@ topology.kind = tree, ocs_torus
     lockstep.write("short.ini", text.replace("none, 60d", "none"))
     idle = [f"reliability.{key}" for key in re.findall(
         r"^(\w+) =", text.split("[reliability]")[1].split("[")[0], re.M) if key != "horizon"]
-    assert ("Warning: topology.chunks has no effect without topology.kind = hierarchical_ring, "
-            "tree, switch_reduce or nccl.") in \
+    assert ("Warning: topology.chunks has no effect without topology.kind = hierarchical_ring "
+            "or tree or switch_reduce or nccl.") in \
         lockstep.done("describe", "short.ini", "--no-estimate", "--set", "topology.chunks=8",
                       "--set", "topology.kind=torus").stdout
     assert f"Warning: {', '.join(idle)} have no effect without reliability.horizon." in \
