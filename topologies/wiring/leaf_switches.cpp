@@ -28,7 +28,8 @@ LeafSwitches leaf_switches(const CollectiveRequest& request) {
     switches.pod.push_back(part_of(slot, fabric.pod_chips));
   }
   if (fabric.leaf == "rack") {
-    for (std::int32_t leaf = 0; leaf <= *std::ranges::max_element(switches.leaf); ++leaf)
+    const std::int32_t last = *std::ranges::max_element(switches.leaf);
+    for (std::int32_t leaf = 0; leaf <= last; ++leaf)
       switches.pod_of_leaf.push_back(static_cast<std::int32_t>(
           static_cast<double>(leaf) * fabric.leaf_chips / fabric.pod_chips));
     return switches;
