@@ -7,7 +7,8 @@
 
 namespace lockstep {
 
-/// The all-reduce of tree.hpp, or over switches that reduce in every scale-up domain.
+/// The all-reduce of tree.hpp, or over switches that reduce in every scale-up domain, which a
+/// uniform fabric does not have.
 std::unique_ptr<Collective> make_tree_collective(const CollectiveRequest& request, TreeStyle style);
 
 }  // namespace lockstep

@@ -51,15 +51,15 @@ TreeHops::Costs TreeHops::under(const LinkState& links, const Tree& tree, const 
   if (links.link.empty()) return result;
 
   std::vector<char> slow(tree.parent.size());
-  for (std::int32_t rank = 0; rank < run.ranks(); ++rank)
-    slow[static_cast<std::size_t>(rank)] = std::any_of(
-        run.chips_at(rank), run.chips_at(rank) + tree_lanes,
+  for (std::int32_t vertex = 0; vertex < run.ranks(); ++vertex)
+    slow[static_cast<std::size_t>(vertex)] = std::any_of(
+        run.chips_at(vertex), run.chips_at(vertex) + tree_lanes,
         [&](std::int32_t chip) { return links.link[static_cast<std::size_t>(chip)] != 1; });
   for (std::size_t i = 0; i < tree.visits.size(); ++i) {
     const std::int32_t v = tree.visits[i].vertex, p = tree.parent[static_cast<std::size_t>(v)];
     if (!slow[static_cast<std::size_t>(v)] && !slow[static_cast<std::size_t>(p)]) continue;
     const std::int32_t* lower = run.chips_at(v);
-    const std::int32_t* upper = p < run.ranks() ? run.chips_at(p) : lower;
+    const std::int32_t* upper = run.chips_at(p);
     const auto kind = static_cast<std::size_t>(kind_[i]);
     result.hop[i] = static_cast<std::int32_t>(result.costs.size());
     result.costs.push_back(cost_of(kinds_[kind], [&](Tier tier, std::size_t lane) {

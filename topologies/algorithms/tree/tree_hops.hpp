@@ -11,7 +11,8 @@
 
 namespace lockstep {
 
-/// Lanes on one tree, or two over the same vertices. A short run repeats its last lane.
+/// Lanes on two trees over the same vertices, which are seats of ranks. A short run repeats its
+/// last lane.
 struct LaneRun {
   struct Lane {
     std::int64_t group = 0, channel = 0;
@@ -22,10 +23,9 @@ struct LaneRun {
   std::vector<std::int32_t> vertex;  ///< (lanes in use, ranks) where each rank is
 
   std::size_t used() const { return lanes.size(); }
-  /// Of the first vertices, which are ranks; others are switches.
   std::int32_t ranks() const { return static_cast<std::int32_t>(chip.size() / tree_lanes); }
-  const std::int32_t* chips_at(std::int32_t rank) const {
-    return chip.data() + static_cast<std::size_t>(rank) * tree_lanes;
+  const std::int32_t* chips_at(std::int32_t at) const {
+    return chip.data() + static_cast<std::size_t>(at) * tree_lanes;
   }
 };
 
@@ -49,8 +49,8 @@ class TreeHops {
     std::vector<std::int32_t> hop;  ///< (visits) which of `costs`
     std::vector<HopCost> costs;
   };
-  /// Costs under a trial's slow links; a hop with a slow link is a kind of its own. A hop between a
-  /// rank and a switch has one NIC, a hop between switches none. Cost: O(vertices).
+  /// Costs under a trial's slow links; a hop with a slow link is a kind of its own.
+  /// Cost: O(vertices).
   Costs under(const LinkState& links, const Tree& tree, const LaneRun& run,
               double chunk_bytes) const;
 

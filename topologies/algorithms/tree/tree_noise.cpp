@@ -26,18 +26,15 @@ TreeNoise::TreeNoise(const MessageNoise& noise, const TreeNumbering& numbering, 
 void TreeNoise::collect_spikes(std::int64_t group) {
   SpikeSequence spikes(noise_, group, numbering_.messages());
   for (; !spikes.done(); spikes.next()) {
-    const std::int64_t row = spikes.message() / numbering_.width;
+    const std::int64_t row = spikes.message() / numbering_.ranks;
     const std::int64_t chunk = row % numbering_.chunks, tree_row = row / numbering_.chunks;
-    const std::int64_t phase = tree_row / numbering_.trees % 2;
-    const LaneRun::Lane of{group, tree_row / numbering_.trees / 2};
+    const std::int64_t phase = tree_row / 2 % 2;
+    const LaneRun::Lane of{group, tree_row / 4};
     const auto lane = std::find(run_.lanes.begin(), run_.lanes.end(), of) - run_.lanes.begin();
-    const auto below = static_cast<std::int32_t>(spikes.message() % numbering_.width);
-    if (tree_row % numbering_.trees != tree_ || lane == std::ssize(run_.lanes) ||
-        below >= shape_.vertices())
-      continue;
+    const std::int64_t below = spikes.message() % numbering_.ranks;
+    if (tree_row % 2 != tree_ || lane == std::ssize(run_.lanes)) continue;
     const std::int32_t vertex =
-        below < run_.ranks() ? run_.vertex[static_cast<std::size_t>(lane * run_.ranks() + below)]
-                             : below;
+        run_.vertex[static_cast<std::size_t>(lane * numbering_.ranks + below)];
     const std::int32_t visit = shape_.visit_of[static_cast<std::size_t>(vertex)];
     if (visit < 0) continue;  // there is no hop above the root
     spikes_[static_cast<std::size_t>(phase)].push_back(
@@ -98,26 +95,25 @@ void TreeNoise::load(int phase, std::int64_t first) {
 
 void TreeNoise::fill_dense(int phase, std::int64_t first, std::int64_t stops) {
   const std::size_t visits = shape_.visits.size(),
-                    width = static_cast<std::size_t>(numbering_.width);
+                    ranks = static_cast<std::size_t>(numbering_.ranks);
   noisy_.resize(visits);
   std::iota(noisy_.begin(), noisy_.end(), 0);
   if (phase == 1) std::reverse(noisy_.begin(), noisy_.end());
   delay_.resize(visits * static_cast<std::size_t>(stops), LaneRow{});
-  std::vector<float> row(run_.used() * width);  // (lanes, width)
+  std::vector<float> row(run_.used() * ranks);  // (lanes, ranks)
   for (std::int64_t k = 0; k < stops; ++k) {
     for (std::size_t lane = 0; lane < run_.used(); ++lane) {
       const auto& [group, channel] = run_.lanes[lane];
       noise_.dense(group, numbering_.of(channel, phase, tree_, first + k, 0),
-                   std::span(row).subspan(lane * width, width));
+                   std::span(row).subspan(lane * ranks, ranks));
     }
     LaneRow* to = delay_.data() + k;
     for (std::size_t i = 0; i < visits; ++i, to += stops) {
       const std::int32_t vertex = shape_.visits[static_cast<std::size_t>(noisy_[i])].vertex;
       for (std::size_t lane = 0; lane < run_.used(); ++lane) {
-        const std::int64_t below = vertex < run_.ranks() ? run_.chips_at(vertex)[lane] -
-                                                               run_.lanes[lane].group * run_.ranks()
-                                                         : vertex;
-        to->lane[lane] = static_cast<double>(row[lane * width + static_cast<std::size_t>(below)]);
+        const std::int64_t below =
+            run_.chips_at(vertex)[lane] - run_.lanes[lane].group * numbering_.ranks;
+        to->lane[lane] = static_cast<double>(row[lane * ranks + static_cast<std::size_t>(below)]);
       }
     }
   }

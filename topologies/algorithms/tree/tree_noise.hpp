@@ -9,16 +9,16 @@
 
 namespace lockstep {
 
-/// How the messages of a group on trees are numbered:
-/// (((channel 2 + phase) trees + tree) chunks + chunk) width + rank (or switch) below the hop.
+/// How the messages of a group on two trees are numbered:
+/// (((channel 2 + phase) 2 + tree) chunks + chunk) ranks + rank below the hop.
 struct TreeNumbering {
-  std::int64_t channels = 1, trees = 1, chunks = 1, width = 1;
+  std::int64_t channels = 1, chunks = 1, ranks = 1;
 
   std::int64_t of(std::int64_t channel, std::int64_t phase, std::int64_t tree, std::int64_t chunk,
                   std::int64_t below) const {
-    return (((channel * 2 + phase) * trees + tree) * chunks + chunk) * width + below;
+    return (((channel * 2 + phase) * 2 + tree) * chunks + chunk) * ranks + below;
   }
-  std::int64_t messages() const { return channels * 2 * trees * chunks * width; }
+  std::int64_t messages() const { return channels * 4 * chunks * ranks; }
 };
 
 /// Stops that a pass takes at a time: what it keeps for each bounds its memory.
@@ -38,7 +38,7 @@ inline constexpr std::int64_t stops_at_once = 8;
 /// maxima of streams, and what a rank has of its own is constant. (The same for starts.)
 class TreeNoise {
  public:
-  /// All but the numbering must outlive this. tree: its number among numbering.trees.
+  /// All but the numbering must outlive this. tree: 0 or 1.
   TreeNoise(const MessageNoise& noise, const TreeNumbering& numbering, const LaneRun& run,
             const Tree& shape, std::int64_t tree);
 

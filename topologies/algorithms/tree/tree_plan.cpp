@@ -118,7 +118,7 @@ void keep_hops(TreePlan& plan, const std::vector<Hop>& hops) {
 }  // namespace
 
 TreePlan make_tree_plan(const CollectiveRequest& request, TreeStyle style) {
-  const bool nvls = style == TreeStyle::nvls && !request.fabric.uniform();
+  const bool nvls = style == TreeStyle::nvls;
   TreePlan plan;
   plan.style = style;
   plan.ranks = request.layout.replicas;

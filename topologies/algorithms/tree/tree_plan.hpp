@@ -38,7 +38,7 @@ struct TreePlan {
   std::int64_t most_channels() const { return std::ranges::max(channels); }
   /// Broadcast waits for reduction on a port.
   bool share_ports() const { return style == TreeStyle::chains; }
-  TreeNumbering numbering() const { return {most_channels(), 2, chunks, ranks}; }
+  TreeNumbering numbering() const { return {most_channels(), chunks, ranks}; }
 };
 
 /// Lays the trees out and chooses what the study left open: the protocol and the number of chunks

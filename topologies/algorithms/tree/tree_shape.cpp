@@ -12,8 +12,9 @@ std::size_t index(std::int32_t vertex) {
   return static_cast<std::size_t>(vertex);
 }
 
-}  // namespace
-
+/// The tree of these parents, each subtree visited in one piece, so that a pass over it keeps what
+/// it knows of the way to the root alone. port: (vertices) of its own hop, a root's of another
+/// tree's; hops share a port where these are equal; empty: none is shared.
 Tree make_tree(std::vector<std::int32_t> parents, const std::vector<bool>& port) {
   Tree tree;
   tree.parent = std::move(parents);
@@ -45,6 +46,8 @@ Tree make_tree(std::vector<std::int32_t> parents, const std::vector<bool>& port)
     tree.visit_of[index(tree.visits[i].vertex)] = static_cast<std::int32_t>(i);
   return tree;
 }
+
+}  // namespace
 
 Tree make_cluster_tree(const std::vector<std::int32_t>& begins, bool second, TreeStyle style) {
   const auto clusters = static_cast<std::int32_t>(begins.size()) - 1;

@@ -10,19 +10,15 @@ namespace lockstep {
 
 /// A tree over vertices.
 struct Tree {
-  std::vector<std::int32_t> parent;    ///< (vertices) -1 for the root
-  std::vector<TreeVisit> visits;       ///< but the root, children before parents
+  std::vector<std::int32_t> parent;  ///< (vertices) -1 for the root
+  std::vector<TreeVisit>
+      visits;  ///< but the root, children before parents, each subtree in one piece
   std::vector<std::int32_t> visit_of;  ///< (vertices) place in `visits`, -1 for the root
   std::int32_t root = 0;
   std::int32_t depth = 0;  ///< hops from the root to the farthest vertex
 
   std::int32_t vertices() const { return static_cast<std::int32_t>(parent.size()); }
 };
-
-/// The tree of these parents, each subtree visited in one piece, so that a pass over it keeps what
-/// it knows of the way to the root alone. port: (vertices) of its own hop, a root's of another
-/// tree's; hops share a port where these are equal; empty: none is shared.
-Tree make_tree(std::vector<std::int32_t> parents, const std::vector<bool>& port);
 
 /// A double binary tree's half: over clusters, in each a chain or star whose head is the cluster's
 /// node; hops of a star share no ports.

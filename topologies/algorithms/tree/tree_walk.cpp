@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
+#include <vector>
 
 namespace lockstep {
 namespace {
@@ -19,9 +21,8 @@ LaneRow later(const LaneRow& a, const LaneRow& b) {
   return row;
 }
 
-/// When a vertex has its own part: a rank when it is ready, a switch has none.
+/// When a vertex has its own part.
 LaneRow begin_of(const LaneRun& run, std::int32_t vertex, const double* ready, double base) {
-  if (vertex >= run.ranks()) return never_row;
   LaneRow row;
   const std::int32_t* chips = run.chips_at(vertex);
   for (int lane = 0; lane < tree_lanes; ++lane) row.lane[lane] = ready[chips[lane]] + base;
@@ -30,7 +31,6 @@ LaneRow begin_of(const LaneRun& run, std::int32_t vertex, const double* ready, d
 
 void finish_at(const LaneRun& run, std::size_t lane, std::int32_t vertex, const LaneRow& time,
                double* finish) {
-  if (vertex >= run.ranks()) return;
   double& at = finish[run.chips_at(vertex)[lane]];
   at = std::max(at, time.lane[lane]);
 }
@@ -40,7 +40,7 @@ std::unique_ptr<LaneRow[]> rows(std::int64_t count) {
   return std::make_unique_for_overwrite<LaneRow[]>(index(count));
 }
 
-/// When the ports of vertices, those of their own hops, are through with the reduction on all
+/// When the ports of vertices, those of their own hops, are through with the reduction on both
 /// trees.
 struct Ports {
   std::unique_ptr<LaneRow[]> sent, received;  // (vertices)
@@ -152,7 +152,7 @@ class TreeWalk {
 
 }  // namespace
 
-// All trees go block by block together, for they come by the same vertices at about the same time.
+// Both trees go block by block together, for they come by the same vertices at about the same time.
 void walk_trees(const TreeLanes& lanes, const double* ready, double base_latency, double* finish) {
   const std::int32_t vertices = lanes.trees.front().vertices(), visits = vertices - 1;
   Ports shared;
@@ -194,10 +194,10 @@ double tree_cost(const Noise& noise, const TreeNumbering& numbering, std::size_t
   // As measured on one AVX-512 core: a visit, a stop there, and dense noise of a stop's lanes.
   constexpr double visit = 80, stop = 20, jitter = 170;
   const auto chunks = static_cast<double>(numbering.chunks);
-  const double visits = static_cast<double>(numbering.trees * 2 * numbering.width * runs);
+  const double visits = 4 * static_cast<double>(numbering.ranks) * static_cast<double>(runs);
   if (!noise.hop_jitter.is_none()) return visits * (visit + chunks * (stop + jitter));
   const double spikes =
-      noise.spike_probability * 2 * chunks * static_cast<double>(numbering.width);  // a lane
+      noise.spike_probability * 2 * chunks * static_cast<double>(numbering.ranks);  // a lane
   return visits * (visit + stop * std::min(chunks, 2 + spikes));
 }
 

@@ -1,8 +1,6 @@
 #pragma once
 
-#include <memory>
-#include <span>
-#include <vector>
+#include <array>
 
 #include "topologies/algorithms/tree/tree_hops.hpp"
 #include "topologies/algorithms/tree/tree_noise.hpp"
@@ -14,18 +12,18 @@ struct TreeLanes {
   const MessageNoise& noise;
   const TreeNumbering& numbering;
   const LaneRun& run;
-  std::span<const Tree> trees;  ///< over the same vertices
-  const TreeHops::Costs* hops;  ///< (trees)
-  /// Trees use the same ports: broadcast follows all reduction on each. Else every hop is a link of
-  /// its own.
-  bool share_ports = false;
+  const std::array<Tree, 2>& trees;
+  const TreeHops::Costs* hops;  ///< (2)
+  /// Both trees use the same ports: broadcast follows all reduction on each. Else each hop is a
+  /// link of its own, and both ways are on at once.
+  bool share_ports;
 };
 
-/// Up all trees and down again. ready, finish: (groups, ranks) of the job [s]; to ready times
+/// Up both trees and down again. ready, finish: (groups, ranks) of the job [s]; to ready times
 /// `base_latency` is added, finish times are raised to when the lanes' ranks have all chunks.
 void walk_trees(const TreeLanes& lanes, const double* ready, double base_latency, double* finish);
 
-/// Estimated cost of `runs` runs up and down all their trees, in units of 0.1 ns.
+/// Estimated cost of `runs` runs up and down both trees, in units of 0.1 ns.
 double tree_cost(const Noise& noise, const TreeNumbering& numbering, std::size_t runs);
 
 }  // namespace lockstep
