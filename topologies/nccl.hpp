@@ -7,17 +7,19 @@ namespace lockstep {
 /// What NCCL takes: for each operation the algorithm and protocol of least time by NCCL's own model
 /// (tuning_model.hpp), of which then the message graph runs:
 ///
-///   ring          ring.hpp; alone for reduce_scatter, all_gather
+///   ring          ring.hpp; alone for all but all_reduce
 ///   tree          tree.hpp
 ///   NVLS          TreeStyle::nvls, where a group is in one scale-up domain
 ///   NVLS tree     TreeStyle::nvls, over several domains of three of its ranks at least
 ///   NVLS + SHARP, CollNet: switch_reduce.hpp, where topology.sharp says that the network reduces
 ///
 /// Left out, as there is no graph of them: PAT, NVLS and CollNet of reduce_scatter and all_gather.
+/// NCCL chooses nothing for all_to_all and send, which go from rank to rank (PairwiseExchange).
 /// The model knows neither noise nor what groups take from each other, and its estimate is not the
 /// graph's time, so that what it takes need not be the fastest of our kinds. One choice serves all
 /// groups: that of the first of those over most domains. A uniform fabric, which has no protocols,
-/// has the tree. Source: NCCL 2.30, src/graph/tuning.cc. Cost: as what is taken.
+/// has the tree, and the ring for the others. Source: NCCL 2.30, src/graph/tuning.cc. Cost: as what
+/// is taken.
 extern const TopologyKind nccl_topology;
 
 }  // namespace lockstep

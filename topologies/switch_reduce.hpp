@@ -25,17 +25,18 @@ namespace lockstep {
 /// latency, g = bytes / (m K B) a message, equal hops and all ready:
 ///
 ///   a + (m - 1) g + max((2 K - 1) (m - 1) g,
-///                       a + (m - 1) g + 2 D (a + g) + (K - 1) max(m - 1, 1) g)       m > 1
+///                       a + (m - 1) g + 2 D (a + g) + (K - 1) (m - 1) g)             m > 1
 ///   2 D (a + g) + (K - 1) g                                                          m = 1
 ///
 /// Where the domain's switch adds too (NVLS, from Hopper on), m + 1 parts of 1 / m pass a port
-/// there and back in place of 2 (m - 1), at the rate of NCCL's channels: an all-reduce counts them
-/// so.
+/// there and back in place of 2 (m - 1), at the rate of NCCL's channels: an all-reduce in which
+/// all ranks have a rail counts them so where m > 2 and that is faster.
 ///
 /// Reduce-scatter is the first exchange, the whole share up, and down to each switch what the ranks
 /// below it own; all-gather the mirror: up what is below, down all that is not, an exchange. SHARP
-/// has both (libsharp, as NCCL's plugin calls it). Nobody all-to-alls in switches: the ring stands
-/// in. Ranks without a rail hand over and get 1 / ranks of the buffer where it is scattered.
+/// has both (libsharp, as NCCL's plugin calls it). Nobody does all_to_all or send in switches:
+/// they are the ring's. Ranks without a rail hand over and get 1 / ranks of the buffer where it is
+/// scattered.
 ///
 /// Source: Graham et al., "Scalable Hierarchical Aggregation Protocol (SHArP)" (COMHPC 2016). Rate
 /// of the network: 95 % of its bandwidth, measured with streaming aggregation (Graham et al., ISC

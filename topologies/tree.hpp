@@ -4,14 +4,15 @@
 
 namespace lockstep {
 
-/// Double binary tree all-reduce: reduce to the root and broadcast back, pipelined in chunks, in
-/// two trees at once with half of the buffer each; a chain inside every scale-up domain, the trees
-/// over domains (over ranks on a uniform fabric, which has no domains). Hops share a NIC evenly
-/// with the other hops of their phase that it carries that way: in each direction at most two of a
-/// channel (two children of one tree and none of the other, or one hop of each tree), so that
-/// nearly every tree hop gets half of it; over two domains there is one, and it gets all. A share
-/// is for good, whether the other hop has something to send or not. Broadcast follows reduction on
-/// every port. Per hop and chunk c, with g = serialization and L = latency + g:
+/// Double binary tree all-reduce (other operations are ring.hpp's): reduce to the root and
+/// broadcast back, pipelined in chunks, in two trees at once with half of the buffer each; a chain
+/// inside every scale-up domain, the trees over domains (over ranks on a uniform fabric, which has
+/// no domains). Hops share a NIC evenly with the other hops of their phase that it carries that
+/// way: in each direction at most two of a channel (two children of one tree and none of the other,
+/// or one hop of each tree), so that nearly every tree hop gets half of it; over two domains there
+/// is one, and it gets all. A share is for good, whether the other hop has something to send or
+/// not. Broadcast follows reduction on every port. Per hop and chunk c, with g = serialization and
+/// L = latency + g:
 ///
 ///   start(c) = max(start(c-1) + g, has(c)),   arrival(c) = max(arrival(c-1) + g, start(c) + L) +
 ///   noise
