@@ -104,7 +104,9 @@ Plan make_collective_plan(const po::variables_map& map, const OperationRow& oper
   const std::int64_t ranks = read_whole(map, "ranks", 1, most_ranks);
   const std::int64_t stride = read_whole(map, "stride", 1, most_ranks / ranks);
   std::vector<std::string> labels;
-  for (double size : sizes) labels.push_back(format_canonical(size, Dimension::bytes));
+  // The study's key is of all that a model-parallel group holds: a buffer on each of its chips.
+  for (double size : sizes)
+    labels.push_back(format_canonical(size * static_cast<double>(stride), Dimension::bytes));
   StudyText study;
   study.path = "collective";
   study.directory = ".";

@@ -182,6 +182,10 @@ def test_chips_that_fit_no_shape_are_named(lockstep):
     (["--topology", "ring", "--ranks", 8, "--set", "fabric.protocl=LL"],
      "did you mean fabric.protocol?"),
     (["--topology", "torus", "--ranks", 8, "--set", "topology.shape=3x3x3"], "more than the 8"),
+    (["--topology", "torus", "--ranks", 8, "--set", "topology.slices=9"], "take fewer slices"),
+    (["--topology", "torus", "--ranks", 8, "--set", "topology.machine=16x16x1"], "it is topology.machine"),
+    (["--topology", "torus", "--ranks", 8, "--set", "topology.machine=auto"], "topology.machine = 16x16x16"),
+    (["--topology", "torus", "--ranks", 8, "--set", "topology.shape=99999999x1x1"], "1 .. 16777216"),
     (["--topology", "ring", "--ranks", 8, "extra"], "too many arguments"),
     (["--topology", "ring", "--rank", 8], "did you mean --ranks?"),
 ])
@@ -227,6 +231,7 @@ def test_interleaved_groups_leave_the_domain(lockstep):
     assert text.startswith("all_gather by ring of 8 interleaved groups of 64 H100 chips")
     apart, = as_json(lockstep, "ring", 64, "--bytes", "16GB", "--stride", 8,
                      operation="all_gather")["sizes"]
+    assert apart["bytes"] == 16e9  # of each rank, as without a stride
     assert 40e9 < apart["bus_bandwidth"] < 50e9  # of a NIC of 50 GB/s
     together, = as_json(lockstep, "ring", 64, "--bytes", "16GB", operation="all_gather")["sizes"]
     assert together["bus_bandwidth"] > 6 * apart["bus_bandwidth"]  # all eight NICs of a node

@@ -29,7 +29,9 @@ BoxPacking::Sides torus_of_cubes(const SliceRequest& request) {
   BoxPacking::Sides sides = given == "auto"
                                 ? most_cubic_torus(request.machine_chips, 1, torus_cube_side)
                                 : read_sides("topology.shape", given);
-  if (sides[0] * sides[1] * sides[2] > request.machine_chips)
+  if (static_cast<double>(sides[0]) * static_cast<double>(sides[1]) *
+          static_cast<double>(sides[2]) >
+      static_cast<double>(request.machine_chips))
     throw InputError(fmt::format(
         "topology.shape = {} (more than the {} chips at hand) take a smaller one, or auto", given,
         request.machine_chips));

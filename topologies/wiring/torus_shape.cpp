@@ -14,6 +14,8 @@
 namespace lockstep {
 namespace {
 
+constexpr std::int64_t longest_side = 16777216;
+
 /// Smaller is better: the box's sides in sum, then those of the sub-tori, then whatever does not
 /// depend on the order of the sides.
 auto box_rank(const Sides& sides, const Sides& box) {
@@ -38,9 +40,10 @@ std::string meant(std::string_view key, std::string_view given) {
   }
   const bool positive = std::none_of(sides.begin(), sides.end(),
                                      [](const std::string& side) { return side[0] == '0'; });
-  return sides.size() == 3 && separators && positive
-             ? fmt::format("write {} = {}", key, fmt::join(sides, "x"))
-             : "write for example 16x16x16, or auto";
+  const std::string meant = fmt::format("{}", fmt::join(sides, "x"));
+  if (sides.size() == 3 && separators && positive && meant != given)
+    return fmt::format("write {} = {}", key, meant);
+  return fmt::format("write for example {} = 16x16x16", key);
 }
 
 }  // namespace
@@ -52,10 +55,10 @@ Sides read_sides(std::string_view key, std::string_view given) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), sides[d]);
     const auto used = static_cast<std::size_t>(end - text.data());
     const bool last = d == 2;
-    if (error != std::errc{} || sides[d] < 1 || sides[d] > 16777216 ||
+    if (error != std::errc{} || sides[d] < 1 || sides[d] > longest_side ||
         (last ? used != text.size() : used >= text.size() || text[used] != 'x'))
-      throw InputError(
-          fmt::format("{} = {} (three sides from 1 on are due) {}", key, given, meant(key, given)));
+      throw InputError(fmt::format("{} = {} (three sides of 1 .. {} are due) {}", key, given,
+                                   longest_side, meant(key, given)));
     if (!last) text.remove_prefix(used + 1);
   }
   return sides;

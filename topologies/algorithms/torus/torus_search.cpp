@@ -162,14 +162,19 @@ std::vector<TorusShape> torus_candidates(const TorusQuestion& question, std::int
   const std::int64_t chips = chips_at_hand / question.slices;
   const std::int64_t model_parallel = question.tensor * question.pipeline;
   std::vector<TorusShape> candidates;
+  if (chips < model_parallel && question.slices > 1)
+    throw InputError(fmt::format(
+        "topology.slices = {} (of {} chips a slice gets fewer than tensor x pipeline = {}) "
+        "take fewer slices",
+        question.slices, chips_at_hand, model_parallel));
   if (question.chips) {
     const auto [x, y, z] = *question.chips;
     if (static_cast<double>(x) * static_cast<double>(y) * static_cast<double>(z) >
         static_cast<double>(chips))
-      throw InputError(
-          fmt::format("topology.shape = {} (more than the {} chips at hand) take a "
-                      "smaller one, or auto",
-                      fmt::join(*question.chips, "x"), chips));
+      throw InputError(fmt::format(
+          "topology.shape = {} (more than the {} chips at hand{}) take a smaller one{}",
+          fmt::join(*question.chips, "x"), chips, question.slices > 1 ? " for each slice" : "",
+          question.wiring.machine ? "; by default it is topology.machine" : ", or auto"));
     add_boxes(*question.chips, question, candidates);
     if (!candidates.empty()) return candidates;
     if (question.mapping)
