@@ -14,6 +14,7 @@
 #include "engine/statistics/pooled_steps.hpp"
 #include "engine/statistics/quantile.hpp"
 #include "experiments/command.hpp"
+#include "experiments/describe/idle_settings.hpp"
 #include "experiments/study_options.hpp"
 #include "experiments/table.hpp"
 #include "topologies/table.hpp"
@@ -240,6 +241,16 @@ void print_json(const Plan& plan, const po::variables_map& map, const OperationR
   fmt::print("  ]\n}}\n");
 }
 
+/// Where a kind runs the operation itself: what stands in has parameters of its own.
+void warn_of_idle_settings(const Plan& plan, const po::variables_map& map,
+                           const OperationRow& operation) {
+  const TopologyKind& kind =
+      **std::ranges::find(topology_kinds(), map["topology"].as<std::string>(), &TopologyKind::name);
+  if (&runner_of(kind, operation.operation) != &kind) return;
+  for (const std::string& idle : idle_settings(plan.study, {map["chip"].as<std::string>()}))
+    fmt::print(stderr, "Warning: {}\n", idle);
+}
+
 int run(const std::vector<std::string>& arguments) {
   po::options_description options("The collective", help_width);
   const auto text = [](const char* name) { return po::value<std::string>()->value_name(name); };
@@ -265,6 +276,7 @@ int run(const std::vector<std::string>& arguments) {
   const Plan plan = make_collective_plan(map, operation,
                                          read_sizes(map["bytes"].as<std::string>(), factor), noisy);
 
+  warn_of_idle_settings(plan, map, operation);
   TimesSink sink(plan.schema);
   if (noisy) {
     const Cancellation cancellation;

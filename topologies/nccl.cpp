@@ -118,6 +118,7 @@ std::span<const Parameter> nccl_parameters() {
       channels_parameter(),
       chunks_parameter(),
       method_parameter(),
+      switch_latency_parameter(),
       {.key = "topology.sharp",
        .number = 96,
        .type = ValueType::choice,
@@ -126,7 +127,7 @@ std::span<const Parameter> nccl_parameters() {
        .shapes_arrays = true,
        .summary =
            "nccl: whether the network's switches reduce, which opens CollNet and NVLS across "
-           "domains, run as switch_reduce by its defaults",
+           "domains, run as switch_reduce",
        .source = "NCCL_COLLNET_ENABLE is 0 by default (NCCL 2.30 user guide)"}};
   return rows;
 }

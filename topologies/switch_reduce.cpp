@@ -9,15 +9,7 @@ namespace lockstep {
 namespace {
 
 std::span<const Parameter> parameters() {
-  static const std::vector<Parameter> rows{
-      chunks_parameter(),
-      {.key = "topology.switch_latency",
-       .number = 84,
-       .dimension = Dimension::time,
-       .default_text = "0.7us",
-       .summary = "in-network reduction: latency of the hop between a chip and its leaf switch",
-       .source = "2.83 us for 8 bytes over 128 hosts, four hops (Graham et al., COMHPC 2016)"},
-  };
+  static const std::vector<Parameter> rows{chunks_parameter(), switch_latency_parameter()};
   return rows;
 }
 
@@ -26,6 +18,17 @@ constexpr Operation operations[] = {Operation::all_reduce, Operation::reduce_sca
                                     Operation::all_gather};
 
 }  // namespace
+
+const Parameter& switch_latency_parameter() {
+  static const Parameter row{
+      .key = "topology.switch_latency",
+      .number = 84,
+      .dimension = Dimension::time,
+      .default_text = "0.7us",
+      .summary = "in-network reduction: latency of the hop between a chip and its leaf switch",
+      .source = "2.83 us for 8 bytes over 128 hosts, four hops (Graham et al., COMHPC 2016)"};
+  return row;
+}
 
 const TopologyKind switch_reduce_topology{
     .name = "switch_reduce",

@@ -55,4 +55,7 @@ namespace lockstep {
 /// the place that gets it, rail d + cluster, or the lower vertex of the hop.
 extern const TopologyKind switch_reduce_topology;
 
+/// The parameter of kinds that run it.
+const Parameter& switch_latency_parameter();
+
 }  // namespace lockstep

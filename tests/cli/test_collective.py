@@ -157,6 +157,25 @@ def test_an_uncertain_input_counts_as_noise(lockstep):
     assert line["p50_s"] < line["p99_s"]
 
 
+def test_settings_without_effect_are_named(lockstep):
+    def warned(kind, setting, operation="all_reduce"):
+        return lockstep.done("collective", operation, "--topology", kind, "--ranks", 16, "--bytes", "1MiB",
+                             "--set", setting).stderr
+    assert "topology.slices has no effect without topology.kind = torus" in warned("ring", "topology.slices=2")
+    assert warned("torus", "topology.slices=2") == ""
+    assert "topology.method has no effect" in warned("tree", "topology.method=exact")
+    assert warned("tree", "topology.method=exact", "reduce_scatter") == ""  # which the ring runs
+
+
+def test_nccl_runs_switch_reduce_by_its_parameters(lockstep):
+    def time(*settings):
+        sets = [word for setting in ("topology.sharp=on", *settings) for word in ("--set", setting)]
+        line, = as_json(lockstep, "nccl", 64, "--bytes", "1GiB", *sets)["sizes"]
+        assert "SHARP" in line["choice"]
+        return line["time_s"]
+    assert time("topology.switch_latency=10ms") > 2 * 10e-3 > 2 * time()  # up and down
+
+
 def test_chips_that_fit_no_shape_are_named(lockstep):
     text = lockstep.done("collective", "all_reduce", "--topology", "ocs_torus", "--ranks", 1000, "--bytes",
                          "1MiB").stdout

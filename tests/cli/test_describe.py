@@ -47,7 +47,7 @@ def test_describe_shows_every_parameter_with_value_and_origin(lockstep):
     assert re.fullmatch(r"default +1.45us", rows["fabric.spine_latency"])
     assert re.fullmatch(r"derived +\d+", rows["job.tokens_per_batch"])
     assert "(none)" not in ended.stdout
-    assert re.fullmatch(r"axis, line 23 +ring, tree, ocs_torus", rows["topology.kind"])
+    assert re.fullmatch(r"axis, line 25 +ring, tree, ocs_torus", rows["topology.kind"])
     assert "6 design points x 2 trials x 2 steps in 6 blocks" in ended.stdout
     assert re.search(r"^study_id [0-9a-f]{64}$", ended.stdout, re.M)
     assert lockstep.names() == ["s.ini"]

@@ -25,7 +25,8 @@ constexpr std::string_view for_example = "write for example model, data, data; o
 TorusMapping::TorusMapping(std::string_view text) : text_(text) {
   const auto sides = split_outside_parentheses(text, ',');
   if (sides.size() != 3)
-    refuse(text, "what each of three sides carries is due, with commas between", for_example);
+    refuse(text, "what each of three sides carries is due, with commas between",
+           "write for example model, data, data, in quotes under [sweep]; or auto");
   for (std::size_t d = 0; d < 3; ++d) sides_[d] = read_side(sides[d], text);
 }
 

@@ -127,7 +127,8 @@ AxisValues read_axis(const std::vector<std::string>& keys, std::span<const Param
       const auto [first, is_new] = seen.emplace(std::move(canonical), label);
       if (!is_new)
         throw InputError(fmt::format(
-            "a value twice (it equals '{}', written earlier) remove one of them", first->second));
+            "a value twice (it equals '{}', written earlier) remove one of them{}", first->second,
+            rows.front()->type == ValueType::text ? ", or put what has commas in quotes" : ""));
       result.axis.labels.push_back(label);
       result.texts.push_back(std::move(texts));
       result.values.push_back(std::move(values));
