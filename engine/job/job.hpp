@@ -4,42 +4,67 @@
 #include <optional>
 #include <span>
 
+#include "engine/base/distribution.hpp"
 #include "engine/base/parameter.hpp"
+#include "engine/job/model.hpp"
 
 namespace lockstep {
 
 enum class WorkShare { equal, proportional };
 enum class Precision { bf16, fp8 };
+/// What replicas hold of each other's state (ZeRO, arXiv 1910.02054; PyTorch FSDP, VLDB 2023).
+enum class Sharding { all_reduce, distributed_optimizer, fsdp, hsdp };
+enum class Schedule { interleaved, zero_bubble, dual };
+enum class Recompute { none, selective, full };
+
+/// Of an activation between chips or layers: 16-bit formats (Korthikanti et al.,
+/// arXiv 2205.05198, section 4).
+inline constexpr double activation_bytes = 2;
 
 /// The training job as the study describes it.
 struct Job {
-  double model_parameters = 0;
-  double layers = 0, hidden = 0;
-  double sequence_length = 0;              ///< tokens
+  Model model;
   std::optional<double> tokens_per_batch;  ///< fixed batch
   std::optional<double> tokens_per_chip;   ///< batch grows with the chips in the job
   std::optional<double> compute_time;      ///< of a step on the first generation [s]
-  std::optional<double> gradient_bytes;    ///< of one model copy [B]
-  std::int64_t tensor = 0, pipeline = 0;
-  std::int64_t virtual_stages = 0;  ///< chunks of a pipeline stage
   double microbatch_sequences = 0;
   double kernel_efficiency = 0;
   Precision compute_precision = {};  ///< of the matrix products: whose peak counts
-  double overlap = 0;
-  double gradient_precision = 0;  ///< bytes per parameter
-  bool gradient_clipping = false;
-  std::int64_t sync_every = 0;  ///< steps from one data-parallel synchronization to the next
+
+  // The plan. A replica is one copy of the model, tensor x pipeline chips.
+  std::int64_t tensor = 0, pipeline = 0;
+  std::int64_t virtual_stages = 0;          ///< chunks of a pipeline stage
+  std::int64_t context = 1;                 ///< adjacent replicas that share each sequence
+  std::int64_t expert = 1;                  ///< adjacent replicas that share a layer's experts
+  Sharding data_parallel = {};              ///< of the state that replicas have in common
+  std::optional<std::int64_t> shard_group;  ///< replicas of an fsdp or hsdp group; fsdp: or all
+  Schedule schedule = {};
+  Recompute recompute = {};
+  std::optional<double> stage_imbalance;  ///< time of the last stage over the others', less 1
   WorkShare work_share = {};
+  bool gradient_clipping = false;
   std::optional<double> synchronizations;  ///< tensor-parallel ones a step and stage
+  std::int64_t sync_every = 0;  ///< steps from one data-parallel synchronization to the next
+
+  // Communication. Shares left open follow from how frameworks hide the traffic.
+  double overlap = 0;
+  double gradient_precision = 0;         ///< bytes per parameter
+  std::optional<double> gradient_bytes;  ///< of one model copy [B]
+  double parameter_precision = 0;        ///< bytes per parameter gathered
+  std::optional<double> tensor_exposed, pipeline_exposed, context_exposed, expert_exposed;
+  bool prefetch = false;                ///< whether a step's first all-gather chunk is hidden
+  double interference = 0;              ///< share by which compute slows beside communication
+  std::optional<double> routing_nodes;  ///< nodes that a token's experts may lie on
+  double dispatch_precision = 0, combine_precision = 0;  ///< bytes per element
+  Distribution expert_imbalance;  ///< fullest expert chip over the mean; below 1 counts as 1
+  std::optional<double> buckets;  ///< chunks of a stage's gradients without virtual stages
+  double optimizer_bytes = 0;     ///< through memory, per parameter of a shard
 
   /// Microbatches of `tokens`, rounded down.
   double microbatches_of(double tokens) const;
   std::int64_t model_parallel() const { return tensor * pipeline; }
   /// Whether a step, counted from 0 with warm-up, ends with the replicas' all-reduce.
   bool synchronizes(std::int64_t step) const { return (step + 1) % sync_every == 0; }
-  /// Model FLOPs of one token, forward and backward: 6 P + 12 layers hidden sequence_length.
-  /// Source: Chowdhery et al., PaLM (arXiv 2204.02311), appendix B.
-  double flops_per_token() const;
   /// Gradient buffer of one chip, what its data-parallel group all-reduces [B].
   double gradient_bytes_per_chip() const;
   /// Weights, gradients and optimizer state of one chip [B], without activations: 2 bytes of

@@ -81,7 +81,7 @@ std::vector<double> proportional_microbatches(const Job& job, std::int64_t total
 std::int64_t whole_microbatches(const Job& job, const Layout& layout, double tokens) {
   if (job.compute_time) {
     const double each = std::floor(1024 * static_cast<double>(layout.tensor * layout.pipeline) /
-                                       job.sequence_length / job.microbatch_sequences +
+                                       job.model.sequence_length / job.microbatch_sequences +
                                    0.5);
     return static_cast<std::int64_t>(std::max(1.0, each)) * layout.replicas;
   }
@@ -98,7 +98,7 @@ std::int64_t whole_microbatches(const Job& job, const Layout& layout, double tok
         "of "
         "{:.0f} x {:.0f} tokens) raise job.tokens_per_batch or tokens_per_chip, or shorten "
         "job.sequence_length",
-        tokens, total, layout.replicas, job.microbatch_sequences, job.sequence_length));
+        tokens, total, layout.replicas, job.microbatch_sequences, job.model.sequence_length));
   return total;
 }
 
@@ -124,12 +124,12 @@ Work share_work(const Job& job, const Fleet& fleet, const Layout& layout) {
     const std::int64_t total = whole_microbatches(job, layout, work.tokens);
     work.microbatches = proportional ? proportional_microbatches(job, total, speed)
                                      : equal_microbatches(total, layout.replicas);
-    work.tokens = static_cast<double>(total) * job.microbatch_sequences * job.sequence_length;
+    work.tokens = static_cast<double>(total) * job.microbatch_sequences * job.model.sequence_length;
     for (std::size_t r = 0; r < share.size(); ++r)
       share[r] = work.microbatches[r] * replicas / static_cast<double>(total);
   }
 
-  const double step_flops = work.tokens * job.flops_per_token();
+  const double step_flops = work.tokens * job.model.flops_per_token();
   if (!job.compute_time) work.flops = step_flops;
   const double flops_per_chip = step_flops / static_cast<double>(layout.chips());
   const double first_speed = nominal_speed(job, fleet.generations.front().chip);

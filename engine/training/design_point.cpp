@@ -30,7 +30,7 @@ DesignPoint::DesignPoint(Scenario scenario, const Values& values, std::int64_t m
   plan_phases();
   const double microbatches =
       *std::max_element(work_.microbatches.begin(), work_.microbatches.end());
-  const double layers_per_stage = job.layers / static_cast<double>(job.pipeline);
+  const double layers_per_stage = job.model.layers / static_cast<double>(job.pipeline);
   synchronization_ = SynchronizationCost(
       job.tensor, scenario_.noise.operation_jitter,
       job.synchronizations.value_or(std::max(1.0, 4 * layers_per_stage * microbatches)));

@@ -32,6 +32,9 @@ constexpr std::string_view base = R"(
   fabric.hop_latency=1us
   fabric.hop_bandwidth=1GB/s
   reliability.failure_law=weibull
+  job.experts=16
+  job.data_parallel=hsdp
+  job.shard_group=2
 )";
 
 std::string key_of(const Parameter& row) {

@@ -124,7 +124,7 @@ TEST(OverlapWindow, IsOfTheLastMicrobatchOnly) {
     // 2 (3/4) of the buffer of half the model.
     EXPECT_NEAR(point->noise_free_communication_time(), 1.5 * 405e9 * 4 / 2 / 1e11, 1e-9);
     // One microbatch on one chip, of which two thirds hide.
-    const double one = 1000 * point->scenario().job.flops_per_token() / 2 /
+    const double one = 1000 * point->scenario().job.model.flops_per_token() / 2 /
                        (test::default_efficiency() * 989.4e12);
     const double exposed = point->noise_free_communication_time() - one * 2 / 3;
     ASSERT_GT(exposed, 0);

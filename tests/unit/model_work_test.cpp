@@ -127,7 +127,7 @@ TEST(ShareWork, EqualSharesGiveTheRemainderToTheFirst) {
   for (std::int64_t g = 0; g < 2; ++g)
     for (std::int64_t r = 0; r < 4; ++r)
       EXPECT_NEAR(s.work.chip_time[static_cast<std::size_t>(s.layout.at(g, r))],
-                  s.work.microbatches[static_cast<std::size_t>(r)] * 100 * s.job.flops_per_token() /
+                  s.work.microbatches[static_cast<std::size_t>(r)] * 100 * s.job.model.flops_per_token() /
                       2 / speed,
                   1e-12);
 }
