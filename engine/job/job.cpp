@@ -128,11 +128,6 @@ double Job::gradient_bytes_per_chip() const {
          static_cast<double>(model_parallel());
 }
 
-double Job::memory_per_chip(std::int64_t replicas) const {
-  const double parameters = model.parameters / static_cast<double>(model_parallel());
-  return parameters * (2 + gradient_precision + 12 / static_cast<double>(replicas));
-}
-
 std::span<const Parameter> job_parameters() {
   static const std::vector<Parameter> rows = [] {
     std::vector<Parameter> all = rows_of(model_fields());

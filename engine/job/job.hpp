@@ -67,10 +67,6 @@ struct Job {
   bool synchronizes(std::int64_t step) const { return (step + 1) % sync_every == 0; }
   /// Gradient buffer of one chip, what its data-parallel group all-reduces [B].
   double gradient_bytes_per_chip() const;
-  /// Weights, gradients and optimizer state of one chip [B], without activations: 2 bytes of
-  /// weights, gradients at their precision, 12 bytes of Adam state sharded over the replicas
-  /// (Rajbhandari et al., ZeRO, arXiv 1910.02054, section 3.1 and stage 1).
-  double memory_per_chip(std::int64_t replicas) const;
   bool operator==(const Job&) const = default;
 };
 

@@ -8,6 +8,87 @@
 #include "engine/base/error.hpp"
 
 namespace lockstep {
+namespace {
+
+/// Parameters of attention's four matrices in a layer, keys and values grouped.
+double attention_parameters(const Model& model) {
+  return 2 * model.hidden * model.heads * model.head_size * (1 + model.kv_heads / model.heads);
+}
+
+/// Parameters of a feed-forward block or expert for each unit of its inner width.
+double block_parameters(const Model& model) {
+  return (model.gated ? 3 : 2) * model.hidden;
+}
+
+/// numerator / denominator of what may be absent.
+double share_of(double numerator, double denominator) {
+  return denominator > 0 ? std::max(0.0, numerator / denominator) : 0;
+}
+
+void refuse_contradictions(const Model& model) {
+  if (model.kv_heads > model.heads)
+    throw InputError(
+        fmt::format("job.kv_heads = {:.0f} (there are {:.0f} heads) lower it, or give job.heads",
+                    model.kv_heads, model.heads));
+  if (model.experts == 0) return;
+  if (model.top_k > model.experts)
+    throw InputError(
+        fmt::format("job.top_k = {:.0f} (there are {:.0f} experts) lower it, or raise job.experts",
+                    model.top_k, model.experts));
+  if (model.dense_layers > model.layers)
+    throw InputError(fmt::format(
+        "job.dense_layers = {:.0f} (there are {:.0f} layers) lower it, or raise job.layers",
+        model.dense_layers, model.layers));
+  if (model.active_parameters > model.parameters)
+    throw InputError(fmt::format(
+        "job.active_parameters = {:.6g} (job.model_parameters = {:.6g} are all) lower it",
+        model.active_parameters, model.parameters));
+}
+
+/// Layers alike: their parameters by the width that is given, or what embedding and head leave.
+void fill_dense(Model& model) {
+  const double block = block_parameters(model), attention = attention_parameters(model);
+  const double ends = 2 * model.embedding_parameters();
+  model.dense_layers = model.layers;
+  if (model.feed_forward > 0) {
+    model.dense_layer = attention + block * model.feed_forward;
+  } else {
+    model.dense_layer = share_of(model.parameters - ends, model.layers);
+    model.feed_forward = share_of(model.dense_layer - attention, block);
+  }
+  model.active_parameters = ends + model.layers * model.dense_layer;
+}
+
+/// Layers of two sorts. An expert has the width that is given; else `parameters` and
+/// `active_parameters` differ by the experts that a token does not pass; else attention is as its
+/// shape says. What is left of `parameters` is the same in all layers but for the feed-forward
+/// block, in one without experts as wide as what a token meets in the others (DeepSeek-V3).
+void fill_experts(Model& model) {
+  const double block = block_parameters(model), moe = model.moe_layers();
+  const double ends = 2 * model.embedding_parameters(), body = model.parameters - ends;
+  const double met = model.top_k + model.shared_experts;
+  const double given = block * model.feed_forward;  // of a layer without experts; 0: `met` experts
+  if (model.expert_hidden > 0)
+    model.expert = block * model.expert_hidden;
+  else if (model.active_parameters > 0)
+    model.expert =
+        share_of(model.parameters - model.active_parameters, moe * (model.experts - model.top_k));
+  else
+    model.expert = share_of(
+        body - model.layers * attention_parameters(model) - model.dense_layers * given,
+        moe * (model.experts + model.shared_experts) + (given > 0 ? 0 : model.dense_layers * met));
+  model.expert_hidden = share_of(model.expert, block);
+  if (model.feed_forward == 0) model.feed_forward = met * model.expert_hidden;
+  const double beyond = block * model.feed_forward - model.shared_experts * model.expert;
+  model.common = share_of(body - moe * model.experts * model.expert - model.dense_layers * beyond,
+                          model.layers);
+  model.dense_layer = std::max(0.0, model.common + beyond);
+  if (model.active_parameters == 0)
+    model.active_parameters = ends + model.dense_layers * model.dense_layer +
+                              moe * (model.common + model.top_k * model.expert);
+}
+
+}  // namespace
 
 const std::vector<Field<Model>>& model_fields() {
   constexpr std::string_view llama = "Llama 3 405B (arXiv 2407.21783), Table 3 and 4";
@@ -149,12 +230,35 @@ const std::vector<Field<Model>>& model_fields() {
   return fields;
 }
 
+double Model::embedding_parameters() const {
+  return std::min(vocabulary * hidden, parameters / 2);
+}
+
+double Model::shape_parameters() const {
+  const double block = block_parameters(*this);
+  return 2 * vocabulary * hidden + layers * attention_parameters(*this) +
+         dense_layers * block * feed_forward +
+         moe_layers() * block * (experts + shared_experts) * expert_hidden;
+}
+
+double Model::attention_flops() const {
+  return (causal ? 6 : 12) * layers * heads * head_size * sequence_length;
+}
+
 double Model::flops_per_token() const {
-  return 6 * parameters + 12 * layers * hidden * sequence_length;
+  return 6 * (active_parameters - embedding_parameters()) + attention_flops();
 }
 
 Model model_from(const Values& values) {
   Model model = read_fields(model_fields(), values);
+  if (model.heads == 0) model.heads = std::max(1.0, std::round(model.hidden / 128));
+  if (model.head_size == 0) model.head_size = model.hidden / model.heads;
+  if (model.kv_heads == 0) model.kv_heads = std::min(8.0, model.heads);
+  refuse_contradictions(model);
+  if (model.experts == 0)
+    fill_dense(model);
+  else
+    fill_experts(model);
   return model;
 }
 

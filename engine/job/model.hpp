@@ -28,7 +28,20 @@ struct Model {
   double shared_experts = 0;  ///< that all tokens pass
   double dense_layers = 0;    ///< first layers without experts; all, where there are none
 
-  /// Model FLOPs of one token, forward and backward.
+  // Parameters of a layer, which follow from all this: without experts; with them, what all tokens
+  // pass (attention, router, shared experts), and one expert.
+  double dense_layer = 0, common = 0, expert = 0;
+
+  double moe_layers() const { return layers - dense_layers; }
+  /// Of the embedding, and of the head: vocabulary x hidden, together at most all there are.
+  double embedding_parameters() const;
+  /// All parameters by the shape alone, which `parameters` should come near.
+  double shape_parameters() const;
+  /// Of attention in all layers, for one token, forward and backward: 12 layers heads head_size
+  /// sequence_length, half of it with a causal mask (PaLM, arXiv 2204.02311, appendix B).
+  double attention_flops() const;
+  /// Model FLOPs of one token, forward and backward: 6 a parameter of the matrices that it passes
+  /// (looking it up in the embedding costs none) and attention.
   double flops_per_token() const;
   bool operator==(const Model&) const = default;
 };

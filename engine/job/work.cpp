@@ -9,6 +9,7 @@
 
 #include "engine/base/error.hpp"
 #include "engine/job/pipeline_schedule.hpp"
+#include "engine/job/stages.hpp"
 
 namespace lockstep {
 namespace {
@@ -22,24 +23,42 @@ double relative_speed(const Layout& layout, std::size_t chip) {
   return layout.speed.empty() ? 1.0 : layout.speed[chip];
 }
 
-/// (replicas) nominal speed of each replica's slowest chip.
-std::vector<double> replica_speeds(const Job& job, const Fleet& fleet, const Layout& layout) {
-  std::vector<double> speed(static_cast<std::size_t>(layout.replicas), 1e300);
+/// Replicas in step with each other: neighbours that share sequences or experts.
+struct Blocks {
+  std::int64_t replicas;  ///< of a block
+  std::int64_t streams;   ///< of a block: microbatches that it computes side by side
+  std::int64_t count;
+};
+
+Blocks blocks_of(const Job& job, const Layout& layout) {
+  const std::int64_t replicas = std::max(job.context, job.expert);
+  if (layout.replicas % replicas != 0)
+    throw InputError(fmt::format(
+        "{} replicas are no whole groups of {} (job.context = {}, job.expert = {}) change "
+        "fleet.chips or lower them",
+        layout.replicas, replicas, job.context, job.expert));
+  return {replicas, replicas / job.context, layout.replicas / replicas};
+}
+
+/// (blocks) nominal speed of each block's slowest chip.
+std::vector<double> block_speeds(const Job& job, const Fleet& fleet, const Layout& layout,
+                                 const Blocks& blocks) {
+  std::vector<double> speed(static_cast<std::size_t>(blocks.count), 1e300);
   for (std::int64_t l = 0; l < layout.groups(); ++l)
     for (std::int64_t r = 0; r < layout.replicas; ++r) {
       const auto i = static_cast<std::size_t>(layout.at(l, r));
       const Chip& chip = fleet.generations[layout.generation[i]].chip;
-      double& least = speed[static_cast<std::size_t>(r)];
+      double& least = speed[static_cast<std::size_t>(r / blocks.replicas)];
       least = std::min(least, nominal_speed(job, chip) * relative_speed(layout, i));
     }
   return speed;
 }
 
-std::vector<double> equal_microbatches(std::int64_t total, std::int64_t replicas) {
-  std::vector<double> share(static_cast<std::size_t>(replicas));
-  for (std::int64_t r = 0; r < replicas; ++r)
-    share[static_cast<std::size_t>(r)] =
-        static_cast<double>(total / replicas + (r < total % replicas ? 1 : 0));
+std::vector<double> equal_microbatches(std::int64_t total, std::int64_t blocks) {
+  std::vector<double> share(static_cast<std::size_t>(blocks));
+  for (std::int64_t b = 0; b < blocks; ++b)
+    share[static_cast<std::size_t>(b)] =
+        static_cast<double>(total / blocks + (b < total % blocks ? 1 : 0));
   return share;
 }
 
@@ -76,14 +95,16 @@ std::vector<double> proportional_microbatches(const Job& job, std::int64_t total
   return share;
 }
 
-/// Whole microbatches of a step. With compute_time, which sets what a step costs, their number only
-/// sizes the bubble and the last one's window: that of 1,024 tokens a chip, at least one a replica.
-std::int64_t whole_microbatches(const Job& job, const Layout& layout, double tokens) {
+/// Whole microbatches of a step on each stream of the blocks, summed over blocks. With
+/// compute_time, which sets what a step costs, their number only sizes the bubble and the last
+/// one's window: that of 1,024 tokens a chip, at least one a stream.
+std::int64_t whole_microbatches(const Job& job, const Layout& layout, const Blocks& blocks,
+                                double tokens) {
   if (job.compute_time) {
-    const double each = std::floor(1024 * static_cast<double>(layout.tensor * layout.pipeline) /
-                                       job.model.sequence_length / job.microbatch_sequences +
-                                   0.5);
-    return static_cast<std::int64_t>(std::max(1.0, each)) * layout.replicas;
+    const auto chips = static_cast<double>(layout.tensor * layout.pipeline * job.context);
+    const double each =
+        std::floor(1024 * chips / job.model.sequence_length / job.microbatch_sequences + 0.5);
+    return static_cast<std::int64_t>(std::max(1.0, each)) * blocks.count;
   }
   const double count = job.microbatches_of(tokens);
   if (count > 0x1p53)
@@ -92,46 +113,50 @@ std::int64_t whole_microbatches(const Job& job, const Layout& layout, double tok
                     "job.tokens_per_batch or tokens_per_chip",
                     tokens, count));
   const auto total = static_cast<std::int64_t>(count);
-  if (total < layout.replicas)
+  const std::int64_t streams = blocks.streams * blocks.count;
+  if (total < streams)
     throw InputError(fmt::format(
-        "a batch of {:.6g} tokens is {} microbatches for {} replicas (each computes at least one "
-        "of "
+        "a batch of {:.6g} tokens is {} microbatches for {} {} (each computes at least one of "
         "{:.0f} x {:.0f} tokens) raise job.tokens_per_batch or tokens_per_chip, or shorten "
         "job.sequence_length",
-        tokens, total, layout.replicas, job.microbatch_sequences, job.model.sequence_length));
-  return total;
+        tokens, total, streams, job.context > 1 ? "context-parallel groups" : "replicas",
+        job.microbatch_sequences, job.model.sequence_length));
+  return total / blocks.streams;
 }
 
 }  // namespace
 
 Work share_work(const Job& job, const Fleet& fleet, const Layout& layout) {
-  const auto replicas = static_cast<double>(layout.replicas);
-  const std::vector<double> speed = replica_speeds(job, fleet, layout);
+  const Blocks blocks = blocks_of(job, layout);
+  const std::vector<double> speed = block_speeds(job, fleet, layout, blocks);
   Work work;
   work.tokens = job.tokens_per_batch ? *job.tokens_per_batch
                                      : *job.tokens_per_chip * static_cast<double>(layout.chips());
 
-  // share[r]: work of a replica relative to the mean.
-  std::vector<double> share(speed.size(), 1.0);
+  // Of a block: microbatches of its streams, and its work relative to the mean.
+  std::vector<double> microbatches(speed.size(), 1.0), share(speed.size(), 1.0);
+  const auto count = static_cast<double>(blocks.count);
   const bool proportional = job.work_share == WorkShare::proportional;
   if (job.compute_time && layout.pipeline == 1) {  // nothing to cut into microbatches
-    work.microbatches.assign(speed.size(), 1.0);
     if (proportional) {
       const double total = std::accumulate(speed.begin(), speed.end(), 0.0);
-      for (std::size_t r = 0; r < share.size(); ++r) share[r] = speed[r] * replicas / total;
+      for (std::size_t b = 0; b < share.size(); ++b) share[b] = speed[b] * count / total;
     }
   } else {
-    const std::int64_t total = whole_microbatches(job, layout, work.tokens);
-    work.microbatches = proportional ? proportional_microbatches(job, total, speed)
-                                     : equal_microbatches(total, layout.replicas);
-    work.tokens = static_cast<double>(total) * job.microbatch_sequences * job.model.sequence_length;
-    for (std::size_t r = 0; r < share.size(); ++r)
-      share[r] = work.microbatches[r] * replicas / static_cast<double>(total);
+    const std::int64_t total = whole_microbatches(job, layout, blocks, work.tokens);
+    microbatches = proportional ? proportional_microbatches(job, total, speed)
+                                : equal_microbatches(total, blocks.count);
+    work.tokens = static_cast<double>(total * blocks.streams) * job.microbatch_sequences *
+                  job.model.sequence_length;
+    for (std::size_t b = 0; b < share.size(); ++b)
+      share[b] = microbatches[b] * count / static_cast<double>(total);
   }
+  for (std::int64_t r = 0; r < layout.replicas; ++r)
+    work.microbatches.push_back(microbatches[static_cast<std::size_t>(r / blocks.replicas)]);
 
-  const double step_flops = work.tokens * job.model.flops_per_token();
-  if (!job.compute_time) work.flops = step_flops;
-  const double flops_per_chip = step_flops / static_cast<double>(layout.chips());
+  if (!job.compute_time) work.flops = work.tokens * job.model.flops_per_token();
+  const double flops_per_chip =
+      work.tokens * computed_flops_per_token(job) / static_cast<double>(layout.chips());
   const double first_speed = nominal_speed(job, fleet.generations.front().chip);
   std::vector<double> mean_time;  // by generation
   for (const auto& generation : fleet.generations) {
@@ -139,12 +164,18 @@ Work share_work(const Job& job, const Fleet& fleet, const Layout& layout) {
     mean_time.push_back(job.compute_time ? *job.compute_time * first_speed / s
                                          : flops_per_chip / s);
   }
+  // A time that is given is that of every stage, unless it is said how they differ.
+  const std::vector<double> stages =
+      job.compute_time && !job.stage_imbalance
+          ? std::vector<double>(static_cast<std::size_t>(layout.pipeline), 1.0)
+          : stage_shares(job);
   work.chip_time.resize(static_cast<std::size_t>(layout.chips()));
   for (std::int64_t l = 0; l < layout.groups(); ++l)
     for (std::int64_t r = 0; r < layout.replicas; ++r) {
       const auto i = static_cast<std::size_t>(layout.at(l, r));
-      work.chip_time[i] = share[static_cast<std::size_t>(r)] * mean_time[layout.generation[i]] /
-                          relative_speed(layout, i);
+      work.chip_time[i] = share[static_cast<std::size_t>(r / blocks.replicas)] *
+                          stages[static_cast<std::size_t>(l / layout.tensor)] *
+                          mean_time[layout.generation[i]] / relative_speed(layout, i);
     }
   return work;
 }

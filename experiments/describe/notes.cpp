@@ -8,6 +8,7 @@
 
 #include "experiments/describe/drawn_settings.hpp"
 #include "experiments/describe/idle_settings.hpp"
+#include "experiments/summary/fullest_chip.hpp"
 #include "experiments/table.hpp"
 
 namespace lockstep {
@@ -67,13 +68,27 @@ void find_idle_chips(const DesignPoint& job, Texts& texts) {
 }
 
 void find_full_memory(const DesignPoint& job, Texts& texts) {
-  const double need = job.scenario().job.memory_per_chip(job.layout().replicas);
-  for (const auto& generation : job.scenario().fleet.generations)
-    if (need > generation.chip.hbm)
+  const double need = memory_of(job).total();
+  const auto& generations = job.scenario().fleet.generations;
+  for (std::size_t g = 0; g < generations.size(); ++g)
+    if (job.chips_by_generation()[g] > 0 && need > generations[g].chip.hbm)
       texts.push_back(fmt::format(
-          "{:.4g} GB of weights, gradients and optimizer state a chip do not fit {}'s {:.4g} GB; "
-          "raise job.tensor or job.pipeline.",
-          need / 1e9, generation.chip.name, generation.chip.hbm / 1e9));
+          "{:.4g} GB of weights, gradients, optimizer state and activations a chip do not fit {}'s "
+          "{:.4g} GB; raise job.tensor or job.pipeline, or set job.data_parallel or job.recompute.",
+          need / 1e9, generations[g].chip.name, generations[g].chip.hbm / 1e9));
+}
+
+/// A model whose shape and size are not of one model.
+void find_other_shape(const DesignPoint& job, Texts& texts) {
+  constexpr double most = 0.05;
+  const Model& model = job.scenario().job.model;
+  const double shape = model.shape_parameters();
+  if (std::abs(shape / model.parameters - 1) > most)
+    texts.push_back(fmt::format(
+        "job.model_parameters is {:.4g}, but {:.0f} layers of {:.0f} with {:.0f} tokens of "
+        "vocabulary make {:.4g}; set job.layers, job.hidden, job.feed_forward (and job.heads, "
+        "job.experts, ...) of the model.",
+        model.parameters, model.layers, model.hidden, model.vocabulary, shape));
 }
 
 void find_wide_tensor_groups(const DesignPoint& job, Texts& texts) {
@@ -144,11 +159,12 @@ struct JobNote {
 };
 
 constexpr JobNote job_notes[] = {
-    {false, find_inventory},        {false, find_slowest_chip},
-    {true, find_uneven_steps},      {true, find_idle_chips},
-    {true, find_full_memory},       {true, find_wide_tensor_groups},
-    {true, find_independent_noise}, {true, find_implausible_peaks},
-    {true, find_implausible_steps}, {true, find_kernels_above_peak},
+    {false, find_inventory},         {false, find_slowest_chip},
+    {true, find_uneven_steps},       {true, find_idle_chips},
+    {true, find_full_memory},        {true, find_other_shape},
+    {true, find_wide_tensor_groups}, {true, find_independent_noise},
+    {true, find_implausible_peaks},  {true, find_implausible_steps},
+    {true, find_kernels_above_peak},
 };
 Texts side_by_side(const Jobs& jobs) {
   if (jobs.all().size() == 1) return {};

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "engine/base/text/quantity.hpp"
@@ -58,6 +59,16 @@ std::vector<std::pair<std::string, SimulatedValues::Shown>> job_values(const Des
       {"job.gradient_bytes",
        {in_gigabytes(job.gradient_bytes_per_chip() * static_cast<double>(job.model_parallel())),
         std::string(derived)}});
+  const Model& model = job.model;
+  values.push_back(
+      {"job.active_parameters", {format_number(model.active_parameters), std::string(derived)}});
+  for (const auto& [key, width] : {std::pair{"job.feed_forward", model.feed_forward},
+                                   {"job.heads", model.heads},
+                                   {"job.head_size", model.head_size},
+                                   {"job.kv_heads", model.kv_heads},
+                                   {"job.expert_hidden", model.expert_hidden}})
+    if (width > 0)
+      values.push_back({key, {format_number(std::round(width)), std::string(derived)}});
   if (job.tensor > 1)
     values.push_back({"job.synchronizations", {"4 a layer and microbatch", std::string(derived)}});
   return values;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <string_view>
 
+#include "experiments/summary/fullest_chip.hpp"
 #include "experiments/table.hpp"
 
 namespace lockstep {
@@ -78,6 +79,17 @@ std::string choice(const DesignPoint& job) {
   return job.choice() + (job.extrapolated() ? " (larger than any published)" : "");
 }
 
+/// A part of what the fullest chip holds.
+template <double MemoryUse::*part>
+std::string memory_part(const DesignPoint& job) {
+  return format_bytes(memory_of(job).*part);
+}
+
+std::string memory(const DesignPoint& job) {
+  return fmt::format("{} of {}", format_bytes(memory_of(job).total()),
+                     format_bytes(least_memory(job)));
+}
+
 /// Isolated jobs stand side by side: "1171/390/156".
 template <std::string (*text)(const DesignPoint&)>
 std::string of_each(const Jobs& jobs) {
@@ -102,6 +114,11 @@ constexpr Fact facts[] = {
     {"bubble %", "pipeline bubble, % of compute", of_each<bubble>},
     {"groups", "data-parallel groups", of_each<groups>},
     {"bytes/rank", "gradients each rank all-reduces", of_each<bytes>},
+    {"weights", "weights of the fullest chip", of_each<memory_part<&MemoryUse::weights>>},
+    {"gradients", "its gradients", of_each<memory_part<&MemoryUse::gradients>>},
+    {"optimizer", "its optimizer state", of_each<memory_part<&MemoryUse::optimizer>>},
+    {"activations", "its activations", of_each<memory_part<&MemoryUse::activations>>},
+    {"memory", "its memory in all", of_each<memory>},
     {"chips idle", "chips idle", of_each<chips_idle>},
     {"all-reduce s", "all-reduce without noise, s", of_each<phase_time>},
     {"choice", "topology's choice", of_each<choice>},

@@ -32,7 +32,8 @@ constexpr std::string_view base = R"(
   fabric.hop_latency=1us
   fabric.hop_bandwidth=1GB/s
   reliability.failure_law=weibull
-  job.experts=16
+  job.experts=15
+  job.sequence_length=6144
   job.data_parallel=hsdp
   job.shard_group=2
 )";

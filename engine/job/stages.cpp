@@ -1,0 +1,83 @@
+#include "engine/job/stages.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace lockstep {
+namespace {
+
+/// Layers in the chunks of a model.
+struct Chunks {
+  double layers, chunks;
+
+  bool counts_ends() const { return std::fmod(layers + 2, chunks) == 0; }
+  /// First layer of chunk j; that of the one past the last is `layers`.
+  double first(double j) const {
+    if (counts_ends()) return std::clamp(j * (layers + 2) / chunks - 1, 0.0, layers);
+    return j * std::floor(layers / chunks) + std::min(j, std::fmod(layers, chunks));
+  }
+};
+
+}  // namespace
+
+std::vector<Stage> stages_of(const Job& job) {
+  const auto p = static_cast<double>(job.pipeline), v = static_cast<double>(job.virtual_stages);
+  const Chunks chunks{job.model.layers, p * v};
+  std::vector<Stage> stages(static_cast<std::size_t>(job.pipeline));
+  for (std::size_t s = 0; s < stages.size(); ++s)
+    for (double j = static_cast<double>(s); j < p * v; j += p) {
+      const double first = chunks.first(j), end = chunks.first(j + 1);
+      const double dense = std::clamp(job.model.dense_layers, first, end) - first;
+      stages[s].dense_layers += dense;
+      stages[s].moe_layers += end - first - dense;
+    }
+  stages.front().embedding = stages.back().head = 1;
+  return stages;
+}
+
+double recompute_factor(Recompute recompute) {
+  constexpr double attention_again = 1.03, forward_again = 4.0 / 3;
+  switch (recompute) {
+    case Recompute::selective:
+      return attention_again;
+    case Recompute::full:
+      return forward_again;
+    case Recompute::none:
+      break;
+  }
+  return 1;
+}
+
+double computed_flops_per_token(const Job& job) {
+  const double head = 6 * job.model.embedding_parameters();
+  return (job.model.flops_per_token() - head) * recompute_factor(job.recompute) + head;
+}
+
+std::vector<double> stage_shares(const Job& job) {
+  std::vector<double> shares;
+  if (job.stage_imbalance) {
+    shares.assign(static_cast<std::size_t>(job.pipeline), 1.0);
+    shares.back() += job.pipeline > 1 ? *job.stage_imbalance : 0;
+  } else {
+    const Model& model = job.model;
+    const double again = recompute_factor(job.recompute);
+    const double attention =
+        model.layers > 0 ? model.attention_flops() / model.layers : model.attention_flops();
+    const double dense = again * (6 * model.dense_layer + attention);
+    const double moe = again * (6 * (model.common + model.top_k * model.expert) + attention);
+    for (const Stage& stage : stages_of(job))
+      shares.push_back(stage.dense_layers * dense + stage.moe_layers * moe +
+                       stage.head * 6 * model.embedding_parameters());
+  }
+  if (job.schedule == Schedule::dual) {
+    std::vector<double> mirrored(shares.rbegin(), shares.rend());
+    for (std::size_t s = 0; s < shares.size(); ++s) shares[s] = (shares[s] + mirrored[s]) / 2;
+  }
+  const double mean =
+      std::accumulate(shares.begin(), shares.end(), 0.0) / static_cast<double>(shares.size());
+  for (double& share : shares) share = mean > 0 ? share / mean : 1;
+  return shares;
+}
+
+}  // namespace lockstep
