@@ -14,6 +14,9 @@ namespace lockstep {
 struct Layout {
   std::int64_t tensor = 1, pipeline = 1;
   std::int64_t replicas = 0;
+  /// Consecutive replicas that share sequences (context parallelism) or experts, and so keep pace
+  /// with each other in every layer; divides `replicas`.
+  std::int64_t coupled = 1;
   std::int64_t idle_chips = 0;           ///< of the fleet, not in any replica
   std::int64_t straddling = 0;           ///< replicas with chips of several generations
   std::vector<std::int32_t> slot;        ///< physical position
@@ -42,14 +45,22 @@ struct GroupShape {
 /// ranks x stride divides chips().
 Layout regroup(const Layout& layout, const GroupShape& shape);
 
-/// Replicas that fit: what `arrange` fills when nothing limits it.
-std::int64_t replicas_that_fit(const Fleet& fleet, std::int64_t model_parallel);
+/// Where each chip of the groups stands in the layout's arrays: (groups, ranks), rows in the order
+/// of their first chips. Throws nothing; the same demand as regroup's.
+std::vector<std::int32_t> places_of(const Layout& layout, const GroupShape& shape);
 
-/// Fills replicas in placement order. A replica takes chips of one generation; only where no
-/// generation can fill even one do replicas straddle. Replicas are ordered by their first chip;
-/// those beyond `most_replicas` (what the topology can use) stay idle.
-/// Throws InputError when tensor x pipeline exceeds the fleet.
+/// Replicas that fit, a multiple of `coupled`: what `arrange` fills when nothing limits it.
+std::int64_t replicas_that_fit(const Fleet& fleet, std::int64_t model_parallel,
+                               std::int64_t coupled = 1);
+
+/// Fills replicas in placement order, `coupled` of them together: first the tensor ranks of all of
+/// them on one stage, then the next stage, so that those who speak in every layer are neighbours
+/// (order tensor, context, expert, pipeline, data: Llama 3, arXiv 2407.21783, section 3.3.2;
+/// Megatron-LM's expert groups inside data-parallel ones). They take chips of one generation; only
+/// where no generation can fill even one such block do blocks straddle. Replicas are ordered by
+/// their first chip; those beyond `most_replicas` (what the topology can use), or beyond whole
+/// blocks, stay idle. Throws InputError when a block exceeds the fleet.
 Layout arrange(const Fleet& fleet, const Placement& placement, std::int64_t tensor,
-               std::int64_t pipeline, std::int64_t most_replicas);
+               std::int64_t pipeline, std::int64_t most_replicas, std::int64_t coupled = 1);
 
 }  // namespace lockstep

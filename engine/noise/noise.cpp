@@ -215,9 +215,9 @@ Noise noise_from(const Values& values) {
 }
 
 MessageNoise message_noise(const Noise& noise, std::uint64_t seed, std::uint32_t trial,
-                           std::uint32_t step) {
-  return {.spikes = Stream{seed, purpose::spike, trial}.child(0, step),
-          .jitter = Stream{seed, purpose::hop_jitter, trial}.child(0, step),
+                           std::uint32_t step, std::uint32_t phase) {
+  return {.spikes = Stream{seed, purpose::spike, trial}.child(phase, step),
+          .jitter = Stream{seed, purpose::hop_jitter, trial}.child(phase, step),
           .spike_probability = noise.spike_probability,
           .spike_delay = &noise.spike_delay,
           .hop_jitter = noise.hop_jitter.is_none() ? nullptr : &noise.hop_jitter};

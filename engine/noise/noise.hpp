@@ -68,8 +68,9 @@ struct MessageNoise {
   }
 };
 
+/// Of one (trial, step), and of one of its phases: each has streams of its own.
 MessageNoise message_noise(const Noise& noise, std::uint64_t seed, std::uint32_t trial,
-                           std::uint32_t step);
+                           std::uint32_t step, std::uint32_t phase = 0);
 
 /// The spikes among messages 0 .. messages-1 of one group, in order: independent events of equal
 /// probability, found by geometric gaps (Devroye, Non-Uniform Random Variate Generation, 1986,

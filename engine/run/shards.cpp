@@ -31,11 +31,12 @@ Shard parse_shard(std::string_view text) {
 
 namespace {
 
-/// Of a step that synchronizes.
+/// Of a step that synchronizes: of its phases that have noise.
 double communication_cost(const DesignPoint& job) {
   double cost = 0;
   for (const PlannedPhase& phase : job.phases())
-    cost += phase.collective->cost_per_step(job.scenario().noise);
+    if (phase.collective && !phase.is_of(Window::layer))
+      cost += phase.collective->cost_per_step(job.scenario().noise);
   return cost;
 }
 

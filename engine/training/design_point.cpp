@@ -8,8 +8,16 @@
 #include <utility>
 
 #include "engine/base/error.hpp"
+#include "engine/training/step_course.hpp"
 
 namespace lockstep {
+namespace {
+
+double largest(const std::vector<double>& all) {
+  return *std::max_element(all.begin(), all.end());
+}
+
+}  // namespace
 
 DesignPoint::DesignPoint(const Values& values, std::span<const TopologyKind* const> topologies,
                          std::uint64_t seed)
@@ -19,25 +27,28 @@ DesignPoint::DesignPoint(Scenario scenario, const Values& values, std::int64_t m
     : scenario_(std::move(scenario)), values_(values), settled_(values) {
   const Job& job = scenario_.job;
   const Placement placement = place(scenario_.fleet, scenario_.seed);
+  const std::int64_t coupled = job.coupled_replicas();
   const std::int64_t fitting =
-      std::min(most_replicas, replicas_that_fit(scenario_.fleet, job.model_parallel()));
+      std::min(most_replicas, replicas_that_fit(scenario_.fleet, job.model_parallel(), coupled));
   settle_topology(fitting);
   const std::int64_t usable =
       fitting == 0 ? 0
                    : scenario_.topology->usable_replicas(settled_, fitting, job.model_parallel());
-  layout_ = arrange(scenario_.fleet, placement, job.tensor, job.pipeline, usable);
+  layout_ = arrange(scenario_.fleet, placement, job.tensor, job.pipeline,
+                    job.whole_replicas(usable), coupled);
   work_ = share_work(job, scenario_.fleet, layout_);
-  plan_phases();
-  const double microbatches =
-      *std::max_element(work_.microbatches.begin(), work_.microbatches.end());
+  planned_.emplace(scenario_, settled_, layout_, work_);
+  const double microbatches = largest(work_.microbatches);
   const double layers_per_stage = job.model.layers / static_cast<double>(job.pipeline);
   synchronization_ = SynchronizationCost(
-      job.tensor, scenario_.noise.operation_jitter,
+      job.tensor * coupled, scenario_.noise.operation_jitter,
       job.synchronizations.value_or(std::max(1.0, 4 * layers_per_stage * microbatches)));
-  clipping_time_ = job.gradient_clipping ? phases_.front().collective->scalar_all_reduce_time() : 0;
+  clipping_time_ = job.gradient_clipping ? kept_phase().collective->scalar_all_reduce_time() : 0;
   find_runs();
   find_pipelines();
-  find_exposed();
+  turns_ = lockstep::chunk_turns(job, pipelines_.front().schedule);
+  find_optimizer_times();
+  find_quiet_step();
 }
 
 std::optional<DesignPoint> DesignPoint::quiet_with_replicas(std::int64_t replicas) const {
@@ -65,19 +76,6 @@ double DesignPoint::used_peak() const {
   return peak;
 }
 
-double DesignPoint::noise_free_compute_time() const {
-  const auto replicas = static_cast<std::size_t>(layout_.replicas);
-  std::vector<double> stage(static_cast<std::size_t>(layout_.pipeline) * replicas, 0.0);
-  for (std::int64_t g = 0; g < layout_.groups(); ++g)
-    for (std::size_t r = 0; r < replicas; ++r) {
-      double& slowest = stage[static_cast<std::size_t>(g / layout_.tensor) * replicas + r];
-      slowest = std::max(slowest, work_.chip_time[static_cast<std::size_t>(layout_.at(g, 0)) + r]);
-    }
-  std::vector<double> end(replicas);
-  pipeline_ends(stage.data(), end.data());
-  return *std::max_element(end.begin(), end.end());
-}
-
 double DesignPoint::bubble(std::int64_t replica) const {
   const double microbatches = work_.microbatches[static_cast<std::size_t>(replica)];
   return PipelineSchedule::even_length(layout_.pipeline, scenario_.job.virtual_stages,
@@ -86,9 +84,9 @@ double DesignPoint::bubble(std::int64_t replica) const {
          1;
 }
 
-void DesignPoint::pipeline_ends(const double* stage_time, double* end) const {
+void DesignPoint::pipeline_ends(const double* stage_time, double transfer, double* end) const {
   for (const Pipeline& pipeline : pipelines_)
-    pipeline.schedule.ends(stage_time, layout_.replicas, pipeline.replicas, end);
+    pipeline.schedule.ends(stage_time, transfer, layout_.replicas, pipeline.replicas, end);
 }
 
 double DesignPoint::pipeline_bound(std::int64_t replica, std::span<const double> stage_time) const {
@@ -127,9 +125,7 @@ void DesignPoint::find_runs() {
 
 void DesignPoint::settle_topology(std::int64_t replicas) {
   if (!scenario_.topology->settle || replicas == 0) return;
-  std::vector<AskedOperation> asked;
-  for (const Phase& phase : scenario_.phases)
-    asked.push_back({phase.operation, phase.bytes(scenario_.job)});
+  const std::vector<AskedOperation> asked = asked_operations(scenario_, replicas);
   Settled settled = scenario_.topology->settle({.values = values_,
                                                 .fleet = scenario_.fleet,
                                                 .fabric = scenario_.fabric,
@@ -141,59 +137,72 @@ void DesignPoint::settle_topology(std::int64_t replicas) {
   settled_note_ = std::move(settled.note);
 }
 
-void DesignPoint::plan_phases() {
-  const auto chips = static_cast<std::size_t>(layout_.chips());
-  const std::vector<double> ready(chips, 0.0);
-  std::vector<double> finish(chips);
-  for (const Phase& phase : scenario_.phases) {
-    const double bytes = phase.bytes(scenario_.job);
-    auto collective =
-        collective_on(*scenario_.topology, {.operation = phase.operation,
-                                            .fleet = scenario_.fleet,
-                                            .layout = layout_,
-                                            .fabric = scenario_.fabric,
-                                            .noise = scenario_.noise,
-                                            .values = settled_,
-                                            .bytes = bytes,
-                                            .groups = {layout_.replicas, layout_.groups()},
-                                            .model_parallel = layout_.groups()});
-    collective->begin_trial({})->run(MessageNoise{}, 0, layout_.groups(), ready.data(),
-                                     finish.data(), 1);
-    const double time = *std::max_element(finish.begin(), finish.end());
-    noise_free_communication_time_ += time;
-    phases_.push_back({&phase, bytes, std::move(collective), time});
-  }
+const PlannedPhase& DesignPoint::kept_phase() const {
+  return *std::find_if(phases().begin(), phases().end(),
+                       [](const PlannedPhase& planned) { return planned.collective != nullptr; });
 }
 
 std::string DesignPoint::choice() const {
   std::string text;
-  for (const PlannedPhase& planned : phases_) {
-    if (phases_.size() > 1)
+  for (const PlannedPhase& planned : phases()) {
+    if (phases().size() > 1)
       text += fmt::format("{}{}: ", text.empty() ? "" : ", ", planned.phase->name);
-    const TopologyKind& runner = runner_of(*scenario_.topology, planned.phase->operation);
-    if (&runner != scenario_.topology) text += fmt::format("by {}: ", runner.name);
-    text += planned.collective->choice();
+    text += planned.choice;
   }
   if (!settled_note_.empty()) text += fmt::format(" ({})", settled_note_);
   return text;
 }
 
 bool DesignPoint::extrapolated() const {
-  return std::any_of(phases_.begin(), phases_.end(),
-                     [](const PlannedPhase& p) { return p.collective->extrapolated(); });
+  return std::any_of(phases().begin(), phases().end(),
+                     [](const PlannedPhase& planned) { return planned.extrapolated; });
 }
 
-void DesignPoint::find_exposed() {
-  noise_free_communication_.assign(chips_by_generation_.size(), 0);
-  const double window = phases_.front().phase->window(scenario_.job);
+double DesignPoint::noise_free_communication_time() const {
+  double time = 0;
+  for (const PlannedPhase& planned : phases())
+    if (planned.is_of(Window::first_forward) || planned.is_of(Window::last_backward))
+      time += planned.noise_free_time;
+  return time;
+}
+
+std::vector<double> DesignPoint::noise_free_communication() const {
+  std::vector<double> all = chips_by_generation_;
+  for (double& chips : all) chips *= quiet_.exposed_phases() + quiet_.clipping;
+  return all;
+}
+
+void DesignPoint::find_optimizer_times() {
+  for (const auto& generation : scenario_.fleet.generations)
+    optimizer_time_.push_back(scenario_.job.optimizer_time(generation.chip, layout_.replicas));
+}
+
+/// Each phase exposes what a step takes longer with it than with those before it alone.
+void DesignPoint::find_quiet_step() {
+  const auto replicas = static_cast<std::size_t>(layout_.replicas);
+  std::vector<double> stage(static_cast<std::size_t>(layout_.pipeline) * replicas, 0.0);
   for (std::int64_t g = 0; g < layout_.groups(); ++g)
-    for (std::int64_t r = 0; r < layout_.replicas; ++r) {
-      const auto i = static_cast<std::size_t>(layout_.at(g, r));
-      const double hidden =
-          window * work_.chip_time[i] / work_.microbatches[static_cast<std::size_t>(r)];
-      noise_free_communication_[layout_.generation[i]] +=
-          std::max(0.0, noise_free_communication_time_ - hidden) + clipping_time_;
+    for (std::size_t r = 0; r < replicas; ++r) {
+      double& slowest = stage[static_cast<std::size_t>(g / layout_.tensor) * replicas + r];
+      slowest = std::max(slowest, work_.chip_time[static_cast<std::size_t>(layout_.at(g, 0)) + r]);
     }
+  double before = 0;
+  for (std::size_t rows = 0; rows <= phases().size(); ++rows) {
+    StepCourse course(*this, rows);
+    course.begin({});
+    course.run(stage, {}, true, {}, 1);
+    const double latest = largest(course.finish());
+    if (rows == 0) {
+      const double end = largest(course.compute_end());
+      quiet_.compute = largest(stage);
+      quiet_.bubble = end - quiet_.compute;
+      quiet_.optimizer = latest - end;
+    } else {
+      quiet_.exposed.push_back(latest - before);
+    }
+    before = latest;
+  }
+  quiet_.clipping = clipping_time_;
 }
 
 }  // namespace lockstep

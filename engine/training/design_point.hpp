@@ -2,6 +2,7 @@
 
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
@@ -9,11 +10,23 @@
 
 #include "engine/job/pipeline_schedule.hpp"
 #include "engine/job/work.hpp"
-#include "engine/training/phases.hpp"
+#include "engine/training/phases/chunk_turns.hpp"
+#include "engine/training/phases/planned_phases.hpp"
 #include "engine/training/scenario.hpp"
 #include "engine/training/synchronized_group.hpp"
 
 namespace lockstep {
+
+/// A step without noise, as a sum: no noise, whatever the study has.
+struct QuietStep {
+  double compute = 0;           ///< of the replica that takes longest, without its bubble [s]
+  double bubble = 0;            ///< of its pipeline without transfers [s]
+  std::vector<double> exposed;  ///< (phases) what each adds, in the order of the table [s]
+  double clipping = 0, optimizer = 0;  ///< [s]
+
+  double exposed_phases() const { return std::accumulate(exposed.begin(), exposed.end(), 0.0); }
+  double time() const { return compute + bubble + exposed_phases() + clipping + optimizer; }
+};
 
 /// One design point made ready for trials: everything about it that no random number changes.
 /// Immutable; shared by the threads that run its trials. Building it costs some noise-free steps.
@@ -35,24 +48,31 @@ class DesignPoint {
   const Values& values() const { return values_; }
   const Layout& layout() const { return layout_; }
   const Work& work() const { return work_; }
-  /// The communication of a step that synchronizes, in order; at least one.
-  std::span<const PlannedPhase> phases() const { return phases_; }
+  /// The communication of a step that synchronizes, in order; one at least is kept for trials.
+  std::span<const PlannedPhase> phases() const { return planned_->all(); }
+  const PlannedPhases& planned_phases() const { return *planned_; }
+  /// When chunks of weights are used and their gradients done, on each stage.
+  const ChunkTurns& chunk_turns() const { return turns_; }
   /// Links a chip owns, as Collective::links_per_chip.
-  int links_per_chip() const { return phases_.front().collective->links_per_chip(); }
+  int links_per_chip() const { return kept_phase().collective->links_per_chip(); }
   /// What the topology chose for each phase.
   std::string choice() const;
   /// Some phase runs on a machine larger than any of its kind that was published.
   bool extrapolated() const;
   const SynchronizationCost& synchronization() const { return synchronization_; }
-  /// All phases without noise, everyone ready at once [s].
-  double noise_free_communication_time() const { return noise_free_communication_time_; }
-  /// Exposed part of them plus the clipping all-reduce, summed over a generation's chips in the job
-  /// (generations) [chip s per synchronizing step]: communication that is no waiting.
-  const std::vector<double>& noise_free_communication() const { return noise_free_communication_; }
+  /// A step without noise, from the first chip's begin to the last one's end (training_step.hpp),
+  /// and what its parts take.
+  const QuietStep& quiet_step() const { return quiet_; }
+  /// The phases of weights and gradients without noise, one after another, everyone ready at once
+  /// [s].
+  double noise_free_communication_time() const;
+  /// What chips of a generation speak in a synchronizing step without noise and compute does not
+  /// hide, summed over those in the job (generations) [chip s]: communication that is no waiting.
+  std::vector<double> noise_free_communication() const;
   /// Chips of each generation in the job (generations).
   const std::vector<double>& chips_by_generation() const { return chips_by_generation_; }
-  /// The slowest replica's step without noise or phases [s].
-  double noise_free_compute_time() const;
+  /// What the optimizer takes on each generation's chips (generations) [s].
+  const std::vector<double>& optimizer_time() const { return optimizer_time_; }
   /// Peak of the chips in the job [FLOP/s].
   double used_peak() const;
   /// A synchronizing step's scalar all-reduce, 0 with clipping off [s].
@@ -61,8 +81,9 @@ class DesignPoint {
   /// stage's.
   double bubble(std::int64_t replica) const;
   /// What each replica's pipeline takes, written to end (replicas) [s], from what all its
-  /// microbatches take on each stage, stage_time (stages, replicas) [s].
-  void pipeline_ends(const double* stage_time, double* end) const;
+  /// microbatches take on each stage, stage_time (stages, replicas) [s], and a microbatch from one
+  /// stage to the next, transfer [s].
+  void pipeline_ends(const double* stage_time, double transfer, double* end) const;
   /// An upper bound of one replica's, from stage_time (stages) [s]; costs O(stages).
   double pipeline_bound(std::int64_t replica, std::span<const double> stage_time) const;
 
@@ -78,18 +99,21 @@ class DesignPoint {
   void settle_topology(std::int64_t replicas);
   void find_runs();
   void find_pipelines();
-  void plan_phases();
-  void find_exposed();
+  const PlannedPhase& kept_phase() const;
+  void find_optimizer_times();
+  void find_quiet_step();
 
   Scenario scenario_;
   Values values_, settled_;   // settled: what the topology chose is filled in
   std::string settled_note_;  // what it chose against
   Layout layout_;
   Work work_;
-  std::vector<PlannedPhase> phases_;
+  std::optional<PlannedPhases> planned_;
+  ChunkTurns turns_;
   SynchronizationCost synchronization_;
-  double noise_free_communication_time_ = 0, clipping_time_ = 0;
-  std::vector<double> noise_free_communication_, chips_by_generation_;
+  QuietStep quiet_;
+  double clipping_time_ = 0;
+  std::vector<double> optimizer_time_, chips_by_generation_;
   std::vector<std::vector<Run>> runs_;
   struct Pipeline {
     PipelineSchedule schedule;

@@ -10,7 +10,7 @@
 #include "engine/machine/fleet.hpp"
 #include "engine/network/collective.hpp"
 #include "engine/noise/noise.hpp"
-#include "engine/training/phases.hpp"
+#include "engine/training/phases/phase.hpp"
 
 namespace lockstep {
 

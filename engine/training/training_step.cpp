@@ -7,6 +7,13 @@
 #include "engine/training/step_kernels.hpp"
 
 namespace lockstep {
+namespace {
+
+double largest(const std::vector<double>& all) {
+  return *std::max_element(all.begin(), all.end());
+}
+
+}  // namespace
 
 StepResult mean_step(std::span<const StepResult> steps) {
   StepResult sum;
@@ -27,19 +34,11 @@ TrainingSteps::TrainingSteps(const DesignPoint& point, std::uint32_t trial, cons
       chips_(std::move(chips)),
       episodes_(point, trial, chips_),
       congestion_(point.scenario().noise.congestion,
-                  {point.scenario().seed, purpose::congestion, trial}) {
-  begin_phases({.link = chips_.link_factor});
-  const auto replicas = static_cast<std::size_t>(point.layout().replicas);
-  const auto all = static_cast<std::size_t>(point.layout().chips());
-  for (auto* array : {&replica_time_, &compute_end_, &window_}) array->resize(replicas);
-  for (auto* array : {&stage_busy_, &ready_, &finish_}) array->resize(all);
+                  {point.scenario().seed, purpose::congestion, trial}),
+      course_(point) {
+  course_.begin({.link = chips_.link_factor});
+  stage_busy_.resize(static_cast<std::size_t>(point.layout().chips()));
   forget_sums();
-}
-
-void TrainingSteps::begin_phases(const LinkState& links) {
-  phases_.clear();
-  for (const PlannedPhase& planned : point_.phases())
-    phases_.push_back(planned.collective->begin_trial(links));
 }
 
 void TrainingSteps::forget_sums() {
@@ -62,28 +61,26 @@ StepResult TrainingSteps::step(std::span<StepObserver* const> observers, std::in
   how_.check();
   const bool links_changed = episodes_.advance(now_, chips_).links;
   if (congestion_.advance(now_) || links_changed)
-    begin_phases({chips_.link_factor, congestion_.factors()});
-  const bool synchronizes = point_.scenario().job.synchronizes(step_);
-  compute();
-  if (synchronizes)
-    communicate();
-  else
-    go_straight_on();
+    course_.begin({chips_.link_factor, congestion_.factors()});
+  const Scenario& scenario = point_.scenario();
+  const bool synchronizes = scenario.job.synchronizes(step_);
+  course_.run(compute(), start_, synchronizes, {&scenario.noise, scenario.seed, trial_, step_},
+              how_);
   StepResult result;
-  result.compute_time = *std::max_element(replica_time_.begin(), replica_time_.end());
-  const double last_compute = *std::max_element(compute_end_.begin(), compute_end_.end());
+  result.compute_time = course_.compute_time();
   const std::vector<double> start = observers.empty() ? std::vector<double>() : start_;
   result.step_time = finish_step(synchronizes);
   for (StepObserver* observer : observers)
     observer->see({point_, recorded, now_, synchronizes, result.step_time, start, stage_busy_,
-                   ready_, finish_});
-  result.communication_time = result.step_time - last_compute;
+                   course_.ready(), course_.finish()});
+  result.communication_time = result.step_time - course_.last_compute();
   now_ += result.step_time;
   ++step_;
   return result;
 }
 
-/// One pipeline stage of all replicas: fills its rows of stage_busy_, and its time [s].
+/// One pipeline stage of all replicas: fills its rows of stage_busy_, and its time [s]. Coupled
+/// replicas are one group with their tensor ranks.
 void TrainingSteps::compute_stage(std::int64_t stage, double* time) {
   const Layout& layout = point_.layout();
   const double step_jitter = point_.scenario().noise.step_jitter;
@@ -97,9 +94,9 @@ void TrainingSteps::compute_stage(std::int64_t stage, double* time) {
   std::vector<double> zeros(waits ? all_factors.size() : 0, 0.0);
   std::vector<double> all_normals = zeros, sums = zeros, slow_sums = zeros, counts = zeros;
   double* const factor = all_factors.data();
-  double* const sum = sums.data();            // of step factors,
-  double* const slow_sum = slow_sums.data();  // of those of chips as slow as the slowest,
-  double* const slow_count = counts.data();   // and how many these are
+  double* const sum = waits ? sums.data() : nullptr;            // of step factors,
+  double* const slow_sum = waits ? slow_sums.data() : nullptr;  // of chips as slow as the slowest,
+  double* const slow_count = waits ? counts.data() : nullptr;   // and how many these are
   const double* const slowest = row_of(chips_.slowest);
 
   std::fill(time, time + replicas, 0.0);
@@ -123,24 +120,34 @@ void TrainingSteps::compute_stage(std::int64_t stage, double* time) {
       slow_count[r] += slow ? 1.0 : 0.0;
     }
   }
+  const std::int64_t coupled = layout.coupled;
+  for (std::int64_t first = 0; coupled > 1 && first < replicas; first += coupled)
+    for (double* const column : {time, sum, slow_sum, slow_count}) {
+      if (!column) continue;
+      double all = 0;
+      for (std::int64_t r = first; r < first + coupled; ++r)
+        all = column == time ? std::max(all, column[r]) : all + column[r];
+      std::fill(column + first, column + first + coupled, all);
+    }
   if (!waits) return;
   const double* const excess = row_of(chips_.excess);
   const double* const share = row_of(chips_.share);
   const double* const residual = row_of(chips_.residual);
   const double* const normal = all_normals.data();
-  const auto n = static_cast<double>(tensor);
+  const auto n = static_cast<double>(tensor * coupled);
   for (std::int64_t r = 0; r < replicas; ++r) {
     const double other = (1 - share[r]) / (n - 1);
     const double mean_factor = (share[r] * slow_sum[r] + other * (sum[r] - slow_sum[r])) /
                                (share[r] * slow_count[r] + other * (n - slow_count[r]));
-    const double left = elementary::exp(residual[r] * (normal[r] - 0.5 * residual[r]));
+    const double left =
+        elementary::exp(residual[r] * (normal[r / coupled * coupled] - 0.5 * residual[r]));
     const double synchronized = slowest[r] * (mean_factor - 1 + (1 + excess[r]) * left);
     time[r] = std::max(time[r], synchronized);
   }
 }
 
-/// Fills replica_time_, compute_end_, window_ and stage_busy_.
-void TrainingSteps::compute() {
+/// Fills stage_busy_. Returns (stages, replicas) what all microbatches take on a stage [s].
+std::vector<double> TrainingSteps::compute() {
   const Layout& layout = point_.layout();
   const Noise& noise = point_.scenario().noise;
   const std::uint64_t seed = point_.scenario().seed;
@@ -149,9 +156,8 @@ void TrainingSteps::compute() {
   parallel_for(how_, layout.pipeline, [&](std::int64_t stage) {
     compute_stage(stage, stage_time.data() + stage * replicas);
   });
-
-  std::vector<double> imbalance(static_cast<std::size_t>(replicas), 1.0);
   if (noise.imbalance > 0) {
+    std::vector<double> imbalance(static_cast<std::size_t>(replicas), 1.0);
     std::vector<std::uint32_t> index(static_cast<std::size_t>(replicas)), zero(index.size());
     for (std::size_t r = 0; r < index.size(); ++r) index[r] = static_cast<std::uint32_t>(r);
     step_kernels().lognormal_factors({seed, purpose::imbalance, trial_},
@@ -159,76 +165,26 @@ void TrainingSteps::compute() {
                                      imbalance.data());
     for (std::int64_t i = 0; i < layout.chips(); ++i)
       stage_busy_[static_cast<std::size_t>(i)] *= imbalance[static_cast<std::size_t>(i % replicas)];
+    for (std::size_t i = 0; i < stage_time.size(); ++i)
+      stage_time[i] *= imbalance[i % static_cast<std::size_t>(replicas)];
   }
-  for (std::size_t i = 0; i < stage_time.size(); ++i)
-    stage_time[i] *= imbalance[i % static_cast<std::size_t>(replicas)];
-  point_.pipeline_ends(stage_time.data(), replica_time_.data());
-  const double hidden = point_.phases().front().phase->window(point_.scenario().job);
-  for (std::int64_t r = 0; r < replicas; ++r) {
-    const auto i = static_cast<std::size_t>(r);
-    double slowest = 0, start = start_.empty() ? 0.0 : start_[i];
-    for (std::int64_t stage = 0; stage < layout.pipeline; ++stage)
-      slowest = std::max(slowest, stage_time[static_cast<std::size_t>(stage * replicas + r)]);
-    if (!start_.empty())
-      for (std::int64_t g = 1; g < layout.groups(); ++g)
-        start = std::max(start, start_[static_cast<std::size_t>(layout.at(g, r))]);
-    compute_end_[i] = start + replica_time_[i];
-    window_[i] = hidden * slowest / point_.work().microbatches[i];
-  }
-}
-
-/// Fills ready_ from compute_end_ and window_, and finish_ by the phases, one after another.
-void TrainingSteps::communicate() {
-  // Every group holds a chip of every replica: no sum is complete before the last one has computed,
-  // however far the window let the collective run ahead.
-  const double last_compute = *std::max_element(compute_end_.begin(), compute_end_.end());
-  for (std::size_t phase = 0; phase < phases_.size(); ++phase) run_phase(phase, last_compute);
-}
-
-/// The first one fills ready_ as it goes, while its rows are at hand.
-void TrainingSteps::run_phase(std::size_t phase, double last_compute) {
-  const Layout& layout = point_.layout();
-  const MessageNoise noise =
-      message_noise(point_.scenario().noise, point_.scenario().seed, trial_, step_);
-  const std::int64_t together = point_.phases()[phase].collective->groups_per_call();
-  const std::int64_t calls = (layout.groups() + together - 1) / together;
-  const std::vector<double> after = phase == 0 ? std::vector<double>() : finish_;
-  const bool few = calls < how_.workers();  // then the workers share each call
-  parallel_for(few ? how_.with(1) : how_, calls, [&](std::int64_t call) {
-    const std::int64_t first = call * together;
-    const std::int64_t last = std::min(first + together, layout.groups());
-    if (phase == 0)
-      for (std::int64_t g = first; g < last; ++g)
-        for (std::int64_t r = 0; r < layout.replicas; ++r)
-          ready_[static_cast<std::size_t>(layout.at(g, r))] =
-              compute_end_[static_cast<std::size_t>(r)] - window_[static_cast<std::size_t>(r)];
-    phases_[phase]->run(noise, first, last, phase == 0 ? ready_.data() : after.data(),
-                        finish_.data(), few ? how_ : how_.with(1));
-    for (std::int64_t i = layout.at(first, 0); i < layout.at(last, 0); ++i) {
-      double& done = finish_[static_cast<std::size_t>(i)];
-      done = std::max(done, last_compute);
-    }
-  });
-}
-
-/// Fills finish_ of a step without phases: nobody waits beyond its replica.
-void TrainingSteps::go_straight_on() {
-  for (std::int64_t g = 0; g < point_.layout().groups(); ++g)
-    std::copy(compute_end_.begin(), compute_end_.end(), finish_.begin() + point_.layout().at(g, 0));
+  return stage_time;
 }
 
 /// Ends the step: sums up who was busy, sets the next starts, returns the step's time.
 double TrainingSteps::finish_step(bool synchronizes) {
   const Layout& layout = point_.layout();
-  const double latest = *std::max_element(finish_.begin(), finish_.end()) +
-                        (synchronizes ? point_.clipping_time() : 0.0);
+  const std::vector<double>& all_finish = course_.finish();
+  const double latest = largest(all_finish) + (synchronizes ? point_.clipping_time() : 0.0);
   const bool together = synchronizes && point_.scenario().job.gradient_clipping;
   for (std::int64_t g = 0; g < layout.groups(); ++g) {
     const double* busy = stage_busy_.data() + layout.at(g, 0);
-    const double* finish = finish_.data() + layout.at(g, 0);
+    const double* finish = all_finish.data() + layout.at(g, 0);
     const double* start = start_.empty() ? nullptr : start_.data() + layout.at(g, 0);
     for (const DesignPoint::Run& run : point_.runs()[static_cast<std::size_t>(g)]) {
-      double own = 0, all = 0;
+      double own =
+                 point_.optimizer_time()[run.generation] * static_cast<double>(run.end - run.begin),
+             all = 0;
       for (std::int64_t r = run.begin; r < run.end; ++r) own += busy[r];
       if (together && !start)
         all = latest * static_cast<double>(run.end - run.begin);
@@ -242,7 +198,7 @@ double TrainingSteps::finish_step(bool synchronizes) {
   if (together) {
     start_.clear();
   } else {
-    start_ = finish_;
+    start_ = all_finish;
     for (double& next : start_) next -= latest;
   }
   synchronizations_ += synchronizes;

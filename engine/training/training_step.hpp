@@ -9,6 +9,7 @@
 #include "engine/noise/congestion.hpp"
 #include "engine/training/capability/step_observer.hpp"
 #include "engine/training/design_point.hpp"
+#include "engine/training/step_course.hpp"
 #include "engine/training/trial/trial_chips.hpp"
 #include "engine/training/trial/trial_episodes.hpp"
 
@@ -31,12 +32,10 @@ StepResult mean_step(std::span<const StepResult> steps);
 ///   slowest lasting time x (mean of the step factors, by share - 1 + (1 + excess) x residual)
 /// with the three of SynchronizationCost. The two are not added up: too short where step_jitter
 /// comes near operation_jitter, and too long with fewer than four synchronizations a step. A
-/// replica takes the end of its pipeline's schedule. All its chips enter the first phase `window`
-/// before its end, the part of the last microbatch's backward pass that hides gradients; they
-/// finish when the collective and the compute of every replica are done. With job.sync_every = H
-/// only every H-th step does so (Stich, Local SGD converges fast and communicates little, ICLR
-/// 2019): in the others each replica's end of compute is its finish and its next start, with
-/// clipping on too, until the next all-reduce lines all up again.
+/// replica takes what StepCourse makes of its stages. With job.sync_every = H only every H-th step
+/// has the phases of weights and gradients (Stich, Local SGD converges fast and communicates
+/// little, ICLR 2019): in the others each replica's end of compute is its finish and its next
+/// start, with clipping on too, until the next of them lines all up again.
 class TrainingSteps {
  public:
   TrainingSteps(const DesignPoint& point, std::uint32_t trial, const Execution& how)
@@ -58,13 +57,9 @@ class TrainingSteps {
 
  private:
   void forget_sums();
-  void begin_phases(const LinkState& links);
   StepResult step(std::span<StepObserver* const> observers, std::int64_t recorded);
   void compute_stage(std::int64_t stage, double* time);
-  void compute();
-  void communicate();
-  void run_phase(std::size_t phase, double last_compute);
-  void go_straight_on();
+  std::vector<double> compute();
   double finish_step(bool synchronizes);
 
   const DesignPoint& point_;
@@ -74,12 +69,10 @@ class TrainingSteps {
   TrialEpisodes episodes_;
   Congestion congestion_;
   double now_ = 0;  // latest finish of the step before, since the trial began [s]
-  std::vector<std::unique_ptr<CollectiveTrial>> phases_;  // as the links are now
+  StepCourse course_;
   // All times count from the latest finish of the step before.
-  std::vector<double> start_;  // (groups, replicas); empty while all start together at 0
-  std::vector<double> replica_time_, compute_end_, window_;  // (replicas)
-  std::vector<double> stage_busy_;      // (groups, replicas) each chip's own compute
-  std::vector<double> ready_, finish_;  // (groups, replicas)
+  std::vector<double> start_;       // (groups, replicas); empty while all start together at 0
+  std::vector<double> stage_busy_;  // (groups, replicas) each chip's own compute
   std::vector<double> busy_, elapsed_;
   double synchronizations_ = 0;
 };

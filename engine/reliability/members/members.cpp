@@ -66,15 +66,17 @@ void Members::replace(std::int64_t first, std::int64_t last, bool spare) {
   std::size_t done = chips_.slowest.size();  // the tensor group of the chip before
   for (std::int32_t chip : positions) {
     const std::int64_t stage = chip / layout.replicas / layout.tensor;
-    const std::int64_t replica = chip % layout.replicas;
+    const std::int64_t replica = chip % layout.replicas / layout.coupled * layout.coupled;
     for (auto link = static_cast<std::size_t>(chip); link < chips_.link_factor.size();
          link += chips_.compute.size())
       slowest_link_.update(link);
     const auto group = static_cast<std::size_t>(stage * layout.replicas + replica);
     if (group == done) continue;
     find_slowest(point_, stage, replica, chips_);
-    compute_[static_cast<std::size_t>(replica)] = compute(replica);
-    slowest_.update(static_cast<std::size_t>(replica));
+    for (std::int64_t r = replica; r < replica + layout.coupled; ++r) {
+      compute_[static_cast<std::size_t>(r)] = compute(r);
+      slowest_.update(static_cast<std::size_t>(r));
+    }
     done = group;
   }
 }

@@ -29,10 +29,11 @@ TrainedJob train(const DesignPoint& point, std::uint32_t trial, const Execution&
   }
   const StepResult mean = trained.step = mean_step(recorded_steps);
 
+  const std::vector<double> quiet = point.noise_free_communication();
   const std::size_t generations = scenario.fleet.generations.size();
   double used_peak = 0, busy = 0, communication = 0, elapsed = 0;
   for (std::size_t g = 0; g < generations; ++g) {
-    const double noise_free = point.noise_free_communication()[g] * steps.synchronizations();
+    const double noise_free = quiet[g] * steps.synchronizations();
     const bool works = point.chips_by_generation()[g] > 0;
     result.wait_fraction_by_generation.push_back(
         works ? waiting(steps.busy()[g], noise_free, steps.elapsed()[g]) : not_there);

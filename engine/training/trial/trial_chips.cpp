@@ -1,6 +1,7 @@
 #include "engine/training/trial/trial_chips.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include "engine/training/step_kernels.hpp"
 
@@ -47,7 +48,7 @@ void draw_slowness(const DesignPoint& point, std::uint32_t trial, std::size_t ch
 /// What a tensor group waits at synchronizations, from its slowest chip and the sum over all.
 void set_excess(const DesignPoint& point, std::size_t group, double sum, TrialChips& chips) {
   const SynchronizationCost& cost = point.synchronization();
-  const double others = static_cast<double>(point.layout().tensor - 1);
+  const double others = static_cast<double>(point.layout().tensor * point.layout().coupled - 1);
   const double slowest = chips.slowest[group];
   const double q = slowest > 0 ? (sum - slowest) / (others * slowest) : 1;
   chips.excess[group] = cost.mean_excess(q);
@@ -118,6 +119,14 @@ void find_slowest(const DesignPoint& point, TrialChips& chips) {
       if (waits) sum[stage + r] += time[r];
     }
   }
+  const auto coupled = static_cast<std::size_t>(layout.coupled);
+  for (std::size_t first = 0; coupled > 1 && first < groups; first += coupled) {
+    const auto all = chips.slowest.begin() + static_cast<std::ptrdiff_t>(first);
+    std::fill_n(all, coupled, *std::max_element(all, all + layout.coupled));
+    if (!waits) continue;
+    const auto sums = sum.begin() + static_cast<std::ptrdiff_t>(first);
+    std::fill_n(sums, coupled, std::accumulate(sums, sums + layout.coupled, 0.0));
+  }
   chips.excess.resize(sum.size());
   chips.share.resize(sum.size());
   chips.residual.resize(sum.size());
@@ -127,15 +136,19 @@ void find_slowest(const DesignPoint& point, TrialChips& chips) {
 void find_slowest(const DesignPoint& point, std::int64_t stage, std::int64_t replica,
                   TrialChips& chips) {
   const Layout& layout = point.layout();
-  const auto group = static_cast<std::size_t>(stage * layout.replicas + replica);
-  double sum = 0;
-  chips.slowest[group] = 0;
-  for (std::int64_t t = 0; t < layout.tensor; ++t) {
-    const auto chip = static_cast<std::size_t>(layout.at(stage * layout.tensor + t, replica));
-    chips.slowest[group] = std::max(chips.slowest[group], chips.compute[chip]);
-    sum += chips.compute[chip];
+  const std::int64_t first = replica / layout.coupled * layout.coupled;
+  double sum = 0, slowest = 0;
+  for (std::int64_t t = 0; t < layout.tensor; ++t)
+    for (std::int64_t r = first; r < first + layout.coupled; ++r) {
+      const auto chip = static_cast<std::size_t>(layout.at(stage * layout.tensor + t, r));
+      slowest = std::max(slowest, chips.compute[chip]);
+      sum += chips.compute[chip];
+    }
+  for (std::int64_t r = first; r < first + layout.coupled; ++r) {
+    const auto group = static_cast<std::size_t>(stage * layout.replicas + r);
+    chips.slowest[group] = slowest;
+    if (!chips.excess.empty()) set_excess(point, group, sum, chips);
   }
-  if (!chips.excess.empty()) set_excess(point, group, sum, chips);
 }
 
 }  // namespace lockstep

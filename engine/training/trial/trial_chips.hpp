@@ -39,7 +39,7 @@ void replace_chips(const DesignPoint& point, std::uint32_t trial,
 /// a chip.
 void find_slowest(const DesignPoint& point, TrialChips& chips);
 
-/// The same for one tensor group alone.
+/// The same for one tensor group alone, with the replicas that it is coupled with.
 void find_slowest(const DesignPoint& point, std::int64_t stage, std::int64_t replica,
                   TrialChips& chips);
 

@@ -1,0 +1,165 @@
+#include "engine/training/phases/planned_phases.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "engine/job/pipeline_schedule.hpp"
+
+namespace lockstep {
+namespace {
+
+/// Chunks of a stage's weights, whose gradients are reduced one after another.
+double chunks_of(const Job& job) {
+  return job.virtual_stages > 1 ? static_cast<double>(job.virtual_stages) : job.bucket_count();
+}
+
+bool is_kept(const Phase& phase) {
+  return phase.window == Window::first_forward || phase.window == Window::last_backward ||
+         phase.group == ParallelGroup::shard;
+}
+
+}  // namespace
+
+LinkState PlannedPhase::links(const LinkState& all, std::vector<double>& kept) const {
+  if (places.empty() || all.link.empty()) return all;
+  kept.resize(all.link.size());
+  for (std::size_t first = 0; first < kept.size(); first += places.size())
+    for (std::size_t i = 0; i < places.size(); ++i)
+      kept[first + i] = all.link[first + static_cast<std::size_t>(places[i])];
+  return {kept, all.tier};
+}
+
+double PlannedPhase::quiet_time(const LinkState& state) const {
+  std::vector<double> kept;
+  const std::int64_t chips = groups.ranks * rows;
+  const std::vector<double> ready(static_cast<std::size_t>(chips), 0.0);
+  std::vector<double> finish(ready.size());
+  collective->begin_trial(links(state, kept))
+      ->run(MessageNoise{}, 0, rows, ready.data(), finish.data(), 1);
+  return *std::max_element(finish.begin(), finish.end());
+}
+
+PlannedPhases::PlannedPhases(const Scenario& scenario, const Values& settled, const Layout& layout,
+                             const Work& work)
+    : job_(&scenario.job) {
+  find_layer_times(scenario.job, layout, work);
+  for (const Phase& phase : scenario.phases)
+    if (phase.runs(scenario.job)) plan(phase, scenario, settled, layout, work);
+}
+
+/// Of the stage that takes longest: what its layers can hide.
+void PlannedPhases::find_layer_times(const Job& job, const Layout& layout, const Work& work) {
+  stage_layers_ = job.stage_layers();
+  attention_share_ = job.model.attention_share();
+  double slowest = 0;
+  for (std::int64_t g = 0; g < layout.groups(); ++g) {
+    const double layers = stage_layers_[static_cast<std::size_t>(g / layout.tensor)];
+    for (std::int64_t r = 0; r < layout.replicas; ++r) {
+      const double time = work.chip_time[static_cast<std::size_t>(layout.at(g, r))] /
+                          work.microbatches[static_cast<std::size_t>(r)];
+      if (time <= slowest || layers == 0) continue;
+      slowest = time;
+      layer_time_ = time / layers;
+    }
+  }
+}
+
+void PlannedPhases::plan(const Phase& phase, const Scenario& scenario, const Values& settled,
+                         const Layout& layout, const Work& work) {
+  const Job& job = scenario.job;
+  const GroupShape shape = shape_of(phase.group, job, layout.replicas);
+  const Layout rows = regroup(layout, shape);
+  const bool is_layout = shape == GroupShape{layout.replicas, layout.groups()};
+  const auto collective_of = [&](double bytes) {
+    return collective_on(*scenario.topology, {.operation = phase.operation,
+                                              .fleet = scenario.fleet,
+                                              .layout = rows,
+                                              .fabric = scenario.fabric,
+                                              .noise = scenario.noise,
+                                              .values = settled,
+                                              .bytes = bytes,
+                                              .groups = shape,
+                                              .model_parallel = layout.groups()});
+  };
+  PlannedPhase planned{.phase = &phase, .bytes = phase.bytes(job), .groups = shape};
+  planned.rows = rows.groups();
+  if (!is_layout) planned.places = places_of(layout, shape);
+  planned.collective = collective_of(planned.bytes);
+  planned.noise_free_time = planned.quiet_time({});
+  planned.extrapolated = planned.collective->extrapolated();
+  const TopologyKind& runner = runner_of(*scenario.topology, phase.operation);
+  planned.choice = (&runner == scenario.topology ? "" : fmt::format("by {}: ", runner.name)) +
+                   planned.collective->choice();
+  const double most_microbatches =
+      *std::max_element(work.microbatches.begin(), work.microbatches.end());
+  planned.calls = phase.calls(job);
+  if (phase.window == Window::layer)
+    planned.calls *=
+        most_microbatches * *std::max_element(stage_layers_.begin(), stage_layers_.end());
+  if (phase.window == Window::boundary)
+    planned.calls *= most_microbatches * static_cast<double>(job.virtual_stages);
+  planned.chunk_time = planned.noise_free_time;
+  if (const double chunks = chunks_of(job); is_kept(phase) && chunks > 1) {
+    auto whole = std::exchange(planned.collective, collective_of(planned.bytes / chunks));
+    planned.chunk_time = planned.quiet_time({});
+    planned.collective = std::move(whole);
+  }
+  if (!is_kept(phase)) planned.collective.reset();
+  phases_.push_back(std::move(planned));
+}
+
+std::vector<double> PlannedPhases::exposed_of_microbatch(std::size_t rows,
+                                                         const LinkState& links) const {
+  const double hides = job_->overlap;
+  std::array<double, 5> room{};  // by Behind [s a layer]
+  room[static_cast<std::size_t>(Behind::anything)] = HUGE_VAL;
+  room[static_cast<std::size_t>(Behind::forward)] = hides * (1 - backward_share) * layer_time_;
+  room[static_cast<std::size_t>(Behind::backward)] = hides * backward_share * layer_time_;
+  room[static_cast<std::size_t>(Behind::attention)] = hides * attention_share_ * layer_time_;
+  room[static_cast<std::size_t>(Behind::both_passes)] = hides * layer_time_;
+  double exposed = 0;
+  for (const PlannedPhase& planned : std::span(phases_).first(std::min(rows, phases_.size()))) {
+    if (!planned.is_of(Window::layer)) continue;
+    const bool known = !planned.collective || (links.link.empty() && links.tier.empty());
+    const double time =
+        planned.phase->calls(*job_) * (known ? planned.noise_free_time : planned.quiet_time(links));
+    const double bare = planned.phase->exposed(*job_) * time;
+    double& left = room[static_cast<std::size_t>(planned.phase->behind(*job_))];
+    const double hidden = std::min(left, time - bare);
+    left -= hidden;
+    exposed += time - hidden;
+  }
+  std::vector<double> stages = stage_layers_;
+  for (double& stage : stages) stage *= exposed;
+  return stages;
+}
+
+double PlannedPhases::transfer(std::size_t rows) const {
+  double time = 0;
+  for (const PlannedPhase& planned : std::span(phases_).first(std::min(rows, phases_.size())))
+    if (planned.is_of(Window::boundary)) time += planned.noise_free_time;
+  return time;
+}
+
+std::vector<AskedOperation> asked_operations(const Scenario& scenario, std::int64_t replicas) {
+  const Job& job = scenario.job;
+  std::vector<AskedOperation> asked;
+  for (const Phase& phase : scenario.phases) {
+    if (!phase.runs(job)) continue;
+    double count = phase.calls(job);
+    // As many microbatches as share the batch evenly; what hides in part counts by what does not.
+    if (phase.window == Window::layer)
+      count *= phase.exposed(job) * job.model.layers / static_cast<double>(job.pipeline) *
+               job.microbatches_each(replicas);
+    if (count > 0)
+      asked.push_back(
+          {phase.operation, phase.bytes(job), shape_of(phase.group, job, replicas), count});
+  }
+  return asked;
+}
+
+}  // namespace lockstep

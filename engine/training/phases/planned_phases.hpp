@@ -1,0 +1,67 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/job/work.hpp"
+#include "engine/network/collective.hpp"
+#include "engine/training/phases/phase.hpp"
+#include "engine/training/scenario.hpp"
+
+namespace lockstep {
+
+/// A phase made ready for the groups of a design point.
+struct PlannedPhase {
+  const Phase* phase;
+  double bytes;  ///< buffer of each rank in a call [B]
+  double calls;  ///< a step, on the stage that has the most
+  GroupShape groups;
+  std::string choice;      ///< what its topology chose, and who stands in
+  double noise_free_time;  ///< of a call on all groups, everyone ready at once [s]
+  bool extrapolated;
+  /// Kept where trials run it: on a step's chunks, and on layers' weights.
+  std::unique_ptr<Collective> collective;
+  std::int64_t rows;  ///< groups
+  /// The rows of `collective`, in the layout's arrays: (groups, ranks). Empty: the layout's own.
+  std::vector<std::int32_t> places;
+  double chunk_time;  ///< of one chunk of a step's phase alone [s]
+
+  bool is_of(Window window) const { return phase->window == window; }
+  /// Factors of the layout's links as those of the rows; `kept` holds what is moved.
+  LinkState links(const LinkState& all, std::vector<double>& kept) const;
+  /// A call on all groups without noise [s].
+  double quiet_time(const LinkState& links) const;
+};
+
+/// The phases of a design point, in the order of the table, those that its job runs.
+class PlannedPhases {
+ public:
+  /// Throws InputError where the topology lacks an operation.
+  PlannedPhases(const Scenario& scenario, const Values& settled, const Layout& layout,
+                const Work& work);
+
+  std::span<const PlannedPhase> all() const { return phases_; }
+  /// What the phases of layers add to a microbatch's time on each stage (pipeline) [s], those of
+  /// the first `rows` of them, with the times of `links`.
+  std::vector<double> exposed_of_microbatch(std::size_t rows, const LinkState& links) const;
+  /// What a microbatch takes from a stage to the next [s], by the first `rows` phases.
+  double transfer(std::size_t rows) const;
+
+ private:
+  void plan(const Phase& phase, const Scenario& scenario, const Values& settled,
+            const Layout& layout, const Work& work);
+  void find_layer_times(const Job& job, const Layout& layout, const Work& work);
+
+  const Job* job_;
+  std::vector<PlannedPhase> phases_;
+  std::vector<double> stage_layers_;  // (pipeline)
+  double layer_time_ = 0;             // of a microbatch, forward and backward [s]
+  double attention_share_ = 0;        // of it
+};
+
+/// What the study's topology is asked for, for a shape that is left open.
+std::vector<AskedOperation> asked_operations(const Scenario& scenario, std::int64_t replicas);
+
+}  // namespace lockstep
