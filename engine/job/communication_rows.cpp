@@ -150,6 +150,15 @@ const std::vector<Field<Job>>& communication_fields() {
         .source =
             "Adam with FP32 state: reads gradient, weight, two moments (16 bytes), writes three "
             "and the BF16 weight (14); assumption, range 26-40"}},
+      {&Job::free_phases,
+       {.key = "job.free_phases",
+        .number = 235,
+        .type = ValueType::text,
+        .default_text = "none",
+        .shapes_arrays = true,
+        .summary = "phases of a step that take no time, by name, as in \"pipeline, parameters\": "
+                   "what the step would take without them; describe names those that run",
+        .source = "none: everything costs what it costs"}},
   };
   return fields;
 }

@@ -123,11 +123,6 @@ double Job::microbatches_of(double tokens) const {
   return std::floor(std::floor(tokens / model.sequence_length + 0.5) / microbatch_sequences);
 }
 
-double Job::gradient_bytes_per_chip() const {
-  return gradient_bytes.value_or(model.parameters * gradient_precision) /
-         static_cast<double>(model_parallel());
-}
-
 std::span<const Parameter> job_parameters() {
   static const std::vector<Parameter> rows = [] {
     std::vector<Parameter> all = rows_of(model_fields());

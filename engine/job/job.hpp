@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "engine/base/distribution.hpp"
 #include "engine/base/parameter.hpp"
@@ -59,14 +60,28 @@ struct Job {
   Distribution expert_imbalance;  ///< fullest expert chip over the mean; below 1 counts as 1
   std::optional<double> buckets;  ///< chunks of a stage's gradients without virtual stages
   double optimizer_bytes = 0;     ///< through memory, per parameter of a shard
+  std::string free_phases;        ///< names of phases that take no time
 
   /// Microbatches of `tokens`, rounded down.
   double microbatches_of(double tokens) const;
   std::int64_t model_parallel() const { return tensor * pipeline; }
   /// Whether a step, counted from 0 with warm-up, ends with the replicas' all-reduce.
   bool synchronizes(std::int64_t step) const { return (step + 1) % sync_every == 0; }
-  /// Gradient buffer of one chip, what its data-parallel group all-reduces [B].
+  /// Adjacent replicas that keep pace in every layer, since they share sequences or experts.
+  std::int64_t coupled_replicas() const;
+  /// The most of so many replicas that make whole groups of all sorts.
+  std::int64_t whole_replicas(std::int64_t replicas) const;
+  /// Of so many, those that share one copy of the weights under fsdp and hsdp.
+  std::int64_t shard_replicas(std::int64_t replicas) const;
+  /// Chunks of a stage's gradients without virtual stages: as many as it has layers by default.
+  double bucket_count() const;
+  /// Parameters of a chip, the mean over stages: of experts, and of all else.
+  double expert_parameters_per_chip() const;
+  double common_parameters_per_chip() const;
+  /// Gradient buffer of one chip that its data-parallel group reduces, without experts' [B].
   double gradient_bytes_per_chip() const;
+  /// Microbatches of each of so many replicas where they share the batch evenly.
+  double microbatches_each(std::int64_t replicas) const;
   bool operator==(const Job&) const = default;
 };
 

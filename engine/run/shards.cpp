@@ -35,8 +35,7 @@ namespace {
 double communication_cost(const DesignPoint& job) {
   double cost = 0;
   for (const PlannedPhase& phase : job.phases())
-    if (phase.collective && !phase.is_of(Window::layer))
-      cost += phase.collective->cost_per_step(job.scenario().noise);
+    if (phase.has_noise()) cost += phase.collective->cost_per_step(job.scenario().noise);
   return cost;
 }
 

@@ -24,7 +24,7 @@ void StepCourse::begin(const LinkState& links) {
   trials_.clear();
   std::vector<double> kept;
   for (const PlannedPhase& planned : point_.phases().first(rows_))
-    trials_.push_back(planned.collective && !planned.is_of(Window::layer)
+    trials_.push_back(planned.has_noise()
                           ? planned.collective->begin_trial(planned.links(links, kept))
                           : nullptr);
   exposed_ = point_.planned_phases().exposed_of_microbatch(rows_, links);
@@ -71,7 +71,7 @@ StepCourse::Calls StepCourse::run_calls(Window window, const StepNoise& noise,
   Calls calls;
   for (std::size_t p = 0; p < rows_; ++p) {
     const PlannedPhase& planned = point_.phases()[p];
-    if (!planned.is_of(window)) continue;
+    if (!planned.is_of(window) || planned.free) continue;
     calls.time += planned.noise_free_time;
     calls.chunk_time += planned.chunk_time;
     call(p, noise, how);

@@ -1,14 +1,16 @@
-#include <algorithm>
-#include <cmath>
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "engine/base/error.hpp"
 #include "engine/training/phases/phase.hpp"
 
 namespace lockstep {
 namespace {
 
 using J = const Job&;
-
-constexpr double activation = 2;  // bytes of one: BF16, in FP8 jobs too
 
 /// Tokens of a microbatch on a replica; context parallelism gives each its share.
 double tokens(J job) {
@@ -17,7 +19,7 @@ double tokens(J job) {
 
 /// Activations between two layers of a microbatch [B], all tensor ranks together.
 double activations(J job) {
-  return activation * tokens(job) * job.model.hidden;
+  return activation_bytes * tokens(job) * job.model.hidden;
 }
 
 bool has_tensor(J job) {
@@ -33,13 +35,13 @@ bool speaks_to_experts(J job) {
   return has_experts(job) && job.expert > 1;
 }
 bool is_sharded(J job) {
-  return job.data_parallel == DataParallel::fsdp || job.data_parallel == DataParallel::hsdp;
+  return job.data_parallel == Sharding::fsdp || job.data_parallel == Sharding::hsdp;
 }
 bool is_replicated(J job) {
-  return job.data_parallel == DataParallel::all_reduce;
+  return job.data_parallel == Sharding::all_reduce;
 }
 bool shards_optimizer(J job) {
-  return job.data_parallel == DataParallel::distributed_optimizer;
+  return job.data_parallel == Sharding::distributed_optimizer;
 }
 
 /// Forward, backward; once more forward where everything is computed again.
@@ -55,10 +57,13 @@ double expert_layers(J job) {
 /// Copies of a token that leave its chip: one to each expert, or, where routing is limited to some
 /// nodes, one to each of these, whose chips pass it on among themselves.
 double copies(J job) {
-  const double to_experts =
-      std::min(static_cast<double>(job.model.top_k), static_cast<double>(job.expert));
-  return job.routing_nodes ? std::min(to_experts, static_cast<double>(*job.routing_nodes))
-                           : to_experts;
+  const double to_experts = std::min(job.model.top_k, static_cast<double>(job.expert));
+  return job.routing_nodes ? std::min(to_experts, *job.routing_nodes) : to_experts;
+}
+
+/// Without a second microbatch to compute meanwhile nothing hides it.
+double experts_exposed(J job) {
+  return job.expert_exposed.value_or(job.schedule == Schedule::dual ? 0 : 1);
 }
 
 /// What each rank of an expert group sends of a microbatch in a layer, its own part too [B].
@@ -70,7 +75,7 @@ double gradients(J job) {
   return job.gradient_bytes_per_chip();
 }
 double parameters(J job) {
-  return job.dense_parameters_per_chip() * job.parameter_precision;
+  return job.common_parameters_per_chip() * job.parameter_precision;
 }
 double expert_parameters(J job) {
   return job.expert_parameters_per_chip() * job.parameter_precision;
@@ -99,7 +104,36 @@ constexpr std::string_view zero =
 constexpr std::string_view sharded =
     "Zhao et al., PyTorch FSDP (arXiv 2304.11277), sections 3.2 and 3.3";
 
+/// "none": none.
+std::vector<std::string> names_in(const std::string& list) {
+  std::vector<std::string> names;
+  if (list == "none") return names;
+  std::size_t begin = 0;
+  while (begin <= list.size()) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    const std::size_t first = list.find_first_not_of(' ', begin);
+    const std::size_t last = list.find_last_not_of(' ', end - 1);
+    if (first < end && last >= first) names.push_back(list.substr(first, last - first + 1));
+    begin = end + 1;
+  }
+  return names;
+}
+
 }  // namespace
+
+bool is_free(const Phase& phase, const Job& job) {
+  const std::vector<std::string> free = names_in(job.free_phases);
+  return std::find(free.begin(), free.end(), phase.name) != free.end();
+}
+
+void check_free_phases(const Job& job, std::span<const Phase> phases) {
+  std::vector<std::string> known;
+  for (const Phase& phase : phases) known.emplace_back(phase.name);
+  for (const std::string& name : names_in(job.free_phases))
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      throw InputError(fmt::format("job.free_phases = {} (there is no phase {}) choose among {}",
+                                   job.free_phases, name, fmt::join(known, ", ")));
+}
 
 GroupShape shape_of(ParallelGroup group, const Job& job, std::int64_t replicas) {
   const std::int64_t copy = job.model_parallel(), shard = job.shard_replicas(replicas);
@@ -134,7 +168,7 @@ std::span<const Phase> phases() {
        .runs = has_tensor,
        .bytes = activations,
        .calls = [](J job) { return 2 * passes(job); },
-       .exposed = [](J job) { return job.tensor_exposed; },
+       .exposed = [](J job) { return job.tensor_exposed.value_or(1); },
        .source = megatron_tensor},
       {.name = "tensor_scatter",
        .number = 2,
@@ -144,7 +178,7 @@ std::span<const Phase> phases() {
        .runs = has_tensor,
        .bytes = activations,
        .calls = [](J job) { return 2 * passes(job); },
-       .exposed = [](J job) { return job.tensor_exposed; },
+       .exposed = [](J job) { return job.tensor_exposed.value_or(1); },
        .source = megatron_tensor},
       {.name = "context",
        .number = 3,
@@ -170,7 +204,7 @@ std::span<const Phase> phases() {
        .runs = speaks_to_experts,
        .bytes = [](J job) { return routed(job, job.dispatch_precision); },
        .calls = [](J job) { return passes(job) * expert_layers(job); },
-       .exposed = [](J job) { return job.expert_share_exposed(); },
+       .exposed = [](J job) { return experts_exposed(job); },
        .behind = [](J) { return Behind::both_passes; },
        .source = deepseek},
       {.name = "combine",
@@ -181,7 +215,7 @@ std::span<const Phase> phases() {
        .runs = speaks_to_experts,
        .bytes = [](J job) { return routed(job, job.combine_precision); },
        .calls = [](J job) { return passes(job) * expert_layers(job); },
-       .exposed = [](J job) { return job.expert_share_exposed(); },
+       .exposed = [](J job) { return experts_exposed(job); },
        .behind = [](J) { return Behind::both_passes; },
        .source = deepseek},
       {.name = "weights_forward",
@@ -267,7 +301,7 @@ std::span<const Phase> phases() {
        .number = 15,
        .operation = Operation::all_reduce,
        .group = ParallelGroup::across_shards,
-       .runs = [](J job) { return job.data_parallel == DataParallel::hsdp; },
+       .runs = [](J job) { return job.data_parallel == Sharding::hsdp; },
        .bytes =
            [](J job) {
              return (gradients(job) + expert_gradients(job)) /

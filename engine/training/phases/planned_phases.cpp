@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/job/pipeline_schedule.hpp"
+#include "engine/job/stages.hpp"
 
 namespace lockstep {
 namespace {
@@ -45,7 +46,8 @@ double PlannedPhase::quiet_time(const LinkState& state) const {
 
 PlannedPhases::PlannedPhases(const Scenario& scenario, const Values& settled, const Layout& layout,
                              const Work& work)
-    : job_(&scenario.job) {
+    : job_(scenario.job) {
+  check_free_phases(scenario.job, scenario.phases);
   find_layer_times(scenario.job, layout, work);
   for (const Phase& phase : scenario.phases)
     if (phase.runs(scenario.job)) plan(phase, scenario, settled, layout, work);
@@ -53,8 +55,9 @@ PlannedPhases::PlannedPhases(const Scenario& scenario, const Values& settled, co
 
 /// Of the stage that takes longest: what its layers can hide.
 void PlannedPhases::find_layer_times(const Job& job, const Layout& layout, const Work& work) {
-  stage_layers_ = job.stage_layers();
-  attention_share_ = job.model.attention_share();
+  for (const Stage& stage : stages_of(job))
+    stage_layers_.push_back(stage.dense_layers + stage.moe_layers);
+  attention_share_ = job.model.attention_flops() / job.model.flops_per_token();
   double slowest = 0;
   for (std::int64_t g = 0; g < layout.groups(); ++g) {
     const double layers = stage_layers_[static_cast<std::size_t>(g / layout.tensor)];
@@ -109,12 +112,14 @@ void PlannedPhases::plan(const Phase& phase, const Scenario& scenario, const Val
     planned.collective = std::move(whole);
   }
   if (!is_kept(phase)) planned.collective.reset();
+  planned.free = is_free(phase, job);
+  if (planned.free) planned.noise_free_time = planned.chunk_time = 0;
   phases_.push_back(std::move(planned));
 }
 
 std::vector<double> PlannedPhases::exposed_of_microbatch(std::size_t rows,
                                                          const LinkState& links) const {
-  const double hides = job_->overlap;
+  const double hides = job_.overlap;
   std::array<double, 5> room{};  // by Behind [s a layer]
   room[static_cast<std::size_t>(Behind::anything)] = HUGE_VAL;
   room[static_cast<std::size_t>(Behind::forward)] = hides * (1 - backward_share) * layer_time_;
@@ -124,11 +129,12 @@ std::vector<double> PlannedPhases::exposed_of_microbatch(std::size_t rows,
   double exposed = 0;
   for (const PlannedPhase& planned : std::span(phases_).first(std::min(rows, phases_.size()))) {
     if (!planned.is_of(Window::layer)) continue;
-    const bool known = !planned.collective || (links.link.empty() && links.tier.empty());
+    const bool known =
+        planned.free || !planned.collective || (links.link.empty() && links.tier.empty());
     const double time =
-        planned.phase->calls(*job_) * (known ? planned.noise_free_time : planned.quiet_time(links));
-    const double bare = planned.phase->exposed(*job_) * time;
-    double& left = room[static_cast<std::size_t>(planned.phase->behind(*job_))];
+        planned.phase->calls(job_) * (known ? planned.noise_free_time : planned.quiet_time(links));
+    const double bare = planned.phase->exposed(job_) * time;
+    double& left = room[static_cast<std::size_t>(planned.phase->behind(job_))];
     const double hidden = std::min(left, time - bare);
     left -= hidden;
     exposed += time - hidden;
@@ -149,7 +155,7 @@ std::vector<AskedOperation> asked_operations(const Scenario& scenario, std::int6
   const Job& job = scenario.job;
   std::vector<AskedOperation> asked;
   for (const Phase& phase : scenario.phases) {
-    if (!phase.runs(job)) continue;
+    if (!phase.runs(job) || is_free(phase, job)) continue;
     double count = phase.calls(job);
     // As many microbatches as share the batch evenly; what hides in part counts by what does not.
     if (phase.window == Window::layer)

@@ -27,6 +27,9 @@ struct PlannedPhase {
   /// The rows of `collective`, in the layout's arrays: (groups, ranks). Empty: the layout's own.
   std::vector<std::int32_t> places;
   double chunk_time;  ///< of one chunk of a step's phase alone [s]
+  bool free;          ///< takes no time, as asked
+
+  bool has_noise() const { return collective && !free && !is_of(Window::layer); }
 
   bool is_of(Window window) const { return phase->window == window; }
   /// Factors of the layout's links as those of the rows; `kept` holds what is moved.
@@ -54,7 +57,7 @@ class PlannedPhases {
             const Layout& layout, const Work& work);
   void find_layer_times(const Job& job, const Layout& layout, const Work& work);
 
-  const Job* job_;
+  Job job_;
   std::vector<PlannedPhase> phases_;
   std::vector<double> stage_layers_;  // (pipeline)
   double layer_time_ = 0;             // of a microbatch, forward and backward [s]

@@ -1,0 +1,48 @@
+#include <algorithm>
+#include <numeric>
+
+#include "engine/job/job.hpp"
+
+namespace lockstep {
+
+std::int64_t Job::coupled_replicas() const {
+  return std::max(context, expert);
+}
+
+std::int64_t Job::whole_replicas(std::int64_t replicas) const {
+  const std::int64_t together = std::lcm(coupled_replicas(), shard_group.value_or(1));
+  return replicas / together * together;
+}
+
+std::int64_t Job::shard_replicas(std::int64_t replicas) const {
+  return shard_group.value_or(replicas);
+}
+
+double Job::bucket_count() const {
+  return buckets.value_or(std::max(1.0, model.layers / static_cast<double>(pipeline)));
+}
+
+double Job::expert_parameters_per_chip() const {
+  return model.experts * model.expert * model.moe_layers() /
+         static_cast<double>(model_parallel() * expert);
+}
+
+double Job::common_parameters_per_chip() const {
+  return (model.parameters - model.experts * model.expert * model.moe_layers()) /
+         static_cast<double>(model_parallel());
+}
+
+double Job::gradient_bytes_per_chip() const {
+  return gradient_bytes ? *gradient_bytes / static_cast<double>(model_parallel())
+                        : common_parameters_per_chip() * gradient_precision;
+}
+
+double Job::microbatches_each(std::int64_t replicas) const {
+  const double streams = static_cast<double>(std::max<std::int64_t>(1, replicas / context));
+  if (compute_time) return 1;
+  const double tokens = tokens_per_batch.value_or(tokens_per_chip.value_or(0) *
+                                                  static_cast<double>(replicas * model_parallel()));
+  return std::max(1.0, microbatches_of(tokens) / streams);
+}
+
+}  // namespace lockstep
