@@ -6,12 +6,12 @@
 
 namespace lockstep {
 
-/// One chunk's forward or backward pass of one microbatch on one pipeline stage. What passes from
-/// one operation to another lies in a slot meanwhile.
+/// A pass of one microbatch through one chunk on one pipeline stage. What passes from one operation
+/// to another lies in a slot meanwhile.
 struct PipelineOperation {
   std::int32_t stage;
   std::int32_t input, output;  ///< slots; no_input, no_output where there is none
-  bool backward;
+  std::int32_t time;           ///< which of the times it takes
 
   static constexpr std::int32_t no_input = 0, no_output = 1, first_slot = 2;
 };
@@ -27,11 +27,11 @@ struct alignas(64) PipelineLanes {
 
 /// The loop over a schedule's operations, compiled once per instruction set.
 struct PipelineKernels {
-  /// Runs the operations in order: each starts at the end of its stage's one before and of its
-  /// input. times: (stages, forward and backward) [s]; clocks: (stages) ends of the stages, 0
-  /// before [s]; slots: (slots), 0 before [s].
+  /// Runs the operations in order: each starts at the end of its stage's one before, and not before
+  /// its input is there, `transfer` after that one's end [s]. times: by PipelineOperation::time
+  /// [s]; clocks: (stages) ends of the stages, 0 before [s]; slots: (slots), 0 before [s].
   void (*run)(const PipelineOperation* operations, std::int64_t count, const PipelineLanes* times,
-              PipelineLanes* clocks, PipelineLanes* slots);
+              double transfer, PipelineLanes* clocks, PipelineLanes* slots);
 };
 
 LOCKSTEP_KERNELS(PipelineKernels, pipeline_kernels)

@@ -1,195 +1,259 @@
 #include "engine/job/pipeline_schedule.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
-#include <optional>
-#include <utility>
+
+#include "engine/job/pipeline_length.hpp"
 
 namespace lockstep {
 namespace {
 
-/// A chunk's turn: which microbatch on which of the stage's chunks.
-struct Turn {
-  std::int64_t microbatch, chunk;
-};
+constexpr auto width = static_cast<std::size_t>(pipeline_lanes);
 
-/// Forward turns in the order every stage takes them; backward ones have the chunks turned round.
-std::vector<Turn> turns_of(std::int64_t groups, std::int64_t chunks, std::int64_t microbatches) {
-  std::vector<Turn> turns;
-  std::int64_t first = 0;
-  for (std::int64_t g = 0; g < groups; ++g) {
-    const std::int64_t last = first + microbatches / groups + (g < microbatches % groups);
-    for (std::int64_t chunk = 0; chunk < chunks; ++chunk)
-      for (std::int64_t m = first; m < last; ++m) turns.push_back({m, chunk});
-    first = last;
-  }
-  return turns;
-}
-
-/// The operations of all stages, each after its input and after those before it on its stage, the
-/// stages in turn, so that few outputs wait at a time.
-class Order {
+/// Runs an order with so many lanes; scratch of its own.
+class Evaluation {
  public:
-  Order(std::int64_t stages, std::int64_t chunks, std::int64_t microbatches)
-      : stages_(stages),
-        chunks_(chunks),
-        microbatches_(microbatches),
-        groups_(chunks > 1 ? std::max<std::int64_t>(1, microbatches / stages) : 1),
-        turns_(turns_of(groups_, chunks, microbatches)),
-        waiting_(static_cast<std::size_t>(2 * stages * chunks * microbatches), missing) {
-    std::vector<std::size_t> done(static_cast<std::size_t>(stages), 0);
-    const std::size_t all = 2 * turns_.size() * done.size();
-    while (operations.size() < all)
-      for (std::int64_t stage = 0; stage < stages; ++stage)
-        if (std::size_t& n = done[static_cast<std::size_t>(stage)]; n < 2 * turns_.size())
-          n += add(stage, n);
+  Evaluation(const PipelineOrder& order, std::int64_t stages)
+      : order_(order),
+        clocks_(static_cast<std::size_t>(stages)),
+        times_(clocks_.size() * order.costs.size()),
+        slots_(static_cast<std::size_t>(order.slots)) {}
+
+  /// Sets what each operation takes: its share of `chunk_time(stage, lane)` and `blocked` a send.
+  template <class ChunkTime>
+  void set(ChunkTime chunk_time, double chunks, double blocked) {
+    for (std::size_t s = 0; s < clocks_.size(); ++s) {
+      PipelineLanes time;
+      for (std::size_t lane = 0; lane < width; ++lane) time.lane[lane] = chunk_time(s, lane);
+      for (std::size_t c = 0; c < order_.costs.size(); ++c) {
+        const double share = order_.costs[c].share / chunks, sent = order_.costs[c].sends * blocked;
+        double* times = times_[s * order_.costs.size() + c].lane;
+        for (std::size_t lane = 0; lane < width; ++lane)
+          times[lane] = share * time.lane[lane] + sent;
+      }
+    }
   }
 
-  std::vector<PipelineOperation> operations;
-  std::int32_t slots = PipelineOperation::first_slot;
+  /// (lanes) the end of the last stage to end.
+  PipelineLanes run(double under_way) {
+    std::fill(clocks_.begin(), clocks_.end(), PipelineLanes{});
+    pipeline_kernels().run(order_.operations.data(),
+                           static_cast<std::int64_t>(order_.operations.size()), times_.data(),
+                           under_way, clocks_.data(), slots_.data());
+    PipelineLanes last{};
+    for (const PipelineLanes& clock : clocks_)
+      for (std::size_t lane = 0; lane < width; ++lane)
+        last.lane[lane] = std::max(last.lane[lane], clock.lane[lane]);
+    return last;
+  }
 
  private:
-  static constexpr std::int32_t missing = -1;
-
-  std::size_t at(bool backward, Turn turn, std::int64_t stage) const {
-    return static_cast<std::size_t>(
-        ((turn.microbatch * chunks_ + turn.chunk) * stages_ + stage) * 2 + backward);
-  }
-
-  /// The n-th operation of a stage: warm-up, forward and backward in turn, flush.
-  std::pair<bool, Turn> nth(std::int64_t stage, std::size_t n) const {
-    const std::size_t largest_group =
-        static_cast<std::size_t>((microbatches_ + groups_ - 1) / groups_);
-    const auto ahead = static_cast<std::size_t>(stages_ - stage - 1);
-    const std::size_t warm_up = std::min(
-        turns_.size(),
-        chunks_ == 1 ? ahead : 2 * ahead + static_cast<std::size_t>(chunks_ - 1) * largest_group);
-    const std::size_t paired = 2 * (turns_.size() - warm_up);
-    const bool forward = n < warm_up || (n < warm_up + paired && (n - warm_up) % 2 == 0);
-    if (forward) return {false, turns_[n < warm_up ? n : warm_up + (n - warm_up) / 2]};
-    Turn turn = turns_[n < warm_up + paired ? (n - warm_up) / 2 : n - turns_.size()];
-    turn.chunk = chunks_ - 1 - turn.chunk;
-    return {true, turn};
-  }
-
-  /// Where a pass goes on: the stage and chunk after it, or before it; none at the ends.
-  std::optional<std::size_t> neighbour(bool backward, Turn turn, std::int64_t stage,
-                                       bool after) const {
-    const std::int64_t place = turn.chunk * stages_ + stage + (backward == after ? -1 : 1);
-    if (place < 0 || place >= stages_ * chunks_) return std::nullopt;
-    return at(backward, {turn.microbatch, place / stages_}, place % stages_);
-  }
-
-  /// Whether it could be added: its input is there.
-  bool add(std::int64_t stage, std::size_t n) {
-    const auto [backward, turn] = nth(stage, n);
-    std::int32_t input = PipelineOperation::no_input, output = PipelineOperation::no_output;
-    if (const auto before = neighbour(backward, turn, stage, false)) {
-      input = waiting_[*before];
-      if (input == missing) return false;
-      free_.push_back(input);
-    }
-    if (neighbour(backward, turn, stage, true)) {
-      output = free_.empty() ? slots++ : free_.back();
-      if (!free_.empty()) free_.pop_back();
-      waiting_[at(backward, turn, stage)] = output;
-    }
-    operations.push_back({static_cast<std::int32_t>(stage), input, output, backward});
-    return true;
-  }
-
-  std::int64_t stages_, chunks_, microbatches_, groups_;
-  std::vector<Turn> turns_;
-  std::vector<std::int32_t> waiting_;  // slot of each operation's output
-  std::vector<std::int32_t> free_;     // slots whose output was taken
+  const PipelineOrder& order_;
+  std::vector<PipelineLanes> clocks_, times_, slots_;
 };
+
+/// Microbatch time at a node over the transfer's.
+double node(std::size_t i) {
+  return i + 1 < width ? std::ldexp(1.0, 12 - static_cast<int>(i)) : 0;
+}
 
 }  // namespace
 
-PipelineSchedule::PipelineSchedule(std::int64_t stages, std::int64_t virtual_stages,
-                                   std::int64_t microbatches)
-    : stages_(stages), virtual_stages_(virtual_stages), microbatches_(microbatches) {
-  const std::int64_t fitting = most_operations / (2 * stages * virtual_stages);
-  if (microbatches <= fitting)
-    evaluated_ = microbatches;
-  else if (fitting >= 2 * stages)
-    evaluated_ = microbatches - (microbatches - fitting + stages - 1) / stages * stages;
-  if (stages == 1 || evaluated_ == 0) return;
-  Order order(stages, virtual_stages, evaluated_);
-  operations_ = std::move(order.operations);
-  slots_ = order.slots;
+double PipelineSchedule::LikeStages::operator()(double time, double transfer) const {
+  if (time >= node(0) * transfer) return transfer * at[0] + (time - node(0) * transfer) * still;
+  std::size_t i = 0;
+  while (time < node(i + 1) * transfer) ++i;
+  const double share = (time / transfer - node(i + 1)) / (node(i) - node(i + 1));
+  return transfer * (share * at[i] + (1 - share) * at[i + 1]);
 }
 
-double PipelineSchedule::even_length(std::int64_t stages, std::int64_t virtual_stages,
-                                     double microbatches) {
-  const auto p = static_cast<double>(stages);
-  return std::max(microbatches, p) +
-         (std::min(microbatches, p) - 1) / static_cast<double>(virtual_stages);
+PipelineSchedule::Split PipelineSchedule::split(const PipelineTransfer& transfer) {
+  return {transfer.blocking * transfer.time, (1 - transfer.blocking) * transfer.time};
 }
 
-double PipelineSchedule::most_microbatches(std::int64_t stages, std::int64_t virtual_stages,
-                                           double length) {
-  const auto p = static_cast<double>(stages), v = static_cast<double>(virtual_stages);
-  const double full = length - (p - 1) / v;
-  return std::floor(full >= p ? full : std::min(p, 1 + v * (length - p)));
+PipelineSchedule::PipelineSchedule(const PipelineShape& shape) : shape_(shape) {
+  assert(shape.kind == ScheduleKind::interleaved || shape.virtual_stages == 1);
+  assert(shape.kind != ScheduleKind::dual || shape.stages == 1 || shape.stages % 2 == 0);
+  const bool whole = shape.kind == ScheduleKind::interleaved;
+  const bool dual = shape.kind == ScheduleKind::dual;
+  const std::int64_t p = shape.stages, m = shape.microbatches;
+  const std::int64_t fitting = most_operations / ((whole ? 2 : 3) * p * shape.virtual_stages);
+  if (m <= fitting)
+    evaluated_ = m;
+  else if (fitting >= (dual ? 3 : 2) * p)  // what is left is a whole schedule with a steady middle
+    evaluated_ = m - (m - fitting + p - 1) / p * p;
+  if (p == 1) return;
+  PipelineShape some = shape;
+  some.microbatches = evaluated_;
+  if (evaluated_ > 0) order_ = pipeline_order(some, microbatch_groups(some));
+  find_like_stages();
 }
 
-double PipelineSchedule::bound(std::span<const double> stage_time) const {
-  double sum = 0, slowest = 0;
+void PipelineSchedule::find_like_stages() {
+  const auto m = static_cast<double>(shape_.microbatches), p = static_cast<double>(shape_.stages);
+  const auto v = static_cast<double>(shape_.virtual_stages);
+  like_.still = lockstep::even_length(shape_);
+  like_pace_.still = 1;
+  if (evaluated_ == 0) {
+    // Every transfer as if its sender were blocked all the time.
+    like_.blocked =
+        2 * (shape_.kind == ScheduleKind::dual ? m + 2 * p : v * std::max(m, p) + std::min(m, p));
+    for (std::size_t i = 0; i < width; ++i) like_.at[i] = node(i) * like_.still + like_.blocked;
+    return;
+  }
+  const auto fill = [&](const PipelineOrder& order, LikeStages& like) {
+    Evaluation evaluation(order, shape_.stages);
+    evaluation.set([](std::size_t, std::size_t lane) { return node(lane); }, v, 0);
+    const PipelineLanes end = evaluation.run(1);
+    std::copy(end.lane, end.lane + width, like.at.begin());
+    evaluation.set([](std::size_t, std::size_t) { return 0.0; }, v, 1);
+    like.blocked = evaluation.run(0).lane[0];
+  };
+  fill(order_, like_);
+  const std::int64_t left = shape_.microbatches - evaluated_;
+  if (left == 0) return;
+  PipelineShape longer = shape_;
+  longer.microbatches = evaluated_ + shape_.stages;
+  fill(pipeline_order(longer, microbatch_groups(longer)), like_pace_);
+  const auto settle = [&](double& end, double& pace) {
+    pace = (pace - end) / p;
+    end += static_cast<double>(left) * pace;
+  };
+  for (std::size_t i = 0; i < width; ++i) settle(like_.at[i], like_pace_.at[i]);
+  settle(like_.blocked, like_pace_.blocked);
+}
+
+double PipelineSchedule::even_length(const PipelineShape& shape, const PipelineTransfer& transfer) {
+  if (transfer.time == 0 || shape.stages == 1) return lockstep::even_length(shape);
+  const std::vector<double> alike(static_cast<std::size_t>(shape.stages),
+                                  static_cast<double>(shape.microbatches));
+  return PipelineSchedule(shape).end(alike, transfer);
+}
+
+double PipelineSchedule::most_microbatches(PipelineShape shape, double length,
+                                           const PipelineTransfer& transfer) {
+  if (shape.kind == ScheduleKind::interleaved && transfer.time == 0) {
+    const auto p = static_cast<double>(shape.stages), v = static_cast<double>(shape.virtual_stages);
+    const double full = length - (p - 1) / v;
+    return std::floor(full >= p ? full : std::min(p, 1 + v * (length - p)));
+  }
+  // No stage is done with more than `length`.
+  std::int64_t fits = 0, too_many = static_cast<std::int64_t>(std::max(0.0, length)) + 1;
+  while (too_many - fits > 1) {
+    shape.microbatches = fits + (too_many - fits) / 2;
+    (even_length(shape, transfer) <= length ? fits : too_many) = shape.microbatches;
+  }
+  return static_cast<double>(fits);
+}
+
+double PipelineSchedule::bound(double sum, double slowest, double least,
+                               const Split& transfer) const {
+  if (transfer.under_way == 0 && transfer.blocked == 0) return still_bound(shape_, sum, slowest);
+  if (shape_.stages == 1) return slowest;
+  // What all stages have in common pays for the transfers, what is left has none.
+  return like_(least / static_cast<double>(shape_.microbatches), transfer.under_way) +
+         like_.blocked * transfer.blocked +
+         still_bound(shape_, sum - static_cast<double>(shape_.stages) * least, slowest - least);
+}
+
+double PipelineSchedule::bound(std::span<const double> stage_time,
+                               const PipelineTransfer& transfer) const {
+  double sum = 0, slowest = 0, least = stage_time.front();
   for (double time : stage_time) {
     sum += time;
     slowest = std::max(slowest, time);
+    least = std::min(least, time);
   }
-  if (stages_ == 1) return slowest;
-  // m slowest + (sum - slowest) / V, and nothing is faster than one microbatch's way.
-  const auto m = static_cast<double>(microbatches_), v = static_cast<double>(virtual_stages_);
-  return (m * slowest + sum - slowest) / (v * m) + (1 - 1 / v) * std::max(sum / m, slowest);
+  return bound(sum, slowest, least, split(transfer));
 }
 
-double PipelineSchedule::end(std::span<const double> stage_time) const {
+double PipelineSchedule::end(std::span<const double> stage_time,
+                             const PipelineTransfer& transfer) const {
   double end = 0;
   const std::int32_t only = 0;
-  ends(stage_time.data(), 1, {&only, 1}, &end);
+  ends(stage_time.data(), 1, {&only, 1}, &end, transfer);
   return end;
 }
 
 void PipelineSchedule::ends(const double* stage_time, std::int64_t row,
-                            std::span<const std::int32_t> replicas, double* end) const {
-  const auto stages = static_cast<std::size_t>(stages_);
-  if (operations_.empty()) {
+                            std::span<const std::int32_t> replicas, double* end,
+                            const PipelineTransfer& transfer) const {
+  const auto stages = static_cast<std::size_t>(shape_.stages);
+  const auto of = [&](std::size_t stage, std::int32_t replica) {
+    return stage_time[static_cast<std::int64_t>(stage) * row + replica];
+  };
+  if (order_.operations.empty()) {
     std::vector<double> own(stages);
     for (std::int32_t r : replicas) {
-      for (std::size_t s = 0; s < stages; ++s)
-        own[s] = stage_time[static_cast<std::int64_t>(s) * row + r];
-      end[r] = bound(own);
+      for (std::size_t s = 0; s < stages; ++s) own[s] = of(s, r);
+      end[r] = bound(own, transfer);
     }
     return;
   }
-  constexpr auto width = static_cast<std::size_t>(pipeline_lanes);
-  const auto m = static_cast<double>(microbatches_);
-  const double forward = (1 - backward_share) / (m * static_cast<double>(virtual_stages_));
-  const double backward = backward_share / (m * static_cast<double>(virtual_stages_));
-  const double left_over = (m - static_cast<double>(evaluated_)) / m;
-  std::vector<PipelineLanes> times(2 * stages), clocks(stages);
-  std::vector<PipelineLanes> slots(static_cast<std::size_t>(slots_));
+  const auto m = static_cast<double>(shape_.microbatches);
+  const Split sent = split(transfer);
+  const double left = m - static_cast<double>(evaluated_);
+  Evaluation evaluation(order_, shape_.stages);
   for (std::size_t first = 0; first < replicas.size(); first += width) {
     const auto tile = replicas.subspan(first, std::min(width, replicas.size() - first));
-    PipelineLanes slowest{};
-    for (std::size_t s = 0; s < stages; ++s)
-      for (std::size_t lane = 0; lane < width; ++lane) {
-        const std::int32_t replica = tile[std::min(lane, tile.size() - 1)];
-        const double time = stage_time[static_cast<std::int64_t>(s) * row + replica];
-        times[2 * s].lane[lane] = forward * time;
-        times[2 * s + 1].lane[lane] = backward * time;
-        slowest.lane[lane] = std::max(slowest.lane[lane], time);
-      }
-    std::fill(clocks.begin(), clocks.end(), PipelineLanes{});
-    pipeline_kernels().run(operations_.data(), static_cast<std::int64_t>(operations_.size()),
-                           times.data(), clocks.data(), slots.data());
-    // The first stage ends last: it gives every microbatch back.
-    for (std::size_t lane = 0; lane < tile.size(); ++lane)
-      end[tile[lane]] = clocks.front().lane[lane] + left_over * slowest.lane[lane];
+    PipelineLanes slowest{}, least{};
+    evaluation.set(
+        [&](std::size_t s, std::size_t lane) {
+          const double time = of(s, tile[std::min(lane, tile.size() - 1)]);
+          slowest.lane[lane] = std::max(slowest.lane[lane], time);
+          least.lane[lane] = s == 0 ? time : std::min(least.lane[lane], time);
+          return time;
+        },
+        m * static_cast<double>(shape_.virtual_stages), sent.blocked);
+    const PipelineLanes last = evaluation.run(sent.under_way);
+    for (std::size_t lane = 0; lane < tile.size(); ++lane) {
+      double& ended = end[tile[lane]] = last.lane[lane] + left / m * slowest.lane[lane];
+      if (left > 0 && transfer.time > 0)
+        ended += left * (like_pace_(least.lane[lane] / m, sent.under_way) - least.lane[lane] / m +
+                         like_pace_.blocked * sent.blocked);
+    }
   }
+}
+
+ChunkTimes PipelineSchedule::chunk_times() const {
+  // Enough for the first microbatches to be back before the last come in.
+  const std::int64_t few = (shape_.kind == ScheduleKind::dual ? 4 : 2) * shape_.stages;
+  PipelineShape some = shape_;
+  std::vector<std::int64_t> groups = microbatch_groups(shape_);
+  if (groups.size() > 4) {
+    groups.erase(groups.begin() + 2, groups.end() - 2);
+    some.microbatches = groups[0] + groups[1] + groups[2] + groups[3];
+  } else if (shape_.virtual_stages == 1 && shape_.microbatches > few) {
+    some.microbatches = few + shape_.microbatches % 2;
+    groups = {some.microbatches};
+  }
+  const PipelineOrder order = pipeline_order(some, groups);
+  const auto chunks = static_cast<std::size_t>(shape_.chunks());
+  const std::size_t places = static_cast<std::size_t>(shape_.stages) * chunks;
+  const double unit = 1 / static_cast<double>(shape_.virtual_stages);
+  std::vector<double> clocks(static_cast<std::size_t>(shape_.stages), 0.0);
+  std::vector<double> slots(static_cast<std::size_t>(order.slots), 0.0);
+  ChunkTimes times{std::vector<double>(places, -1), std::vector<double>(places, 0)};
+  for (std::size_t i = 0; i < order.operations.size(); ++i) {
+    const PipelineOperation& o = order.operations[i];
+    const auto stage = static_cast<std::size_t>(o.stage);
+    const double start = std::max(clocks[stage], slots[static_cast<std::size_t>(o.input)]);
+    const std::size_t cost = static_cast<std::size_t>(o.time) % order.costs.size();
+    clocks[stage] = start + order.costs[cost].share * unit;
+    if (o.output != PipelineOperation::no_output)
+      slots[static_cast<std::size_t>(o.output)] = clocks[stage];
+    const auto of = [&](std::int32_t chunk) {
+      return stage * chunks + static_cast<std::size_t>(chunk);
+    };
+    if (const std::int32_t c = order.chunks[i].forward; c != OperationChunks::none)
+      if (double& first = times.first_forward[of(c)]; first < 0) first = start;
+    if (const std::int32_t c = order.chunks[i].backward; c != OperationChunks::none)
+      times.last_backward[of(c)] = clocks[stage];
+  }
+  const double end = *std::max_element(clocks.begin(), clocks.end());
+  for (double& last : times.last_backward) last = end - last;
+  return times;
 }
 
 }  // namespace lockstep

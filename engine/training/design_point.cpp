@@ -78,8 +78,9 @@ double DesignPoint::used_peak() const {
 
 double DesignPoint::bubble(std::int64_t replica) const {
   const double microbatches = work_.microbatches[static_cast<std::size_t>(replica)];
-  return PipelineSchedule::even_length(layout_.pipeline, scenario_.job.virtual_stages,
-                                       microbatches) /
+  return PipelineSchedule::even_length({ScheduleKind::interleaved, layout_.pipeline,
+                                        scenario_.job.virtual_stages,
+                                        static_cast<std::int64_t>(microbatches)}) /
              microbatches -
          1;
 }
@@ -101,8 +102,9 @@ void DesignPoint::find_pipelines() {
     const auto [place, is_new] =
         known.try_emplace(microbatches, static_cast<std::int32_t>(pipelines_.size()));
     if (is_new)
-      pipelines_.push_back({PipelineSchedule(layout_.pipeline, scenario_.job.virtual_stages,
-                                             static_cast<std::int64_t>(microbatches)),
+      pipelines_.push_back({PipelineSchedule({ScheduleKind::interleaved, layout_.pipeline,
+                                              scenario_.job.virtual_stages,
+                                              static_cast<std::int64_t>(microbatches)}),
                             {}});
     pipelines_[static_cast<std::size_t>(place->second)].replicas.push_back(r);
     pipeline_of_.push_back(place->second);

@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "engine/base/error.hpp"
+#include "tests/unit/pipeline_graph.hpp"
 #include "tests/unit/scenario_values.hpp"
 
 namespace lockstep {
@@ -22,75 +23,13 @@ using test::quiet;
 using test::run_one;
 using testing::HasSubstr;
 
-// The schedule as a graph of operations, written apart from the program: every stage has a list of
-// operations in Megatron-LM's order, and ends are raised until no dependency is broken.
-struct Operation {
-  bool backward;
-  int microbatch, chunk;
-  double end = 0;
-};
-
-using Stage = std::vector<Operation>;
-
-std::vector<Stage> megatron(int stages, int chunks, int microbatches) {
-  const int groups = chunks == 1 ? 1 : std::max(1, microbatches / stages);
-  std::vector<int> sizes(static_cast<std::size_t>(groups), microbatches / groups);
-  for (int g = 0; g < microbatches % groups; ++g) ++sizes[static_cast<std::size_t>(g)];
-  std::vector<std::pair<int, int>> turns;
-  int begun = 0;
-  for (int size : sizes) {
-    for (int chunk = 0; chunk < chunks; ++chunk)
-      for (int m = 0; m < size; ++m) turns.emplace_back(begun + m, chunk);
-    begun += size;
-  }
-  std::vector<Stage> all;
-  for (int s = 0; s < stages; ++s) {
-    std::size_t warm_up = static_cast<std::size_t>(stages - s - 1);
-    if (chunks > 1) warm_up = 2 * warm_up + static_cast<std::size_t>((chunks - 1) * sizes[0]);
-    warm_up = std::min(warm_up, turns.size());
-    Stage stage;
-    std::size_t given_back = 0;
-    const auto give_back = [&] {
-      const auto [m, chunk] = turns[given_back++];
-      stage.push_back({true, m, chunks - 1 - chunk});
-    };
-    for (std::size_t t = 0; t < turns.size(); ++t) {
-      stage.push_back({false, turns[t].first, turns[t].second});
-      if (t >= warm_up) give_back();
-    }
-    while (given_back < turns.size()) give_back();
-    all.push_back(stage);
-  }
-  return all;
+PipelineShape interleaved(std::int64_t stages, std::int64_t chunks, double microbatches = 1) {
+  return {ScheduleKind::interleaved, stages, chunks, static_cast<std::int64_t>(microbatches)};
 }
 
 /// End of the graph with `time` (stages) for all microbatches of a stage.
 double graph_end(int chunks, int microbatches, const std::vector<double>& time) {
-  const int stages = static_cast<int>(time.size());
-  std::vector<Stage> graph = megatron(stages, chunks, microbatches);
-  // (stage, chunk, microbatch, backward) -> where it stands
-  std::map<std::tuple<int, int, int, bool>, Operation*> find;
-  for (int s = 0; s < stages; ++s)
-    for (Operation& o : graph[static_cast<std::size_t>(s)])
-      find[{s, o.chunk, o.microbatch, o.backward}] = &o;
-  for (bool moved = true; moved;) {
-    moved = false;
-    for (int s = 0; s < stages; ++s) {
-      double clock = 0;
-      for (Operation& o : graph[static_cast<std::size_t>(s)]) {
-        const int place = o.chunk * stages + s;  // among the model's chunks
-        const int from = o.backward ? place + 1 : place - 1;
-        if (from >= 0 && from < stages * chunks)
-          clock =
-              std::max(clock, find[{from % stages, from / stages, o.microbatch, o.backward}]->end);
-        const double own = time[static_cast<std::size_t>(s)] / (microbatches * chunks);
-        clock += o.backward ? own * 2 / 3 : own / 3;
-        moved |= clock != o.end;
-        o.end = clock;
-      }
-    }
-  }
-  return graph.front().back().end;
+  return test::megatron(static_cast<int>(time.size()), chunks, microbatches).end(time);
 }
 
 std::vector<double> alike(int stages, int microbatches) {
@@ -103,8 +42,9 @@ TEST(PipelineSchedule, OfLikeStagesIsKnown) {
   const std::vector<std::pair<int, double>> known{{1, 16},    {4, 16.375},  {8, 16.875},
                                                   {13, 17.5}, {16, 17.875}, {32, 33.875}};
   for (const auto& [m, length] : known) {
-    EXPECT_DOUBLE_EQ(PipelineSchedule::even_length(16, 8, m), length) << m;
-    EXPECT_NEAR(PipelineSchedule(16, 8, m).end(alike(16, m)), length, 1e-12 * length) << m;
+    EXPECT_DOUBLE_EQ(PipelineSchedule::even_length(interleaved(16, 8, m)), length) << m;
+    EXPECT_NEAR(PipelineSchedule(interleaved(16, 8, m)).end(alike(16, m)), length, 1e-12 * length)
+        << m;
     EXPECT_NEAR(graph_end(8, m, alike(16, m)), length, 1e-12 * length) << m;
   }
 }
@@ -115,9 +55,13 @@ TEST(PipelineSchedule, OfLikeStagesEqualsTheGraph) {
       for (int m = 1; m <= 3 * p + 1; ++m) {
         const double length = graph_end(v, m, alike(p, m));
         const std::string what = fmt::format("p {} V {} m {}", p, v, m);
-        EXPECT_NEAR(PipelineSchedule::even_length(p, v, m), length, 1e-12 * length) << what;
-        EXPECT_NEAR(PipelineSchedule(p, v, m).end(alike(p, m)), length, 1e-12 * length) << what;
-        EXPECT_NEAR(PipelineSchedule(p, v, m).bound(alike(p, m)), length, 1e-12 * length) << what;
+        EXPECT_NEAR(PipelineSchedule::even_length(interleaved(p, v, m)), length, 1e-12 * length)
+            << what;
+        EXPECT_NEAR(PipelineSchedule(interleaved(p, v, m)).end(alike(p, m)), length, 1e-12 * length)
+            << what;
+        EXPECT_NEAR(PipelineSchedule(interleaved(p, v, m)).bound(alike(p, m)), length,
+                    1e-12 * length)
+            << what;
       }
 }
 
@@ -131,7 +75,7 @@ TEST(PipelineSchedule, OfAnyStagesEqualsTheGraphWithinItsBounds) {
     std::vector<double> time(static_cast<std::size_t>(p));
     for (double& t : time) t = i % 2 ? wide(random) : narrow(random);
     if (i % 3 == 0) time[random() % time.size()] *= 2.5;
-    const PipelineSchedule schedule(p, v, m);
+    const PipelineSchedule schedule(interleaved(p, v, m));
     const double end = schedule.end(time);
     const std::string what = fmt::format("p {} V {} m {} case {}", p, v, m, i);
     EXPECT_NEAR(end, graph_end(v, m, time), 1e-12 * end) << what;
@@ -155,9 +99,9 @@ TEST(PipelineSchedule, ASlowStageCostsByItsPlace) {
   for (std::size_t s = 0; s < 16; ++s) {
     std::vector<double> time = alike(16, 16);
     time[s] *= 2.5;
-    slowdown.push_back(PipelineSchedule(16, 1, 16).end(time) / 31);
+    slowdown.push_back(PipelineSchedule(interleaved(16, 1, 16)).end(time) / 31);
     EXPECT_NEAR(slowdown.back(), graph_end(1, 16, time) / 31, 1e-12);
-    EXPECT_NEAR(PipelineSchedule(16, 1, 16).bound(time) / 31, 55.0 / 31, 1e-12);
+    EXPECT_NEAR(PipelineSchedule(interleaved(16, 1, 16)).bound(time) / 31, 55.0 / 31, 1e-12);
   }
   EXPECT_NEAR(slowdown.back(), 1.774, 0.001);
   EXPECT_NEAR(slowdown.front(), 1.371, 0.001);
@@ -172,15 +116,16 @@ TEST(PipelineSchedule, WhatIsLeftOverCountsAtTheSlowestPace) {
     std::vector<double> time(static_cast<std::size_t>(p));
     for (double& t : time) t = narrow(random);
     const double exact = graph_end(v, m, time);
-    const double end = PipelineSchedule(p, v, m).end(time);
+    const double end = PipelineSchedule(interleaved(p, v, m)).end(time);
     EXPECT_GE(end, exact * (1 - 1e-9)) << p << " " << m;
     EXPECT_LE(end, exact * 1.005) << p << " " << m;
-    EXPECT_NEAR(PipelineSchedule(p, v, m).end(alike(p, m)), PipelineSchedule::even_length(p, v, m),
-                1e-9 * m);
+    EXPECT_NEAR(PipelineSchedule(interleaved(p, v, m)).end(alike(p, m)),
+                PipelineSchedule::even_length(interleaved(p, v, m)), 1e-9 * m);
   }
   // So deep that not even two rounds of microbatches are evaluated.
-  EXPECT_NEAR(PipelineSchedule(256, 2, 300).end(alike(256, 300)), 300 + 255.0 / 2, 1e-9);
-  EXPECT_NEAR(PipelineSchedule(256, 2, 1).end(alike(256, 1)), 256, 1e-9);
+  EXPECT_NEAR(PipelineSchedule(interleaved(256, 2, 300)).end(alike(256, 300)), 300 + 255.0 / 2,
+              1e-9);
+  EXPECT_NEAR(PipelineSchedule(interleaved(256, 2, 1)).end(alike(256, 1)), 256, 1e-9);
 }
 
 TEST(PipelineSchedule, RunsReplicasSideBySideAsOneByOne) {
@@ -189,7 +134,7 @@ TEST(PipelineSchedule, RunsReplicasSideBySideAsOneByOne) {
   std::uniform_real_distribution<double> wide(1, 3);
   std::vector<double> time(static_cast<std::size_t>(stages * replicas));
   for (double& t : time) t = wide(random);
-  const PipelineSchedule schedule(stages, 3, 7);
+  const PipelineSchedule schedule(interleaved(stages, 3, 7));
   std::vector<std::int32_t> some;  // not in a row, not a whole number of tiles
   for (std::int32_t r = 0; r < replicas; ++r)
     if (r % 5 != 2) some.push_back(r);
@@ -207,9 +152,9 @@ TEST(PipelineSchedule, MostMicrobatchesIsTheInverseOfEvenLength) {
   for (int p : {1, 2, 5, 16})
     for (int v : {1, 2, 8})
       for (double length = p; length < 3 * p + 2; length += 0.0937) {
-        const double most = PipelineSchedule::most_microbatches(p, v, length);
-        EXPECT_LE(PipelineSchedule::even_length(p, v, most), length + 1e-9);
-        EXPECT_GT(PipelineSchedule::even_length(p, v, most + 1), length - 1e-9);
+        const double most = PipelineSchedule::most_microbatches(interleaved(p, v), length);
+        EXPECT_LE(PipelineSchedule::even_length(interleaved(p, v, most)), length + 1e-9);
+        EXPECT_GT(PipelineSchedule::even_length(interleaved(p, v, most + 1)), length - 1e-9);
       }
 }
 

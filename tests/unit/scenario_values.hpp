@@ -99,8 +99,9 @@ inline Replica replica_of(const DesignPoint& point, std::int64_t replica,
   }
   const double microbatches = point.work().microbatches[static_cast<std::size_t>(replica)];
   return {*std::max_element(stages.begin(), stages.end()),
-          PipelineSchedule(layout.pipeline, point.scenario().job.virtual_stages,
-                           static_cast<std::int64_t>(microbatches))
+          PipelineSchedule({ScheduleKind::interleaved, layout.pipeline,
+                            point.scenario().job.virtual_stages,
+                            static_cast<std::int64_t>(microbatches)})
               .end(stages)};
 }
 
