@@ -79,7 +79,6 @@ constexpr auto make_phases(std::index_sequence<Is...>) {
                           .operation = operation_rows[Is].operation,
                           .group = ParallelGroup::data,
                           .bytes = [](const Job& job) { return job.gradient_bytes_per_chip(); },
-                          .window = [](const Job&) { return 0.0; },
                           .source = "the command line"}...};
 }
 constexpr auto operation_phases = make_phases(std::make_index_sequence<operation_rows.size()>());

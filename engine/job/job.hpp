@@ -8,6 +8,7 @@
 #include "engine/base/distribution.hpp"
 #include "engine/base/parameter.hpp"
 #include "engine/job/model.hpp"
+#include "engine/job/pipeline_shape.hpp"
 
 namespace lockstep {
 
@@ -15,7 +16,6 @@ enum class WorkShare { equal, proportional };
 enum class Precision { bf16, fp8 };
 /// What replicas hold of each other's state (ZeRO, arXiv 1910.02054; PyTorch FSDP, VLDB 2023).
 enum class Sharding { all_reduce, distributed_optimizer, fsdp, hsdp };
-enum class Schedule { interleaved, zero_bubble, dual };
 enum class Recompute { none, selective, full };
 
 /// Of an activation between chips or layers: 16-bit formats (Korthikanti et al.,
@@ -39,7 +39,7 @@ struct Job {
   std::int64_t expert = 1;                  ///< adjacent replicas that share a layer's experts
   Sharding data_parallel = {};              ///< of the state that replicas have in common
   std::optional<std::int64_t> shard_group;  ///< replicas of an fsdp or hsdp group; fsdp: or all
-  Schedule schedule = {};
+  ScheduleKind schedule = {};
   Recompute recompute = {};
   std::optional<double> stage_imbalance;  ///< time of the last stage over the others', less 1
   WorkShare work_share = {};
@@ -67,12 +67,22 @@ struct Job {
   std::int64_t model_parallel() const { return tensor * pipeline; }
   /// Whether a step, counted from 0 with warm-up, ends with the replicas' all-reduce.
   bool synchronizes(std::int64_t step) const { return (step + 1) % sync_every == 0; }
+  /// The pipeline of a replica with so many microbatches, and what passes between its stages where
+  /// a microbatch takes `transfer` [s].
+  PipelineShape pipeline_shape(double microbatches) const {
+    return {schedule, pipeline, virtual_stages, static_cast<std::int64_t>(microbatches)};
+  }
+  PipelineTransfer pipeline_transfer(double transfer) const {
+    return {transfer, pipeline_exposed.value_or(0)};
+  }
   /// Adjacent replicas that keep pace in every layer, since they share sequences or experts.
   std::int64_t coupled_replicas() const;
   /// The most of so many replicas that make whole groups of all sorts.
   std::int64_t whole_replicas(std::int64_t replicas) const;
   /// Of so many, those that share one copy of the weights under fsdp and hsdp.
   std::int64_t shard_replicas(std::int64_t replicas) const;
+  /// Of so many, those that share one optimizer's state: 1, all, or those of a shard group.
+  double optimizer_shards(std::int64_t replicas) const;
   /// Chunks of a stage's gradients without virtual stages: as many as it has layers by default.
   double bucket_count() const;
   /// Parameters of a chip, the mean over stages: of experts, and of all else.

@@ -18,6 +18,12 @@ std::int64_t Job::shard_replicas(std::int64_t replicas) const {
   return shard_group.value_or(replicas);
 }
 
+double Job::optimizer_shards(std::int64_t replicas) const {
+  if (data_parallel == Sharding::all_reduce) return 1;
+  return static_cast<double>(
+      data_parallel == Sharding::distributed_optimizer ? replicas : shard_replicas(replicas));
+}
+
 double Job::bucket_count() const {
   return buckets.value_or(std::max(1.0, model.layers / static_cast<double>(pipeline)));
 }

@@ -70,14 +70,10 @@ std::vector<double> proportional_microbatches(const Job& job, std::int64_t total
   std::map<double, std::int64_t> classes;
   for (double s : speed) ++classes[s];
   const auto length = [&](double microbatches) {
-    return PipelineSchedule::even_length({ScheduleKind::interleaved, job.pipeline,
-                                          job.virtual_stages,
-                                          static_cast<std::int64_t>(microbatches)});
+    return PipelineSchedule::even_length(job.pipeline_shape(microbatches));
   };
   const auto at_level = [&](double level, double s) {
-    return std::max(1.0,
-                    PipelineSchedule::most_microbatches(
-                        {ScheduleKind::interleaved, job.pipeline, job.virtual_stages}, level * s));
+    return std::max(1.0, PipelineSchedule::most_microbatches(job.pipeline_shape(1), level * s));
   };
   double low = 0, high = length(static_cast<double>(total)) / classes.begin()->first;
   for (int i = 0; i < 200; ++i) {

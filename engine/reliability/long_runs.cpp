@@ -34,7 +34,7 @@ LongRunJob long_run_job(const DesignPoint& point, const Reliability& reliability
                  .replicas = layout.replicas};
   add_failing_parts(job, scenario.fleet, layout, nodes, reliability,
                     scenario.topology->parts(point.values(), layout.chips()));
-  check_long_run(reliability, job, point.noise_free_compute_time());
+  check_long_run(reliability, job, point.quiet_step().compute + point.quiet_step().bubble);
   return job;
 }
 

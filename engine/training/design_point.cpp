@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/base/error.hpp"
+#include "engine/job/memory.hpp"
 #include "engine/training/step_course.hpp"
 
 namespace lockstep {
@@ -78,16 +79,14 @@ double DesignPoint::used_peak() const {
 
 double DesignPoint::bubble(std::int64_t replica) const {
   const double microbatches = work_.microbatches[static_cast<std::size_t>(replica)];
-  return PipelineSchedule::even_length({ScheduleKind::interleaved, layout_.pipeline,
-                                        scenario_.job.virtual_stages,
-                                        static_cast<std::int64_t>(microbatches)}) /
-             microbatches -
+  return PipelineSchedule::even_length(scenario_.job.pipeline_shape(microbatches)) / microbatches -
          1;
 }
 
 void DesignPoint::pipeline_ends(const double* stage_time, double transfer, double* end) const {
   for (const Pipeline& pipeline : pipelines_)
-    pipeline.schedule.ends(stage_time, transfer, layout_.replicas, pipeline.replicas, end);
+    pipeline.schedule.ends(stage_time, layout_.replicas, pipeline.replicas, end,
+                           scenario_.job.pipeline_transfer(transfer));
 }
 
 double DesignPoint::pipeline_bound(std::int64_t replica, std::span<const double> stage_time) const {
@@ -102,10 +101,7 @@ void DesignPoint::find_pipelines() {
     const auto [place, is_new] =
         known.try_emplace(microbatches, static_cast<std::int32_t>(pipelines_.size()));
     if (is_new)
-      pipelines_.push_back({PipelineSchedule({ScheduleKind::interleaved, layout_.pipeline,
-                                              scenario_.job.virtual_stages,
-                                              static_cast<std::int64_t>(microbatches)}),
-                            {}});
+      pipelines_.push_back({PipelineSchedule(scenario_.job.pipeline_shape(microbatches)), {}});
     pipelines_[static_cast<std::size_t>(place->second)].replicas.push_back(r);
     pipeline_of_.push_back(place->second);
   }
@@ -176,7 +172,8 @@ std::vector<double> DesignPoint::noise_free_communication() const {
 
 void DesignPoint::find_optimizer_times() {
   for (const auto& generation : scenario_.fleet.generations)
-    optimizer_time_.push_back(scenario_.job.optimizer_time(generation.chip, layout_.replicas));
+    optimizer_time_.push_back(lockstep::optimizer_time(
+        scenario_.job, generation.chip, scenario_.job.optimizer_shards(layout_.replicas)));
 }
 
 /// Each phase exposes what a step takes longer with it than with those before it alone.

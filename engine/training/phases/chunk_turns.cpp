@@ -3,9 +3,9 @@
 namespace lockstep {
 
 ChunkTurns chunk_turns(const Job& job, const PipelineSchedule& schedule) {
-  const PipelineSchedule::ChunkTimes times = schedule.chunk_times();
+  const ChunkTimes times = schedule.chunk_times();
   const auto stages = static_cast<std::size_t>(job.pipeline);
-  const auto chunks = static_cast<std::size_t>(job.virtual_stages);
+  const auto chunks = static_cast<std::size_t>(job.pipeline_shape(1).chunks());
   // Without virtual stages: from the first bucket's turn to the last one's.
   const double buckets = chunks > 1 ? 0 : 1 - 1 / job.bucket_count();
   const double share = buckets / static_cast<double>(chunks);

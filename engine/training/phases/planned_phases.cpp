@@ -88,7 +88,10 @@ void PlannedPhases::plan(const Phase& phase, const Scenario& scenario, const Val
                                               .groups = shape,
                                               .model_parallel = layout.groups()});
   };
-  PlannedPhase planned{.phase = &phase, .bytes = phase.bytes(job), .groups = shape};
+  PlannedPhase planned;
+  planned.phase = &phase;
+  planned.bytes = phase.bytes(job);
+  planned.groups = shape;
   planned.rows = rows.groups();
   if (!is_layout) planned.places = places_of(layout, shape);
   planned.collective = collective_of(planned.bytes);

@@ -14,24 +14,23 @@ namespace lockstep {
 
 /// A phase made ready for the groups of a design point.
 struct PlannedPhase {
-  const Phase* phase;
-  double bytes;  ///< buffer of each rank in a call [B]
-  double calls;  ///< a step, on the stage that has the most
+  const Phase* phase = nullptr;
+  double bytes = 0;  ///< buffer of each rank in a call [B]
+  double calls = 0;  ///< a step, on the stage that has the most
   GroupShape groups;
-  std::string choice;      ///< what its topology chose, and who stands in
-  double noise_free_time;  ///< of a call on all groups, everyone ready at once [s]
-  bool extrapolated;
+  std::string choice;          ///< what its topology chose, and who stands in
+  double noise_free_time = 0;  ///< of a call on all groups, everyone ready at once [s]
+  double chunk_time = 0;       ///< the same of one chunk of a step's phase alone [s]
+  bool extrapolated = false;
+  bool free = false;  ///< takes no time, as asked
   /// Kept where trials run it: on a step's chunks, and on layers' weights.
   std::unique_ptr<Collective> collective;
-  std::int64_t rows;  ///< groups
+  std::int64_t rows = 0;  ///< groups
   /// The rows of `collective`, in the layout's arrays: (groups, ranks). Empty: the layout's own.
   std::vector<std::int32_t> places;
-  double chunk_time;  ///< of one chunk of a step's phase alone [s]
-  bool free;          ///< takes no time, as asked
-
-  bool has_noise() const { return collective && !free && !is_of(Window::layer); }
 
   bool is_of(Window window) const { return phase->window == window; }
+  bool has_noise() const { return collective && !free && !is_of(Window::layer); }
   /// Factors of the layout's links as those of the rows; `kept` holds what is moved.
   LinkState links(const LinkState& all, std::vector<double>& kept) const;
   /// A call on all groups without noise [s].
