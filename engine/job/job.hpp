@@ -8,7 +8,7 @@
 #include "engine/base/distribution.hpp"
 #include "engine/base/parameter.hpp"
 #include "engine/job/model.hpp"
-#include "engine/job/pipeline_shape.hpp"
+#include "engine/job/pipeline/pipeline_shape.hpp"
 
 namespace lockstep {
 
@@ -39,7 +39,7 @@ struct Job {
   std::int64_t expert = 1;                  ///< adjacent replicas that share a layer's experts
   Sharding data_parallel = {};              ///< of the state that replicas have in common
   std::optional<std::int64_t> shard_group;  ///< replicas of an fsdp or hsdp group; fsdp: or all
-  ScheduleKind schedule = {};
+  Schedule schedule = {};
   Recompute recompute = {};
   std::optional<double> stage_imbalance;  ///< time of the last stage over the others', less 1
   WorkShare work_share = {};

@@ -33,7 +33,7 @@ double shard(const Parameters& parameters, const Job& job, double replicas) {
 /// What a chip of stage s has: with the dual schedule the mirrored stage, too.
 Stage held(const Job& job, const std::vector<Stage>& stages, std::size_t s) {
   Stage stage = stages[s];
-  if (job.schedule != ScheduleKind::dual) return stage;
+  if (job.schedule != Schedule::dual) return stage;
   const Stage& mirrored = stages[stages.size() - 1 - s];
   stage.dense_layers += mirrored.dense_layers;
   stage.moe_layers += mirrored.moe_layers;
@@ -66,8 +66,8 @@ double activations_of(const Job& job, std::int64_t stage, const Stage& layers,
   const double input = activation_bytes * model.hidden;
   // The dual schedule's chips hold two stages and take half of the microbatches through each.
   double stages = chunks_in_flight(job, stage, microbatches);
-  if (job.schedule == ScheduleKind::interleaved) stages /= static_cast<double>(job.virtual_stages);
-  if (job.schedule == ScheduleKind::dual) stages /= 2;
+  if (job.schedule == Schedule::interleaved) stages /= static_cast<double>(job.virtual_stages);
+  if (job.schedule == Schedule::dual) stages /= 2;
   const bool again = job.recompute == Recompute::full;
   const double kept = again ? (layers.dense_layers + layers.moe_layers) * input
                             : layers.dense_layers * dense + layers.moe_layers * moe;
@@ -81,8 +81,8 @@ double activations_of(const Job& job, std::int64_t stage, const Stage& layers,
 double chunks_in_flight(const Job& job, std::int64_t stage, double microbatches) {
   const auto p = static_cast<double>(job.pipeline), v = static_cast<double>(job.virtual_stages);
   const double behind = p - static_cast<double>(stage) - 1;
-  if (job.schedule == ScheduleKind::dual) return std::min(microbatches, p + 1);
-  if (job.schedule == ScheduleKind::zero_bubble || job.virtual_stages == 1)
+  if (job.schedule == Schedule::dual) return std::min(microbatches, p + 1);
+  if (job.schedule == Schedule::zero_bubble || job.virtual_stages == 1)
     return std::min(microbatches, behind + 1);
   return std::min(v * microbatches, 2 * behind + (v - 1) * p + 1);
 }

@@ -117,7 +117,7 @@ const std::vector<Field<Job>>& plan_fields() {
             "replicas over which fsdp or hsdp shard, neighbours; auto: all, for fsdp; hsdp needs "
             "a number",
         .source = "Zhao et al., PyTorch FSDP (VLDB 2023), section 3.2"}},
-      {{&Job::schedule, {ScheduleKind::interleaved, ScheduleKind::zero_bubble, ScheduleKind::dual}},
+      {{&Job::schedule, {Schedule::interleaved, Schedule::zero_bubble, Schedule::dual}},
        {.key = "job.schedule",
         .number = 219,
         .type = ValueType::choice,

@@ -70,7 +70,7 @@ std::vector<double> stage_shares(const Job& job) {
       shares.push_back(stage.dense_layers * dense + stage.moe_layers * moe +
                        stage.head * 6 * model.embedding_parameters());
   }
-  if (job.schedule == ScheduleKind::dual) {
+  if (job.schedule == Schedule::dual) {
     std::vector<double> mirrored(shares.rbegin(), shares.rend());
     for (std::size_t s = 0; s < shares.size(); ++s) shares[s] = (shares[s] + mirrored[s]) / 2;
   }

@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "engine/base/error.hpp"
-#include "engine/job/pipeline_schedule.hpp"
+#include "engine/job/pipeline/pipeline_schedule.hpp"
 #include "engine/job/stages.hpp"
 
 namespace lockstep {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/job/pipeline_schedule.hpp"
+#include "engine/job/pipeline/pipeline_schedule.hpp"
 #include "engine/job/work.hpp"
 #include "engine/training/phases/chunk_turns.hpp"
 #include "engine/training/phases/planned_phases.hpp"

@@ -24,7 +24,7 @@ using test::run_one;
 using testing::HasSubstr;
 
 PipelineShape interleaved(std::int64_t stages, std::int64_t chunks, double microbatches = 1) {
-  return {ScheduleKind::interleaved, stages, chunks, static_cast<std::int64_t>(microbatches)};
+  return {Schedule::interleaved, stages, chunks, static_cast<std::int64_t>(microbatches)};
 }
 
 /// End of the graph with `time` (stages) for all microbatches of a stage.

@@ -6,8 +6,8 @@
 #include <numeric>
 #include <random>
 
-#include "engine/job/pipeline_schedule.hpp"
-#include "engine/job/pipeline_turns.hpp"
+#include "engine/job/pipeline/pipeline_schedule.hpp"
+#include "engine/job/pipeline/pipeline_turns.hpp"
 #include "tests/unit/pipeline_graph.hpp"
 
 namespace lockstep {
@@ -15,19 +15,18 @@ namespace {
 
 using test::PipelineGraph;
 
-constexpr ScheduleKind kinds[] = {ScheduleKind::interleaved, ScheduleKind::zero_bubble,
-                                  ScheduleKind::dual};
+constexpr Schedule kinds[] = {Schedule::interleaved, Schedule::zero_bubble, Schedule::dual};
 
-PipelineShape shape_of(ScheduleKind kind, int p, int v, int m) {
+PipelineShape shape_of(Schedule kind, int p, int v, int m) {
   return {kind, p, v, m};
 }
 
 PipelineGraph graph_of(const PipelineShape& shape) {
   const auto p = static_cast<int>(shape.stages), m = static_cast<int>(shape.microbatches);
   switch (shape.kind) {
-    case ScheduleKind::zero_bubble:
+    case Schedule::zero_bubble:
       return test::zero_bubble_h1(p, m);
-    case ScheduleKind::dual:
+    case Schedule::dual:
       return test::dual_pipe(p, m);
     default:
       return test::megatron(p, static_cast<int>(shape.virtual_stages), m);
@@ -62,23 +61,23 @@ TEST(Schedules, BubblesAreThoseOfThePapers) {
   constexpr double F = 1.0 / 3, B = 2.0 / 3, W = 1.0 / 3;
   for (int p : {2, 4, 6, 8, 16, 32})
     for (int m : {2 * p, 2 * p + 2, 4 * p}) {
-      const auto bubble = [&](ScheduleKind kind, int v = 1) {
+      const auto bubble = [&](Schedule kind, int v = 1) {
         const PipelineShape shape = shape_of(kind, p, v, m);
         EXPECT_NEAR(PipelineSchedule::even_length(shape), PipelineSchedule(shape).end(alike(shape)),
                     1e-9);
         return PipelineSchedule(shape).end(alike(shape)) - m;
       };
-      EXPECT_NEAR(bubble(ScheduleKind::interleaved), (p - 1) * (F + B), 1e-9);
-      EXPECT_NEAR(bubble(ScheduleKind::interleaved, 4), (p - 1) * (F + B) / 4, 1e-9);
-      EXPECT_NEAR(bubble(ScheduleKind::zero_bubble), (p - 1) * (F + B - 2 * W), 1e-9);
-      EXPECT_NEAR(bubble(ScheduleKind::dual), (p / 2.0 - 1) * (F + B + B - 3 * W), 1e-9);
+      EXPECT_NEAR(bubble(Schedule::interleaved), (p - 1) * (F + B), 1e-9);
+      EXPECT_NEAR(bubble(Schedule::interleaved, 4), (p - 1) * (F + B) / 4, 1e-9);
+      EXPECT_NEAR(bubble(Schedule::zero_bubble), (p - 1) * (F + B - 2 * W), 1e-9);
+      EXPECT_NEAR(bubble(Schedule::dual), (p / 2.0 - 1) * (F + B + B - 3 * W), 1e-9);
     }
 }
 
 TEST(Schedules, OfLikeStagesEqualTheGraph) {
-  for (ScheduleKind kind : {ScheduleKind::zero_bubble, ScheduleKind::dual})
+  for (Schedule kind : {Schedule::zero_bubble, Schedule::dual})
     for (int p : {2, 3, 4, 6, 7, 8, 16}) {
-      if (kind == ScheduleKind::dual && p % 2 == 1) continue;
+      if (kind == Schedule::dual && p % 2 == 1) continue;
       for (int m = 1; m <= 4 * p + 3; ++m) {
         const PipelineShape shape = shape_of(kind, p, 1, m);
         const double length = graph_end(shape, alike(shape));
@@ -113,7 +112,7 @@ TEST(Schedules, OfAnyStagesAndTransfersEqualTheGraphWithinTheirBounds) {
     // keep nobody but their own stage.
     const double slowest = *std::max_element(time.begin(), time.end());
     const double sum = std::accumulate(time.begin(), time.end(), 0.0);
-    const double works = shape.kind == ScheduleKind::interleaved ? 1 : 2.0 / 3;
+    const double works = shape.kind == Schedule::interleaved ? 1 : 2.0 / 3;
     const double hops =
         2 * (static_cast<double>(shape.stages * shape.virtual_stages) - 1) * transfer.time;
     EXPECT_GE(end, slowest * (1 - 1e-12)) << what;
@@ -159,19 +158,19 @@ TEST(Schedules, BoundsHoldForStagesFarFromAlike) {
 // weights there: p of them against 2 (p - 1) transfers.
 TEST(Schedules, SteadyStateShowsWhereTransfersAreHidden) {
   const int p = 8;
-  const auto pace = [&](ScheduleKind kind, int v, double transfer) {
+  const auto pace = [&](Schedule kind, int v, double transfer) {
     const auto length = [&](int m) {
       return PipelineSchedule::even_length(shape_of(kind, p, v, m), {transfer, 0});
     };
     return (length(12 * p) - length(10 * p)) / (2 * p);
   };
   for (double x : {0.001, 0.01, 0.1})
-    EXPECT_NEAR(pace(ScheduleKind::interleaved, 1, x), 1 + 2 * x * (p - 1) / p, 1e-9) << x;
-  EXPECT_NEAR(pace(ScheduleKind::interleaved, 4, 0.02), 1, 1e-9);
-  EXPECT_NEAR(pace(ScheduleKind::zero_bubble, 1, 0.1), 1, 1e-9);
-  EXPECT_GT(pace(ScheduleKind::zero_bubble, 1, 0.3), 1.05);
+    EXPECT_NEAR(pace(Schedule::interleaved, 1, x), 1 + 2 * x * (p - 1) / p, 1e-9) << x;
+  EXPECT_NEAR(pace(Schedule::interleaved, 4, 0.02), 1, 1e-9);
+  EXPECT_NEAR(pace(Schedule::zero_bubble, 1, 0.1), 1, 1e-9);
+  EXPECT_GT(pace(Schedule::zero_bubble, 1, 0.3), 1.05);
   // Filling and draining pays in every schedule: there and back once.
-  for (const auto& [kind, v] : {std::pair{ScheduleKind::interleaved, 4}, {kinds[1], 1}}) {
+  for (const auto& [kind, v] : {std::pair{Schedule::interleaved, 4}, {kinds[1], 1}}) {
     const PipelineShape shape = shape_of(kind, p, v, 4 * p);
     EXPECT_GE(PipelineSchedule::even_length(shape, {0.02, 0}),
               PipelineSchedule::even_length(shape) + 2 * (p - 1) * 0.02 - 1e-9);
@@ -206,11 +205,11 @@ TEST(Schedules, WhatIsLeftOverCountsWithItsTransfers) {
 }
 
 TEST(Schedules, MostMicrobatchesIsTheInverseOfEvenLength) {
-  for (ScheduleKind kind : kinds)
+  for (Schedule kind : kinds)
     for (const PipelineTransfer& transfer : {PipelineTransfer{0, 0}, {0.07, 0}, {0.2, 0.5}})
       for (int p : {1, 2, 6})
         for (double length = p; length < 4 * p + 2; length += 0.437) {
-          PipelineShape shape = shape_of(kind, p, kind == ScheduleKind::interleaved ? 3 : 1, 1);
+          PipelineShape shape = shape_of(kind, p, kind == Schedule::interleaved ? 3 : 1, 1);
           const double most =
               std::max(0.0, PipelineSchedule::most_microbatches(shape, length, transfer));
           shape.microbatches = static_cast<std::int64_t>(most);
@@ -252,7 +251,7 @@ TEST(Schedules, ChunkTimesAreThoseOfTheGraph) {
         shape_of(kinds[2], 6, 1, 12), shape_of(kinds[2], 6, 1, 71), shape_of(kinds[2], 8, 1, 90)}) {
     PipelineGraph graph = graph_of(shape);
     const double end = graph.end(alike(shape));
-    const ChunkTimes times = PipelineSchedule(shape).chunk_times();
+    const auto times = PipelineSchedule(shape).chunk_times();
     const auto chunks = static_cast<std::size_t>(shape.chunks());
     ASSERT_EQ(times.first_forward.size(), graph.stages.size() * chunks) << name(shape);
     ASSERT_EQ(times.last_backward.size(), graph.stages.size() * chunks) << name(shape);
@@ -261,7 +260,7 @@ TEST(Schedules, ChunkTimesAreThoseOfTheGraph) {
         double first = 1e300, last = 0;
         for (const auto& o : graph.stages[s])
           for (const auto& pass : o.passes) {
-            const bool here = shape.kind == ScheduleKind::dual
+            const bool here = shape.kind == Schedule::dual
                                   ? pass.way == static_cast<int>(c)
                                   : pass.place / shape.stages == static_cast<int>(c);
             if (here && pass.part == 'F') first = std::min(first, o.start);
@@ -276,12 +275,12 @@ TEST(Schedules, ChunkTimesAreThoseOfTheGraph) {
 // Two stages of one chunk, two microbatches, by hand (the drawing of PipelineSchedule): the last
 // stage is done a backward pass before the first.
 TEST(Schedules, ChunkTimesByHand) {
-  const ChunkTimes whole = PipelineSchedule(shape_of(kinds[0], 2, 1, 2)).chunk_times();
+  const auto whole = PipelineSchedule(shape_of(kinds[0], 2, 1, 2)).chunk_times();
   EXPECT_NEAR(whole.first_forward[0], 0, 1e-12);
   EXPECT_NEAR(whole.first_forward[1], 1.0 / 3, 1e-12);
   EXPECT_NEAR(whole.last_backward[0], 0, 1e-12);
   EXPECT_NEAR(whole.last_backward[1], 2.0 / 3, 1e-12);
-  const ChunkTimes split = PipelineSchedule(shape_of(kinds[1], 2, 1, 2)).chunk_times();
+  const auto split = PipelineSchedule(shape_of(kinds[1], 2, 1, 2)).chunk_times();
   EXPECT_NEAR(split.last_backward[0], 0, 1e-12);
   EXPECT_NEAR(split.last_backward[1], 0, 1e-12);
 }

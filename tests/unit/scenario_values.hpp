@@ -98,11 +98,11 @@ inline Replica replica_of(const DesignPoint& point, std::int64_t replica,
     stage = std::max(stage, chip_time[static_cast<std::size_t>(layout.at(g, replica))]);
   }
   const double microbatches = point.work().microbatches[static_cast<std::size_t>(replica)];
-  return {*std::max_element(stages.begin(), stages.end()),
-          PipelineSchedule({ScheduleKind::interleaved, layout.pipeline,
-                            point.scenario().job.virtual_stages,
-                            static_cast<std::int64_t>(microbatches)})
-              .end(stages)};
+  return {
+      *std::max_element(stages.begin(), stages.end()),
+      PipelineSchedule({Schedule::interleaved, layout.pipeline, point.scenario().job.virtual_stages,
+                        static_cast<std::int64_t>(microbatches)})
+          .end(stages)};
 }
 
 /// One list of lines.

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "engine/job/job.hpp"
-#include "engine/job/pipeline_schedule.hpp"
+#include "engine/job/pipeline/pipeline_schedule.hpp"
 
 namespace lockstep {
 

@@ -63,7 +63,7 @@ double copies(J job) {
 
 /// Without a second microbatch to compute meanwhile nothing hides it.
 double experts_exposed(J job) {
-  return job.expert_exposed.value_or(job.schedule == ScheduleKind::dual ? 0 : 1);
+  return job.expert_exposed.value_or(job.schedule == Schedule::dual ? 0 : 1);
 }
 
 /// What each rank of an expert group sends of a microbatch in a layer, its own part too [B].

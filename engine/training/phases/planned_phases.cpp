@@ -7,7 +7,7 @@
 #include <cmath>
 #include <utility>
 
-#include "engine/job/pipeline_schedule.hpp"
+#include "engine/job/pipeline/pipeline_schedule.hpp"
 #include "engine/job/stages.hpp"
 
 namespace lockstep {

@@ -1,10 +1,10 @@
-#include "engine/job/pipeline_schedule.hpp"
+#include "engine/job/pipeline/pipeline_schedule.hpp"
 
 #include <algorithm>
 #include <cassert>
 #include <cmath>
 
-#include "engine/job/pipeline_length.hpp"
+#include "engine/job/pipeline/pipeline_length.hpp"
 
 namespace lockstep {
 namespace {
@@ -73,10 +73,10 @@ PipelineSchedule::Split PipelineSchedule::split(const PipelineTransfer& transfer
 }
 
 PipelineSchedule::PipelineSchedule(const PipelineShape& shape) : shape_(shape) {
-  assert(shape.kind == ScheduleKind::interleaved || shape.virtual_stages == 1);
-  assert(shape.kind != ScheduleKind::dual || shape.stages == 1 || shape.stages % 2 == 0);
-  const bool whole = shape.kind == ScheduleKind::interleaved;
-  const bool dual = shape.kind == ScheduleKind::dual;
+  assert(shape.kind == Schedule::interleaved || shape.virtual_stages == 1);
+  assert(shape.kind != Schedule::dual || shape.stages == 1 || shape.stages % 2 == 0);
+  const bool whole = shape.kind == Schedule::interleaved;
+  const bool dual = shape.kind == Schedule::dual;
   const std::int64_t p = shape.stages, m = shape.microbatches;
   const std::int64_t fitting = most_operations / ((whole ? 2 : 3) * p * shape.virtual_stages);
   if (m <= fitting)
@@ -98,7 +98,7 @@ void PipelineSchedule::find_like_stages() {
   if (evaluated_ == 0) {
     // Every transfer as if its sender were blocked all the time.
     like_.blocked =
-        2 * (shape_.kind == ScheduleKind::dual ? m + 2 * p : v * std::max(m, p) + std::min(m, p));
+        2 * (shape_.kind == Schedule::dual ? m + 2 * p : v * std::max(m, p) + std::min(m, p));
     for (std::size_t i = 0; i < width; ++i) like_.at[i] = node(i) * like_.still + like_.blocked;
     return;
   }
@@ -133,7 +133,7 @@ double PipelineSchedule::even_length(const PipelineShape& shape, const PipelineT
 
 double PipelineSchedule::most_microbatches(PipelineShape shape, double length,
                                            const PipelineTransfer& transfer) {
-  if (shape.kind == ScheduleKind::interleaved && transfer.time == 0) {
+  if (shape.kind == Schedule::interleaved && transfer.time == 0) {
     const auto p = static_cast<double>(shape.stages), v = static_cast<double>(shape.virtual_stages);
     const double full = length - (p - 1) / v;
     return std::floor(full >= p ? full : std::min(p, 1 + v * (length - p)));
@@ -216,9 +216,9 @@ void PipelineSchedule::ends(const double* stage_time, std::int64_t row,
   }
 }
 
-ChunkTimes PipelineSchedule::chunk_times() const {
+PipelineSchedule::ChunkTimes PipelineSchedule::chunk_times() const {
   // Enough for the first microbatches to be back before the last come in.
-  const std::int64_t few = (shape_.kind == ScheduleKind::dual ? 4 : 2) * shape_.stages;
+  const std::int64_t few = (shape_.kind == Schedule::dual ? 4 : 2) * shape_.stages;
   PipelineShape some = shape_;
   std::vector<std::int64_t> groups = microbatch_groups(shape_);
   if (groups.size() > 4) {

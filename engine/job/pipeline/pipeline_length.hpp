@@ -1,6 +1,6 @@
 #pragma once
 
-#include "engine/job/pipeline_shape.hpp"
+#include "engine/job/pipeline/pipeline_shape.hpp"
 
 namespace lockstep {
 

@@ -1,10 +1,10 @@
-#include "engine/job/pipeline_order.hpp"
+#include "engine/job/pipeline/pipeline_order.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <optional>
 
-#include "engine/job/pipeline_turns.hpp"
+#include "engine/job/pipeline/pipeline_turns.hpp"
 
 namespace lockstep {
 namespace {
@@ -50,7 +50,7 @@ class Order {
  private:
   static constexpr std::int32_t missing = -1;
 
-  bool dual() const { return shape_.kind == ScheduleKind::dual; }
+  bool dual() const { return shape_.kind == Schedule::dual; }
   const std::vector<Pass>& of(std::int64_t stage) const {
     return passes_[static_cast<std::size_t>(stage)];
   }

@@ -1,4 +1,4 @@
-#include "engine/job/pipeline_turns.hpp"
+#include "engine/job/pipeline/pipeline_turns.hpp"
 
 #include <algorithm>
 #include <array>
@@ -130,14 +130,14 @@ class DualPasses {
 
 std::vector<Pass> stage_passes(const PipelineShape& shape, std::span<const std::int64_t> groups,
                                std::int64_t stage) {
-  if (shape.kind == ScheduleKind::dual && shape.stages > 1) return DualPasses(shape, stage).passes;
+  if (shape.kind == Schedule::dual && shape.stages > 1) return DualPasses(shape, stage).passes;
   const std::vector<Turn> turns = turns_of(groups, shape.virtual_stages);
   const std::int64_t ahead = shape.stages - stage - 1;
   const std::int64_t warm_up =
       shape.virtual_stages == 1 ? ahead : 2 * ahead + (shape.virtual_stages - 1) * groups.front();
   return one_forward_one_backward(turns, static_cast<std::int32_t>(shape.virtual_stages),
                                   std::min(turns.size(), static_cast<std::size_t>(warm_up)),
-                                  shape.kind == ScheduleKind::interleaved,
+                                  shape.kind == Schedule::interleaved,
                                   static_cast<std::size_t>(stage));
 }
 

@@ -1,4 +1,4 @@
-#include "engine/job/pipeline_kernels.hpp"
+#include "engine/job/pipeline/pipeline_kernels.hpp"
 
 namespace lockstep::LOCKSTEP_SIMD_LEVEL {
 namespace {

@@ -4,8 +4,8 @@
 #include <span>
 #include <vector>
 
-#include "engine/job/pipeline_kernels.hpp"
-#include "engine/job/pipeline_shape.hpp"
+#include "engine/job/pipeline/pipeline_kernels.hpp"
+#include "engine/job/pipeline/pipeline_shape.hpp"
 
 namespace lockstep {
 

@@ -5,9 +5,9 @@
 #include <span>
 #include <vector>
 
-#include "engine/job/pipeline_kernels.hpp"
-#include "engine/job/pipeline_order.hpp"
-#include "engine/job/pipeline_shape.hpp"
+#include "engine/job/pipeline/pipeline_kernels.hpp"
+#include "engine/job/pipeline/pipeline_order.hpp"
+#include "engine/job/pipeline/pipeline_shape.hpp"
 
 namespace lockstep {
 
@@ -66,6 +66,12 @@ class PipelineSchedule {
   /// like stages without transfers. O(stages).
   double bound(std::span<const double> stage_time, const PipelineTransfer& transfer = {}) const;
 
+  /// When a chunk's parameters are first needed and its gradients complete, in microbatch times (a
+  /// microbatch's whole time on one stage). (stages x chunks), the chunks of a stage side by side.
+  struct ChunkTimes {
+    std::vector<double> first_forward;  ///< start of the first forward pass, from the start
+    std::vector<double> last_backward;  ///< end of the last backward pass or weights, to the end
+  };
   /// Of like stages without transfers. Where there are many microbatches some of the middle are
   /// left out: there every stage is busy all the time, so that what comes after just moves.
   ChunkTimes chunk_times() const;

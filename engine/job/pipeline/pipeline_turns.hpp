@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/job/pipeline_shape.hpp"
+#include "engine/job/pipeline/pipeline_shape.hpp"
 
 namespace lockstep {
 
