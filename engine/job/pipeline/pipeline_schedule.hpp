@@ -49,9 +49,9 @@ class PipelineSchedule {
   /// End of the schedule where all stages take the same time, in microbatch times, transfer.time
   /// too. Without transfers a closed form; else the schedule is built, O(operations).
   static double even_length(const PipelineShape& shape, const PipelineTransfer& transfer = {});
-  /// The most microbatches that equal stages finish within `length` microbatch times; 0 where there
-  /// is no time for one. shape.microbatches is not read. Cost: that of even_length for each bit of
-  /// the answer, one closed form for the interleaved schedule without transfers.
+  /// The most microbatches that equal stages finish within `length` microbatch times; below 1 where
+  /// there is no time for one. shape.microbatches is not read. Cost: that of even_length for each
+  /// bit of the answer; a closed form for the interleaved schedule without transfers.
   static double most_microbatches(PipelineShape shape, double length,
                                   const PipelineTransfer& transfer = {});
 
