@@ -3,7 +3,7 @@
 namespace lockstep {
 
 ChunkTurns chunk_turns(const Job& job, const PipelineSchedule& schedule) {
-  const ChunkTimes times = schedule.chunk_times();
+  const PipelineSchedule::ChunkTimes times = schedule.chunk_times();
   const auto stages = static_cast<std::size_t>(job.pipeline);
   const auto chunks = static_cast<std::size_t>(job.pipeline_shape(1).chunks());
   // Without virtual stages: from the first bucket's turn to the last one's.
