@@ -67,7 +67,7 @@ const std::vector<Field<Job>>& plan_fields() {
                    "virtual_stages of them where its stages are alike",
         .source = "schedule: Narayanan et al. (arXiv 2104.04473), section 2.2; 8: Llama 3 405B, "
                   "126 layers in 16 stages, takes its Table 4 from 430 to 398 TFLOP/s a chip where "
-                  "400 was published, 4 to 381 (derived)"}},
+                  "400 was published, 4 to 382 (derived)"}},
       {&Job::context,
        {.key = "job.context",
         .number = 215,

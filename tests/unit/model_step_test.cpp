@@ -31,7 +31,7 @@ TEST(Pipeline, BubbleIsThePublishedFormula) {
     const std::string lines =
         join(quiet, free_network,
              fmt::format("fleet.chips=H100:{}\njob.pipeline={}\njob.virtual_stages={}\n"
-                         "job.sequence_length=1000\njob.tokens_per_batch={}",
+                         "job.stage_imbalance=0\njob.sequence_length=1000\njob.tokens_per_batch={}",
                          2 * pipeline, pipeline, stages, 2000 * microbatches));
     const auto point = make_point(lines);
     const double bubble = (pipeline - 1.0) / (stages * microbatches);
@@ -51,6 +51,7 @@ TEST(Pipeline, TheRemainderIsWaitedFor) {
     fleet.chips=H100:4
     job.pipeline=2
     job.virtual_stages=1
+    job.stage_imbalance=0
     job.sequence_length=1000
     job.tokens_per_batch=5000)"));
   EXPECT_NEAR(result.wait_fraction, 1 - (3.0 + 2.0) / 2 / (3 + 1), 1e-9);
@@ -62,6 +63,7 @@ TEST(Pipeline, TheSlowestStageSetsThePace) {
     fleet.chips=H100:1, GB200:1
     job.pipeline=2
     job.virtual_stages=1
+    job.stage_imbalance=0
     job.sequence_length=1000
     job.tokens_per_batch=1000000)"));
   // The first microbatch is on its way to the GB200 and back for longer than the one forward pass
@@ -113,6 +115,7 @@ TEST(OverlapWindow, IsOfTheLastMicrobatchOnly) {
       fleet.chips=H100:8
       topology.kind=ring
       job.pipeline=2
+      job.stage_imbalance=0
       job.sequence_length=1000
       job.tokens_per_batch={}
       job.overlap=1

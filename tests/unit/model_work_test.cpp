@@ -119,7 +119,8 @@ TEST(ProportionalMicrobatches, MinimizeTheLatestFinish) {
 
 TEST(ShareWork, EqualSharesGiveTheRemainderToTheFirst) {
   const Shared s = share(
-      "fleet.chips=H100:8\njob.pipeline=2\njob.sequence_length=100\njob.tokens_per_batch=1000");
+      "fleet.chips=H100:8\njob.pipeline=2\njob.stage_imbalance=0\njob.sequence_length=100\n"
+      "job.tokens_per_batch=1000");
   EXPECT_THAT(s.work.microbatches, ElementsAre(3, 3, 2, 2));
   EXPECT_EQ(s.work.tokens, 1000);
   // One chip computes its share of the layers for its replica's microbatches.
@@ -127,8 +128,8 @@ TEST(ShareWork, EqualSharesGiveTheRemainderToTheFirst) {
   for (std::int64_t g = 0; g < 2; ++g)
     for (std::int64_t r = 0; r < 4; ++r)
       EXPECT_NEAR(s.work.chip_time[static_cast<std::size_t>(s.layout.at(g, r))],
-                  s.work.microbatches[static_cast<std::size_t>(r)] * 100 * s.job.model.flops_per_token() /
-                      2 / speed,
+                  s.work.microbatches[static_cast<std::size_t>(r)] * 100 *
+                      s.job.model.flops_per_token() / 2 / speed,
                   1e-12);
 }
 
@@ -189,7 +190,8 @@ TEST(ShareWork, ComputeTimeCountsMicrobatchesOfTheDefaultBatch) {
 TEST(ShareWork, CountsTokensAndFlops) {
   const Shared plain = share("fleet.chips=H100:6\njob.tokens_per_chip=8300");
   EXPECT_DOUBLE_EQ(plain.work.tokens, 6 * 8192);
-  EXPECT_DOUBLE_EQ(plain.work.flops, 6 * 8192 * (6 * 405e9 + 12.0 * 126 * 16384 * 8192));
+  EXPECT_DOUBLE_EQ(plain.work.flops,
+                   6 * 8192 * (6 * (405e9 - 128256.0 * 16384) + 12.0 * 126 * 16384 * 8192));
   EXPECT_THAT(plain.work.microbatches, testing::Each(1));
   // Idle chips have no tokens: 7 chips, replicas of 3.
   const Shared tensor =

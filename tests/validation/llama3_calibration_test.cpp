@@ -58,7 +58,7 @@ Calibrated calibrate(int virtual_stages) {
 }
 
 // 126 layers and the two halves around them are 128: eight virtual stages of one layer each on
-// sixteen stages is as far as interleaving goes. Measured: kernel_efficiency 0.490, 397 TFLOP/s a
+// sixteen stages is as far as interleaving goes. Measured: kernel_efficiency 0.493, 398 TFLOP/s a
 // chip on the larger machine.
 TEST(Llama3Calibration, PredictsTheLargerMachineFromTheSmaller) {
   const Calibrated eight = calibrate(8);
@@ -72,15 +72,15 @@ TEST(Llama3Calibration, PredictsTheLargerMachineFromTheSmaller) {
                 ->scenario()
                 .job.virtual_stages,
             8);
-  EXPECT_NEAR(eight.at_16384 * h100_peak / 1e12, 397, 1);
+  EXPECT_NEAR(eight.at_16384 * h100_peak / 1e12, 398, 1);
 }
 
 // The check can fail: half as much interleaving loses twice as much to the bubble. Measured:
-// kernel_efficiency 0.517, 380 TFLOP/s a chip on the larger machine.
+// kernel_efficiency 0.519, 382 TFLOP/s a chip on the larger machine.
 TEST(Llama3Calibration, RejectsHalfTheInterleaving) {
   const Calibrated four = calibrate(4);
   EXPECT_LT(four.at_16384, published_at_16384 / h100_peak - one_point);
-  EXPECT_NEAR(four.at_16384 * h100_peak / 1e12, 380, 1);
+  EXPECT_NEAR(four.at_16384 * h100_peak / 1e12, 382, 1);
 }
 
 }  // namespace
