@@ -5,6 +5,7 @@
 #include "engine/run/processors.hpp"
 #include "experiments/command.hpp"
 #include "experiments/describe/notes.hpp"
+#include "experiments/describe/phase_table.hpp"
 #include "experiments/describe/run_estimate.hpp"
 #include "experiments/describe/simulated_values.hpp"
 #include "experiments/study_options.hpp"
@@ -107,17 +108,19 @@ int run(const std::vector<std::string>& arguments) {
   if (map.empty()) return done;
   const Runner runner{default_threads(), read_whole(map, "tasks", 1, most_shards)};
   DerivedTable derived;
+  PhaseTable phases;
   StudyNotes notes;
   SimulatedValues simulated;
   const Plan plan = load_plan(map, [&](std::size_t point, const Jobs& jobs) {
     simulated.look_at(jobs);
     derived.look_at(jobs);
+    phases.look_at(jobs);
     notes.look_at(point, jobs);
   });
   if (!plan.study.title.empty()) fmt::print("{}\n", plan.study.title);
   fmt::print("{}\n\n", plan.study.path);
   print_parameters(plan.study, simulated);
-  fmt::print("{}", derived.text(plan.schema.axes));
+  fmt::print("{}{}", derived.text(plan.schema.axes), phases.text(plan.schema.axes));
   print_notes(plan, notes);
   print_size(plan);
   if (!map["no-estimate"].as<bool>()) {

@@ -141,11 +141,18 @@ const PlannedPhase& DesignPoint::kept_phase() const {
 }
 
 std::string DesignPoint::choice() const {
-  std::string text;
+  std::vector<std::pair<std::string, std::vector<std::string_view>>> choices;  // for these phases
   for (const PlannedPhase& planned : phases()) {
-    if (phases().size() > 1)
-      text += fmt::format("{}{}: ", text.empty() ? "" : ", ", planned.phase->name);
-    text += planned.choice;
+    auto known = std::find_if(choices.begin(), choices.end(),
+                              [&](const auto& one) { return one.first == planned.choice; });
+    if (known == choices.end()) known = choices.insert(known, {planned.choice, {}});
+    known->second.push_back(planned.phase->name);
+  }
+  std::string text;
+  for (const auto& [choice, names] : choices) {
+    if (choices.size() > 1)
+      text += fmt::format("{}{}: ", text.empty() ? "" : "; ", fmt::join(names, ", "));
+    text += choice;
   }
   if (!settled_note_.empty()) text += fmt::format(" ({})", settled_note_);
   return text;

@@ -54,25 +54,16 @@ std::string groups(const DesignPoint& job) {
   return fmt::format("{}", job.layout().groups());
 }
 
-/// One text, or one a phase with its name where there are several.
-std::string of_phases(const DesignPoint& job, std::string (*text)(const PlannedPhase&)) {
-  if (job.phases().size() == 1) return text(job.phases().front());
-  std::string all;
-  for (const PlannedPhase& planned : job.phases())
-    all += fmt::format("{}{} {}", all.empty() ? "" : ", ", planned.phase->name, text(planned));
-  return all;
-}
-
-std::string bytes(const DesignPoint& job) {
-  return of_phases(job, [](const PlannedPhase& p) { return format_bytes(p.bytes); });
-}
-
 std::string chips_idle(const DesignPoint& job) {
   return fmt::format("{}", job.layout().idle_chips);
 }
 
-std::string phase_time(const DesignPoint& job) {
-  return of_phases(job, [](const PlannedPhase& p) { return format_value(p.noise_free_time); });
+std::string exposed(const DesignPoint& job) {
+  return format_value(job.quiet_step().exposed_phases());
+}
+
+std::string quiet_step(const DesignPoint& job) {
+  return format_value(job.quiet_step().time());
 }
 
 std::string choice(const DesignPoint& job) {
@@ -113,14 +104,14 @@ constexpr Fact facts[] = {
     {"microbatches", "microbatches of a replica", of_each<microbatches>},
     {"bubble %", "pipeline bubble, % of compute", of_each<bubble>},
     {"groups", "data-parallel groups", of_each<groups>},
-    {"bytes/rank", "gradients each rank all-reduces", of_each<bytes>},
     {"weights", "weights of the fullest chip", of_each<memory_part<&MemoryUse::weights>>},
     {"gradients", "its gradients", of_each<memory_part<&MemoryUse::gradients>>},
     {"optimizer", "its optimizer state", of_each<memory_part<&MemoryUse::optimizer>>},
     {"activations", "its activations", of_each<memory_part<&MemoryUse::activations>>},
     {"memory", "its memory in all", of_each<memory>},
     {"chips idle", "chips idle", of_each<chips_idle>},
-    {"all-reduce s", "all-reduce without noise, s", of_each<phase_time>},
+    {"exposed s", "communication that nothing hides, s without noise", of_each<exposed>},
+    {"step s", "a step without noise, s", of_each<quiet_step>},
     {"choice", "topology's choice", of_each<choice>},
 };
 

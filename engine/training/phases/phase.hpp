@@ -22,6 +22,8 @@ enum class ParallelGroup {
   expert_data,    ///< of a data-parallel group, those with the same experts
 };
 
+std::string_view name_of(ParallelGroup group);
+
 /// Its ranks in a job of so many replicas.
 GroupShape shape_of(ParallelGroup group, const Job& job, std::int64_t replicas);
 

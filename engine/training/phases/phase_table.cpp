@@ -135,6 +135,12 @@ void check_free_phases(const Job& job, std::span<const Phase> phases) {
                                    job.free_phases, name, fmt::join(known, ", ")));
 }
 
+std::string_view name_of(ParallelGroup group) {
+  constexpr std::string_view names[] = {"data",     "tensor", "context",       "expert",
+                                        "pipeline", "shard",  "across shards", "expert data"};
+  return names[static_cast<std::size_t>(group)];
+}
+
 GroupShape shape_of(ParallelGroup group, const Job& job, std::int64_t replicas) {
   const std::int64_t copy = job.model_parallel(), shard = job.shard_replicas(replicas);
   switch (group) {

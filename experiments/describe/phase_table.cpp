@@ -1,0 +1,74 @@
+#include "experiments/describe/phase_table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "experiments/table.hpp"
+
+namespace lockstep {
+namespace {
+
+using Row = std::vector<std::string>;
+
+std::string share_of(double part, double step) {
+  return fmt::format("{:.2f}", 100 * part / step);
+}
+
+/// A line of what is no phase.
+Row part(std::string_view name, double time, double step) {
+  return {std::string(name), "", "", "", "", "", format_value(time), share_of(time, step)};
+}
+
+std::string table_of(const DesignPoint& job) {
+  const QuietStep& quiet = job.quiet_step();
+  const double step = quiet.time();
+  std::vector<Row> rows{{"part of a step", "group", "buffer", "calls", "s a call", "s hidden",
+                         "s exposed", "% of step"}};
+  rows.push_back(part("compute", quiet.compute, step));
+  rows.push_back(part("bubble", quiet.bubble, step));
+  for (std::size_t p = 0; p < job.phases().size(); ++p) {
+    const PlannedPhase& planned = job.phases()[p];
+    const double all = planned.calls * planned.noise_free_time, exposed = quiet.exposed[p];
+    rows.push_back({std::string(planned.phase->name),
+                    fmt::format("{} {}", name_of(planned.phase->group), planned.groups.ranks),
+                    format_bytes(planned.bytes), fmt::format("{:.6g}", planned.calls),
+                    planned.free ? "free" : format_value(planned.noise_free_time),
+                    format_value(std::max(0.0, all - exposed)), format_value(exposed),
+                    share_of(exposed, step)});
+  }
+  rows.push_back(part("clipping", quiet.clipping, step));
+  rows.push_back(part("optimizer", quiet.optimizer, step));
+  rows.push_back(part("step without noise", step, step));
+  return format_table(rows);
+}
+
+}  // namespace
+
+void PhaseTable::look_at(const Jobs& jobs) {
+  if (++points_ > most_shown) return;
+  std::string& text = tables_.emplace_back();
+  for (const auto& job : jobs.all()) {
+    if (jobs.all().size() > 1)
+      text += jobs.fleet().generations[job->scenario().job_number].chip.name + "\n";
+    text += table_of(*job);
+  }
+}
+
+std::string PhaseTable::text(const std::vector<Axis>& axes) const {
+  std::string all;
+  for (std::size_t p = 0; p < tables_.size(); ++p) {
+    const std::vector<std::string> labels = labels_of(axes, static_cast<std::int64_t>(p));
+    std::vector<std::string> at;
+    for (std::size_t a = 0; a < axes.size(); ++a)
+      at.push_back(fmt::format("{} = {}", axes[a].key, labels[a]));
+    if (points_ > 1) all += fmt::format("{}\n", fmt::join(at, ", "));
+    all += tables_[p] + "\n";
+  }
+  if (points_ > tables_.size())
+    all += fmt::format("The steps of {} more design points are summed up in phase_exposed.\n\n",
+                       points_ - tables_.size());
+  return all;
+}
+
+}  // namespace lockstep
