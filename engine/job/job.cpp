@@ -55,7 +55,7 @@ const std::vector<Field<Job>>& batch_fields() {
       {&Job::kernel_efficiency,
        {.key = "job.kernel_efficiency",
         .number = 40,
-        .default_text = "0.49",
+        .default_text = "0.55",
         .maximum = 1,
         .minimum_is_legal = false,
         .summary =

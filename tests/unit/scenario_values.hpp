@@ -75,6 +75,15 @@ inline constexpr std::string_view quiet = R"(
   noise.operation_jitter=0
 )";
 
+/// Of a step's communication the gradients' all-reduce alone, in so many buckets that what compute
+/// hides of it is the whole last backward pass; no optimizer.
+inline constexpr std::string_view one_phase = R"(
+  job.data_parallel=all_reduce
+  job.buckets=1e9
+  job.free_phases=tensor_gather, tensor_scatter, pipeline
+  job.optimizer_bytes=0
+)";
+
 /// A network that costs nothing, so that steps are compute alone.
 inline constexpr std::string_view free_network = R"(
   fabric.hop_latency=0s
