@@ -58,7 +58,8 @@ def broken(path):
             found.append((place, "mfu", float(at_point["mfu"].max()), efficiency))
         # Chowdhery et al., PaLM (arXiv 2204.02311), appendix B; the embedding is looked up.
         embedding = of("vocabulary") * of("hidden")
-        token = 6 * (of("model_parameters") - embedding) + 12 * of("layers") * of("hidden") * of("sequence_length")
+        attention = 12 * of("layers") * of("hidden") * of("sequence_length")
+        token = 6 * (of("model_parameters") - embedding) + attention
         sequences = of("microbatch_sequences") * of("sequence_length")
         way = sequences * token / (of("tensor") * peak * efficiency)
         if at_point["compute_time"].min() < way * (1 - 1e-9):

@@ -252,9 +252,10 @@ TEST(Inventory, ProportionalSharesKnowTheRelativeSpeeds) {
   const TrialResult plain = run_one(join(lines, "job.sequence_length=1\njob.tokens_per_batch=56"));
   EXPECT_NEAR(plain.wait_fraction, 0, 1e-9);
   EXPECT_NEAR(plain.mfu, test::default_efficiency() * (0.5 + 2 * 1.5) / 3, 1e-9);
-  const auto piped = make_point(join(lines,
-                                     "job.tensor=4\njob.pipeline=2\n"
-                                     "job.sequence_length=1\njob.tokens_per_batch=70"));
+  const auto piped =
+      make_point(join(lines,
+                      "job.tensor=4\njob.pipeline=2\n"
+                      "job.stage_imbalance=0\njob.sequence_length=1\njob.tokens_per_batch=70"));
   EXPECT_THAT(piped->work().microbatches, ElementsAre(10, 30, 30));
   EXPECT_THAT(piped->work().chip_time, Each(DoubleEq(piped->work().chip_time[0])));
   // A replica is as fast as its slowest chip: 16 chips, eight at 0.5 and eight at 1.5.
@@ -278,7 +279,8 @@ TEST(Inventory, IsolatedJobsKeepTheirNodes) {
   EXPECT_EQ(jobs.all()[1]->layout().speed[31], 1.07);
   // Each at the pace of its own slowest node.
   const TrialResult together = jobs.run_trial(0, 1).training;
-  const double one = 8192 * (6 * 405e9 + 12.0 * 126 * 16384 * 8192) / test::default_efficiency();
+  const double token = 6 * (405e9 - 128256.0 * 16384) + 12.0 * 126 * 16384 * 8192;
+  const double one = 8192 * token / test::default_efficiency();
   EXPECT_NEAR(together.step_time_by_generation[0], one / 989.4e12 / 0.93, 1e-9);
   EXPECT_NEAR(together.step_time_by_generation[1], one / 2500e12, 1e-9);
 }

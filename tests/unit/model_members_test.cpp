@@ -135,6 +135,7 @@ TEST(Members, FewerReplicasShareTheBatch) {
     job.tensor=2
     job.pipeline=4
     job.virtual_stages=1
+    job.stage_imbalance=0
     job.sequence_length=8192
     job.tokens_per_batch=1048576
     job.microbatch_sequences=1
