@@ -27,7 +27,18 @@ void read_virtual_stages(Job& job, const Values& values) {
         "job.virtual_stages = {} (job.pipeline = {} stages of {} layers with embedding and head "
         "have at most {} of one layer) lower it, or leave it out",
         *given, pipeline, layers, most));
-  job.virtual_stages = given.value_or(std::min(most_by_default, most));
+  const std::string& schedule = values.text("job.schedule");
+  if (schedule != "interleaved" && given && *given > 1)
+    throw InputError(fmt::format(
+        "job.virtual_stages = {} (job.schedule = {} has one a stage) leave it out, or take "
+        "job.schedule = interleaved",
+        *given, schedule));
+  if (schedule == "dual" && pipeline > 1 && pipeline % 2 != 0)
+    throw InputError(fmt::format(
+        "job.pipeline = {} (job.schedule = dual pairs stages from both ends) make it even",
+        pipeline));
+  const bool has_chunks = schedule == "interleaved" && pipeline > 1;
+  job.virtual_stages = has_chunks ? given.value_or(std::min(most_by_default, most)) : 1;
 }
 
 }  // namespace

@@ -247,10 +247,9 @@ TEST(Phases, OfShardedWeightsFeelSlowLinks) {
     job.overlap=0
     fabric.hop_latency=0s
     fabric.hop_bandwidth=50GB/s
-    noise.slow_link_factor=3
-    noise.slow_link_fraction=)");
-  const double quiet = train(point_of(lines + "0"), 0, 1).result.step_time[0];
-  const DesignPoint point = point_of(lines + "1");
+    noise.slow_link_factor=3)");
+  const double quiet = train(point_of(lines), 0, 1).result.step_time[0];
+  const DesignPoint point = point_of(lines + "\nnoise.slow_link_fraction=1");
   const double slow = train(point, 0, 1).result.step_time[0];
   EXPECT_NEAR(slow - quiet, 2 * point.quiet_step().exposed_phases(), 1e-6 * quiet);
 }

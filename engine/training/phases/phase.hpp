@@ -68,7 +68,7 @@ std::span<const Phase> phases();
 
 /// Whether a phase takes no time (job.free_phases).
 bool is_free(const Phase& phase, const Job& job);
-/// Throws InputError where job.free_phases names none of these.
-void check_free_phases(const Job& job, std::span<const Phase> phases);
+/// Throws InputError where job.free_phases names none of the table.
+void check_free_phases(const Job& job);
 
 }  // namespace lockstep

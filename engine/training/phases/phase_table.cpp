@@ -126,9 +126,9 @@ bool is_free(const Phase& phase, const Job& job) {
   return std::find(free.begin(), free.end(), phase.name) != free.end();
 }
 
-void check_free_phases(const Job& job, std::span<const Phase> phases) {
+void check_free_phases(const Job& job) {
   std::vector<std::string> known;
-  for (const Phase& phase : phases) known.emplace_back(phase.name);
+  for (const Phase& phase : phases()) known.emplace_back(phase.name);
   for (const std::string& name : names_in(job.free_phases))
     if (std::find(known.begin(), known.end(), name) == known.end())
       throw InputError(fmt::format("job.free_phases = {} (there is no phase {}) choose among {}",

@@ -47,7 +47,7 @@ double PlannedPhase::quiet_time(const LinkState& state) const {
 PlannedPhases::PlannedPhases(const Scenario& scenario, const Values& settled, const Layout& layout,
                              const Work& work)
     : job_(scenario.job) {
-  check_free_phases(scenario.job, scenario.phases);
+  check_free_phases(scenario.job);
   find_layer_times(scenario.job, layout, work);
   for (const Phase& phase : scenario.phases)
     if (phase.runs(scenario.job)) plan(phase, scenario, settled, layout, work);
