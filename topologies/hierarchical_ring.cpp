@@ -28,6 +28,7 @@ const TopologyKind hierarchical_ring_topology{
     .make = make_collective<RailRings>,
     .operations = operations,
     .stand_in = &ring_topology,
+    .is_local = true,
 };
 
 }  // namespace lockstep

@@ -150,6 +150,7 @@ const TopologyKind nccl_topology{
     .usable_replicas = any_replicas,
     .make = make_nccl,
     .operations = all_operations,
+    .is_local = true,
 };
 
 }  // namespace lockstep

@@ -257,6 +257,7 @@ const TopologyKind ring_topology{
     .usable_replicas = any_replicas,
     .make = make_ring,
     .operations = all_operations,
+    .is_local = true,
 };
 
 }  // namespace lockstep

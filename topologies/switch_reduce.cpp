@@ -43,6 +43,7 @@ const TopologyKind switch_reduce_topology{
     .make = make_collective<InNetworkCollective>,
     .operations = operations,
     .stand_in = &ring_topology,
+    .is_local = true,
 };
 
 }  // namespace lockstep

@@ -30,6 +30,7 @@ const TopologyKind tree_topology{
     .usable_replicas = any_replicas,
     .make = make_tree_of_chains,
     .stand_in = &ring_topology,
+    .is_local = true,
 };
 
 }  // namespace lockstep

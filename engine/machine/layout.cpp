@@ -43,6 +43,23 @@ void refuse_too_few_chips(const Fleet& fleet, std::int64_t tensor, std::int64_t 
       chips, fleet.chips()));
 }
 
+/// The layout with these of its chips in its arrays.
+Layout chips_of(const Layout& layout, std::span<const std::int32_t> places) {
+  Layout part = layout;
+  const auto take = [&](auto& array) {
+    auto all = std::exchange(array, {});
+    if (all.empty()) return;
+    for (std::int32_t from : places) array.push_back(all[static_cast<std::size_t>(from)]);
+  };
+  take(part.slot);
+  take(part.generation);
+  take(part.domain);
+  take(part.entity_low);
+  take(part.entity_high);
+  take(part.speed);
+  return part;
+}
+
 }  // namespace
 
 std::int64_t replicas_that_fit(const Fleet& fleet, std::int64_t model_parallel,
@@ -108,22 +125,22 @@ std::vector<std::int32_t> places_of(const Layout& layout, const GroupShape& shap
 
 Layout regroup(const Layout& layout, const GroupShape& shape) {
   if (shape == GroupShape{layout.replicas, layout.groups()}) return layout;
-  Layout grouped = layout;
+  Layout grouped = chips_of(layout, places_of(layout, shape));
   grouped.tensor = layout.chips() / shape.ranks;
   grouped.pipeline = 1;
   grouped.replicas = shape.ranks;
   grouped.coupled = 1;
-  const std::vector<std::int32_t> places = places_of(layout, shape);
-  for (std::size_t to = 0; to < places.size(); ++to) {
-    const auto from = static_cast<std::size_t>(places[to]);
-    grouped.slot[to] = layout.slot[from];
-    grouped.generation[to] = layout.generation[from];
-    grouped.domain[to] = layout.domain[from];
-    grouped.entity_low[to] = layout.entity_low[from];
-    grouped.entity_high[to] = layout.entity_high[from];
-    if (!layout.speed.empty()) grouped.speed[to] = layout.speed[from];
-  }
   return grouped;
+}
+
+Layout with_replicas(const Layout& layout, std::span<const std::int64_t> replicas) {
+  std::vector<std::int32_t> places;
+  for (std::int64_t group = 0; group < layout.groups(); ++group)
+    for (std::int64_t replica : replicas)
+      places.push_back(static_cast<std::int32_t>(layout.at(group, replica)));
+  Layout part = chips_of(layout, places);
+  part.replicas = std::ssize(replicas);
+  return part;
 }
 
 }  // namespace lockstep

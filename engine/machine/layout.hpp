@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "engine/machine/fleet.hpp"
@@ -48,6 +49,9 @@ Layout regroup(const Layout& layout, const GroupShape& shape);
 /// Where each chip of the groups stands in the layout's arrays: (groups, ranks), rows in the order
 /// of their first chips. Throws nothing; the same demand as regroup's.
 std::vector<std::int32_t> places_of(const Layout& layout, const GroupShape& shape);
+
+/// The same places of some replicas alone, in this order; they make whole coupled blocks.
+Layout with_replicas(const Layout& layout, std::span<const std::int64_t> replicas);
 
 /// Replicas that fit, a multiple of `coupled`: what `arrange` fills when nothing limits it.
 std::int64_t replicas_that_fit(const Fleet& fleet, std::int64_t model_parallel,

@@ -121,6 +121,9 @@ struct TopologyKind {
   /// Fills in what a study leaves open, such as a shape; nullptr: nothing is. Where values are not
   /// settled, the other functions fill in something sound of their own.
   Settled (*settle)(const SettleRequest& request) = nullptr;
+  /// What a message costs follows from the slots of its ends and of those beside them, so that a
+  /// part of a job speaks as it does in the whole.
+  bool is_local = false;
   /// What replaces a failed node of a job of so many replicas.
   Replacement (*replacement)(const Values& values, std::int64_t replicas,
                              std::int64_t model_parallel) = replace_node;

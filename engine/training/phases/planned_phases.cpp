@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "engine/job/pipeline/pipeline_schedule.hpp"
@@ -16,6 +17,36 @@ namespace {
 /// Chunks of a stage's weights, whose gradients are reduced one after another.
 double chunks_of(const Job& job) {
   return job.virtual_stages > 1 ? static_cast<double>(job.virtual_stages) : job.bucket_count();
+}
+
+/// Replicas among which every kind of place in domains, leaves and pods occurs that neighbouring
+/// chips have: of each generation the first ones, until the pattern repeats or `most` chips are
+/// taken, and as many last ones, whose domain may be filled in part. All, where chips have no order
+/// or the topology is one whole.
+std::vector<std::int64_t> typical_replicas(const Scenario& scenario, const Layout& layout) {
+  constexpr std::int64_t most = 16384;
+  const Fleet& fleet = scenario.fleet;
+  const bool is_regular = scenario.topology->is_local &&
+                          fleet.placement == PlacementOrder::blocked && fleet.nodes.empty() &&
+                          layout.straddling == 0;
+  const std::int64_t block = layout.groups() * layout.coupled;
+  std::vector<std::int64_t> replicas;
+  for (std::int64_t first = 0, last = 0; first < layout.replicas; first = last) {
+    const std::uint8_t generation = layout.generation[static_cast<std::size_t>(first)];
+    while (last < layout.replicas &&
+           layout.generation[static_cast<std::size_t>(last)] == generation)
+      ++last;
+    std::int64_t period = block;
+    for (std::int64_t size :
+         {static_cast<std::int64_t>(fleet.generations[generation].chip.scale_up_domain),
+          static_cast<std::int64_t>(scenario.fabric.leaf_chips),
+          static_cast<std::int64_t>(scenario.fabric.pod_chips)})
+      period = std::min(most, std::lcm(period, std::max<std::int64_t>(1, size)));
+    const std::int64_t kept = (period + block - 1) / block * layout.coupled;
+    for (std::int64_t r = first; r < last; ++r)
+      if (!is_regular || r < first + kept || r >= last - kept) replicas.push_back(r);
+  }
+  return replicas;
 }
 
 bool is_kept(const Phase& phase) {
@@ -49,6 +80,7 @@ PlannedPhases::PlannedPhases(const Scenario& scenario, const Values& settled, co
     : job_(scenario.job) {
   check_free_phases(scenario.job);
   find_layer_times(scenario.job, layout, work);
+  typical_ = typical_replicas(scenario, layout);
   for (const Phase& phase : scenario.phases)
     if (phase.runs(scenario.job)) plan(phase, scenario, settled, layout, work);
 }
@@ -75,7 +107,8 @@ void PlannedPhases::plan(const Phase& phase, const Scenario& scenario, const Val
                          const Layout& layout, const Work& work) {
   const Job& job = scenario.job;
   const GroupShape shape = shape_of(phase.group, job, layout.replicas);
-  const Layout rows = regroup(layout, shape);
+  const Layout rows =
+      is_kept(phase) ? regroup(layout, shape) : regroup(with_replicas(layout, typical_), shape);
   const bool is_layout = shape == GroupShape{layout.replicas, layout.groups()};
   const auto collective_of = [&](double bytes) {
     return collective_on(*scenario.topology, {.operation = phase.operation,
@@ -93,7 +126,7 @@ void PlannedPhases::plan(const Phase& phase, const Scenario& scenario, const Val
   planned.bytes = phase.bytes(job);
   planned.groups = shape;
   planned.rows = rows.groups();
-  if (!is_layout) planned.places = places_of(layout, shape);
+  if (is_kept(phase) && !is_layout) planned.places = places_of(layout, shape);
   planned.collective = collective_of(planned.bytes);
   planned.noise_free_time = planned.quiet_time({});
   planned.extrapolated = planned.collective->extrapolated();

@@ -58,6 +58,7 @@ class PlannedPhases {
 
   Job job_;
   std::vector<PlannedPhase> phases_;
+  std::vector<std::int64_t> typical_;  // replicas that phases without noise are timed on
   std::vector<double> stage_layers_;  // (pipeline)
   double layer_time_ = 0;             // of a microbatch, forward and backward [s]
   double attention_share_ = 0;        // of it
