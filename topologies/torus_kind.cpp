@@ -17,7 +17,9 @@ constexpr std::int64_t tpu_v5p_pod = 8960;   // the largest optical one (Google 
 
 TorusQuestion question_of(const Values& values, std::int64_t model_parallel, bool optical) {
   TorusQuestion question;
-  question.wiring = {optical ? torus_cube_side : 1, optical, {}};
+  question.wiring.unit = optical ? torus_cube_side : 1;
+  question.wiring.optical = optical;
+  question.wiring.repatched = optical && values.text("topology.repatch") == "on";
   if (!optical && values.has("topology.machine"))
     question.wiring.machine = read_sides("topology.machine", values.text("topology.machine"));
   if (const std::string& given = values.text("topology.shape"); given != "auto")
@@ -107,6 +109,23 @@ const Parameter& machine_row() {
   return row;
 }
 
+const Parameter& repatch_row() {
+  static const Parameter row{
+      .key = "topology.repatch",
+      .number = 89,
+      .type = ValueType::choice,
+      .default_text = "off",
+      .words = {"off", "on"},
+      .needs = {"noise.slow_link_fraction"},
+      .summary =
+          "whether slow cables between cubes of 4x4x4 are replaced by spare ports of the optical "
+          "switches before the job starts; links inside cubes are electrical and stay slow",
+      .source =
+          "8 spare ports of 136 on each switch: TPU v4 (arXiv 2304.01433); off, since no other "
+          "topology looks for slow links here; on assumes that the spares suffice"};
+  return row;
+}
+
 }  // namespace
 
 std::span<const Parameter> torus_parameters() {
@@ -115,7 +134,8 @@ std::span<const Parameter> torus_parameters() {
 }
 
 std::span<const Parameter> optical_torus_parameters() {
-  return torus_parameters().first(3);
+  static const std::array rows{shape_row(), mapping_row(), slices_row(), repatch_row()};
+  return rows;
 }
 
 template <bool optical>

@@ -48,6 +48,10 @@ std::string meant(std::string_view key, std::string_view given) {
 
 }  // namespace
 
+bool TorusShape::of_whole_cubes() const {
+  return std::ranges::all_of(chips, [](std::int64_t side) { return side % torus_cube_side == 0; });
+}
+
 Sides read_sides(std::string_view key, std::string_view given) {
   Sides sides;
   std::string_view text = given;

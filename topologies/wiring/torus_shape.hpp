@@ -10,6 +10,9 @@ namespace lockstep {
 
 using Sides = std::array<std::int64_t, 3>;
 
+/// Side of the cubes of TPU v4 and v5p. Source: arXiv 2304.01433.
+inline constexpr std::int64_t torus_cube_side = 4;
+
 /// A torus of chips, or several alike, and the box of it that one model-parallel group fills. In
 /// every dimension the tensor ranks of a stage are neighbours, stages follow behind, and boxes
 /// repeat along the side: data-parallel groups are strided sub-tori.
@@ -18,10 +21,13 @@ struct TorusShape {
   Sides tensor{1, 1, 1}, pipeline{1, 1, 1};    ///< what each dimension carries of the box
   std::array<bool, 3> ring{true, true, true};  ///< the last chip is joined to the first
   std::int64_t slices = 1;                     ///< tori of these sides, joined by a network
+  bool repatched = false;  ///< no cable between cubes is slow: switches replace such
 
   Sides box() const {
     return {tensor[0] * pipeline[0], tensor[1] * pipeline[1], tensor[2] * pipeline[2]};
   }
+  /// Optical switches join the cubes, also the last to the first.
+  bool of_whole_cubes() const;
   std::int64_t volume() const { return slices * chips[0] * chips[1] * chips[2]; }
   /// Strided sub-torus that one data-parallel group spans in a slice.
   Sides groups() const {
@@ -29,9 +35,6 @@ struct TorusShape {
     return {chips[0] / b[0], chips[1] / b[1], chips[2] / b[2]};
   }
 };
-
-/// Side of the cubes of TPU v4 and v5p. Source: arXiv 2304.01433.
-inline constexpr std::int64_t torus_cube_side = 4;
 
 /// "XxYxZ" of `key`. Throws InputError where it is none.
 Sides read_sides(std::string_view key, std::string_view given);

@@ -54,7 +54,7 @@ void add_boxes(const Sides& sides, const TorusQuestion& question,
   }
   for (std::size_t i = before; i < candidates.size(); ++i) {
     candidates[i].slices = question.slices;
-    question.wiring.close_rings(candidates[i]);
+    question.wiring.connect(candidates[i]);
   }
 }
 
@@ -140,11 +140,10 @@ auto preference(const TorusShape& shape) {
 
 }  // namespace
 
-void TorusWiring::close_rings(TorusShape& shape) const {
+void TorusWiring::connect(TorusShape& shape) const {
   if (optical) {
-    const bool whole_cubes = std::ranges::all_of(
-        shape.chips, [](std::int64_t side) { return side % torus_cube_side == 0; });
-    shape.ring.fill(whole_cubes);
+    shape.ring.fill(shape.of_whole_cubes());
+    shape.repatched = repatched && shape.of_whole_cubes();
   } else if (machine) {
     for (std::size_t d = 0; d < 3; ++d) {
       if (shape.chips[d] > (*machine)[d])

@@ -17,10 +17,11 @@ namespace lockstep {
 struct TorusWiring {
   std::int64_t unit = 1;         ///< side of the cubes that shapes are made of
   bool optical = false;          ///< switches close the rings of whole cubes
+  bool repatched = false;        ///< and replace slow cables between them
   std::optional<Sides> machine;  ///< else: a side has a ring where it is the machine's
 
-  /// Sets the rings of a shape. Throws InputError where it is no part of the machine.
-  void close_rings(TorusShape& shape) const;
+  /// Sets rings and cables of a shape. Throws InputError where it is no part of the machine.
+  void connect(TorusShape& shape) const;
 };
 
 /// What a study leaves open of a torus and what it says.
