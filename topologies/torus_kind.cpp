@@ -8,6 +8,7 @@
 #include "topologies/algorithms/torus/torus_collective.hpp"
 #include "topologies/algorithms/torus/torus_search.hpp"
 #include "topologies/algorithms/torus/torus_send.hpp"
+#include "topologies/algorithms/torus/twisted_exchange.hpp"
 
 namespace lockstep {
 namespace {
@@ -20,6 +21,7 @@ TorusQuestion question_of(const Values& values, std::int64_t model_parallel, boo
   question.wiring.unit = optical ? torus_cube_side : 1;
   question.wiring.optical = optical;
   question.wiring.repatched = optical && values.text("topology.repatch") == "on";
+  question.wiring.twisted = optical && values.text("topology.twist") == "on";
   if (!optical && values.has("topology.machine"))
     question.wiring.machine = read_sides("topology.machine", values.text("topology.machine"));
   if (const std::string& given = values.text("topology.shape"); given != "auto")
@@ -126,6 +128,22 @@ const Parameter& repatch_row() {
   return row;
 }
 
+const Parameter& twist_row() {
+  static const Parameter row{
+      .key = "topology.twist",
+      .number = 90,
+      .type = ValueType::choice,
+      .default_text = "off",
+      .words = {"off", "on"},
+      .shapes_arrays = true,
+      .summary =
+          "whether the switches twist a torus of n x n x 2n or n x 2n x 2n chips, n a multiple of "
+          "4: a side of n closes n chips further along those of 2n; faster for an all-to-all of "
+          "all chips, while other operations use no cable that closes a side of n",
+      .source = "twisted tori: TPU v4 (arXiv 2304.01433), section 2.8; off: most slices there"};
+  return row;
+}
+
 }  // namespace
 
 std::span<const Parameter> torus_parameters() {
@@ -134,7 +152,8 @@ std::span<const Parameter> torus_parameters() {
 }
 
 std::span<const Parameter> optical_torus_parameters() {
-  static const std::array rows{shape_row(), mapping_row(), slices_row(), repatch_row()};
+  static const std::array rows{shape_row(), mapping_row(), slices_row(), repatch_row(),
+                               twist_row()};
   return rows;
 }
 
@@ -172,6 +191,9 @@ std::unique_ptr<Collective> TorusKind<optical>::make(const CollectiveRequest& re
   const std::int64_t published = optical ? tpu_v5p_pod : blue_gene_l;
   if (request.operation == Operation::send)
     return std::make_unique<TorusSend>(request, shape, published);
+  if (shape.twisted && request.operation == Operation::all_to_all &&
+      request.groups.ranks == shape.volume() && shape.slices == 1)
+    return std::make_unique<TwistedExchange>(request, shape, published);
   return std::make_unique<TorusCollective>(request, shape, published);
 }
 

@@ -52,6 +52,13 @@ bool TorusShape::of_whole_cubes() const {
   return std::ranges::all_of(chips, [](std::int64_t side) { return side % torus_cube_side == 0; });
 }
 
+bool can_be_twisted(const Sides& sides) {
+  const auto [least, most] = std::ranges::minmax(sides);
+  return least % torus_cube_side == 0 && most == 2 * least &&
+         std::ranges::all_of(sides,
+                             [&](std::int64_t side) { return side == least || side == most; });
+}
+
 Sides read_sides(std::string_view key, std::string_view given) {
   Sides sides;
   std::string_view text = given;

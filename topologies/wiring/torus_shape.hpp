@@ -22,6 +22,7 @@ struct TorusShape {
   std::array<bool, 3> ring{true, true, true};  ///< the last chip is joined to the first
   std::int64_t slices = 1;                     ///< tori of these sides, joined by a network
   bool repatched = false;  ///< no cable between cubes is slow: switches replace such
+  bool twisted = false;    ///< a side of n closes n chips further on along each side of 2n
 
   Sides box() const {
     return {tensor[0] * pipeline[0], tensor[1] * pipeline[1], tensor[2] * pipeline[2]};
@@ -35,6 +36,10 @@ struct TorusShape {
     return {chips[0] / b[0], chips[1] / b[1], chips[2] / b[2]};
   }
 };
+
+/// Whether optical switches can twist such a torus: n x n x 2n or n x 2n x 2n in any order, of
+/// whole cubes (Jouppi et al., TPU v4, section 2.8).
+bool can_be_twisted(const Sides& sides);
 
 /// "XxYxZ" of `key`. Throws InputError where it is none.
 Sides read_sides(std::string_view key, std::string_view given);

@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "engine/base/error.hpp"
+#include "topologies/algorithms/torus/twisted_exchange.hpp"
 
 namespace lockstep {
 namespace {
@@ -41,6 +42,7 @@ void for_sides(std::int64_t unit, std::int64_t least, std::int64_t most, bool al
 
 void add_boxes(const Sides& sides, const TorusQuestion& question,
                std::vector<TorusShape>& candidates) {
+  if (question.wiring.twisted && !can_be_twisted(sides)) return;
   const std::size_t before = candidates.size();
   if (question.mapping) {
     if (const auto shape = question.mapping->box(sides, question.tensor, question.pipeline))
@@ -109,6 +111,22 @@ double bound(const AskedOperation& call, const TorusDimensions& dimensions) {
   return passes * std::max(latency, carried);
 }
 
+/// Whether TwistedExchange runs a call.
+bool is_twisted_exchange(const AskedOperation& call, const TorusShape& shape,
+                         const TorusDimensions& dimensions) {
+  std::int64_t ranks = 1;
+  for (std::size_t d = 0; d < 3; ++d) ranks *= dimensions[d].side;
+  return shape.twisted && call.operation == Operation::all_to_all && ranks == shape.volume();
+}
+
+/// Noise-free, on the slowest chips' links [s].
+double time_of(const AskedOperation& call, const TorusShape& shape, const TorusFabric& fabric) {
+  const TorusDimensions dimensions = dimensions_of(shape, call.groups, fabric);
+  return is_twisted_exchange(call, shape, dimensions)
+             ? TwistedExchange::noise_free_time(shape, call.bytes, fabric)
+             : TorusSchedule(call.operation, call.bytes, dimensions).noise_free_time();
+}
+
 /// What tells candidates of one time apart: dimensions in any order.
 using Key = std::vector<std::array<std::tuple<std::int64_t, double, double, bool>, 4>>;
 
@@ -123,7 +141,9 @@ Candidate look_at(const TorusShape& shape, const TorusFabric& fabric,
   Candidate candidate{0, &shape, {}};
   for (const AskedOperation& call : calls) {
     const TorusDimensions dimensions = dimensions_of(shape, call.groups, fabric);
-    candidate.bound += call.count * bound(call, dimensions);
+    candidate.bound +=
+        call.count * (is_twisted_exchange(call, shape, dimensions) ? time_of(call, shape, fabric)
+                                                                   : bound(call, dimensions));
     auto& key = candidate.key.emplace_back();
     for (std::size_t d = 0; d < torus_dimensions; ++d)
       key[d] = {dimensions[d].side, dimensions[d].rate, dimensions[d].latency, dimensions[d].ring};
@@ -144,6 +164,10 @@ void TorusWiring::connect(TorusShape& shape) const {
   if (optical) {
     shape.ring.fill(shape.of_whole_cubes());
     shape.repatched = repatched && shape.of_whole_cubes();
+    shape.twisted = twisted;
+    if (twisted)
+      for (std::size_t d = 0; d < 3; ++d)
+        shape.ring[d] = shape.chips[d] > std::ranges::min(shape.chips);
   } else if (machine) {
     for (std::size_t d = 0; d < 3; ++d) {
       if (shape.chips[d] > (*machine)[d])
@@ -156,8 +180,10 @@ void TorusWiring::connect(TorusShape& shape) const {
   }
 }
 
-std::vector<TorusShape> torus_candidates(const TorusQuestion& question, std::int64_t chips_at_hand,
-                                         bool whole) {
+namespace {
+
+std::vector<TorusShape> all_candidates(const TorusQuestion& question, std::int64_t chips_at_hand,
+                                       bool whole) {
   const std::int64_t chips = chips_at_hand / question.slices;
   const std::int64_t model_parallel = question.tensor * question.pipeline;
   std::vector<TorusShape> candidates;
@@ -174,6 +200,11 @@ std::vector<TorusShape> torus_candidates(const TorusQuestion& question, std::int
           "topology.shape = {} (more than the {} chips at hand{}) take a smaller one{}",
           fmt::join(*question.chips, "x"), chips, question.slices > 1 ? " for each slice" : "",
           question.wiring.machine ? "; by default it is topology.machine" : ", or auto"));
+    if (question.wiring.twisted && !can_be_twisted(*question.chips))
+      throw InputError(fmt::format(
+          "topology.twist = on (topology.shape = {} is neither n x n x 2n nor n x 2n x 2n chips, n "
+          "a multiple of 4) take such a shape or leave it off",
+          fmt::join(*question.chips, "x")));
     add_boxes(*question.chips, question, candidates);
     if (!candidates.empty()) return candidates;
     if (question.mapping)
@@ -215,6 +246,19 @@ std::vector<TorusShape> torus_candidates(const TorusQuestion& question, std::int
   return candidates;
 }
 
+}  // namespace
+
+std::vector<TorusShape> torus_candidates(const TorusQuestion& question, std::int64_t chips_at_hand,
+                                         bool whole) {
+  std::vector<TorusShape> candidates = all_candidates(question, chips_at_hand, whole);
+  if (candidates.empty())  // other questions have been refused
+    throw InputError(
+        fmt::format("topology.twist = on (no torus of {} chips is n x n x 2n or n x 2n x 2n, n a "
+                    "multiple of 4) give such a topology.shape, as 4x4x8, or change fleet.chips",
+                    chips_at_hand));
+  return candidates;
+}
+
 TorusChoice choose_torus(const std::vector<TorusShape>& candidates, const TorusFabric& fabric,
                          std::span<const AskedOperation> calls) {
   std::vector<Candidate> all;
@@ -232,11 +276,8 @@ TorusChoice choose_torus(const std::vector<TorusShape>& candidates, const TorusF
     if (candidate.bound > choice.runner_up_time) break;
     const auto [place, is_new] = known.try_emplace(candidate.key, 0.0);
     if (is_new)
-      for (std::size_t i = 0; i < calls.size(); ++i)
-        place->second +=
-            calls[i].count * TorusSchedule(calls[i].operation, calls[i].bytes,
-                                           dimensions_of(*candidate.shape, calls[i].groups, fabric))
-                                 .noise_free_time();
+      for (const AskedOperation& call : calls)
+        place->second += call.count * time_of(call, *candidate.shape, fabric);
     const double time = place->second;
     const auto better = [&](double than, const TorusShape& other) {
       return std::tuple{time, preference(*candidate.shape)} < std::tuple{than, preference(other)};

@@ -18,9 +18,11 @@ struct TorusWiring {
   std::int64_t unit = 1;         ///< side of the cubes that shapes are made of
   bool optical = false;          ///< switches close the rings of whole cubes
   bool repatched = false;        ///< and replace slow cables between them
+  bool twisted = false;          ///< and twist the torus
   std::optional<Sides> machine;  ///< else: a side has a ring where it is the machine's
 
-  /// Sets rings and cables of a shape. Throws InputError where it is no part of the machine.
+  /// Sets rings and cables of a shape: on a twisted torus rings run along the long sides alone.
+  /// Throws InputError where it is no part of the machine.
   void connect(TorusShape& shape) const;
 };
 
