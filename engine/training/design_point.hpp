@@ -33,6 +33,8 @@ class DesignPoint {
   const Scenario& scenario() const { return scenario_; }
   /// The study's, which the topology's own parameters come from, and those of capabilities.
   const Values& values() const { return values_; }
+  /// The same, with what the topology chose in place of what was open.
+  const Values& settled_values() const { return settled_; }
   const Layout& layout() const { return layout_; }
   const Work& work() const { return work_; }
   /// The communication of a step that synchronizes, in order; at least one.

@@ -15,7 +15,7 @@ constexpr std::int64_t cube = 4;
 /// Two groups side by side along x: chip x of group g is 2 rank + g.
 std::unique_ptr<TopologyCase> two_groups(std::string_view repatch, const Sides& sides,
                                          Operation operation) {
-  const Settings settings{{"fleet.chips", fmt::format("TPUv4:{}", sides[0] * sides[1] * sides[2])},
+  const Settings settings{{"fleet.chips", fmt::format("H100:{}", sides[0] * sides[1] * sides[2])},
                           {"topology.shape", fmt::format("{}", fmt::join(sides, "x"))},
                           {"topology.mapping", "model:2 data, data, data"},
                           {"topology.repatch", std::string(repatch)}};

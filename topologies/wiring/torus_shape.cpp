@@ -59,6 +59,17 @@ bool can_be_twisted(const Sides& sides) {
                              [&](std::int64_t side) { return side == least || side == most; });
 }
 
+std::span<const Sides> shapes_below_a_cube() {
+  static constexpr Sides shapes[]{{1, 1, 1}, {2, 2, 1}, {2, 2, 2}, {2, 2, 4}, {2, 4, 4}};
+  return shapes;
+}
+
+std::span<const Sides> flat_shapes() {
+  static constexpr Sides shapes[]{{1, 1, 1}, {2, 2, 1}, {2, 4, 1},  {4, 4, 1},
+                                  {4, 8, 1}, {8, 8, 1}, {8, 16, 1}, {16, 16, 1}};
+  return shapes;
+}
+
 Sides read_sides(std::string_view key, std::string_view given) {
   Sides sides;
   std::string_view text = given;

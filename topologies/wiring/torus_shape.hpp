@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -40,6 +41,14 @@ struct TorusShape {
 /// Whether optical switches can twist such a torus: n x n x 2n or n x 2n x 2n in any order, of
 /// whole cubes (Jouppi et al., TPU v4, section 2.8).
 bool can_be_twisted(const Sides& sides);
+
+/// Shapes smaller than a cube that jobs of TPUs get, meshes all, smallest first. Source: Google
+/// Cloud TPU v4 and v5p documentation; Jouppi et al., section 2. A chip alone: part of a host.
+std::span<const Sides> shapes_below_a_cube();
+
+/// Shapes in two dimensions that jobs get, smallest first. Source: Google Cloud TPU v5e and v6e
+/// documentation.
+std::span<const Sides> flat_shapes();
 
 /// "XxYxZ" of `key`. Throws InputError where it is none.
 Sides read_sides(std::string_view key, std::string_view given);

@@ -37,6 +37,12 @@ double torus_scalar_time(const TorusShape& shape, const Fabric& fabric) {
   return 2 * (hops * fabric.link_latency + across * fabric.dcn_latency);
 }
 
+bool beyond_published(const TorusShape& shape, std::int64_t largest) {
+  constexpr std::int64_t largest_sliced = 50944;
+  return shape.volume() / shape.slices > largest ||
+         (shape.slices > 1 && shape.volume() > largest_sliced);
+}
+
 std::string torus_choice(const TorusShape& shape) {
   const std::int64_t tensor = shape.tensor[0] * shape.tensor[1] * shape.tensor[2];
   std::string text = fmt::format("{}{}, {}", fmt::join(shape.chips, "x"),

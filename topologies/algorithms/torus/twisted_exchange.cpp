@@ -18,7 +18,7 @@ TwistedExchange::TwistedExchange(const CollectiveRequest& request, const TorusSh
       routes_(shape.chips),
       scalar_time_(torus_scalar_time(shape, request.fabric)),
       choice_(torus_choice(shape)),
-      extrapolated_(shape.volume() > largest_published) {
+      extrapolated_(beyond_published(shape, largest_published)) {
   const TorusFabric fabric(request.fabric, request.fleet);
   latency_ = fabric.latency(0, 1);
   const double block = request.bytes / static_cast<double>(routes_.chips());
