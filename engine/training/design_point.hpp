@@ -9,6 +9,7 @@
 
 #include "engine/job/pipeline_schedule.hpp"
 #include "engine/job/work.hpp"
+#include "engine/network/settled_answers.hpp"
 #include "engine/training/phases.hpp"
 #include "engine/training/scenario.hpp"
 #include "engine/training/synchronized_group.hpp"
@@ -23,9 +24,10 @@ class DesignPoint {
   DesignPoint(const Values& values, std::span<const TopologyKind* const> topologies,
               std::uint64_t seed);
   /// Of a scenario read from `values`, which the topology's own parameters still come from, with no
-  /// more than `most_replicas`.
+  /// more than `most_replicas`. What `known` answers is not settled anew.
   DesignPoint(Scenario scenario, const Values& values,
-              std::int64_t most_replicas = std::numeric_limits<std::int64_t>::max());
+              std::int64_t most_replicas = std::numeric_limits<std::int64_t>::max(),
+              const SettledAnswers& known = {});
   /// The same job with so many replicas, which share its batch, all chips equal and without noise;
   /// none where the topology cannot be made smaller.
   std::optional<DesignPoint> quiet_with_replicas(std::int64_t replicas) const;
@@ -41,6 +43,8 @@ class DesignPoint {
   std::span<const PlannedPhase> phases() const { return phases_; }
   /// Links a chip owns, as Collective::links_per_chip.
   int links_per_chip() const { return phases_.front().collective->links_per_chip(); }
+  /// What the topology settled, where that was not known already.
+  const std::optional<SettledAnswer>& new_answer() const { return new_answer_; }
   /// What the topology chose for each phase.
   std::string choice() const;
   /// Some phase runs on a machine larger than any of its kind that was published.
@@ -77,7 +81,7 @@ class DesignPoint {
   const std::vector<std::vector<Run>>& runs() const { return runs_; }
 
  private:
-  void settle_topology(std::int64_t replicas);
+  void settle_topology(std::int64_t replicas, const SettledAnswers& known);
   void find_runs();
   void find_pipelines();
   void plan_phases();
@@ -86,6 +90,7 @@ class DesignPoint {
   Scenario scenario_;
   Values values_, settled_;   // settled: what the topology chose is filled in
   std::string settled_note_;  // what it chose against
+  std::optional<SettledAnswer> new_answer_;
   Layout layout_;
   Work work_;
   std::vector<PlannedPhase> phases_;
