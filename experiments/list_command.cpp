@@ -53,9 +53,9 @@ void list_topologies() {
 }
 
 void list_chips() {
-  std::vector<std::vector<std::string>> rows{{"generation", "BF16 TFLOP/s", "FP8", "HBM GB",
-                                              "HBM TB/s", "TDP W", "scale-up GB/s", "domain",
-                                              "node", "injection GB/s", "torus link GB/s"}};
+  std::vector<std::vector<std::string>> rows{
+      {"generation", "BF16 TFLOP/s", "FP8", "HBM GB", "HBM TB/s", "TDP W", "scale-up GB/s",
+       "domain", "node", "injection GB/s", "torus link GB/s", "largest torus"}};
   for (const Chip& c : chip_catalogue())
     rows.push_back({c.name, fmt::format("{:.5g}", c.peak / 1e12),
                     c.fp8_peak > 0 ? fmt::format("{:.5g}", c.fp8_peak / 1e12) : "-",
@@ -64,7 +64,8 @@ void list_chips() {
                     fmt::format("{:.4g}", c.scale_up_bandwidth / 1e9),
                     fmt::format("{:.0f}", c.scale_up_domain), fmt::format("{:.0f}", c.node),
                     fmt::format("{:.4g}", c.injection_bandwidth / 1e9),
-                    c.link_bandwidth > 0 ? fmt::format("{:.4g}", c.link_bandwidth / 1e9) : "-"});
+                    c.link_bandwidth > 0 ? fmt::format("{:.4g}", c.link_bandwidth / 1e9) : "-",
+                    c.largest_torus > 0 ? fmt::format("{:.0f}", c.largest_torus) : "-"});
   fmt::print("{}Bandwidths are per chip and direction. Sources:\n", format_table(rows));
   for (const Chip& c : chip_catalogue()) fmt::print("  {}: {}\n", c.name, c.source);
 }

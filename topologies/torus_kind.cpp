@@ -8,16 +8,20 @@
 #include "topologies/algorithms/torus/torus_collective.hpp"
 #include "topologies/algorithms/torus/torus_search.hpp"
 #include "topologies/algorithms/torus/torus_send.hpp"
+#include "topologies/algorithms/torus/twisted_exchange.hpp"
 
 namespace lockstep {
 namespace {
 
 constexpr std::int64_t blue_gene_l = 65536;  // 64 x 32 x 32, the largest published static torus
-constexpr std::int64_t tpu_v5p_pod = 8960;   // the largest optical one (Google Cloud documentation)
+constexpr std::int64_t tpu_7x_pod = 9216;    // the largest optical one (Google Cloud documentation)
 
 TorusQuestion question_of(const Values& values, std::int64_t model_parallel, bool optical) {
   TorusQuestion question;
-  question.wiring = {optical ? torus_cube_side : 1, optical, {}};
+  question.wiring.unit = optical ? torus_cube_side : 1;
+  question.wiring.optical = optical;
+  question.wiring.repatched = optical && values.text("topology.repatch") == "on";
+  question.wiring.twisted = optical && values.text("topology.twist") == "on";
   if (!optical && values.has("topology.machine"))
     question.wiring.machine = read_sides("topology.machine", values.text("topology.machine"));
   if (const std::string& given = values.text("topology.shape"); given != "auto")
@@ -26,12 +30,32 @@ TorusQuestion question_of(const Values& values, std::int64_t model_parallel, boo
     question.chips = question.wiring.machine;
   if (const std::string& given = values.text("topology.mapping"); given != "auto")
     question.mapping.emplace(given);
-  question.slices = values.count("topology.slices");
+  question.slices = values.optional_count("topology.slices");
   // A collective alone has no job.
   question.pipeline = values.has("job.pipeline") ? values.count("job.pipeline") : 1;
   if (model_parallel % question.pipeline != 0) question.pipeline = 1;
   question.tensor = model_parallel / question.pipeline;
   return question;
+}
+
+/// What the generations of a fleet say: the tori that jobs of all of them get.
+void ask_chips(const Fleet& fleet, TorusQuestion& question) {
+  TorusWiring& wiring = question.wiring;
+  bool all_flat = true, all_cubes = true;
+  for (const FleetGeneration& generation : fleet.generations) {
+    const auto largest = static_cast<std::int64_t>(generation.chip.largest_torus);
+    const auto side = static_cast<std::int64_t>(generation.chip.flat_torus_side);
+    if (largest > 0 && (wiring.largest == 0 || largest < wiring.largest)) wiring.largest = largest;
+    all_flat = all_flat && side > 0;
+    all_cubes = all_cubes && largest > 0 && side == 0;
+  }
+  if (wiring.optical && all_cubes) {
+    wiring.legal = shapes_below_a_cube();
+  } else if (!wiring.optical && all_flat && !wiring.machine) {
+    const auto side = static_cast<std::int64_t>(fleet.generations.front().chip.flat_torus_side);
+    wiring.machine = {side, side, 1};
+    wiring.legal = flat_shapes();
+  }
 }
 
 constexpr AskedOperation large_all_reduce[] = {{Operation::all_reduce, 1}};
@@ -47,6 +71,10 @@ TorusShape shape_of(const Values& values, std::int64_t chips, std::int64_t model
 
 Value word(std::string text) {
   return {text, text};
+}
+
+std::string sides_text(const Sides& sides) {
+  return fmt::format("{}", fmt::join(sides, "x"));
 }
 
 const Parameter& shape_row() {
@@ -86,11 +114,16 @@ const Parameter& slices_row() {
       .key = "topology.slices",
       .number = 87,
       .type = ValueType::count,
-      .default_text = "1",
+      .default_text = "auto",
       .minimum = 1,
+      .words = {"auto"},
       .shapes_arrays = true,
-      .summary = "tori of the shape that a data-centre network joins, chip by chip",
-      .source = "one torus: assumption; TPU v4 pods are 16x16x16, v5p's 16x20x28"};
+      .summary =
+          "tori of the shape that a data-centre network joins, chip by chip; auto: one, or, where "
+          "the shape is open too, as few of the generation's largest torus as hold the chips",
+      .source =
+          "largest tori: TPU v4 4,096 chips, v5p 6,144, v5e and v6e 256, 7x 9,216 (Google "
+          "Cloud TPU documentation); of other chips one torus of any size: assumption"};
   return row;
 }
 
@@ -102,8 +135,42 @@ const Parameter& machine_row() {
       .shapes_arrays = true,
       .summary =
           "sides of the torus that topology.shape is a part of, e.g. 16x16x1: a side as "
-          "long as the machine's is a ring, a shorter one a line; default the shape itself",
+          "long as the machine's is a ring, a shorter one a line; default the shape itself, of TPU "
+          "v5e and v6e 16x16x1",
       .source = "TPU v5e, v6e: rings on sides of 16 only (Google Cloud TPU documentation)"};
+  return row;
+}
+
+const Parameter& repatch_row() {
+  static const Parameter row{
+      .key = "topology.repatch",
+      .number = 89,
+      .type = ValueType::choice,
+      .default_text = "off",
+      .words = {"off", "on"},
+      .needs = {"noise.slow_link_fraction"},
+      .summary =
+          "whether slow cables between cubes of 4x4x4 are replaced by spare ports of the optical "
+          "switches before the job starts; links inside cubes are electrical and stay slow",
+      .source =
+          "8 spare ports of 136 on each switch: TPU v4 (arXiv 2304.01433); off, since no other "
+          "topology looks for slow links here; on assumes that the spares suffice"};
+  return row;
+}
+
+const Parameter& twist_row() {
+  static const Parameter row{
+      .key = "topology.twist",
+      .number = 90,
+      .type = ValueType::choice,
+      .default_text = "off",
+      .words = {"off", "on"},
+      .shapes_arrays = true,
+      .summary =
+          "whether the switches twist a torus of n x n x 2n or n x 2n x 2n chips, n a multiple of "
+          "4: a side of n closes n chips further along those of 2n; faster for an all-to-all of "
+          "all chips, while other operations use no cable that closes a side of n",
+      .source = "twisted tori: TPU v4 (arXiv 2304.01433), section 2.8; off: most slices there"};
   return row;
 }
 
@@ -115,26 +182,37 @@ std::span<const Parameter> torus_parameters() {
 }
 
 std::span<const Parameter> optical_torus_parameters() {
-  return torus_parameters().first(3);
+  static const std::array rows{shape_row(), mapping_row(), slices_row(), repatch_row(),
+                               twist_row()};
+  return rows;
 }
 
 template <bool optical>
 Settled TorusKind<optical>::settle(const SettleRequest& request) {
   const std::int64_t model_parallel = request.tensor * request.pipeline;
-  const TorusQuestion question = question_of(request.values, model_parallel, optical);
+  TorusQuestion question = question_of(request.values, model_parallel, optical);
+  const bool slices_are_open = !question.slices;
+  ask_chips(request.fleet, question);
   const auto candidates = torus_candidates(question, request.replicas * model_parallel, false);
   TorusChoice choice;
   choice.shape = candidates.front();
   if (candidates.size() > 1)
     choice = choose_torus(candidates, {request.fabric, request.fleet}, request.asked);
   Settled settled{request.values, {}};
-  settled.values.set("topology.shape", word(fmt::format("{}", fmt::join(choice.shape.chips, "x"))));
+  settled.values.set("topology.shape", word(sides_text(choice.shape.chips)));
   settled.values.set("topology.mapping", word(mapping_text(choice.shape, request.tensor)));
+  settled.values.set("topology.slices", {static_cast<double>(choice.shape.slices),
+                                         fmt::format("{}", choice.shape.slices)});
+  if (!optical && question.wiring.machine)
+    settled.values.set("topology.machine", word(sides_text(*question.wiring.machine)));
+  if (slices_are_open && choice.shape.slices > 1)
+    settled.note = fmt::format("a torus of these chips has at most {}", question.wiring.largest);
   if (choice.runner_up)
-    settled.note = fmt::format("best of {}; next {}, {}: {:.1f} % slower", choice.candidates,
-                               fmt::join(choice.runner_up->chips, "x"),
-                               mapping_text(*choice.runner_up, request.tensor),
-                               100 * (choice.runner_up_time / choice.time - 1));
+    settled.note +=
+        fmt::format("{}best of {}; next {}, {}: {:.1f} % slower", settled.note.empty() ? "" : "; ",
+                    choice.candidates, sides_text(choice.runner_up->chips),
+                    mapping_text(*choice.runner_up, request.tensor),
+                    100 * (choice.runner_up_time / choice.time - 1));
   return settled;
 }
 
@@ -149,9 +227,12 @@ template <bool optical>
 std::unique_ptr<Collective> TorusKind<optical>::make(const CollectiveRequest& request) {
   const TorusShape shape =
       shape_of(request.values, request.layout.chips(), request.model_parallel, optical, true);
-  const std::int64_t published = optical ? tpu_v5p_pod : blue_gene_l;
+  const std::int64_t published = optical ? tpu_7x_pod : blue_gene_l;
   if (request.operation == Operation::send)
     return std::make_unique<TorusSend>(request, shape, published);
+  if (shape.twisted && request.operation == Operation::all_to_all &&
+      request.groups.ranks == shape.volume() && shape.slices == 1)
+    return std::make_unique<TwistedExchange>(request, shape, published);
   return std::make_unique<TorusCollective>(request, shape, published);
 }
 
@@ -162,6 +243,7 @@ Replacement replace_plane(const Values& values, std::int64_t replicas,
                           std::int64_t model_parallel) {
   const TorusShape shape =
       shape_of(values, replicas * model_parallel, model_parallel, false, false);
+  if (shape.slices > 1) return {.unit_chips = shape.volume() / shape.slices};
   return {.unit_chips = shape.volume() / *std::ranges::max_element(shape.chips),
           .consecutive = true};
 }

@@ -22,7 +22,8 @@ struct TorusKind {
 };
 
 /// TopologyKind::replacement of fixed wiring: a block as large that is whole. The machine extends
-/// the job's torus along its longest dimension, where planes of spare chips continue it.
+/// the job's torus along its longest dimension, where planes of spare chips continue it; of several
+/// slices any other slice.
 Replacement replace_plane(const Values& values, std::int64_t replicas, std::int64_t model_parallel);
 
 extern template struct TorusKind<false>;

@@ -14,6 +14,9 @@ constexpr double tera = 1e12, giga = 1e9, gib = 1024.0 * 1024.0 * 1024.0, gbit =
 constexpr double nvlink_a100 = 20 / 25.0, nvlink_h100 = 20.6 / 25, nvlink_b200 = 40.1 / 50,
                  nic_200g = 24 / 25.0, nic_400g = 47 / 50.0, ici = 45 / 50.0, dcn = 1;
 
+// The largest torus of a job: the documentation's pods, and TPU v5p's largest job (6,144 chips of a
+// pod of 8,960). TPU v5e and v6e close rings on sides of 16 alone.
+
 // Idle power of the NVIDIA and AMD parts is weakly known: 12 % of TDP, range 10-15 %; of TPUs
 // beyond v4: 30 %, an assumption. Bandwidths are each way.
 const std::array<Chip, 13> catalogue{{
@@ -142,6 +145,7 @@ const std::array<Chip, 13> catalogue{{
      .node = 4,
      .injection_bandwidth = 50 * gbit,
      .link_bandwidth = 50 * giga,
+     .largest_torus = 4096,
      .scale_up_efficiency = ici,
      .network_efficiency = dcn,
      .source = "Jouppi et al., TPU v4 (ISCA'23, arXiv 2304.01433), Table 4; DCN of 25 GB/s a host: "
@@ -157,6 +161,8 @@ const std::array<Chip, 13> catalogue{{
      .node = 8,
      .injection_bandwidth = 25 * gbit,
      .link_bandwidth = 50 * giga,
+     .largest_torus = 256,
+     .flat_torus_side = 16,
      .scale_up_efficiency = ici,
      .network_efficiency = dcn,
      .source = "Google Cloud TPU v5e documentation; DCN of 25 GB/s a host: scaling-book; power is "
@@ -172,6 +178,7 @@ const std::array<Chip, 13> catalogue{{
      .node = 4,
      .injection_bandwidth = 50 * gbit,
      .link_bandwidth = 100 * giga,
+     .largest_torus = 6144,
      .scale_up_efficiency = ici,
      .network_efficiency = dcn,
      .source = "Google Cloud TPU v5p documentation; power is an assumption (300-600 W)"},
@@ -186,6 +193,8 @@ const std::array<Chip, 13> catalogue{{
      .node = 8,
      .injection_bandwidth = 100 * gbit,
      .link_bandwidth = 100 * giga,
+     .largest_torus = 256,
+     .flat_torus_side = 16,
      .scale_up_efficiency = ici,
      .network_efficiency = dcn,
      .source = "Google Cloud TPU v6e documentation; power is an assumption (200-400 W)"},
@@ -201,6 +210,7 @@ const std::array<Chip, 13> catalogue{{
      .node = 4,
      .injection_bandwidth = 100 * gbit,
      .link_bandwidth = 100 * giga,
+     .largest_torus = 9216,
      .scale_up_efficiency = ici,
      .network_efficiency = dcn,
      .source = "Google Cloud TPU7x (Ironwood) documentation; power is an assumption (600-1,000 W)"},

@@ -25,6 +25,9 @@ struct Chip {
   double node = 1;                 ///< chips that fail and are replaced together
   double injection_bandwidth = 0;  ///< into the scale-out fabric, each way [B/s]
   double link_bandwidth = 0;       ///< nominal, of a torus link, each way; 0: it has none [B/s]
+  double largest_torus = 0;        ///< that one job gets; 0: of any size [chips]
+  /// Of tori in two dimensions: the longest side, the only one that is a ring; 0: in three.
+  double flat_torus_side = 0;
   double scale_up_efficiency = 1,
          network_efficiency = 1;  ///< shares of both that large messages get
   double stack = 1;               ///< how far the software is tuned for it

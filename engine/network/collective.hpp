@@ -85,9 +85,10 @@ struct AskedOperation {
   double bytes = 0;         ///< as in a request [B]
   GroupShape groups{0, 1};  ///< no ranks: the data-parallel groups
   double count = 1;         ///< how often
+  bool operator==(const AskedOperation&) const = default;
 };
 
-/// What a topology chooses its shape and the like by.
+/// What a topology chooses its shape and the like by; of `values` its own rows.
 struct SettleRequest {
   const Values& values;
   const Fleet& fleet;

@@ -17,7 +17,7 @@ LongRunJob long_run_job(const DesignPoint& point, const Reliability& reliability
   const Scenario& scenario = point.scenario();
   const Layout& layout = point.layout();
   const Replacement replacement =
-      scenario.topology->replacement(point.values(), layout.replicas, layout.groups());
+      scenario.topology->replacement(point.settled_values(), layout.replicas, layout.groups());
   if (reliability.spare_chip && replacement.consecutive)
     throw InputError(
         "reliability.spare_generation = " + reliability.spare_chip->name +

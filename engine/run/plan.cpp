@@ -59,7 +59,7 @@ std::vector<std::string> union_of_generations(const std::vector<std::vector<std:
 
 std::unique_ptr<Jobs> Plan::build(std::int64_t point) const {
   return std::make_unique<Jobs>(study.points[static_cast<std::size_t>(point)], topologies,
-                                capabilities, study.seed, phases);
+                                capabilities, study.seed, phases, answers);
 }
 
 std::vector<std::int64_t> Plan::blocks_of(Shard shard) const {
@@ -113,7 +113,7 @@ BlockResult Plan::run_block(std::int64_t block, const Jobs& ready, const Executi
     } else {
       const Values drawn = draw_inputs(study.points[p], inputs[p], study.seed, trial);
       trial_result =
-          Jobs(drawn, topologies, capabilities, study.seed, phases).run_trial(trial, how);
+          Jobs(drawn, topologies, capabilities, study.seed, phases, answers).run_trial(trial, how);
       for (const UncertainInput& input : inputs[p]) {
         const auto at = static_cast<std::size_t>(
             std::find(input_keys.begin(), input_keys.end(), input.name) - input_keys.begin());
@@ -179,6 +179,8 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
   for (std::size_t p = 0; p < s.points.size(); ++p) {
     std::unique_ptr<Jobs> point;
     if (!impossible.holds(p, [&] { point = plan.build(static_cast<std::int64_t>(p)); })) continue;
+    for (const auto& job : point->all())
+      if (job->new_answer()) plan.answers.add(*job->new_answer());
     if (visit) visit(p, *point);
     has_work = has_work || !point->scenario().job.compute_time;
     for (std::size_t c = 0; c < capabilities.size(); ++c)

@@ -34,6 +34,7 @@ struct Plan {
   std::vector<std::string>
       input_keys;  ///< behind the schema's last variables, one "input.KEY" each
   std::vector<std::int64_t> trial_costs;  ///< of each design point, see shards.hpp
+  SettledAnswers answers;                 ///< what topologies settled for the design points
 
   /// Blocks of one shard, ascending; all blocks for shard 0/1.
   std::vector<std::int64_t> blocks_of(Shard shard) const;

@@ -24,14 +24,15 @@ DesignPoint::DesignPoint(const Values& values, std::span<const TopologyKind* con
                          std::uint64_t seed)
     : DesignPoint(scenario_from(values, topologies, seed), values) {}
 
-DesignPoint::DesignPoint(Scenario scenario, const Values& values, std::int64_t most_replicas)
+DesignPoint::DesignPoint(Scenario scenario, const Values& values, std::int64_t most_replicas,
+                         const SettledAnswers& known)
     : scenario_(std::move(scenario)), values_(values), settled_(values) {
   const Job& job = scenario_.job;
   const Placement placement = place(scenario_.fleet, scenario_.seed);
   const std::int64_t coupled = job.coupled_replicas();
   const std::int64_t fitting =
       std::min(most_replicas, replicas_that_fit(scenario_.fleet, job.model_parallel(), coupled));
-  settle_topology(fitting);
+  settle_topology(fitting, known);
   const std::int64_t usable =
       fitting == 0 ? 0
                    : scenario_.topology->usable_replicas(settled_, fitting, job.model_parallel());
@@ -121,16 +122,20 @@ void DesignPoint::find_runs() {
     }
 }
 
-void DesignPoint::settle_topology(std::int64_t replicas) {
-  if (!scenario_.topology->settle || replicas == 0) return;
+void DesignPoint::settle_topology(std::int64_t replicas, const SettledAnswers& known) {
+  const TopologyKind& topology = *scenario_.topology;
+  if (!topology.settle || replicas == 0) return;
   const std::vector<AskedOperation> asked = asked_operations(scenario_, replicas);
-  Settled settled = scenario_.topology->settle({.values = values_,
-                                                .fleet = scenario_.fleet,
-                                                .fabric = scenario_.fabric,
-                                                .replicas = replicas,
-                                                .tensor = scenario_.job.tensor,
-                                                .pipeline = scenario_.job.pipeline,
-                                                .asked = asked});
+  const SettleRequest request{.values = values_,
+                              .fleet = scenario_.fleet,
+                              .fabric = scenario_.fabric,
+                              .replicas = replicas,
+                              .tensor = scenario_.job.tensor,
+                              .pipeline = scenario_.job.pipeline,
+                              .asked = asked};
+  const SettledAnswer* answer = known.find(topology, request);
+  if (!answer) answer = &new_answer_.emplace(topology, request);
+  Settled settled = answer->settled(request);
   settled_ = std::move(settled.values);
   settled_note_ = std::move(settled.note);
 }

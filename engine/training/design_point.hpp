@@ -10,6 +10,7 @@
 
 #include "engine/job/pipeline/pipeline_schedule.hpp"
 #include "engine/job/work.hpp"
+#include "engine/network/settled_answers.hpp"
 #include "engine/training/phases/chunk_turns.hpp"
 #include "engine/training/phases/planned_phases.hpp"
 #include "engine/training/scenario.hpp"
@@ -36,9 +37,10 @@ class DesignPoint {
   DesignPoint(const Values& values, std::span<const TopologyKind* const> topologies,
               std::uint64_t seed);
   /// Of a scenario read from `values`, which the topology's own parameters still come from, with no
-  /// more than `most_replicas`.
+  /// more than `most_replicas`. What `known` answers is not settled anew.
   DesignPoint(Scenario scenario, const Values& values,
-              std::int64_t most_replicas = std::numeric_limits<std::int64_t>::max());
+              std::int64_t most_replicas = std::numeric_limits<std::int64_t>::max(),
+              const SettledAnswers& known = {});
   /// The same job with so many replicas, which share its batch, all chips equal and without noise;
   /// none where the topology cannot be made smaller.
   std::optional<DesignPoint> quiet_with_replicas(std::int64_t replicas) const;
@@ -46,6 +48,8 @@ class DesignPoint {
   const Scenario& scenario() const { return scenario_; }
   /// The study's, which the topology's own parameters come from, and those of capabilities.
   const Values& values() const { return values_; }
+  /// The same, with what the topology chose in place of what was open.
+  const Values& settled_values() const { return settled_; }
   const Layout& layout() const { return layout_; }
   const Work& work() const { return work_; }
   /// The communication of a step that synchronizes, in order; one at least is kept for trials.
@@ -55,6 +59,8 @@ class DesignPoint {
   const ChunkTurns& chunk_turns() const { return turns_; }
   /// Links a chip owns, as Collective::links_per_chip.
   int links_per_chip() const { return kept_phase().collective->links_per_chip(); }
+  /// What the topology settled, where that was not known already.
+  const std::optional<SettledAnswer>& new_answer() const { return new_answer_; }
   /// What the topology chose for each phase.
   std::string choice() const;
   /// Some phase runs on a machine larger than any of its kind that was published.
@@ -96,7 +102,7 @@ class DesignPoint {
   const std::vector<std::vector<Run>>& runs() const { return runs_; }
 
  private:
-  void settle_topology(std::int64_t replicas);
+  void settle_topology(std::int64_t replicas, const SettledAnswers& known);
   void find_runs();
   void find_pipelines();
   const PlannedPhase& kept_phase() const;
@@ -106,6 +112,7 @@ class DesignPoint {
   Scenario scenario_;
   Values values_, settled_;   // settled: what the topology chose is filled in
   std::string settled_note_;  // what it chose against
+  std::optional<SettledAnswer> new_answer_;
   Layout layout_;
   Work work_;
   std::optional<PlannedPhases> planned_;

@@ -3,22 +3,24 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace lockstep {
 
 Jobs::Jobs(const Values& values, std::span<const TopologyKind* const> topologies,
            std::span<const Capability* const> capabilities, std::uint64_t seed,
-           std::span<const Phase> phases)
+           std::span<const Phase> phases, const SettledAnswers& known)
     : scenario_(scenario_from(values, topologies, seed)), values_(values) {
+  constexpr std::int64_t any_replicas = std::numeric_limits<std::int64_t>::max();
   scenario_.phases = phases;
   if (values.text("job.work_share") != "isolated") {
-    jobs_.push_back(std::make_unique<DesignPoint>(scenario_, values));
+    jobs_.push_back(std::make_unique<DesignPoint>(scenario_, values, any_replicas, known));
   } else {
     for (std::size_t g = 0; g < fleet().generations.size(); ++g) {
       Scenario own = scenario_;
       own.fleet = fleet_of_generation(fleet(), g);
       own.job_number = g;
-      jobs_.push_back(std::make_unique<DesignPoint>(std::move(own), values));
+      jobs_.push_back(std::make_unique<DesignPoint>(std::move(own), values, any_replicas, known));
     }
   }
   for (const Capability* capability : capabilities)

@@ -28,10 +28,11 @@ struct JobsResult {
 /// collective; and the capabilities that its study asks for. Immutable; shared by threads.
 class Jobs {
  public:
-  /// Whose steps that synchronize have `phases`. Throws InputError when a job is impossible.
+  /// Whose steps that synchronize have `phases`; topologies do not settle anew what is `known`.
+  /// Throws InputError when a job is impossible.
   Jobs(const Values& values, std::span<const TopologyKind* const> topologies,
        std::span<const Capability* const> capabilities, std::uint64_t seed,
-       std::span<const Phase> phases = lockstep::phases());
+       std::span<const Phase> phases = lockstep::phases(), const SettledAnswers& known = {});
 
   std::span<const std::unique_ptr<DesignPoint>> all() const { return jobs_; }
   /// Of the whole fleet, whatever jobs it runs.

@@ -36,7 +36,7 @@ double last_finish(const TopologyCase& c) {
 
 double torus_time(std::string_view kind, const Sides& sides, std::int64_t tensor, double bytes,
                   Settings settings) {
-  settings.emplace_back("fleet.chips", fmt::format("TPUv4:{}", sides[0] * sides[1] * sides[2]));
+  settings.emplace_back("fleet.chips", fmt::format("H100:{}", sides[0] * sides[1] * sides[2]));
   settings.emplace_back("topology.shape", text_of(sides));
   return last_finish(TopologyCase(kind_named(kind), settings, tensor, 1, bytes, no_settings));
 }

@@ -185,7 +185,7 @@ TEST(TorusShape, RefusesWhatCannotBe) {
   for (const Bad& b : bad) {
     try {
       TorusQuestion question;
-      question.wiring = {torus_cube_side, true, {}};
+      question.wiring = {.unit = torus_cube_side, .optical = true};
       question.tensor = b.model_parallel;
       if (b.given != std::string_view("auto"))
         question.chips = read_sides("topology.shape", b.given);

@@ -191,7 +191,7 @@ TEST(TorusSchedule, AllToAllKnownTimes) {
                                            {"torus", "1x1x5", 5, 13.3333333},
                                            {"ocs_torus", "1x1x2", 2, 11.1111111},
                                            {"ocs_torus", "2x2x2", 8, 11.1111111}}) {
-    const Settings settings{{"fleet.chips", fmt::format("TPUv4:{}", k.chips)},
+    const Settings settings{{"fleet.chips", fmt::format("H100:{}", k.chips)},
                             {"topology.shape", k.shape},
                             {"fabric.link_bandwidth", "45GB/s"},
                             {"fabric.link_latency", "0s"}};
@@ -207,7 +207,7 @@ TEST(TorusSchedule, AllToAllKnownTimes) {
 /// One hop, two where a line of four ends, three at the end of a plane; on a mesh all the way back.
 TEST(TorusSchedule, SendsToTheNextRank) {
   const auto finish = [](const char* kind, const char* shape, std::int64_t chips) {
-    const Settings settings{{"fleet.chips", fmt::format("TPUv4:{}", chips)},
+    const Settings settings{{"fleet.chips", fmt::format("H100:{}", chips)},
                             {"topology.shape", shape},
                             {"fabric.link_bandwidth", "50GB/s"},
                             {"fabric.link_latency", "1us"}};

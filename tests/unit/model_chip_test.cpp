@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "engine/base/error.hpp"
@@ -61,6 +62,21 @@ TEST(ChipCatalogue, EqualsThePublishedFigures) {
     EXPECT_DOUBLE_EQ(chip.injection_bandwidth, row.nic * 1e9 / 8);
     EXPECT_DOUBLE_EQ(chip.link_bandwidth * row.links, row.links > 0 ? chip.scale_up_bandwidth : 0);
     EXPECT_EQ(chip.stack, 1);
+  }
+}
+
+/// Google Cloud's documentation: pods of v4, v5e, v6e and 7x, the largest job of v5p.
+TEST(ChipCatalogue, LargestTori) {
+  const std::map<std::string, std::pair<double, double>> largest{{"TPUv4", {16 * 16 * 16, 0}},
+                                                                 {"TPUv5e", {16 * 16, 16}},
+                                                                 {"TPUv5p", {16 * 16 * 24, 0}},
+                                                                 {"TPUv6e", {16 * 16, 16}},
+                                                                 {"TPU7x", {144 * 64, 0}}};
+  for (const Chip& chip : chip_catalogue()) {
+    const auto row = largest.find(chip.name);
+    const auto [chips, side] = row == largest.end() ? std::pair{0.0, 0.0} : row->second;
+    EXPECT_EQ(chip.largest_torus, chips) << chip.name;
+    EXPECT_EQ(chip.flat_torus_side, side) << chip.name;
   }
 }
 

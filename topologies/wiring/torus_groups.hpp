@@ -36,6 +36,11 @@ class TorusGroups {
   bool side_is_ring(std::size_t dimension) const {
     return dimension == slice_dimension || shape_.ring[dimension];
   }
+  /// The cable from a chip, or slice, to the next in a dimension is never slow.
+  bool repatched(std::size_t dimension, std::int64_t place) const {
+    return shape_.repatched && dimension != slice_dimension &&
+           place % torus_cube_side == torus_cube_side - 1;
+  }
 
  private:
   Place place_of(std::int64_t chip) const;

@@ -140,8 +140,12 @@ void TorusLinks::slow_down(std::span<const double> factor, std::size_t dimension
   const std::int64_t lines = grid.lines(dimension);
   const auto side = static_cast<std::size_t>(grid.sides[dimension]);
   std::vector<std::int64_t> slow;  // cables
-  for (std::size_t i = 0; i < factor.size(); ++i)
-    if (factor[i] != 1) slow.push_back(static_cast<std::int64_t>(i));
+  for (std::size_t i = 0; i < factor.size(); ++i) {
+    if (factor[i] == 1) continue;
+    const auto cable = static_cast<std::int64_t>(i);
+    const TorusGroups::Place owner = groups_.place(cable / grid.ranks(), cable % grid.ranks());
+    if (!groups_.repatched(dimension, owner[dimension])) slow.push_back(cable);
+  }
 
   // How much slower each hop of the lines with a slow one is.
   std::vector<std::int32_t> index(static_cast<std::size_t>(groups_.count() * lines), -1);

@@ -57,7 +57,8 @@ class TorusFabric {
 /// The links that a hop of a strided sub-torus crosses. A chip owns the cable towards the next chip
 /// in each dimension, and its NIC, which both ways round between slices share. A hop of a group
 /// spans `span` cables and shares each with as many groups on its line: latency x span, bandwidth /
-/// span, and the slowest cable sets the pace.
+/// span, and the slowest cable sets the pace. Where optical switches replace slow cables
+/// (TorusShape::repatched), those between cubes are as healthy ones.
 class TorusLinks {
  public:
   TorusLinks(const CollectiveRequest& request, const TorusGroups& groups);

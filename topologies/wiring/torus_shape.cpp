@@ -48,6 +48,28 @@ std::string meant(std::string_view key, std::string_view given) {
 
 }  // namespace
 
+bool TorusShape::of_whole_cubes() const {
+  return std::ranges::all_of(chips, [](std::int64_t side) { return side % torus_cube_side == 0; });
+}
+
+bool can_be_twisted(const Sides& sides) {
+  const auto [least, most] = std::ranges::minmax(sides);
+  return least % torus_cube_side == 0 && most == 2 * least &&
+         std::ranges::all_of(sides,
+                             [&](std::int64_t side) { return side == least || side == most; });
+}
+
+std::span<const Sides> shapes_below_a_cube() {
+  static constexpr Sides shapes[]{{1, 1, 1}, {2, 2, 1}, {2, 2, 2}, {2, 2, 4}, {2, 4, 4}};
+  return shapes;
+}
+
+std::span<const Sides> flat_shapes() {
+  static constexpr Sides shapes[]{{1, 1, 1}, {2, 2, 1}, {2, 4, 1},  {4, 4, 1},
+                                  {4, 8, 1}, {8, 8, 1}, {8, 16, 1}, {16, 16, 1}};
+  return shapes;
+}
+
 Sides read_sides(std::string_view key, std::string_view given) {
   Sides sides;
   std::string_view text = given;

@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "topologies/algorithms/torus/torus_phase.hpp"
+#include "topologies/algorithms/torus/twisted_routes.hpp"
 #include "topologies/wiring/torus_mapping.hpp"
 
 namespace lockstep {
@@ -28,6 +29,7 @@ double torus_scalar_time(const TorusShape& shape, const Fabric& fabric) {
   double hops = 0;
   for (std::size_t d = 0; d < 3; ++d)
     hops += static_cast<double>(shape.ring[d] ? shape.chips[d] / 2 : shape.chips[d] - 1);
+  if (shape.twisted) hops = static_cast<double>(TwistedRoutes(shape.chips).diameter());
   const auto across =
       static_cast<double>(std::bit_width(static_cast<std::uint64_t>(shape.slices - 1)));
   if (fabric.uniform())
@@ -35,10 +37,18 @@ double torus_scalar_time(const TorusShape& shape, const Fabric& fabric) {
   return 2 * (hops * fabric.link_latency + across * fabric.dcn_latency);
 }
 
+bool beyond_published(const TorusShape& shape, std::int64_t largest) {
+  constexpr std::int64_t largest_sliced = 50944;
+  return shape.volume() / shape.slices > largest ||
+         (shape.slices > 1 && shape.volume() > largest_sliced);
+}
+
 std::string torus_choice(const TorusShape& shape) {
   const std::int64_t tensor = shape.tensor[0] * shape.tensor[1] * shape.tensor[2];
   std::string text = fmt::format("{}{}, {}", fmt::join(shape.chips, "x"),
-                                 std::ranges::count(shape.ring, false) == 3 ? " mesh" : "",
+                                 shape.twisted                                ? " twisted"
+                                 : std::ranges::count(shape.ring, false) == 3 ? " mesh"
+                                                                              : "",
                                  mapping_text(shape, tensor));
   if (shape.slices > 1) text = fmt::format("{} slices of {}", shape.slices, text);
   return text;

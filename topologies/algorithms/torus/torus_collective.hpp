@@ -19,6 +19,10 @@ TorusDimensions torus_dimensions_of(const TorusGroups& groups, const TorusFabric
 /// A few bytes reduced over all chips to one in the middle and sent back [s].
 double torus_scalar_time(const TorusShape& shape, const Fabric& fabric);
 
+/// Larger than what was published: a torus of `largest` chips, and slices of 50,944 together (199
+/// pods of TPU v5e, Google Cloud's job of November 2023).
+bool beyond_published(const TorusShape& shape, std::int64_t largest);
+
 /// What Collective::choice says of a shape.
 std::string torus_choice(const TorusShape& shape);
 
@@ -41,7 +45,7 @@ std::string torus_choice(const TorusShape& shape);
 /// TorusPhaseRunner's on lines with an event.
 class TorusCollective final : public Collective {
  public:
-  /// `largest_published`: chips of the largest machine of the kind that was published. Throws
+  /// `largest_published`: chips of the largest torus of the kind that was published. Throws
   /// InputError where the groups are no sub-tori.
   TorusCollective(const CollectiveRequest& request, const TorusShape& shape,
                   std::int64_t largest_published);
@@ -53,7 +57,7 @@ class TorusCollective final : public Collective {
   double cost_per_step(const Noise& noise) const override;
   double scalar_all_reduce_time() const override { return scalar_time_; }
   std::string choice() const override { return torus_choice(shape_); }
-  bool extrapolated() const override { return shape_.volume() > largest_published_; }
+  bool extrapolated() const override { return beyond_published(shape_, largest_published_); }
   std::unique_ptr<CollectiveTrial> begin_trial(const LinkState& links) const override;
   MessageGraph graph(std::int64_t group, const LinkState& links) const override;
 

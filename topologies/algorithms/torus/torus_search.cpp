@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "engine/base/error.hpp"
+#include "topologies/algorithms/torus/twisted_exchange.hpp"
 
 namespace lockstep {
 namespace {
@@ -41,6 +42,7 @@ void for_sides(std::int64_t unit, std::int64_t least, std::int64_t most, bool al
 
 void add_boxes(const Sides& sides, const TorusQuestion& question,
                std::vector<TorusShape>& candidates) {
+  if (question.wiring.twisted && !can_be_twisted(sides)) return;
   const std::size_t before = candidates.size();
   if (question.mapping) {
     if (const auto shape = question.mapping->box(sides, question.tensor, question.pipeline))
@@ -53,8 +55,8 @@ void add_boxes(const Sides& sides, const TorusQuestion& question,
     });
   }
   for (std::size_t i = before; i < candidates.size(); ++i) {
-    candidates[i].slices = question.slices;
-    question.wiring.close_rings(candidates[i]);
+    candidates[i].slices = *question.slices;
+    question.wiring.connect(candidates[i]);
   }
 }
 
@@ -109,6 +111,22 @@ double bound(const AskedOperation& call, const TorusDimensions& dimensions) {
   return passes * std::max(latency, carried);
 }
 
+/// Whether TwistedExchange runs a call.
+bool is_twisted_exchange(const AskedOperation& call, const TorusShape& shape,
+                         const TorusDimensions& dimensions) {
+  std::int64_t ranks = 1;
+  for (std::size_t d = 0; d < 3; ++d) ranks *= dimensions[d].side;
+  return shape.twisted && call.operation == Operation::all_to_all && ranks == shape.volume();
+}
+
+/// Noise-free, on the slowest chips' links [s].
+double time_of(const AskedOperation& call, const TorusShape& shape, const TorusFabric& fabric) {
+  const TorusDimensions dimensions = dimensions_of(shape, call.groups, fabric);
+  return is_twisted_exchange(call, shape, dimensions)
+             ? TwistedExchange::noise_free_time(shape, call.bytes, fabric)
+             : TorusSchedule(call.operation, call.bytes, dimensions).noise_free_time();
+}
+
 /// What tells candidates of one time apart: dimensions in any order.
 using Key = std::vector<std::array<std::tuple<std::int64_t, double, double, bool>, 4>>;
 
@@ -123,7 +141,9 @@ Candidate look_at(const TorusShape& shape, const TorusFabric& fabric,
   Candidate candidate{0, &shape, {}};
   for (const AskedOperation& call : calls) {
     const TorusDimensions dimensions = dimensions_of(shape, call.groups, fabric);
-    candidate.bound += call.count * bound(call, dimensions);
+    candidate.bound +=
+        call.count * (is_twisted_exchange(call, shape, dimensions) ? time_of(call, shape, fabric)
+                                                                   : bound(call, dimensions));
     auto& key = candidate.key.emplace_back();
     for (std::size_t d = 0; d < torus_dimensions; ++d)
       key[d] = {dimensions[d].side, dimensions[d].rate, dimensions[d].latency, dimensions[d].ring};
@@ -140,11 +160,32 @@ auto preference(const TorusShape& shape) {
 
 }  // namespace
 
-void TorusWiring::close_rings(TorusShape& shape) const {
+bool TorusWiring::is_legal(Sides sides) const {
+  if (legal.empty()) return true;
+  if (optical && std::ranges::all_of(sides, [](auto side) { return side % torus_cube_side == 0; }))
+    return true;
+  std::ranges::sort(sides);
+  return std::ranges::any_of(legal, [&](Sides shape) {
+    std::ranges::sort(shape);
+    return shape == sides;
+  });
+}
+
+std::string TorusWiring::legal_text() const {
+  std::string text = "tori of these chips are ";
+  for (const Sides& shape : legal)
+    text += fmt::format("{}{}", &shape == legal.data() ? "" : ", ", fmt::join(shape, "x"));
+  return text + (optical ? " or whole cubes of 4x4x4" : "");
+}
+
+void TorusWiring::connect(TorusShape& shape) const {
   if (optical) {
-    const bool whole_cubes = std::ranges::all_of(
-        shape.chips, [](std::int64_t side) { return side % torus_cube_side == 0; });
-    shape.ring.fill(whole_cubes);
+    shape.ring.fill(shape.of_whole_cubes());
+    shape.repatched = repatched && shape.of_whole_cubes();
+    shape.twisted = twisted;
+    if (twisted)
+      for (std::size_t d = 0; d < 3; ++d)
+        shape.ring[d] = shape.chips[d] > std::ranges::min(shape.chips);
   } else if (machine) {
     for (std::size_t d = 0; d < 3; ++d) {
       if (shape.chips[d] > (*machine)[d])
@@ -157,24 +198,95 @@ void TorusWiring::close_rings(TorusShape& shape) const {
   }
 }
 
-std::vector<TorusShape> torus_candidates(const TorusQuestion& question, std::int64_t chips_at_hand,
-                                         bool whole) {
-  const std::int64_t chips = chips_at_hand / question.slices;
-  const std::int64_t model_parallel = question.tensor * question.pipeline;
+namespace {
+
+std::int64_t volume_of(const Sides& sides) {
+  return sides[0] * sides[1] * sides[2];
+}
+
+/// The most of `chips` that a legal shape, or else a cubic one, uses.
+std::int64_t usable_chips(const TorusWiring& wiring, std::int64_t chips) {
+  if (wiring.optical || wiring.legal.empty())
+    return volume_of(most_cubic_torus(chips, 1, wiring.unit));
+  std::int64_t most = 0;
+  for (const Sides& shape : wiring.legal)
+    if (const std::int64_t volume = volume_of(shape); volume <= chips) most = volume;
+  return most;
+}
+
+/// As few slices as hold the chips, of which no fewer use as many; each holds a replica.
+std::int64_t open_slices(const TorusQuestion& question, std::int64_t chips) {
+  const std::int64_t largest = question.wiring.largest;
+  if (question.chips || largest == 0) return 1;
+  std::int64_t slices = (chips + largest - 1) / largest;
+  while (slices > 1 &&
+         (slices - 1) * largest >= slices * usable_chips(question.wiring, chips / slices))
+    --slices;
+  while (slices > 1 && chips / slices < question.tensor * question.pipeline) --slices;
+  return slices;
+}
+
+/// The largest of the legal shapes, as it is written or, under a mapping, in every order of its
+/// sides that the machine has.
+std::vector<TorusShape> legal_candidates(const TorusQuestion& question, std::int64_t chips) {
   std::vector<TorusShape> candidates;
-  if (chips < model_parallel && question.slices > 1)
+  const TorusWiring& wiring = question.wiring;
+  const auto fits = [&](const Sides& sides) {
+    for (std::size_t d = 0; wiring.machine && d < 3; ++d)
+      if (sides[d] > (*wiring.machine)[d]) return false;
+    return true;
+  };
+  for (auto shape = wiring.legal.rbegin(); shape != wiring.legal.rend(); ++shape) {
+    if (volume_of(*shape) > chips) continue;
+    Sides sides = *shape;
+    if (question.mapping) std::ranges::sort(sides);
+    do {
+      if (fits(sides)) add_boxes(sides, question, candidates);
+    } while (question.mapping && std::ranges::next_permutation(sides).found);
+    if (!candidates.empty()) return candidates;
+  }
+  if (wiring.twisted) return {};
+  throw InputError(
+      fmt::format("no torus for tensor x pipeline = {} on {} chips ({}) change "
+                  "job.tensor, job.pipeline or topology.mapping",
+                  question.tensor * question.pipeline, chips, wiring.legal_text()));
+}
+
+std::vector<TorusShape> all_candidates(TorusQuestion question, std::int64_t chips_at_hand,
+                                       bool whole) {
+  const std::int64_t model_parallel = question.tensor * question.pipeline;
+  const bool open = !question.slices;
+  if (open) question.slices = open_slices(question, chips_at_hand);
+  std::int64_t chips = chips_at_hand / *question.slices;
+  if (open && !question.chips && question.wiring.largest > 0)
+    chips = std::min(chips, question.wiring.largest);
+  std::vector<TorusShape> candidates;
+  if (chips < model_parallel && chips_at_hand >= model_parallel && open)
+    throw InputError(
+        fmt::format("tensor x pipeline = {} (the largest torus of these chips has {}, and a "
+                    "replica is in one) make replicas smaller, or give topology.slices",
+                    model_parallel, chips));
+  if (chips<model_parallel&& * question.slices> 1)
     throw InputError(fmt::format(
         "topology.slices = {} (of {} chips a slice gets fewer than tensor x pipeline = {}) "
         "take fewer slices",
-        question.slices, chips_at_hand, model_parallel));
+        *question.slices, chips_at_hand, model_parallel));
   if (question.chips) {
     const auto [x, y, z] = *question.chips;
     if (static_cast<double>(x) * static_cast<double>(y) * static_cast<double>(z) >
         static_cast<double>(chips))
       throw InputError(fmt::format(
           "topology.shape = {} (more than the {} chips at hand{}) take a smaller one{}",
-          fmt::join(*question.chips, "x"), chips, question.slices > 1 ? " for each slice" : "",
+          fmt::join(*question.chips, "x"), chips, *question.slices > 1 ? " for each slice" : "",
           question.wiring.machine ? "; by default it is topology.machine" : ", or auto"));
+    if (question.wiring.twisted && !can_be_twisted(*question.chips))
+      throw InputError(fmt::format(
+          "topology.twist = on (topology.shape = {} is neither n x n x 2n nor n x 2n x 2n chips, n "
+          "a multiple of 4) take such a shape or leave it off",
+          fmt::join(*question.chips, "x")));
+    if (!question.wiring.is_legal(*question.chips))
+      throw InputError(fmt::format("topology.shape = {} ({}) take one of these",
+                                   fmt::join(*question.chips, "x"), question.wiring.legal_text()));
     add_boxes(*question.chips, question, candidates);
     if (!candidates.empty()) return candidates;
     if (question.mapping)
@@ -188,6 +300,8 @@ std::vector<TorusShape> torus_candidates(const TorusQuestion& question, std::int
       chips < question.wiring.unit * question.wiring.unit * question.wiring.unit
           ? 1
           : question.wiring.unit;
+  if (!question.wiring.legal.empty() && (!question.wiring.optical || unit == 1))
+    return legal_candidates(question, chips);
   if (question.mapping) {
     std::int64_t most = 0;
     const auto add = [&](const Sides& sides) { add_boxes(sides, question, candidates); };
@@ -216,6 +330,19 @@ std::vector<TorusShape> torus_candidates(const TorusQuestion& question, std::int
   return candidates;
 }
 
+}  // namespace
+
+std::vector<TorusShape> torus_candidates(const TorusQuestion& question, std::int64_t chips_at_hand,
+                                         bool whole) {
+  std::vector<TorusShape> candidates = all_candidates(question, chips_at_hand, whole);
+  if (candidates.empty())  // other questions have been refused
+    throw InputError(
+        fmt::format("topology.twist = on (no torus of {} chips is n x n x 2n or n x 2n x 2n, n a "
+                    "multiple of 4) give such a topology.shape, as 4x4x8, or change fleet.chips",
+                    chips_at_hand));
+  return candidates;
+}
+
 TorusChoice choose_torus(const std::vector<TorusShape>& candidates, const TorusFabric& fabric,
                          std::span<const AskedOperation> calls) {
   std::vector<Candidate> all;
@@ -233,11 +360,8 @@ TorusChoice choose_torus(const std::vector<TorusShape>& candidates, const TorusF
     if (candidate.bound > choice.runner_up_time) break;
     const auto [place, is_new] = known.try_emplace(candidate.key, 0.0);
     if (is_new)
-      for (std::size_t i = 0; i < calls.size(); ++i)
-        place->second +=
-            calls[i].count * TorusSchedule(calls[i].operation, calls[i].bytes,
-                                           dimensions_of(*candidate.shape, calls[i].groups, fabric))
-                                 .noise_free_time();
+      for (const AskedOperation& call : calls)
+        place->second += call.count * time_of(call, *candidate.shape, fabric);
     const double time = place->second;
     const auto better = [&](double than, const TorusShape& other) {
       return std::tuple{time, preference(*candidate.shape)} < std::tuple{than, preference(other)};

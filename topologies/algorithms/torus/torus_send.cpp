@@ -13,7 +13,7 @@ TorusSend::TorusSend(const CollectiveRequest& request, const TorusShape& shape,
       bytes_(request.bytes),
       scalar_time_(torus_scalar_time(shape, request.fabric)),
       choice_(torus_choice(shape)),
-      extrapolated_(shape.volume() > largest_published) {}
+      extrapolated_(beyond_published(shape, largest_published)) {}
 
 double TorusSend::cost_per_step(const Noise& noise) const {
   constexpr double rank_cost = 100;  // 0.1 ns

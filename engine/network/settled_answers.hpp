@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/network/collective.hpp"
+
+namespace lockstep {
+
+/// What a topology was asked to settle and what it chose, kept apart from the design point that
+/// asked.
+class SettledAnswer {
+ public:
+  /// Asks the topology, which must have `settle`. Throws InputError as it does.
+  SettledAnswer(const TopologyKind& kind, const SettleRequest& request);
+
+  /// Whether the topology would say the same: it is asked by its own rows, the chips, the fabric,
+  /// the groups and the operations. What chips draw is noise, by which nothing is settled.
+  bool answers(const TopologyKind& kind, const SettleRequest& request) const;
+  /// For a request that it answers.
+  Settled settled(const SettleRequest& request) const;
+
+ private:
+  struct Question {
+    Question(const TopologyKind& of_kind, const SettleRequest& request);
+    bool operator==(const Question&) const = default;
+
+    const TopologyKind* kind;
+    std::vector<std::string> rows;  ///< of the kind, as texts that are equal for equal values
+    Fleet fleet;
+    Fabric fabric;
+    std::int64_t replicas, tensor, pipeline;
+    std::vector<AskedOperation> asked;
+  };
+
+  Question question_;
+  std::vector<Value> chosen_;  ///< of the kind's rows
+  std::string note_;
+};
+
+/// The answers of a plan: what several design points ask is searched for once. It grows while the
+/// plan is made, one design point after the other; whoever builds points later only reads it, so
+/// that neither threads nor their order change anything.
+class SettledAnswers {
+ public:
+  const SettledAnswer* find(const TopologyKind& kind, const SettleRequest& request) const;
+  void add(const SettledAnswer& answer) { answers_.push_back(answer); }
+
+ private:
+  std::vector<SettledAnswer> answers_;
+};
+
+}  // namespace lockstep
