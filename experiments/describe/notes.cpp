@@ -76,7 +76,13 @@ void find_full_memory(const DesignPoint& job, Texts& texts) {
           need / 1e9, generation.chip.name, generation.chip.hbm / 1e9));
 }
 
+/// Whether chips beyond a scale-up domain meet in switches; on a torus its links go on.
+bool is_switched(const DesignPoint& job) {
+  return job.scenario().topology->parts(job.values(), job.layout().chips()).leaf_chips > 0;
+}
+
 void find_wide_tensor_groups(const DesignPoint& job, Texts& texts) {
+  if (!is_switched(job)) return;
   const std::int64_t tensor = job.scenario().job.tensor;
   const auto& generations = job.scenario().fleet.generations;
   for (std::size_t g = 0; g < generations.size(); ++g)
@@ -87,6 +93,17 @@ void find_wide_tensor_groups(const DesignPoint& job, Texts& texts) {
           "their every operation would cross the network, which the model does not price; lower "
           "job.tensor.",
           tensor, generations[g].chip.name, generations[g].chip.scale_up_domain));
+}
+
+void find_foreign_chips(const DesignPoint& job, Texts& texts) {
+  const Scenario& scenario = job.scenario();
+  if (!is_switched(job) || scenario.fabric.uniform()) return;
+  for (const auto& generation : scenario.fleet.generations)
+    if (generation.chip.nccl == "none")
+      texts.push_back(fmt::format(
+          "NCCL does not run on {}: latencies and caps of its messages are those of Hopper, and no "
+          "switch adds inside its scale-up domains (chip.{}.nccl).",
+          generation.chip.name, generation.chip.name));
 }
 
 void find_independent_noise(const DesignPoint& job, Texts& texts) {
@@ -149,6 +166,7 @@ constexpr JobNote job_notes[] = {
     {true, find_full_memory},       {true, find_wide_tensor_groups},
     {true, find_independent_noise}, {true, find_implausible_peaks},
     {true, find_implausible_steps}, {true, find_kernels_above_peak},
+    {false, find_foreign_chips},
 };
 Texts side_by_side(const Jobs& jobs) {
   if (jobs.all().size() == 1) return {};
