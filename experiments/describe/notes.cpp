@@ -78,7 +78,7 @@ void find_full_memory(const DesignPoint& job, Texts& texts) {
 
 /// Whether chips beyond a scale-up domain meet in switches; on a torus its links go on.
 bool is_switched(const DesignPoint& job) {
-  return job.scenario().topology->parts(job.values(), job.layout().chips()).leaf_chips > 0;
+  return job.scenario().topology->parts(job.values(), job.layout().chips()).leaf_switches;
 }
 
 void find_wide_tensor_groups(const DesignPoint& job, Texts& texts) {

@@ -30,7 +30,7 @@ InNetworkCollective::InNetworkCollective(const CollectiveRequest& request)
   tier_latency_ = {0, request.values.real("topology.switch_latency"), fabric.spine_latency / 2,
                    std::max(0.0, fabric.core_latency - fabric.spine_latency) / 2};
   if (uniform_) tier_latency_.fill(*fabric.hop_latency);
-  const LeafSwitches leaves = leaf_switches(request);
+  const LeafSwitches leaves = leaf_switches(request.layout, fabric);
   for (std::int64_t group = 0; group < request.layout.groups(); ++group) {
     InNetworkGroup& kept = groups_.emplace_back();
     kept.grid = rail_layout(request.layout, group);
