@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "engine/base/error.hpp"
+#include "topologies/algorithms/pat/pat_exchange.hpp"
 #include "topologies/algorithms/ring/ring_method.hpp"
 #include "topologies/algorithms/tree/tree_collective.hpp"
 #include "topologies/kind.hpp"
@@ -20,9 +22,9 @@ struct NcclChoice {
   NcclProtocol protocol = NcclProtocol::simple;
 };
 
-bool has_graph(NcclAlgorithm algorithm, Operation operation) {
-  return algorithm == NcclAlgorithm::ring ||
-         (operation == Operation::all_reduce && algorithm != NcclAlgorithm::pat);
+/// NCCL runs NVLS for other operations than all_reduce with SHARP across nodes alone.
+bool is_left_out(const NcclGroup& group, Operation operation, NcclAlgorithm algorithm) {
+  return algorithm == NcclAlgorithm::nvls && group.nodes == 1 && operation != Operation::all_reduce;
 }
 
 /// The least of NCCL's estimates for a group.
@@ -39,7 +41,7 @@ NcclChoice choose(const CollectiveRequest& request, std::int64_t index) {
       const auto algorithm = static_cast<NcclAlgorithm>(a);
       const bool by_switch =
           algorithm == NcclAlgorithm::nvls || algorithm == NcclAlgorithm::nvls_tree;
-      if (!has_graph(algorithm, request.operation)) continue;
+      if (is_left_out(group, request.operation, algorithm)) continue;
       const auto cost = nccl_cost(group, request.operation, algorithm, protocol,
                                   by_switch ? nvls : rings, request.bytes);
       if (!cost || (least && !(cost->time < *least))) continue;
@@ -99,6 +101,8 @@ class Nccl final : public Collective {
         if (nodes_ == 1) return make_tree_collective(request, TreeStyle::nvls);
         name_ += " and SHARP";
         return switch_reduce_topology.make(request);
+      case NcclAlgorithm::pat:
+        return std::make_unique<PatExchange>(request);
       case NcclAlgorithm::collnet_direct:
       case NcclAlgorithm::collnet_chain:
         return switch_reduce_topology.make(request);
@@ -132,7 +136,18 @@ std::span<const Parameter> nccl_parameters() {
   return rows;
 }
 
+void refuse_foreign_chips(const CollectiveRequest& request) {
+  if (request.fabric.uniform()) return;  // no figure of the model is read
+  for (const FleetGeneration& generation : request.fleet.generations)
+    if (const Chip& chip = generation.chip; !nccl_generation(chip.nccl))
+      throw InputError(
+          fmt::format("topology.kind = nccl with {} (NCCL does not run on it) take ring, tree or "
+                      "hierarchical_ring, or say by chip.{}.nccl whose figures it has",
+                      chip.name, chip.name));
+}
+
 std::unique_ptr<Collective> make_nccl(const CollectiveRequest& request) {
+  refuse_foreign_chips(request);
   if (request.operation == Operation::all_to_all || request.operation == Operation::send)
     return ring_topology.make(request);
   return std::make_unique<Nccl>(request);
@@ -143,7 +158,7 @@ std::unique_ptr<Collective> make_nccl(const CollectiveRequest& request) {
 const TopologyKind nccl_topology{
     .name = "nccl",
     .summary =
-        "what NCCL's model takes by operation, group and size: ring, tree, NVLS, NVLS tree, "
+        "what NCCL's model takes by operation, group and size: ring, tree, PAT, NVLS, NVLS tree, "
         "CollNet, on a switched fabric",
     .source = "NCCL 2.30, src/graph/tuning.cc",
     .parameters = nccl_parameters(),

@@ -34,7 +34,7 @@ void read_into(std::optional<std::int64_t>& member, const Values& values, const 
 }
 
 void read_into(std::string& member, const Values& values, const Parameter& row) {
-  member = values.text(row.key);
+  if (!row.default_text.empty() || values.has(row.key)) member = values.text(row.key);
 }
 
 }  // namespace lockstep

@@ -108,6 +108,16 @@ const std::vector<Field<Chip>>& fields() {
         .source =
             "assumption, range 0.5-1.2; GB200 was measured at 2.79x H100 (FP8 Llama 3.1 405B, "
             "Megatron Bridge performance summary) where peaks give 2.53x"}},
+      {&Chip::nccl,
+       {.key = "chip.*.nccl",
+        .number = 114,
+        .type = ValueType::choice,
+        .words = {"volta", "ampere", "hopper", "blackwell", "none"},
+        .shapes_arrays = true,
+        .summary = "whose caps and NVLS are the chip's in NCCL's model; none: topology.kind = nccl "
+                   "refuses it, other switched topologies take Hopper's caps without NVLS",
+        .source = "compute capability 7, 8, 9, 10 (NCCL 2.30, src/graph/tuning.cc); Hopper's for "
+                  "chips without: assumption"}},
       {&Chip::node_failure_rate,
        {.key = "chip.*.node_failure_rate",
         .number = 110,

@@ -31,6 +31,7 @@ struct Chip {
   double scale_up_efficiency = 1,
          network_efficiency = 1;  ///< shares of both that large messages get
   double stack = 1;               ///< how far the software is tuned for it
+  std::string nccl = "none";      ///< whose figures in NCCL's model are its, or none
   std::string_view source;
   /// Of each node [1/s]; nullopt: reliability.node_failure_rate.
   std::optional<double> node_failure_rate = {};

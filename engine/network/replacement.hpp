@@ -16,7 +16,7 @@ struct Replacement {
 
 /// What can fail in a topology beside nodes.
 struct Parts {
-  std::int64_t leaf_chips = 0;  ///< below one leaf switch; 0: there are none
+  bool leaf_switches = false;  ///< chips stand below some (engine/machine/leaf_switches.hpp)
   std::int64_t cables_per_chip = 1;
   std::int64_t optical_switches = 0;  ///< of the whole job
 };
@@ -24,8 +24,8 @@ struct Parts {
 // What TopologyKind::parts can be.
 
 /// Switched fabrics: a chip's NIC has one cable, to its leaf.
-inline Parts switched_parts(const Values& values, std::int64_t) {
-  return {.leaf_chips = values.count("fabric.leaf_chips")};
+inline Parts switched_parts(const Values&, std::int64_t) {
+  return {.leaf_switches = true};
 }
 
 /// Tori without switches: six links a chip, each shared by two.

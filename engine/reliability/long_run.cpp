@@ -96,12 +96,12 @@ class Run {
       return;
     }
     units_->repair_until(failure.time);
-    const auto [first, last] = failure.nodes;
     const bool of_nodes = failure.cause <= FailureCause::domain;
     const std::uint64_t source = of_nodes ? 0 : 2 + static_cast<std::uint64_t>(failure.cause);
-    bool hit = first == last;
-    for (std::int64_t place = place_of(first); place * job_.nodes_per_unit < last; ++place)
-      hit |= leave(place, failure.time, source, failure.number);
+    bool hit = failure.nodes.first == failure.nodes.last;
+    for (const auto& [first, last] : failure.leaving())
+      for (std::int64_t place = place_of(first); place * job_.nodes_per_unit < last; ++place)
+        hit |= leave(place, failure.time, source, failure.number);
     if (hit) interrupt(event, failure.kind == Failure::Kind::plan);
     record(event);
   }

@@ -2,31 +2,32 @@
 
 #include <algorithm>
 
+#include "engine/machine/leaf_switches.hpp"
+
 namespace lockstep {
 namespace {
 
-/// The nodes below each leaf switch of so many chips. A node that stands under two is below both.
-std::vector<NodeSpan> leaf_switches(const JobNodes& nodes, const Layout& layout,
-                                    std::int64_t leaf_chips) {
-  std::vector<NodeSpan> leaves;
-  std::int64_t last_leaf = -1;
+/// The nodes below each leaf switch. A node that stands under two is below both.
+std::vector<std::vector<NodeSpan>> nodes_below(const LeafSwitches& switches,
+                                               const JobNodes& nodes) {
+  std::vector<std::vector<NodeSpan>> below(switches.pod_of_leaf.size());
   for (std::int64_t node = 0; node < nodes.count(); ++node)
     for (std::int32_t chip : nodes.chips(node, node + 1)) {
-      const std::int64_t leaf = layout.slot[static_cast<std::size_t>(chip)] / leaf_chips;
-      if (leaf != last_leaf) leaves.push_back({node, node});
-      leaves.back().last = node + 1;
-      last_leaf = leaf;
+      auto& spans = below[static_cast<std::size_t>(switches.leaf[static_cast<std::size_t>(chip)])];
+      if (spans.empty() || spans.back().last < node) spans.push_back({node, node});
+      spans.back().last = node + 1;
     }
-  return leaves;
+  std::erase_if(below, [](const auto& spans) { return spans.empty(); });  // of idle chips alone
+  return below;
 }
 
 }  // namespace
 
-void add_failing_parts(LongRunJob& job, const Fleet& fleet, const Layout& layout,
+void add_failing_parts(LongRunJob& job, const Scenario& scenario, const Layout& layout,
                        const JobNodes& nodes, const Reliability& reliability, const Parts& parts) {
   double highest = reliability.node_failure_rate;
   for (std::int64_t node = 0; node < nodes.count(); ++node) {
-    const Chip& chip = fleet.generations[nodes.generation(node)].chip;
+    const Chip& chip = scenario.fleet.generations[nodes.generation(node)].chip;
     const double rate = chip.node_failure_rate.value_or(reliability.node_failure_rate);
     if (rate > highest) {
       highest = rate;
@@ -37,7 +38,8 @@ void add_failing_parts(LongRunJob& job, const Fleet& fleet, const Layout& layout
                           static_cast<double>(nodes.chips(node, node + 1).size()));
   }
   job.domains = nodes.domains();
-  if (parts.leaf_chips > 0) job.switches = leaf_switches(nodes, layout, parts.leaf_chips);
+  if (parts.leaf_switches)
+    job.switches = nodes_below(leaf_switches(layout, scenario.fabric), nodes);
   job.optical_switches = parts.optical_switches;
 }
 

@@ -4,13 +4,12 @@
 #include <string>
 #include <vector>
 
-#include "engine/machine/fabric.hpp"
-#include "engine/machine/fleet.hpp"
 #include "engine/machine/layout.hpp"
 #include "engine/network/replacement.hpp"
 #include "engine/reliability/failures/node_runs.hpp"
 #include "engine/reliability/job_nodes.hpp"
 #include "engine/reliability/reliability.hpp"
+#include "engine/training/scenario.hpp"
 
 namespace lockstep {
 
@@ -26,16 +25,17 @@ struct LongRunJob {
   NodeRuns node_rates = {};  ///< of each node [1/s]; empty: all at that rate
   std::string node_rate_key = "reliability.node_failure_rate";  ///< of the highest of them
   std::vector<std::int64_t> domains =
-      {};                               ///< first node of each, and count(); empty: a node is one
-  std::vector<NodeSpan> switches = {};  ///< nodes below each leaf switch
-  NodeRuns cables = {};                 ///< of each node
+      {};  ///< first node of each, and count(); empty: a node is one
+  std::vector<std::vector<NodeSpan>> switches = {};  ///< nodes below each leaf switch, in order
+  NodeRuns cables = {};                              ///< of each node
   std::int64_t optical_switches = 0;
 
   std::int64_t units() const { return (nodes + nodes_per_unit - 1) / nodes_per_unit; }
 };
 
-/// Fills in what fails in a job: rates by generation, domains, and the topology's `parts`.
-void add_failing_parts(LongRunJob& job, const Fleet& fleet, const Layout& layout,
+/// Fills in what fails in a job: rates by generation, domains, and the topology's `parts`. A node
+/// is below all leaf switches that one of its chips is below, a node of eight rails below eight.
+void add_failing_parts(LongRunJob& job, const Scenario& scenario, const Layout& layout,
                        const JobNodes& nodes, const Reliability& reliability, const Parts& parts);
 
 }  // namespace lockstep

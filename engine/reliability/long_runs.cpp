@@ -32,7 +32,7 @@ LongRunJob long_run_job(const DesignPoint& point, const Reliability& reliability
                  .reconfigures_ocs = replacement.reconfigures_ocs,
                  .ranks = layout.chips(),
                  .replicas = layout.replicas};
-  add_failing_parts(job, scenario.fleet, layout, nodes, reliability,
+  add_failing_parts(job, scenario, layout, nodes, reliability,
                     scenario.topology->parts(point.values(), layout.chips()));
   check_long_run(reliability, job, point.quiet_step().compute + point.quiet_step().bubble);
   return job;

@@ -91,7 +91,13 @@ void find_other_shape(const DesignPoint& job, Texts& texts) {
         model.parameters, model.layers, model.hidden, model.vocabulary, shape));
 }
 
+/// Whether chips beyond a scale-up domain meet in switches; on a torus its links go on.
+bool is_switched(const DesignPoint& job) {
+  return job.scenario().topology->parts(job.values(), job.layout().chips()).leaf_switches;
+}
+
 void find_wide_tensor_groups(const DesignPoint& job, Texts& texts) {
+  if (!is_switched(job)) return;
   const std::int64_t tensor = job.scenario().job.tensor;
   const auto& generations = job.scenario().fleet.generations;
   for (std::size_t g = 0; g < generations.size(); ++g)
@@ -99,9 +105,19 @@ void find_wide_tensor_groups(const DesignPoint& job, Texts& texts) {
         static_cast<double>(tensor) > generations[g].chip.scale_up_domain)
       texts.push_back(fmt::format(
           "tensor-parallel groups of {} chips do not fit in a scale-up domain of {} ({:.0f}): "
-          "their every operation would cross the network, which the model does not price; lower "
-          "job.tensor.",
+          "their traffic crosses the network in every layer; lower job.tensor.",
           tensor, generations[g].chip.name, generations[g].chip.scale_up_domain));
+}
+
+void find_foreign_chips(const DesignPoint& job, Texts& texts) {
+  const Scenario& scenario = job.scenario();
+  if (!is_switched(job) || scenario.fabric.uniform()) return;
+  for (const auto& generation : scenario.fleet.generations)
+    if (generation.chip.nccl == "none")
+      texts.push_back(fmt::format(
+          "NCCL does not run on {}: latencies and caps of its messages are those of Hopper, and no "
+          "switch adds inside its scale-up domains (chip.{}.nccl).",
+          generation.chip.name, generation.chip.name));
 }
 
 void find_independent_noise(const DesignPoint& job, Texts& texts) {
@@ -162,9 +178,9 @@ constexpr JobNote job_notes[] = {
     {false, find_inventory},         {false, find_slowest_chip},
     {true, find_uneven_steps},       {true, find_idle_chips},
     {true, find_full_memory},        {true, find_other_shape},
-    {true, find_wide_tensor_groups}, {true, find_independent_noise},
-    {true, find_implausible_peaks},  {true, find_implausible_steps},
-    {true, find_kernels_above_peak},
+    {true, find_wide_tensor_groups}, {false, find_foreign_chips},
+    {true, find_independent_noise},  {true, find_implausible_peaks},
+    {true, find_implausible_steps},  {true, find_kernels_above_peak},
 };
 Texts side_by_side(const Jobs& jobs) {
   if (jobs.all().size() == 1) return {};

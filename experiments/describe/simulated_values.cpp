@@ -33,7 +33,8 @@ std::map<std::string, std::string> figures_of(const Chip& chip) {
           {"scale_up_domain", format_number(chip.scale_up_domain)},
           {"node", format_number(chip.node)},
           {"injection_bandwidth", quantity(chip.injection_bandwidth, Dimension::bandwidth)},
-          {"stack", format_number(chip.stack)}};
+          {"stack", format_number(chip.stack)},
+          {"nccl", chip.nccl}};
 }
 
 bool in_catalogue(std::string_view name) {

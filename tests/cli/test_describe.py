@@ -141,6 +141,25 @@ def test_tensor_groups_wider_than_a_scale_up_domain(lockstep, tensor, warned):
     assert "domain of GB200" not in text  # it joins 72
 
 
+def test_tensor_groups_wider_than_a_cube_stay_on_a_torus(lockstep):
+    study = "[fleet]\nchips = TPUv4:512\n[job]\ntensor = 128\n[topology]\nkind = {}\n"
+    assert "would cross the network" not in described(lockstep, study.format("ocs_torus"))
+    assert "would cross the network" in described(lockstep, study.format("ring"))
+
+
+def test_chips_on_which_nccl_does_not_run(lockstep, tmp_path):
+    study = "[fleet]\nchips = H100:64, MI300X:64\n[topology]\nkind = {}\n"
+    text = described(lockstep, study.format("ring"))
+    assert "NCCL does not run on MI300X" in text and "run on H100" not in text
+    for quiet in (study.format("torus"), study.format("ring") + "[chip.MI300X]\nnccl = hopper\n",
+                  study.format("ring") + "[fabric]\nhop_latency = 1us\nhop_bandwidth = 1GB/s\n"):
+        assert "NCCL does not run" not in described(lockstep, quiet)
+    refused = tmp_path / "refused.ini"
+    refused.write_text(study.format("nccl"))
+    lines = lockstep("describe", refused).stderr.splitlines()
+    assert len(lines) == 1 and "refused.ini:4: topology.kind = nccl with MI300X" in lines[0]
+
+
 def test_many_warnings_of_a_kind_are_cut(lockstep):
     chips = ", ".join(f"H100:{8 * n + 1}" for n in range(8, 18))
     text = described(lockstep, f"[fleet]\nchips = H100:8\n[job]\ntensor = 8\n[sweep]\n"

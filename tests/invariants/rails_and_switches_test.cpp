@@ -8,10 +8,10 @@
 #include <map>
 #include <set>
 
+#include "engine/machine/leaf_switches.hpp"
 #include "tests/invariants/topology_rows.hpp"
 #include "tests/invariants/torus_shapes.hpp"
 #include "topologies/algorithms/in_network/switch_forest.hpp"
-#include "topologies/wiring/leaf_switches.hpp"
 #include "topologies/wiring/rail_layout.hpp"
 
 namespace lockstep::test {
@@ -139,8 +139,8 @@ TEST(SwitchReduce, SharesUplinksAmongAllGroupsThatCrossThem) {
                          13, 1, 1e7, no_settings);
     std::map<double, double> load;  // leaf -> [B/s] on its way up
     for (std::int64_t group = 0; group < c.groups(); ++group) {
-      const SwitchForest switches = switch_forest(c.request(), leaf_switches(c.request()), group,
-                                                  rail_layout(c.layout, group));
+      const SwitchForest switches = switch_forest(c.request(), leaf_switches(c.layout, c.fabric),
+                                                  group, rail_layout(c.layout, group));
       for (const Message& m : c.collective->graph(group, {}).messages)
         if (m.source >= c.ranks() && m.destination > m.source)
           load[static_cast<double>(switches.uplink[static_cast<std::size_t>(m.source)])] +=
@@ -171,7 +171,7 @@ TEST(SwitchReduce, SpansLeavesPodsAndTheCoreAsItMust) {
                           {"fabric.pod_chips", "64"}},
                          1, 1, 1e6, no_settings);
     const SwitchForest switches =
-        switch_forest(c.request(), leaf_switches(c.request()), 0, rail_layout(c.layout, 0));
+        switch_forest(c.request(), leaf_switches(c.layout, c.fabric), 0, rail_layout(c.layout, 0));
     EXPECT_EQ(switches.vertices(), span.vertices) << span.ranks;
     EXPECT_EQ(switches.depth(), span.depth) << span.ranks;
   }
@@ -196,7 +196,7 @@ TEST(LeafSwitches, ByRailsAsPublished) {
                           {"fabric.leaf", "rail"},
                           {"fabric.leaf_chips", "32"}},
                          1, 1, 1e6, no_settings);
-    const LeafSwitches switches = leaf_switches(c.request());
+    const LeafSwitches switches = leaf_switches(c.layout, c.fabric);
     EXPECT_EQ(switches.pod_of_leaf.size(), leaves);
     std::map<std::int32_t, std::int64_t> below;
     for (std::size_t chip = 0; chip < switches.leaf.size(); ++chip) {
@@ -228,7 +228,8 @@ TEST(LeafSwitches, KeepARailBelowOneLeaf) {
                          {{"fleet.chips", "H100:128"}, {"fabric.leaf", leaf}}, 1, 1, 1e6,
                          no_settings);
     EXPECT_EQ(
-        switch_forest(c.request(), leaf_switches(c.request()), 0, rail_layout(c.layout, 0)).depth(),
+        switch_forest(c.request(), leaf_switches(c.layout, c.fabric), 0, rail_layout(c.layout, 0))
+            .depth(),
         depth);
   }
 }

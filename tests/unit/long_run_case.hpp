@@ -34,7 +34,7 @@ struct Case {
 inline Case with_parts(Case c) {
   c.job.domains = {0, 20, 99, 100};
   for (std::int64_t first = 0; first < 100; first += 15)
-    c.job.switches.push_back({first, std::min<std::int64_t>(100, first + 15)});
+    c.job.switches.push_back({{first, std::min<std::int64_t>(100, first + 15)}});
   c.job.cables.add(60, 8);
   c.job.cables.add(40, 4);
   c.job.optical_switches = 48;

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "engine/base/error.hpp"
 #include "engine/reliability/failures/failures.hpp"
 #include "engine/training/jobs.hpp"
@@ -48,8 +50,9 @@ TEST(ModelFailures, NodesStandBelowTheirLeafInTheirDomain) {
   // 16 chips a leaf: two nodes of 8, then 8 + 2 x 4 under the third, then four of 4.
   ASSERT_EQ(std::ssize(job.switches), 12);
   const auto expect = [&](std::size_t leaf, std::int64_t first, std::int64_t last) {
-    EXPECT_EQ(job.switches[leaf].first, first);
-    EXPECT_EQ(job.switches[leaf].last, last);
+    ASSERT_EQ(job.switches[leaf].size(), 1u);
+    EXPECT_EQ(job.switches[leaf].front().first, first);
+    EXPECT_EQ(job.switches[leaf].front().last, last);
   };
   expect(0, 0, 2);
   expect(2, 4, 7);
@@ -58,8 +61,55 @@ TEST(ModelFailures, NodesStandBelowTheirLeafInTheirDomain) {
   // A node of 8 chips on leaves of 12 is below two of them.
   const LongRunJob shared = job_of("fleet.chips=H100:48\nfabric.leaf_chips=12");
   ASSERT_EQ(std::ssize(shared.switches), 4);
-  EXPECT_EQ(shared.switches[0].last, 2);
-  EXPECT_EQ(shared.switches[1].first, 1);
+  EXPECT_EQ(shared.switches[0].front().last, 2);
+  EXPECT_EQ(shared.switches[1].front().first, 1);
+}
+
+/// 32 systems of 8 chips have 8 leaves, each above one chip of every system (NVIDIA DGX SuperPOD
+/// H100, RA-11333-001).
+TEST(ModelFailures, RailLeavesAreAboveANodeOfEachDomain) {
+  const LongRunJob systems =
+      job_of("fleet.chips=H100:512\nfabric.leaf=rail\nfabric.leaf_chips=32\nfabric.pod_chips=512");
+  ASSERT_EQ(std::ssize(systems.switches), 16);
+  for (std::size_t leaf = 0; leaf < 16; ++leaf) {
+    ASSERT_EQ(systems.switches[leaf].size(), 1u);
+    const std::int64_t first = leaf < 8 ? 0 : 32;
+    EXPECT_EQ(systems.switches[leaf].front().first, first);
+    EXPECT_EQ(systems.switches[leaf].front().last, first + 32);
+  }
+  // Four domains of 72 in 18 nodes: 72 leaves, each above the same node of every domain.
+  const LongRunJob racks = job_of("fleet.chips=GB200:288\nfabric.leaf=rail");
+  ASSERT_EQ(std::ssize(racks.switches), 72);
+  for (std::size_t leaf = 0; leaf < 72; ++leaf) {
+    ASSERT_EQ(racks.switches[leaf].size(), 4u);
+    for (std::size_t domain = 0; domain < 4; ++domain) {
+      const auto node = static_cast<std::int64_t>(18 * domain + leaf / 4);
+      EXPECT_EQ(racks.switches[leaf][domain].first, node);
+      EXPECT_EQ(racks.switches[leaf][domain].last, node + 1);
+    }
+  }
+}
+
+/// Nodes that must be repaired: of 4 racks of 4 nodes of 8, or of 8 rails above all 16.
+TEST(ModelFailures, ARailLeafTakesTheNodesBelowIt) {
+  for (const auto& [leaf, nodes] : {std::pair{"rack", 4}, std::pair{"rail", 16}}) {
+    const LongRunPoint point(
+        join("fleet.chips=H100:128\nfabric.leaf_chips=32\nreliability.horizon=60d\n"
+             "reliability.node_failure_rate=0/d\nreliability.switch_failure_rate=0.01/d\n"
+             "reliability.repair_time=1h",
+             fmt::format("fabric.leaf={}", leaf)));
+    Timeline timeline;
+    point.run.run(train(*point.point, 0, 1), 0, 1, &timeline);
+    std::map<double, int> repaired;  // at a time
+    for (const TimelineEvent& event : timeline) repaired[event.time] += event.cause == repair_cause;
+    int times = 0;
+    for (const auto& [time, count] : repaired)
+      if (count > 0) {
+        EXPECT_EQ(count, nodes) << leaf;
+        ++times;
+      }
+    EXPECT_GT(times, 0) << leaf;
+  }
 }
 
 TEST(ModelFailures, NodesOfSeveralDomainsAreWhole) {
@@ -76,8 +126,8 @@ TEST(ModelFailures, NodesOfSeveralDomainsAreWhole) {
       EXPECT_EQ(std::ssize(job.domains), 9);
       ASSERT_EQ(std::ssize(job.switches), 4);
       for (std::int64_t leaf = 0; leaf < 4; ++leaf) {
-        EXPECT_EQ(job.switches[static_cast<std::size_t>(leaf)].first, 2 * leaf);
-        EXPECT_EQ(job.switches[static_cast<std::size_t>(leaf)].last, 2 * leaf + 2);
+        EXPECT_EQ(job.switches[static_cast<std::size_t>(leaf)].front().first, 2 * leaf);
+        EXPECT_EQ(job.switches[static_cast<std::size_t>(leaf)].front().last, 2 * leaf + 2);
       }
       EXPECT_EQ(job.cables.of(5), 8);
     }

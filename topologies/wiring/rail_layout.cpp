@@ -30,4 +30,10 @@ RailLayout rail_layout(const Layout& layout, std::int64_t group) {
   return grid;
 }
 
+double RailOperation::inside(const RailLayout& grid, double bytes) const {
+  if (!grid.folds || laps() == 2) return bytes / static_cast<double>(grid.rails);
+  const auto all = static_cast<double>(ranks), places = static_cast<double>(grid.places());
+  return bytes * (all - 1) / all / (places - 1) * static_cast<double>(grid.clusters);
+}
+
 }  // namespace lockstep

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "topologies/wiring/leaf_switches.hpp"
+#include "engine/machine/leaf_switches.hpp"
 #include "topologies/wiring/nccl/tuning_model.hpp"
 
 namespace lockstep {
@@ -28,7 +28,7 @@ void share_nics(const CollectiveRequest& request, std::span<Flow> flows) {
 
 LoadedFabric::LoadedFabric(const CollectiveRequest& request) : fabric_(request.fabric) {
   const Layout& layout = request.layout;
-  const LeafSwitches switches = leaf_switches(request);
+  const LeafSwitches switches = leaf_switches(layout, fabric_);
   ends_.reserve(layout.slot.size());
   for (std::size_t i = 0; i < layout.slot.size(); ++i) {
     const Chip& chip = request.fleet.generations[layout.generation[i]].chip;

@@ -21,43 +21,44 @@ struct PartSource {
   std::string_view key;
   double FailureRates::*rate;  ///< of a part
   double (*parts)(const LongRunJob& job);
-  NodeSpan (*taken)(const LongRunJob& job, double u);  ///< by a part at share u of them
+  /// Fills in what a part at share u of them takes.
+  void (*take)(const LongRunJob& job, double u, Failure& failure);
 };
 
 double cables_of(const LongRunJob& job) {
   return job.cables.total();
 }
 
-NodeSpan node_of_cable(const LongRunJob& job, double u) {
+void take_node_of_cable(const LongRunJob& job, double u, Failure& failure) {
   const std::int64_t node = job.cables.at(u);
-  return {node, node + 1};
+  failure.nodes = {node, node + 1};
 }
 
-NodeSpan no_node(const LongRunJob&, double) {
-  return {};
-}
+void take_no_node(const LongRunJob&, double, Failure&) {}
 
 constexpr PartSource part_sources[] = {
     {FailureCause::leaf_switch, Failure::Kind::interruption, purpose::switch_failure,
      "reliability.switch_failure_rate", &FailureRates::leaf_switch,
      [](const LongRunJob& job) { return static_cast<double>(job.switches.size()); },
-     [](const LongRunJob& job, double u) {
-       return job.switches[static_cast<std::size_t>(u * static_cast<double>(job.switches.size()))];
+     [](const LongRunJob& job, double u, Failure& failure) {
+       const auto below = static_cast<std::size_t>(u * static_cast<double>(job.switches.size()));
+       failure.some = job.switches[below];
+       failure.nodes = {failure.some.front().first, failure.some.back().last};
      }},
     {FailureCause::cable, Failure::Kind::interruption, purpose::cable_failure,
-     "reliability.cable_failure_rate", &FailureRates::cable, cables_of, node_of_cable},
+     "reliability.cable_failure_rate", &FailureRates::cable, cables_of, take_node_of_cable},
     {FailureCause::optical_switch, Failure::Kind::interruption, purpose::ocs_failure,
      "reliability.ocs_failure_rate", &FailureRates::optical_switch,
-     [](const LongRunJob& job) { return static_cast<double>(job.optical_switches); }, no_node},
+     [](const LongRunJob& job) { return static_cast<double>(job.optical_switches); }, take_no_node},
     {FailureCause::maintenance, Failure::Kind::plan, purpose::maintenance,
      "reliability.maintenance", &FailureRates::maintenance,
      [](const LongRunJob& job) { return static_cast<double>(job.nodes); },
-     [](const LongRunJob& job, double u) {
+     [](const LongRunJob& job, double u, Failure& failure) {
        const auto node = static_cast<std::int64_t>(u * static_cast<double>(job.nodes));
-       return NodeSpan{node, node + 1};
+       failure.nodes = {node, node + 1};
      }},
     {FailureCause::link_flap, Failure::Kind::delay, purpose::link_flap,
-     "reliability.link_flap_rate", &FailureRates::link_flap, cables_of, no_node},
+     "reliability.link_flap_rate", &FailureRates::link_flap, cables_of, take_no_node},
 };
 
 /// The domain of a node, in LongRunJob::domains; the node alone where there are none.
@@ -139,11 +140,8 @@ Failure Failures::next_of_nodes() {
 Failure Failures::taken(Source& source) {
   const PartSource& part = part_sources[source.row];
   const auto [time, mark, number] = std::exchange(source.coming, source.events.next());
-  Failure failure{.time = time,
-                  .kind = part.kind,
-                  .cause = part.cause,
-                  .number = number,
-                  .nodes = part.taken(job_, mark)};
+  Failure failure{.time = time, .kind = part.kind, .cause = part.cause, .number = number};
+  part.take(job_, mark, failure);
   if (part.kind == Failure::Kind::delay) {
     failure.phase = mark;
     failure.duration = reliability_.rates.flap_duration.sample(source.stream.uniform(1, number));

@@ -46,8 +46,11 @@ struct Failure {
   FailureCause cause = FailureCause::node;
   std::uint32_t number = 0;  ///< of its source, from 0; a domain's failure is one of its nodes'
   NodeSpan nodes = {};       ///< of the job (places, whoever fills them) that leave it
-  double duration = 0;       ///< of a delay: the link is down for so long [s]
-  double phase = 0;          ///< of a delay: share of the step after which it begins
+  std::span<const NodeSpan> some = {};  ///< those of `nodes` that leave it, where not all do
+  double duration = 0;                  ///< of a delay: the link is down for so long [s]
+  double phase = 0;                     ///< of a delay: share of the step after which it begins
+
+  std::span<const NodeSpan> leaving() const { return some.empty() ? std::span(&nodes, 1) : some; }
 };
 
 /// All that befalls a job over one trial, in order of time; at the same time in order of causes. It

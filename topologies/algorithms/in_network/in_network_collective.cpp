@@ -21,17 +21,16 @@ constexpr double exchange_latency = 3.7e-6, exchange_arity = 0.4e-6;
 
 InNetworkCollective::InNetworkCollective(const CollectiveRequest& request)
     : ranks_(request.layout.replicas),
+      operation_(request.operation, ranks_),
       bytes_(request.bytes),
-      uniform_(request.fabric.uniform()),
-      scatters_(request.operation != Operation::all_gather),
-      gathers_(request.operation != Operation::reduce_scatter) {
+      uniform_(request.fabric.uniform()) {
   const Fabric& fabric = request.fabric;
   if (!uniform_ && ranks_ > 1)
     base_latency_ = nccl_start_up(NcclAlgorithm::tree, NcclProtocol::simple);
   tier_latency_ = {0, request.values.real("topology.switch_latency"), fabric.spine_latency / 2,
                    std::max(0.0, fabric.core_latency - fabric.spine_latency) / 2};
   if (uniform_) tier_latency_.fill(*fabric.hop_latency);
-  const LeafSwitches leaves = leaf_switches(request);
+  const LeafSwitches leaves = leaf_switches(request.layout, fabric);
   for (std::int64_t group = 0; group < request.layout.groups(); ++group) {
     InNetworkGroup& kept = groups_.emplace_back();
     kept.grid = rail_layout(request.layout, group);
@@ -74,23 +73,12 @@ std::string InNetworkCollective::choice() const {
 }
 
 InNetworkNumbering InNetworkCollective::numbering(const InNetworkGroup& group) const {
-  return {group.grid.places(),
-          group.forest.vertices(),
-          chunks_,
-          group.grid.rails - 1,
-          group.grid.folds,
-          scatters_,
-          gathers_};
+  const std::int64_t vertices = group.forest.vertices();
+  return {{group.grid, operation_, chunks_, 2 * vertices}, vertices};
 }
 
 double InNetworkCollective::piece_bytes(const InNetworkGroup& group) const {
-  const RailLayout& grid = group.grid;
-  double bytes = bytes_ / static_cast<double>(grid.rails);
-  if (grid.folds && !(scatters_ && gathers_)) {
-    const auto ranks = static_cast<double>(ranks_), places = static_cast<double>(grid.places());
-    bytes = bytes_ * (ranks - 1) / ranks / (places - 1) * static_cast<double>(grid.clusters);
-  }
-  return chunk_on_link(bytes, chunks_);
+  return chunk_on_link(operation_.inside(group.grid, bytes_), chunks_);
 }
 
 double InNetworkCollective::exchanged_bytes(const InNetworkGroup& group) const {
@@ -100,7 +88,8 @@ double InNetworkCollective::exchanged_bytes(const InNetworkGroup& group) const {
 double InNetworkCollective::reduce_inside(const CollectiveRequest& request, std::int64_t group) {
   InNetworkGroup& kept = groups_[static_cast<std::size_t>(group)];
   const auto ranks = static_cast<double>(kept.grid.rails);
-  if (!scatters_ || !gathers_ || kept.grid.folds || kept.grid.rails < 3) return 0;
+  if (!operation_.scatters || !operation_.gathers || kept.grid.folds || kept.grid.rails < 3)
+    return 0;
   const NcclChannels channels = nvls_channels(request, group);
   const double rate = (ranks + 1) / ranks * static_cast<double>(channels.count) *
                       nccl_nvls_rate(nccl_group(request, group), channels);
@@ -114,9 +103,9 @@ double InNetworkCollective::hop_bytes(const InNetworkGroup& group, std::size_t v
                                       bool up) const {
   const double piece = piece_bytes(group), below = static_cast<double>(group.forest.below[vertex]),
                part = piece * below / static_cast<double>(group.grid.clusters);
-  if (up) return scatters_ ? piece : part;  // summed with others', or of all below
-  if (!gathers_) return part;               // to those who own it
-  return scatters_ ? piece : piece - part;  // all, or what they do not have
+  if (up) return operation_.scatters ? piece : part;  // summed with others', or of all below
+  if (!operation_.gathers) return part;               // to those who own it
+  return operation_.scatters ? piece : piece - part;  // all, or what they do not have
 }
 
 double InNetworkCollective::inside_latency(const InNetworkGroup& group) const {

@@ -21,25 +21,13 @@ struct InNetworkGroup {
   double exchanged = 1;               ///< share of a piece that passes a port for each peer
 };
 
-/// How the messages of one group are numbered: row after row, see switch_reduce.hpp.
-struct InNetworkNumbering {
-  std::int64_t places, vertices, chunks;
-  std::int64_t exchanges;  ///< rows of one chunk's exchange inside domains
-  bool folds, scatters, gathers;
+/// The messages across of one group: all chunks' hops up, then all chunks' hops down, by the lower
+/// vertex.
+struct InNetworkNumbering : RailNumbering {
+  std::int64_t vertices;
 
-  std::int64_t folding() const { return 0; }
-  std::int64_t scatter(std::int64_t chunk, std::int64_t row) const {
-    return (folds ? places : 0) + (chunk * exchanges + row) * places;  // of those that scatter
-  }
-  std::int64_t up(std::int64_t chunk) const {
-    return scatter(scatters ? chunks : 0, 0) + chunk * vertices;
-  }
+  std::int64_t up(std::int64_t chunk) const { return crossing() + chunk * vertices; }
   std::int64_t down(std::int64_t chunk) const { return up(chunks) + chunk * vertices; }
-  std::int64_t gather(std::int64_t chunk, std::int64_t row) const {
-    return down(chunks) + (chunk * exchanges + row) * places;
-  }
-  std::int64_t unfolding() const { return gather(gathers ? chunks : 0, 0); }
-  std::int64_t messages() const { return unfolding() + (folds ? places : 0); }
 };
 
 /// What a chunk takes of the hop between each vertex and its parent one way, (vertices) [s].
@@ -71,16 +59,11 @@ class InNetworkCollective final : public Collective {
   /// Under a trial's slow links.
   InNetworkHops hops(std::int64_t group, const LinkState& links, bool up) const;
 
-  /// Of a message inside a domain, and of a chunk on the hop above a vertex [B]. Where some rank
-  /// has no rail, what places must pass on of a reduce-scatter or an all-gather goes in equal
-  /// messages.
+  /// Of a message inside a domain, and of a chunk on the hop above a vertex [B].
   double piece_bytes(const InNetworkGroup& group) const;
   /// What passes an NVLink port for each peer, one way, in one exchange of a chunk [B].
   double exchanged_bytes(const InNetworkGroup& group) const;
   double hop_bytes(const InNetworkGroup& group, std::size_t vertex, bool up) const;
-  /// What a rank without a rail hands to its partner, and gets back [B].
-  double folded_bytes() const { return scatters_ ? bytes_ : bytes_ / static_cast<double>(ranks_); }
-  double unfolded_bytes() const { return gathers_ ? bytes_ : bytes_ / static_cast<double>(ranks_); }
   /// Latency of a message inside a domain [s].
   double inside_latency(const InNetworkGroup& group) const;
 
@@ -95,8 +78,9 @@ class InNetworkCollective final : public Collective {
   void set_scalar_time(const CollectiveRequest& request, const LeafSwitches& leaves);
 
   std::int64_t ranks_, chunks_ = 1;
+  RailOperation operation_;
   double bytes_, base_latency_ = 0, scalar_time_ = 0;
-  bool uniform_, scatters_, gathers_;
+  bool uniform_;
   std::array<double, tier_count> tier_latency_{};
   std::vector<InNetworkGroup> groups_;
 };

@@ -60,8 +60,8 @@ class InNetworkGraph {
   }
 
   void add_fold(std::size_t place) {
-    Message m =
-        inside(place, c_.folded_bytes(), number_.folding() + static_cast<std::int64_t>(place));
+    Message m = inside(place, c_.operation_.folded(c_.bytes_),
+                       number_.folding() + static_cast<std::int64_t>(place));
     m.source = grid_.folded[place];
     m.destination = grid_.member[place];
     m.receiver_ready = true;
@@ -71,8 +71,8 @@ class InNetworkGraph {
   }
 
   void add_unfold(std::size_t place) {
-    Message m =
-        inside(place, c_.unfolded_bytes(), number_.unfolding() + static_cast<std::int64_t>(place));
+    Message m = inside(place, c_.operation_.unfolded(c_.bytes_),
+                       number_.unfolding() + static_cast<std::int64_t>(place));
     m.source = grid_.member[place];
     m.destination = grid_.folded[place];
     for (std::int32_t last : {received_[place], summed(number_.chunks - 1, place)})
@@ -105,14 +105,14 @@ class InNetworkGraph {
   }
 
   void add_scatter(std::int64_t chunk) {
-    for (std::size_t row = 1; c_.scatters_ && row < rails(); ++row)
+    for (std::size_t row = 1; c_.operation_.scatters && row < rails(); ++row)
       add_row(row, number_.scatter(chunk, static_cast<std::int64_t>(row) - 1),
               [&](std::size_t from) { return folded_.empty() ? -1 : folded_[from]; });
     arrived_[static_cast<std::size_t>(chunk)] = received_;
   }
 
   void add_gather(std::int64_t chunk) {
-    for (std::size_t row = 1; c_.gathers_ && row < rails(); ++row)
+    for (std::size_t row = 1; c_.operation_.gathers && row < rails(); ++row)
       add_row(row, number_.gather(chunk, static_cast<std::int64_t>(row) - 1),
               [&](std::size_t from) { return summed(chunk, from); });
   }

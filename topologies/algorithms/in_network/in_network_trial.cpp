@@ -325,7 +325,8 @@ class InNetworkTrial final : public CollectiveTrial {
                    {noise, g, c_.numbering(group)}, c_.exchanged_bytes(group),
                    c_.inside_latency(group));
       if (grid.folds) fold(group, from, run.noise().of(Part::fold, 0), state);
-      run.run(state, static_cast<double>(c_.chunks_), c_.scatters_, c_.gathers_);
+      run.run(state, static_cast<double>(c_.chunks_), c_.operation_.scatters,
+              c_.operation_.gathers);
       for (std::size_t p = 0; p < state.size(); ++p) to[grid.member[p]] = state[p];
       if (grid.folds)
         unfold(group, run.sent(), run.noise().of(Part::unfold, c_.chunks_ - 1), state, to);
@@ -334,7 +335,7 @@ class InNetworkTrial final : public CollectiveTrial {
 
  private:
   /// An all-reduce sends down what it sent up.
-  bool same_both_ways() const { return c_.scatters_ && c_.gathers_; }
+  bool same_both_ways() const { return c_.operation_.scatters && c_.operation_.gathers; }
 
   /// A message between a place and the rank it stands for [s].
   double fold_gap(const InNetworkGroup& group, std::size_t place, double bytes) const {
@@ -346,7 +347,7 @@ class InNetworkTrial final : public CollectiveTrial {
     for (std::size_t p = 0; p < state.size(); ++p) {
       const std::int32_t folded = group.grid.folded[p];
       if (folded < 0) continue;
-      const double gap = fold_gap(group, p, c_.folded_bytes()),
+      const double gap = fold_gap(group, p, c_.operation_.folded(c_.bytes_)),
                    begin = ready[folded] + c_.base_latency_;
       state[p] = std::max(begin + c_.inside_latency(group) + gap, state[p] + gap);
     }
@@ -358,7 +359,7 @@ class InNetworkTrial final : public CollectiveTrial {
     for (std::size_t p = 0; p < state.size(); ++p)
       if (const std::int32_t folded = group.grid.folded[p]; folded >= 0)
         finish[folded] = std::max(state[p], sent[p]) + c_.inside_latency(group) +
-                         fold_gap(group, p, c_.unfolded_bytes());
+                         fold_gap(group, p, c_.operation_.unfolded(c_.bytes_));
     for_late(group, noise,
              [&](std::size_t place, double delay) { finish[group.grid.folded[place]] += delay; });
   }

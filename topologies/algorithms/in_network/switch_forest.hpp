@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/machine/leaf_switches.hpp"
 #include "engine/network/collective.hpp"
-#include "topologies/wiring/leaf_switches.hpp"
 #include "topologies/wiring/rail_layout.hpp"
 
 namespace lockstep {

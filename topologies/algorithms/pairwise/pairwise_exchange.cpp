@@ -6,6 +6,12 @@
 #include "topologies/wiring/nccl/tuning_model.hpp"
 
 namespace lockstep {
+namespace {
+
+/// What all_to_all gets of NVLink, see pairwise_exchange.hpp.
+constexpr double all_to_all_share = 0.89;
+
+}  // namespace
 
 PairwiseExchange::PairwiseExchange(const CollectiveRequest& request)
     : fabric_(request),
@@ -17,6 +23,7 @@ PairwiseExchange::PairwiseExchange(const CollectiveRequest& request)
     rounds_ = ranks_ - 1;
     senders_ = ranks_;
     message_bytes_ /= static_cast<double>(ranks_);
+    if (!request.fabric.uniform()) inside_share_ = all_to_all_share;
   } else if (ranks_ > 1) {
     rounds_ = 1;
     senders_ = ranks_ - 1;
@@ -81,7 +88,8 @@ PairwiseExchange::Cost PairwiseExchange::cost(std::int64_t group, std::int64_t s
   const Hop hop = fabric_.hop(use_, {from, to});
   const double slower =
       links.hop_factor(hop.tier, static_cast<std::size_t>(from), static_cast<std::size_t>(to));
-  return {hop.latency, message_bytes_ / hop.bandwidth * slower,
+  const double rate = hop.tier == Tier::scale_up ? inside_share_ * hop.bandwidth : hop.bandwidth;
+  return {hop.latency, message_bytes_ / rate * slower,
           one_port_ || hop.tier == Tier::scale_up ? 0u : 1u};
 }
 

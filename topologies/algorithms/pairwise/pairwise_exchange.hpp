@@ -19,8 +19,16 @@ namespace lockstep {
 /// i + 1, but for the last. Nobody waits for a round to end: a rank's NVLink and its NIC (one port
 /// on a uniform fabric) send one message after another in the order of rounds and receive likewise.
 /// Rounds mix, so that an uplink carries the mean of all of them. Noise-free, equal hops, all
-/// ready: latency + (n - 1) / n bytes / bandwidth. Message number = (round - 1) x senders + the
-/// sender's place. Cost: 20 ns a message, of which there are ranks^2.
+/// ready: latency + (n - 1) / n bytes / bandwidth.
+///
+/// On a fabric with tiers all_to_all gets 0.89 of what NVLink gives a ring: DeepEP moves 726 and
+/// 740 GB/s over 8 B200, a rank's own eighth counted (README of its version 2), 641 of a ring's
+/// 722. NICs give it what they give rings, 94 and 63 GB/s so counted over 16 and 32 H100, of which
+/// DeepEP reaches 90 and 61. NCCL's own all-to-all over 32 H100 has a bus of 48 GB/s (NVIDIA GTC'25
+/// S72583), ours 61; no source says why.
+///
+/// Message number = (round - 1) x senders + the sender's place. Cost: 20 ns a message, of which
+/// there are ranks^2.
 class PairwiseExchange final : public Collective {
  public:
   explicit PairwiseExchange(const CollectiveRequest& request);
@@ -63,6 +71,7 @@ class PairwiseExchange final : public Collective {
   std::vector<std::int32_t> order_;        // (groups, ranks): ranks domain by domain
   std::vector<std::int64_t> clusters_;  // (groups): ranks in each domain of it; 1 where they differ
   double message_bytes_, scalar_time_, base_latency_ = 0;
+  double inside_share_ = 1;  // of what NVLink gives a ring
   bool one_port_ = false;
   PortUse use_;
   std::string protocol_;

@@ -16,11 +16,10 @@ namespace lockstep {
 RailRings::RailRings(const CollectiveRequest& request)
     : ranks_(request.layout.replicas),
       groups_(request.layout.groups()),
-      scatters_(request.operation != Operation::all_gather),
-      gathers_(request.operation != Operation::reduce_scatter),
+      operation_(request.operation, ranks_),
       scalar_time_(scalar_tree_time(request)),
       bytes_(request.bytes) {
-  method_.laps = laps();
+  method_.laps = operation_.laps();
   for (std::int64_t group = 0; group < groups_; ++group)
     grids_.push_back(rail_layout(request.layout, group));
   choose(request);
@@ -42,8 +41,7 @@ RailRings::RailRings(const CollectiveRequest& request)
 
 std::int64_t RailRings::messages_per_group() const {
   std::int64_t most = 0;
-  for (const RailLayout& grid : grids_)
-    most = std::max(most, numbering(grid).unfolding(gathers_) + grid.places());
+  for (const RailLayout& grid : grids_) most = std::max(most, numbering(grid).messages());
   return most;
 }
 
@@ -54,7 +52,7 @@ double RailRings::cost_per_step(const Noise& noise) const {
                               ? 8.0
                               : static_cast<double>(grid.rails - 1) * jittered_message_cost;
     cost += static_cast<double>(chunks(grid)) *
-            (laps() * inside * static_cast<double>(grid.places()) +
+            (operation_.laps() * inside * static_cast<double>(grid.places()) +
              static_cast<double>(grid.rails) * RingLaps::cost(method_, grid.clusters, noise));
   }
   return cost;
@@ -73,17 +71,7 @@ std::string RailRings::choice() const {
 double RailRings::inside_bytes(const RailLayout& grid) const {
   const std::int64_t count = chunks(grid);
   const double chunk = count == 1 ? bytes_ : chunk_on_link(bytes_, count);
-  if (!grid.folds || laps() == 2) return chunk / static_cast<double>(grid.rails);
-  const auto ranks = static_cast<double>(ranks_), places = static_cast<double>(grid.places());
-  return chunk * (ranks - 1) / ranks / (places - 1) * static_cast<double>(grid.clusters);
-}
-
-double RailRings::folded_bytes() const {
-  return scatters_ ? bytes_ : bytes_ / static_cast<double>(ranks_);
-}
-
-double RailRings::unfolded_bytes() const {
-  return gathers_ ? bytes_ : bytes_ / static_cast<double>(ranks_);
+  return operation_.inside(grid, chunk);
 }
 
 RailHops RailRings::hops(std::int64_t group, const LinkState& links) const {
@@ -165,7 +153,7 @@ double RailRings::least_time(std::int64_t group, std::int64_t chunks) const {
   if (grids_[g].splits) return chunks > 1 ? std::numeric_limits<double>::infinity() : 0;
   const double latency = std::ranges::min(hops_[g], {}, &Hop::latency).latency;
   // Of a chunk's rows on rails, one after the other.
-  return static_cast<double>(chunks * laps() * (grids_[g].clusters - 1)) * latency;
+  return static_cast<double>(chunks * operation_.laps() * (grids_[g].clusters - 1)) * latency;
 }
 
 void RailRings::take(NcclProtocol protocol, const CollectiveRequest& request,

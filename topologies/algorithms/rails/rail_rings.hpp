@@ -16,24 +16,13 @@ struct RailHops {
   std::vector<double> latency, gap;  ///< latency with serialization
 };
 
-/// How the messages of one group are numbered: row after row, see hierarchical_ring.hpp.
-struct RailNumbering {
-  std::int64_t rails, clusters, chunks, rail_rows;
-  bool folds, scatters;
+/// The messages across of one group: a chunk's rails after each other, each row after row.
+struct RailRingNumbering : RailNumbering {
+  std::int64_t clusters, rail_rows;
 
-  std::int64_t places() const { return rails * clusters; }
-  std::int64_t folding() const { return 0; }
-  std::int64_t scatter(std::int64_t chunk, std::int64_t row) const {
-    return ((folds ? 1 : 0) + chunk * (rails - 1) + row) * places();
-  }
   std::int64_t rail(std::int64_t chunk, std::int64_t rail, std::int64_t row) const {
-    return scatter(scatters ? chunks : 0, 0) +
-           ((chunk * rails + rail) * rail_rows + row) * clusters;
+    return crossing() + chunk * across + (rail * rail_rows + row) * clusters;
   }
-  std::int64_t gather(std::int64_t chunk, std::int64_t row) const {
-    return this->rail(chunks, 0, 0) + (chunk * (rails - 1) + row) * places();
-  }
-  std::int64_t unfolding(bool gathers) const { return gather(gathers ? chunks : 0, 0); }
 };
 
 /// The operations of hierarchical_ring.hpp.
@@ -59,15 +48,15 @@ class RailRings final : public Collective {
     return static_cast<std::int32_t>(group * ranks_) +
            grids_[static_cast<std::size_t>(group)].member[static_cast<std::size_t>(place)];
   }
-  RailNumbering numbering(const RailLayout& grid) const {
-    return {grid.rails, grid.clusters, chunks(grid), laps() * (grid.clusters - 1),
-            grid.folds, scatters_};
+  RailRingNumbering numbering(const RailLayout& grid) const {
+    const std::int64_t rows = operation_.laps() * (grid.clusters - 1);
+    return {
+        {grid, operation_, chunks(grid), grid.rails * rows * grid.clusters}, grid.clusters, rows};
   }
   /// One where rails run through a domain, on the port of what would go on beside them.
   std::int64_t chunks(const RailLayout& grid) const {
     return grid.splits ? 1 : chunks_[static_cast<std::size_t>(&grid - grids_.data())];
   }
-  int laps() const { return scatters_ && gathers_ ? 2 : 1; }
 
   /// Hops under a trial's slow links: a slow NIC slows the hops between domains into and out of it.
   RailHops hops(std::int64_t group, const LinkState& links) const;
@@ -86,20 +75,14 @@ class RailRings final : public Collective {
   /// Returns the slowest group's time [s].
   double choose_chunks(std::span<const std::int64_t> open);
 
-  /// Of a message inside a cluster, and on a rail [B]. Where some rank has no rail, what places
-  /// must pass on of a reduce-scatter or an all-gather, all parts but one's own, goes in equal
-  /// messages.
+  /// Of a message inside a cluster, and on a rail [B].
   double inside_bytes(const RailLayout& grid) const;
   double rail_bytes(const RailLayout& grid) const {
     return inside_bytes(grid) / static_cast<double>(grid.clusters);
   }
-  /// What a rank without a rail hands to its partner, and gets back [B].
-  double folded_bytes() const;
-  double unfolded_bytes() const;
-
   std::int64_t ranks_, groups_;
   std::vector<std::int64_t> chunks_;  // (groups)
-  bool scatters_, gathers_;
+  RailOperation operation_;
   double scalar_time_, bytes_, base_latency_ = 0, inside_latency_ = 0;
   std::string protocol_;
   RingMethod method_;

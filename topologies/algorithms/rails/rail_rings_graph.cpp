@@ -23,15 +23,15 @@ class RailRingsGraph {
     Row part = inside_;  // after which a place holds its part of the chunk
     std::vector<Row> parts, sums;
     for (std::int64_t c = 0; c < number_.chunks; ++c) {
-      if (r_.scatters_) add_inside({part}, c, number_.scatter(c, 0));
-      parts.push_back(r_.scatters_ ? inside_ : part);
-      if (r_.scatters_) part = inside_;
+      if (r_.operation_.scatters) add_inside({part}, c, number_.scatter(c, 0));
+      parts.push_back(r_.operation_.scatters ? inside_ : part);
+      if (r_.operation_.scatters) part = inside_;
     }
     for (std::int64_t c = 0; c < number_.chunks; ++c) {
       add_rails({parts[index(c)], across_}, c);
       sums.push_back(grid_.clusters > 1 ? across_ : parts[index(c)]);
     }
-    if (r_.gathers_)
+    if (r_.operation_.gathers)
       for (std::int64_t c = 0; c < number_.chunks; ++c)
         add_inside({sums[index(c)], inside_}, c, number_.gather(c, 0));
     for (std::int64_t p = 0; p < grid_.places(); ++p)
@@ -69,7 +69,7 @@ class RailRingsGraph {
   }
 
   void add_fold(std::int64_t place) {
-    Message m = inside_hop(place, r_.folded_bytes(), number_.folding() + place);
+    Message m = inside_hop(place, r_.operation_.folded(r_.bytes_), number_.folding() + place);
     m.source = grid_.folded[index(place)];
     m.destination = grid_.member[index(place)];
     m.receiver_ready = true;
@@ -77,7 +77,7 @@ class RailRingsGraph {
   }
 
   void add_unfold(std::int64_t place, std::initializer_list<std::int32_t> after) {
-    Message m = inside_hop(place, r_.unfolded_bytes(), number_.unfolding(r_.gathers_) + place);
+    Message m = inside_hop(place, r_.operation_.unfolded(r_.bytes_), number_.unfolding() + place);
     m.source = grid_.member[index(place)];
     m.destination = grid_.folded[index(place)];
     for (std::int32_t message : after) append(m.inputs, message);
@@ -132,7 +132,7 @@ class RailRingsGraph {
   std::size_t group_;
   const RailLayout& grid_;
   RailHops costs_;
-  RailNumbering number_;
+  RailRingNumbering number_;
   MessageGraph graph_;
   Row inside_, across_;  // the last message into each place over NVLink and NIC
   bool sent_inside_ = false;

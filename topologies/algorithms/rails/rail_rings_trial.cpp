@@ -41,14 +41,15 @@ class RailRingsTrial final : public CollectiveTrial {
       // A chunk enters a phase when it is through with the one before and its port with the chunk
       // before; NVLink is through with all that is scattered before it takes what is gathered.
       for (std::size_t c = 0; c < chunks.size(); ++c) {
-        if (ring_.scatters_) run_inside(pass, pass.number.scatter(index(c), 0), inside, state);
+        if (ring_.operation_.scatters)
+          run_inside(pass, pass.number.scatter(index(c), 0), inside, state);
         chunks[c] = state;
       }
       for (std::size_t c = 0; c < chunks.size(); ++c) {
         if (c > 0) raise(chunks[c], chunks[c - 1]);
         run_rails(pass, index(c), chunks[c], scratch, how);
       }
-      if (ring_.gathers_)
+      if (ring_.operation_.gathers)
         for (std::size_t c = 0; c < chunks.size(); ++c) {
           raise(state, chunks[c]);
           run_inside(pass, pass.number.gather(index(c), 0), inside, state);
@@ -66,7 +67,7 @@ class RailRingsTrial final : public CollectiveTrial {
     SpikeSequence& spikes;
     std::int64_t group;
     const RailLayout& grid;
-    RailNumbering number;
+    RailRingNumbering number;
   };
 
   static std::int64_t index(std::size_t chunk) { return static_cast<std::int64_t>(chunk); }
@@ -88,7 +89,7 @@ class RailRingsTrial final : public CollectiveTrial {
     add_row_noise(pass.noise, pass.spikes, pass.group, pass.number.folding(), delay);
     for (std::size_t p = 0; p < state.size(); ++p) {
       if (pass.grid.folded[p] < 0) continue;
-      const auto [latency, gap] = fold_hop(pass, p, ring_.folded_bytes());
+      const auto [latency, gap] = fold_hop(pass, p, ring_.operation_.folded(ring_.bytes_));
       const double begin = ready[pass.grid.folded[p]] + ring_.base_latency_;
       state[p] = std::max(begin + latency, state[p] + gap) + delay[p];
     }
@@ -97,12 +98,11 @@ class RailRingsTrial final : public CollectiveTrial {
   void unfold(const Pass& pass, const std::vector<double>& state, std::vector<double>& delay,
               double* finish) const {
     std::fill(delay.begin(), delay.end(), 0.0);
-    add_row_noise(pass.noise, pass.spikes, pass.group, pass.number.unfolding(ring_.gathers_),
-                  delay);
+    add_row_noise(pass.noise, pass.spikes, pass.group, pass.number.unfolding(), delay);
     for (std::size_t p = 0; p < state.size(); ++p)
       if (pass.grid.folded[p] >= 0)
         finish[pass.grid.folded[p]] =
-            state[p] + fold_hop(pass, p, ring_.unfolded_bytes()).first + delay[p];
+            state[p] + fold_hop(pass, p, ring_.operation_.unfolded(ring_.bytes_)).first + delay[p];
   }
 
   void run_inside(const Pass& pass, std::int64_t first_message, TorusPhaseRunner& runner,

@@ -18,9 +18,11 @@ NcclGroup nccl_group(const CollectiveRequest& request, std::int64_t group) {
     there[layout.generation[static_cast<std::size_t>(layout.at(group, rank))]] = true;
   seen.generation = NcclGeneration::blackwell;
   for (std::size_t g = 0; g < there.size(); ++g)
-    if (there[g])
-      seen.generation =
-          std::min(seen.generation, nccl_generation(request.fleet.generations[g].chip.name));
+    if (there[g]) {
+      const auto known = nccl_generation(request.fleet.generations[g].chip.nccl);
+      seen.foreign |= !known;
+      seen.generation = std::min(seen.generation, known.value_or(NcclGeneration::hopper));
+    }
   return seen;
 }
 

@@ -9,6 +9,8 @@
 namespace lockstep {
 
 /// A group of a request as NCCL's model sees it. A uniform fabric has no nodes: every rank is one.
+/// Chips on which NCCL does not run have Hopper's caps, an assumption, and nothing adds in their
+/// domains.
 NcclGroup nccl_group(const CollectiveRequest& request, std::int64_t group);
 std::vector<NcclGroup> nccl_groups(const CollectiveRequest& request);
 

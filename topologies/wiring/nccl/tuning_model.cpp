@@ -109,7 +109,7 @@ double bus_bandwidth(const NcclGroup& group, Operation operation, NcclAlgorithm 
       return std::min(bus.factor * count * links, bus.cap);
     }
     case NcclAlgorithm::pat:
-      return 0.75 * count * links;
+      return nccl_table.pat_share * count * links;
     case NcclAlgorithm::nvls:
     case NcclAlgorithm::nvls_tree: {
       const bool tree = algorithm == NcclAlgorithm::nvls_tree;
@@ -159,10 +159,9 @@ double latency(const NcclGroup& group, Operation operation, NcclAlgorithm algori
       return inside + (group.nodes > 1 ? network : 0);
     case NcclAlgorithm::nvls_tree:
       return inside + 2 * levels * network;
-    case NcclAlgorithm::pat: {
-      constexpr double each_rank = 2.8 * us;
-      return base + levels * network / 3.5 + static_cast<double>(group.ranks) * each_rank;
-    }
+    case NcclAlgorithm::pat:
+      return base + levels * network / nccl_table.pat_overlap +
+             static_cast<double>(group.ranks) * nccl_pat_part_latency();
   }
   return 0;
 }
@@ -171,6 +170,10 @@ double latency(const NcclGroup& group, Operation operation, NcclAlgorithm algori
 
 double nccl_start_up(NcclAlgorithm algorithm, NcclProtocol protocol) {
   return nccl_table.base[at(algorithm)][at(protocol)] * us;
+}
+
+double nccl_pat_part_latency() {
+  return nccl_table.pat_rank * us;
 }
 
 NcclHops nccl_hops(const NcclGroup& group, NcclAlgorithm algorithm, NcclProtocol protocol) {
@@ -232,7 +235,7 @@ NcclChannels nccl_nvls_channels(const NcclGroup& group, std::int64_t heads, doub
 }
 
 double nccl_nvls_rate(const NcclGroup& group, const NcclChannels& channels) {
-  return channels.inside * nccl_table.nvls_efficiency[at(group.generation)];
+  return group.foreign ? 0 : channels.inside * nccl_table.nvls_efficiency[at(group.generation)];
 }
 
 std::optional<NcclCost> nccl_cost(const NcclGroup& group, Operation operation,

@@ -14,7 +14,8 @@ struct NcclGroup {
   std::int64_t ranks = 1, nodes = 1;
   NcclGeneration generation = NcclGeneration::hopper;  ///< the oldest in the group
   NcclCpu cpu = NcclCpu::intel;
-  bool sharp = false;  ///< the network's switches reduce
+  bool sharp = false;    ///< the network's switches reduce
+  bool foreign = false;  ///< some chip is none of NCCL's: no switch of a node reduces
 
   /// Of one node, as NCCL divides.
   std::int64_t node_ranks() const { return ranks / nodes; }
@@ -47,6 +48,9 @@ struct NcclCost {
 
 /// Start-up of an algorithm [s].
 double nccl_start_up(NcclAlgorithm algorithm, NcclProtocol protocol);
+
+/// What each rank's part adds to PAT's latency [s].
+double nccl_pat_part_latency();
 
 /// With one rank a node nothing hides the network's latency, and it is the tree's. On rings over
 /// several nodes a hop inside takes at least the post of a message.

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace lockstep {
@@ -79,6 +80,9 @@ struct NcclTable {
       {{26.5, 18.5, 10.0}, {24.0, 23.6, 17.8}, {38.7, 41.4, 36.0}, {70.0, 42.8, 24.0}}};
   NcclByScale nvls_tree{
       {{26.5, 18.5, 10.0}, {24.0, 23.6, 17.8}, {0.0, 57.7, 45.5}, {0.0, 96.0, 80.0}}};
+  /// PAT: what its hops over the network take of their latency, 1 / pat_overlap, of the bandwidth,
+  /// and of each rank [us].
+  double pat_overlap = 3.5, pat_share = 0.75, pat_rank = 2.8;
   /// What NVLS reaches of NVLink, by generation (nvlsEfficiency).
   std::array<double, 4> nvls_efficiency{0.0, 0.0, 0.85, 0.74};
   /// What trees reach of their bandwidth, by floor(log2(bytes / 64 B)); all of it beyond
@@ -112,14 +116,12 @@ inline constexpr std::int64_t nccl_most_ring_channels = 32;
 /// NCCL_MAX_DIRECT_ARITY + 1).
 inline constexpr std::int64_t nccl_most_collnet_ranks = 8;
 
-/// The generation of a chip by its name; Hopper where NCCL knows none, as a generation of the
-/// user's own takes what it does not give from H100.
-constexpr NcclGeneration nccl_generation(std::string_view chip) {
-  if (chip.starts_with("V100")) return NcclGeneration::volta;
-  if (chip.starts_with("A100")) return NcclGeneration::ampere;
-  for (std::string_view blackwell : {"B200", "GB200", "B300", "GB300"})
-    if (chip.starts_with(blackwell)) return NcclGeneration::blackwell;
-  return NcclGeneration::hopper;
+/// The generation that Chip::nccl names; nullopt where NCCL does not run on the chip.
+constexpr std::optional<NcclGeneration> nccl_generation(std::string_view name) {
+  constexpr std::string_view names[] = {"volta", "ampere", "hopper", "blackwell"};
+  for (std::size_t g = 0; g < std::size(names); ++g)
+    if (name == names[g]) return static_cast<NcclGeneration>(g);
+  return {};
 }
 
 }  // namespace lockstep

@@ -3,7 +3,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/network/collective.hpp"
+#include "engine/machine/fabric.hpp"
+#include "engine/machine/layout.hpp"
 
 namespace lockstep {
 
@@ -17,6 +18,6 @@ struct LeafSwitches {
   std::vector<std::int32_t> pod_of_leaf;  ///< (leaves) of a leaf that reaches over two, the first
 };
 
-LeafSwitches leaf_switches(const CollectiveRequest& request);
+LeafSwitches leaf_switches(const Layout& layout, const Fabric& fabric);
 
 }  // namespace lockstep

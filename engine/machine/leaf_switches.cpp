@@ -1,4 +1,4 @@
-#include "topologies/wiring/leaf_switches.hpp"
+#include "engine/machine/leaf_switches.hpp"
 
 #include <algorithm>
 #include <map>
@@ -19,9 +19,7 @@ void lower(std::map<std::int32_t, std::int32_t>& least, std::int32_t key, std::i
 
 }  // namespace
 
-LeafSwitches leaf_switches(const CollectiveRequest& request) {
-  const Layout& layout = request.layout;
-  const Fabric& fabric = request.fabric;
+LeafSwitches leaf_switches(const Layout& layout, const Fabric& fabric) {
   LeafSwitches switches;
   for (std::int32_t slot : layout.slot) {
     switches.leaf.push_back(part_of(slot, fabric.leaf_chips));

@@ -1,0 +1,164 @@
+#include "topologies/algorithms/pat/pat_exchange.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "topologies/wiring/nccl/hop_use.hpp"
+
+namespace lockstep {
+namespace {
+
+constexpr NcclAlgorithm pat = NcclAlgorithm::pat;
+
+}  // namespace
+
+PatExchange::PatExchange(const CollectiveRequest& request)
+    : ranks_(request.layout.replicas),
+      groups_(request.layout.groups()),
+      part_bytes_(request.bytes / static_cast<double>(ranks_)),
+      scalar_time_(scalar_tree_time(request)),
+      protocol_(protocol_text(request.fabric, NcclProtocol::simple)) {
+  plan_rounds(request.operation == Operation::all_gather);
+  PortUse use;
+  if (!request.fabric.uniform()) {
+    const NcclHops hops = nccl_hops({}, pat, NcclProtocol::simple);
+    use = {hops.inside / nccl_table.pat_overlap, hops.network / nccl_table.pat_overlap,
+           nccl_table.pat_share};
+    part_latency_ = nccl_pat_part_latency();
+    if (ranks_ > 1) base_latency_ = nccl_start_up(pat, NcclProtocol::simple) + part_latency_;
+  }
+  std::vector<Flow> flows(static_cast<std::size_t>(groups_ * ranks_));
+  for (const Round& round : rounds_) {
+    for (std::int64_t group = 0; group < groups_; ++group)
+      for (std::int64_t rank = 0; rank < ranks_; ++rank)
+        flows[static_cast<std::size_t>(chip(group, rank))] = {chip(group, rank),
+                                                              chip(group, receiver(round, rank))};
+    hops_.push_back(route(request, use, flows));
+  }
+}
+
+void PatExchange::plan_rounds(bool gathers) {
+  std::vector<std::int64_t> distances;
+  for (std::int64_t d = 1; d < ranks_; d *= 2) distances.push_back(d);
+  for (const std::int64_t d : distances)
+    rounds_.push_back(
+        {gathers ? d : ranks_ - d, static_cast<double>((ranks_ - d - 1) / (2 * d) + 1), -1});
+  if (gathers) std::ranges::reverse(rounds_);
+  const auto count = static_cast<std::int64_t>(rounds_.size());
+  for (std::int64_t r = 0; r < count; ++r) {
+    // Distances of this round and of one before it; the part or sum goes over both, one after the
+    // other, if some rank is so far away.
+    const auto distance = [&](std::int64_t round) {
+      return distances[static_cast<std::size_t>(gathers ? count - 1 - round : round)];
+    };
+    for (std::int64_t before = r - 1; before >= 0 && rounds_[static_cast<std::size_t>(r)].input < 0;
+         --before)
+      if (distance(r) + distance(before) < ranks_)
+        rounds_[static_cast<std::size_t>(r)].input = before;
+  }
+}
+
+double PatExchange::cost_per_step(const Noise& noise) const {
+  constexpr double message_cost = 60;  // 0.1 ns
+  return static_cast<double>(groups_ * messages_per_group()) *
+         (message_cost + (noise.hop_jitter.is_none() ? 0 : jittered_message_cost));
+}
+
+std::string PatExchange::choice() const {
+  return fmt::format("{}, {} round{}", protocol_, rounds_.size(), rounds_.size() == 1 ? "" : "s");
+}
+
+PatExchange::Cost PatExchange::cost(std::size_t round, std::int64_t group, std::int64_t source,
+                                    const LinkState& links) const {
+  const std::int32_t from = chip(group, source), to = chip(group, receiver(rounds_[round], source));
+  const Hop& hop = hops_[round][static_cast<std::size_t>(from)];
+  const double parts = rounds_[round].parts;
+  return {
+      hop.latency + parts * part_latency_,
+      parts * part_bytes_ / hop.bandwidth *
+          links.hop_factor(hop.tier, static_cast<std::size_t>(from), static_cast<std::size_t>(to))};
+}
+
+MessageGraph PatExchange::graph(std::int64_t group, const LinkState& links) const {
+  MessageGraph graph{ranks_, base_latency_, {}};
+  graph.messages.resize(static_cast<std::size_t>(messages_per_group()));
+  for (std::size_t round = 0; round < rounds_.size(); ++round) {
+    const Round& own = rounds_[round];
+    const std::int64_t row = static_cast<std::int64_t>(round) * ranks_;
+    for (std::int64_t rank = 0; rank < ranks_; ++rank) {
+      const std::int64_t to = receiver(own, rank);
+      const Cost takes = cost(round, group, rank, links);
+      Message& m = graph.messages[static_cast<std::size_t>(row + to)];
+      m.source = static_cast<std::int32_t>(rank);
+      m.destination = static_cast<std::int32_t>(to);
+      m.latency = takes.latency;
+      m.serialization = takes.gap;
+      m.bytes = own.parts * part_bytes_;
+      m.number = row + to;
+      m.receiver_ready = round == 0;
+      if (own.input >= 0) m.inputs = {static_cast<std::int32_t>(own.input * ranks_ + rank)};
+      if (round == 0) continue;
+      const auto sent = receiver(rounds_[round - 1], rank);
+      m.after_send = {static_cast<std::int32_t>(row - ranks_ + sent)};
+      m.after_receive = {static_cast<std::int32_t>(row - ranks_ + to)};
+    }
+  }
+  return graph;
+}
+
+class PatTrial final : public CollectiveTrial {
+ public:
+  PatTrial(const PatExchange& exchange, const LinkState& links) : exchange_(exchange) {
+    for (std::size_t round = 0; round < exchange.rounds_.size(); ++round) {
+      auto& row = costs_.emplace_back();
+      row.reserve(exchange.hops_[round].size());
+      for (std::int64_t group = 0; group < exchange.groups_; ++group)
+        for (std::int64_t rank = 0; rank < exchange.ranks_; ++rank)
+          row.push_back(exchange.cost(round, group, rank, links));
+    }
+  }
+
+  void run(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
+           const double* ready, double* finish, const Execution& how) const override {
+    const std::int64_t ranks = exchange_.ranks_;
+    std::vector<double> begin, free;
+    std::vector<std::vector<double>> arrival(costs_.size());  // (rounds, ranks)
+    for (std::int64_t group = first_group; group < last_group; ++group) {
+      begin.assign(ready + group * ranks, ready + (group + 1) * ranks);
+      for (double& b : begin) b += exchange_.base_latency_;
+      free = begin;
+      SpikeSequence spikes(noise, group, exchange_.messages_per_group());
+      const std::vector<double>* received = &begin;
+      for (std::size_t r = 0; r < costs_.size(); ++r) {
+        how.check();
+        const PatExchange::Round& round = exchange_.rounds_[r];
+        const auto* cost = costs_[r].data() + group * ranks;
+        const double* holds =
+            round.input < 0 ? begin.data() : arrival[static_cast<std::size_t>(round.input)].data();
+        arrival[r].resize(begin.size());
+        for (std::int64_t rank = 0; rank < ranks; ++rank) {
+          const auto from = static_cast<std::size_t>(rank);
+          const auto to = static_cast<std::size_t>(exchange_.receiver(round, rank));
+          const auto [latency, gap] = cost[rank];
+          const double start = std::max(free[from], holds[from]);
+          free[from] = start + gap;
+          arrival[r][to] = std::max(start + latency + gap, (*received)[to] + gap);
+        }
+        add_row_noise(noise, spikes, group, static_cast<std::int64_t>(r) * ranks, arrival[r]);
+        received = &arrival[r];
+      }
+      std::copy(received->begin(), received->end(), finish + group * ranks);
+    }
+  }
+
+ private:
+  const PatExchange& exchange_;
+  std::vector<std::vector<PatExchange::Cost>> costs_;  // (rounds, chips) by the chip that sends
+};
+
+std::unique_ptr<CollectiveTrial> PatExchange::begin_trial(const LinkState& links) const {
+  return std::make_unique<PatTrial>(*this, links);
+}
+
+}  // namespace lockstep
