@@ -120,6 +120,8 @@ Plan make_collective_plan(const po::variables_map& map, const OperationRow& oper
                                    {"job.compute_time", "0s"},
                                    {"job.overlap", "0"},
                                    {"job.gradient_clipping", "off"},
+                                   {"job.buckets", "1"},
+                                   {"job.optimizer_bytes", "0"},
                                    {"sampling.steps", "1"}})
     study.entries.push_back({key, value, "collective"});
 

@@ -95,10 +95,51 @@ def test_one_design_point_is_derived_line_by_line(lockstep):
                      "microbatches of a replica": "1-2",
                      "pipeline bubble, % of compute": "12.5-100",
                      "data-parallel groups": "8",
-                     "gradients each rank all-reduces": "2 GB",
+                     "weights of the fullest chip": "2 GB",
+                     "its gradients": "2 GB",
                      "chips idle": "0"}
     assert "channel" in lines["topology's choice"]
-    assert float(lines["all-reduce without noise, s"]) > 0
+    step = float(lines["a step without noise, s"])
+    assert 0 < float(lines["communication that nothing hides, s without noise"]) < step
+
+
+def phase_tables(text):
+    """[rows] of each table of the parts of a step: its head, then {part: its other cells}."""
+    tables = re.findall(r"^part of a step  .*\n((?:.+\n)+)", text, re.M)
+    return [{name: cells for name, *cells in (re.split("  +", row.strip())
+                                              for row in rows.splitlines())} for rows in tables]
+
+
+def test_the_parts_of_a_step_are_told(lockstep):
+    text = described(lockstep, JOB)
+    rows, = phase_tables(text)
+    assert list(rows) == ["compute", "bubble", "tensor_gather", "tensor_scatter", "pipeline",
+                          "parameters", "gradients", "clipping", "optimizer", "step without noise"]
+    # 2 microbatches on 63 layers, forward and backward, twice each, 1,024 x 16,384 of 2 bytes; two
+    # transfers of a fourth of it for each of 4 chunks; 8e9 parameters of 2 bytes on 8 chips.
+    assert rows["tensor_gather"][:3] == ["tensor 4", "33.55 MB", "504"]
+    assert rows["tensor_scatter"][:3] == ["tensor 4", "33.55 MB", "504"]
+    assert rows["pipeline"][:3] == ["pipeline 2", "8.389 MB", "16"]
+    assert rows["parameters"][:3] == rows["gradients"][:3] == ["data 25", "2 GB", "1"]
+    for phase in ["parameters", "gradients"]:
+        _, _, _, each, hidden, exposed, _ = rows[phase]
+        assert float(hidden) > 0
+        assert float(hidden) + float(exposed) == pytest.approx(float(each), rel=2e-3)
+    # What lengthens microbatches lengthens the bubble too, by (2 - 1) / 4 of two.
+    _, _, calls, each, hidden, exposed, _ = rows["tensor_gather"]
+    assert float(exposed) == pytest.approx(9 / 8 * float(calls) * float(each), rel=2e-3)
+    assert float(hidden) == 0
+    *parts, whole = (float(cells[-2]) for cells in rows.values())
+    assert sum(parts) == pytest.approx(whole, rel=1e-3)
+    assert whole == pytest.approx(float(derived(text)["a step without noise, s"]))
+    exposed = sum(float(rows[name][-2]) for name in rows if len(rows[name]) == 7 or name == "clipping")
+    nothing_hides = derived(text)["communication that nothing hides, s without noise"]
+    assert float(nothing_hides) == pytest.approx(exposed, rel=1e-3)
+    assert float(rows["gradients"][-1]) == pytest.approx(100 * float(rows["gradients"][-2]) / whole,
+                                                         abs=0.01)
+    free, = phase_tables(described(lockstep, JOB, "--set", "job.free_phases=pipeline, gradients"))
+    assert free["gradients"][3] == free["pipeline"][3] == "free"
+    assert float(free["gradients"][-2]) == float(free["pipeline"][-2]) == 0
 
 
 def test_what_differs_is_a_table(lockstep):
@@ -108,7 +149,7 @@ def test_what_differs_is_a_table(lockstep):
     assert [row["replicas"] for row in rows] == ["25", "12", "46", "23"]
     assert [row["chips idle"] for row in rows] == ["0", "8", "4", "4"]
     assert [row["groups"] for row in rows] == ["8", "16", "8", "16"]
-    assert [row["bytes/rank"] for row in rows] == ["2 GB", "1 GB"] * 2
+    assert [row["gradients"] for row in rows] == ["2 GB", "1 GB"] * 2
     assert "chips idle" not in derived(text)
     assert "tokens of the batch" in derived(text)
 

@@ -33,7 +33,7 @@ def test_every_study_asks_and_answers():
 @pytest.mark.parametrize("start, path", [
     ("{&Noise::spike_probability", "engine/noise/noise.cpp"),
     ('{{{"compute_time"', "engine/training/training_metrics.cpp"),
-    ('{.name = "gradients"', "engine/training/phases.cpp"),
+    ('{.name = "pipeline"', "engine/training/phases/phase_table.cpp"),
     ("std::unique_ptr<Collective> make_ring", "topologies/ring.cpp"),
     ("/// What chips do with the time", "tests/unit/capability_test.cpp"),
 ])

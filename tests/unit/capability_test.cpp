@@ -106,6 +106,7 @@ TEST(Capability, IsOneRecord) {
   for (const char* share : {"equal", "isolated"}) {
     const Plan plan = plan_of({{"job.work_share", share, "x.ini"},
                                {"job.overlap", "0", "x.ini"},
+                               {"job.data_parallel", "all_reduce", "x.ini"},
                                {"job.gradient_bytes", "0B", "x.ini"},
                                {"shares.unit", "1h", "x.ini"}});
     EXPECT_EQ(plan.schema.extents.back().name, "activity");

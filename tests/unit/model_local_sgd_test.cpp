@@ -7,8 +7,8 @@
 #include <random>
 
 #include "engine/training/training_step.hpp"
-#include "engine/training/trial/trial_chips.hpp"
 #include "tests/unit/scenario_values.hpp"
+#include "tests/unit/told_steps.hpp"
 
 namespace lockstep {
 namespace {
@@ -43,7 +43,8 @@ TEST(SyncEvery, EqualReplicasPayOneCollectiveInH) {
   for (const TopologyKind* kind : topology_kinds())
     for (int warmup : {0, 1, 2, 3}) {
       SCOPED_TRACE(fmt::format("{} after {}", kind->name, warmup));
-      const auto point = make_point(join(quiet, fmt::format(R"(
+      const auto point = make_point(join(quiet, test::one_phase,
+                                         fmt::format(R"(
         fleet.chips=H100:64
         topology.kind={}
         job.compute_time=3s
@@ -54,8 +55,10 @@ TEST(SyncEvery, EqualReplicasPayOneCollectiveInH) {
         sampling.warmup_steps={}
         fabric.hop_latency=5us
         fabric.hop_bandwidth=1GB/s)",
-                                                            kind->name, warmup)));
-      const double exposed = point->noise_free_communication_time() - 1 + point->clipping_time();
+                                                     kind->name, warmup)));
+      // Half of 2 s hides, all but the first bucket of it.
+      const double exposed =
+          point->noise_free_communication_time() - test::hiding_share + point->clipping_time();
       ASSERT_GT(exposed, 0.1);
       const TrialResult result = train(*point, 0, 1).result;
       for (int s = 0; s < 7; ++s) {
@@ -100,59 +103,13 @@ TEST(SyncEvery, TheFastWaitOnlyAtSynchronization) {
   }
 }
 
-/// What a run looks like from the first start on, written out without the model's bookkeeping.
-struct Told {
-  std::vector<double> latest;  ///< (steps) latest finish of any chip
-  double elapsed = 0;          ///< over all chips and steps
-};
-
-Told told(const DesignPoint& point, std::uint32_t trial, int steps) {
-  const Layout& layout = point.layout();
-  const Job& job = point.scenario().job;
-  const TrialChips chips = draw_chips(point, trial);
-  const auto collective =
-      point.phases().front().collective->begin_trial({.link = chips.link_factor});
-  std::vector<double> start(static_cast<std::size_t>(layout.chips()), 0.0);
-  Told result;
-  for (int step = 0; step < steps; ++step) {
-    std::vector<double> ready(start.size()), finish(start.size()), end(start.size());
-    for (std::int64_t r = 0; r < layout.replicas; ++r) {
-      double begin = -1e300;
-      for (std::int64_t g = 0; g < layout.groups(); ++g)
-        begin = std::max(begin, start[static_cast<std::size_t>(layout.at(g, r))]);
-      const test::Replica replica = test::replica_of(point, r, chips.compute);
-      for (std::int64_t g = 0; g < layout.groups(); ++g) {
-        const auto i = static_cast<std::size_t>(layout.at(g, r));
-        end[i] = begin + replica.end;
-        ready[i] = end[i] - job.overlap * 2 / 3 * replica.slowest_stage /
-                                point.work().microbatches[static_cast<std::size_t>(r)];
-      }
-    }
-    if ((step + 1) % job.sync_every == 0) {
-      collective->run(message_noise(point.scenario().noise, point.scenario().seed, trial,
-                                    static_cast<std::uint32_t>(step)),
-                      0, layout.groups(), ready.data(), finish.data(), 1);
-      const double computed = *std::max_element(end.begin(), end.end());
-      for (double& done : finish) done = std::max(done, computed);
-      if (job.gradient_clipping)
-        finish.assign(finish.size(),
-                      *std::max_element(finish.begin(), finish.end()) + point.clipping_time());
-    } else {
-      finish = end;
-    }
-    for (std::size_t i = 0; i < start.size(); ++i) result.elapsed += finish[i] - start[i];
-    start = finish;
-    result.latest.push_back(*std::max_element(start.begin(), start.end()));
-  }
-  return result;
-}
-
 TEST(SyncEvery, SkewIsCarriedAndTelescopes) {
   for (const TopologyKind* kind : topology_kinds())
     for (const char* clipping : {"on", "off"})
       for (int every : {1, 2, 7, 20}) {
         SCOPED_TRACE(fmt::format("{} clipping {} every {}", kind->name, clipping, every));
-        const auto point = make_point(fmt::format(R"(
+        const auto point =
+            make_point(join(test::one_phase, fmt::format(R"(
           fleet.chips=H100:64, GB200:32
           fleet.chip_spread=0.05
           noise.step_jitter=0
@@ -167,8 +124,8 @@ TEST(SyncEvery, SkewIsCarriedAndTelescopes) {
           topology.kind={}
           job.gradient_clipping={}
           job.sync_every={})",
-                                                  kind->name, clipping, every));
-        const Told expected = told(*point, 3, 23);
+                                                         kind->name, clipping, every)));
+        const test::Told expected = test::told(*point, 3, 23);
         TrainingSteps steps(*point, 3, 1);
         double total = 0;
         for (double latest : expected.latest) {

@@ -197,9 +197,12 @@ std::vector<AskedOperation> asked_operations(const Scenario& scenario, std::int6
     if (phase.window == Window::layer)
       count *= phase.exposed(job) * job.model.layers / static_cast<double>(job.pipeline) *
                job.microbatches_each(replicas);
+    // Parts of the data-parallel groups count as all of them.
+    const bool inside =
+        phase.group == ParallelGroup::tensor || phase.group == ParallelGroup::pipeline;
     if (count > 0)
-      asked.push_back(
-          {phase.operation, phase.bytes(job), shape_of(phase.group, job, replicas), count});
+      asked.push_back({phase.operation, phase.bytes(job),
+                       inside ? shape_of(phase.group, job, replicas) : GroupShape{0, 1}, count});
   }
   return asked;
 }

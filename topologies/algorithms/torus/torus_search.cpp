@@ -67,7 +67,8 @@ TorusDimensions dimensions_of(const TorusShape& shape, const GroupShape& groups,
   TorusDimensions dimensions;
   Sides sides = shape.groups(), spans = shape.box();
   if (groups.ranks > 0) {
-    const bool tensor = groups.stride == 1;
+    const auto [x, y, z] = shape.tensor;
+    const bool tensor = groups.ranks == x * y * z && groups.stride == 1;
     sides = tensor ? shape.tensor : shape.pipeline;
     spans = tensor ? Sides{1, 1, 1} : shape.tensor;
   }
