@@ -241,7 +241,8 @@ TEST(Inventory, RelativeSpeedMultipliesTheChips) {
   EXPECT_NEAR(result.mfu, test::default_efficiency() * 0.8, 1e-9);
   EXPECT_NEAR(result.wait_fraction, 1 - (1 + 0.8 / 1.25) / 2, 1e-9);
   // compute_time is that of a chip at speed 1.
-  EXPECT_NEAR(run_one(join(quiet, file, "job.compute_time=1s")).compute_time[0], 1.25, 1e-12);
+  EXPECT_NEAR(run_one(join(quiet, free_network, file, "job.compute_time=1s")).compute_time[0], 1.25,
+              1e-12);
 }
 
 TEST(Inventory, ProportionalSharesKnowTheRelativeSpeeds) {
