@@ -9,6 +9,7 @@ import xarray
 
 PEAK = {"H100": 989.4e12, "H200": 989.4e12, "GB200": 2500e12, "TPUv4": 275e12}  # BF16, datasheets
 QUIET = ("fleet.chip_spread=0", "noise.step_jitter=0", "noise.operation_jitter=0")
+OPEN = ("", "(none)", "none", "auto", "-")  # what a key without a value may read
 LONG_RUN_STUDIES = {"checkpoint", "eviction", "failures_100k", "spares"}
 
 PLAN = """\
@@ -47,20 +48,27 @@ def broken(path):
     data = xarray.load_dataset(path, engine="h5netcdf")
     found, count = [], 0
     for values, place in points(data):
-        def of(key, values=values):
-            return float(values["job." + key])
+        def of(key, otherwise=None, values=values):
+            """Of a key, or what stands for it where the study leaves it open."""
+            given = values.get("job." + key, "")
+            return otherwise if otherwise is not None and given in OPEN else float(given)
 
         peak = max(PEAK[part.split(":")[0].strip()] for part in values["fleet.chips"].split(","))
-        efficiency = of("kernel_efficiency")
+        # FP8 products go at twice the rate; an MFU counts the BF16 peak.
+        efficiency = of("kernel_efficiency") * (2 if values["job.compute_precision"] == "fp8" else 1)
         at_point = data.isel(place)
         count += 1
         if at_point["mfu"].max() > efficiency * (1 + 1e-9):
             found.append((place, "mfu", float(at_point["mfu"].max()), efficiency))
-        # Chowdhery et al., PaLM (arXiv 2204.02311), appendix B; the embedding is looked up.
+        # Chowdhery et al., PaLM (arXiv 2204.02311), appendix B; the embedding is looked up, and a
+        # token passes some of the experts.
         embedding = of("vocabulary") * of("hidden")
-        attention = 12 * of("layers") * of("hidden") * of("sequence_length")
-        token = 6 * (of("model_parameters") - embedding) + attention
-        sequences = of("microbatch_sequences") * of("sequence_length")
+        active = of("active_parameters", None if of("experts") else of("model_parameters"))
+        width = of("heads", 1) * of("head_size", of("hidden") / of("heads", 1))
+        pairs = 0.5 if values["job.attention"] == "causal" else 1
+        attention = 12 * of("layers") * width * of("sequence_length") * pairs
+        token = 6 * (active - embedding) + attention
+        sequences = of("microbatch_sequences") * of("sequence_length") / of("context")
         way = sequences * token / (of("tensor") * peak * efficiency)
         if at_point["compute_time"].min() < way * (1 - 1e-9):
             found.append((place, "compute_time", float(at_point["compute_time"].min()), way))
@@ -102,6 +110,22 @@ def test_generated_plans_keep_them(lockstep, number):
     assert count == 1 and found == []
 
 
+# Mixtral-like: 13e9 of 47e9 parameters for a token; all replicas of a group keep pace.
+@pytest.mark.parametrize("expert, context, schedule, sharding", [
+    (1, 1, "interleaved", "all_reduce"), (4, 1, "zero_bubble", "distributed_optimizer"),
+    (8, 1, "dual", "distributed_optimizer"), (1, 2, "interleaved", "fsdp"),
+    (4, 2, "zero_bubble", "fsdp")])
+def test_plans_of_experts_and_contexts_keep_them(lockstep, expert, context, schedule, sharding):
+    study = PLAN.format(fleet="H100:128", tensor=2, pipeline=4, microbatch=1, share="equal",
+                        tokens=4096 * 16 * 8)
+    study = study.replace("model_parameters = 8e9", "model_parameters = 47e9")
+    study += ("active_parameters = 13e9\nexperts = 8\ntop_k = 2\nexpert_hidden = 14336\n"
+              f"expert = {expert}\ncontext = {context}\nschedule = {schedule}\n"
+              f"data_parallel = {sharding}\n")
+    found, count = broken(quiet_run(lockstep, lockstep.write("s.ini", study)))
+    assert count == 1 and found == []
+
+
 # However much factors differ, a tensor group waits for the slowest of its chips: over many steps, as
 # single ones may be quick, none computes above its kernels' share.
 @pytest.mark.parametrize("step,operation", [(0.1, 0), (0.5, 0), (2, 0), (2, 0.02), (0, 1), (1, 1)])
@@ -119,7 +143,9 @@ def test_large_noise_keeps_the_share(lockstep, step, operation):
 def test_they_can_be_broken(lockstep):
     study = PLAN.format(fleet="H100:64", tensor=2, pipeline=16, microbatch=1, tokens=8192,
                         share="equal")
-    path = quiet_run(lockstep, lockstep.write("s.ini", study))
+    # Its compute alone, which is as long as the way.
+    path = quiet_run(lockstep, lockstep.write("s.ini", study), "job.optimizer_bytes=0",
+                     "job.free_phases=tensor_gather, tensor_scatter, pipeline")
     data = xarray.load_dataset(path, engine="h5netcdf")
     assert broken(path)[0] == []
     data["compute_time"] = data["compute_time"] * 0.99
