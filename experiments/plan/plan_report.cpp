@@ -43,9 +43,9 @@ bool is_fixed(const PlanReport& report, std::size_t key) {
   return report.choices.fixed()[key].has_value();
 }
 
-/// Whether the study itself has to say it: not where it does, nor what the model takes by itself.
-bool is_a_line(const PlanReport& report, const ParallelPlan& plan, std::size_t key) {
-  return !is_fixed(report, key) && plan[key] != "auto";
+/// Whether there was anything to choose.
+bool is_searched(const PlanReport& report, std::size_t key) {
+  return !is_fixed(report, key) && report.ranking.tried[key].size() > 1;
 }
 
 /// "1, 2, 4, 8"; both ends of many.
@@ -62,7 +62,7 @@ std::string keys_text(const PlanReport& report) {
   for (std::size_t k = 0; k < plan_keys.size(); ++k)
     if (is_fixed(report, k))
       fixed.push_back(fmt::format("{} = {}", plan_keys[k], *report.choices.fixed()[k]));
-    else
+    else if (is_searched(report, k))
       searched.push_back(
           fmt::format("  {} = {}\n", plan_keys[k], listed_values(report.ranking.tried[k])));
   return fmt::format(
@@ -78,11 +78,20 @@ std::string fate_text(const PlanRanking& ranking) {
       ranking.plans, ranking.impossible, ranking.too_large, ranking.behind, ranking.priced);
 }
 
-/// Columns of the keys that are searched and not alike in all plans.
+/// Columns of the keys in which the plans differ; what is alike in all stands below.
 std::string table_text(const PlanReport& report) {
   std::vector<std::size_t> keys;
-  for (std::size_t k = 0; k < plan_keys.size(); ++k)
-    if (!is_fixed(report, k) && report.ranking.tried[k].size() > 1) keys.push_back(k);
+  Texts alike;
+  for (std::size_t k = 0; k < plan_keys.size(); ++k) {
+    if (!is_searched(report, k)) continue;
+    const std::string& first = report.plans.front().priced.plan[k];
+    const bool is_alike = std::all_of(report.plans.begin(), report.plans.end(),
+                                      [&](const auto& p) { return p.priced.plan[k] == first; });
+    if (is_alike)
+      alike.push_back(fmt::format("{} = {}", short_key(k), first));
+    else
+      keys.push_back(k);
+  }
   std::vector<Texts> rows(1 + report.plans.size());
   rows[0] = {"plan"};
   for (std::size_t k : keys) rows[0].emplace_back(short_key(k));
@@ -103,7 +112,10 @@ std::string table_text(const PlanReport& report) {
     row.push_back(format_bytes(plan.priced.memory));
     row.push_back(bounded_by(plan.priced.parts));
   }
-  return format_table(rows);
+  std::string text = format_table(rows);
+  if (report.plans.size() > 1 && !alike.empty())
+    text += fmt::format("Alike in all: {}.\n", fmt::join(alike, ", "));
+  return text;
 }
 
 std::string choices_text(const PlanReport& report) {
@@ -120,7 +132,8 @@ std::string choices_text(const PlanReport& report) {
 std::string study_lines(const PlanReport& report, const ParallelPlan& plan) {
   std::string lines = "[job]\n";
   for (std::size_t k = 0; k < plan_keys.size(); ++k)
-    if (is_a_line(report, plan, k)) lines += fmt::format("{} = {}\n", short_key(k), plan[k]);
+    if (is_searched(report, k) && plan[k] != "auto")
+      lines += fmt::format("{} = {}\n", short_key(k), plan[k]);
   return lines;
 }
 
@@ -174,10 +187,10 @@ std::vector<JudgedPlan> judge(const PlanRanking& ranking, std::span<const PlanTr
 std::string report_text(const PlanReport& report) {
   const std::string title = report.study.title.empty() ? "" : report.study.title + "\n";
   return fmt::format(
-      "{}{}\n\n{}{}\nThe best, with {} trials each (means, 95 % intervals; differences paired):\n{}"
+      "{}{}\n\n{}{}\nThe best, with {} each (means, 95 % intervals; differences paired):\n{}"
       "{}\nLines of a study that set plan 1:\n{}",
-      title, report.study.path, keys_text(report), fate_text(report.ranking), report.trials,
-      table_text(report), choices_text(report),
+      title, report.study.path, keys_text(report), fate_text(report.ranking),
+      counted(report.trials, "trial"), table_text(report), choices_text(report),
       study_lines(report, report.plans.front().priced.plan));
 }
 

@@ -70,6 +70,18 @@ double least_length(const Job& job, double microbatches, const std::vector<doubl
   return least;
 }
 
+/// Whether few replicas may speak for all.
+bool has_likeness(const Scenario& scenario) {
+  return !scenario.topology->settle && shares_evenly(scenario.job, scenario.fleet);
+}
+
+/// The same job on so many replicas, each with so many microbatches.
+void shrink(Job& job, std::int64_t replicas, double microbatches) {
+  job.tokens_per_chip.reset();
+  job.tokens_per_batch = microbatches * static_cast<double>(replicas / job.context) *
+                         job.microbatch_sequences * job.model.sequence_length;
+}
+
 }  // namespace
 
 bool shards_weights(const Job& job) {
@@ -133,7 +145,7 @@ std::int64_t replicas_looked_at(const Job& job, std::int64_t replicas) {
 
 LayerTraffic least_traffic(const Scenario& scenario, const Values& values,
                            const JobEstimate& estimate) {
-  if (scenario.topology->settle || !shares_evenly(scenario.job, scenario.fleet)) return {};
+  if (!has_likeness(scenario)) return {};
   Scenario few = scenario;
   Job& job = few.job;
   const std::int64_t replicas = replicas_looked_at(job, estimate.replicas);
@@ -141,9 +153,7 @@ LayerTraffic least_traffic(const Scenario& scenario, const Values& values,
   job.schedule = Schedule::interleaved;
   job.data_parallel = shards_weights(job) ? Sharding::fsdp : Sharding::distributed_optimizer;
   if (job.shard_replicas(estimate.replicas) > replicas) job.shard_group.reset();
-  job.tokens_per_chip.reset();
-  job.tokens_per_batch = static_cast<double>(replicas / job.context) * job.microbatch_sequences *
-                         job.model.sequence_length;
+  shrink(job, replicas, 1);
   LayerTraffic traffic;
   try {
     const DesignPoint point(std::move(few), values, replicas);
@@ -163,6 +173,34 @@ LayerTraffic least_traffic(const Scenario& scenario, const Values& values,
     return {};
   }
   return traffic;
+}
+
+std::optional<double> least_time_of_few(const Scenario& scenario, const Values& values,
+                                        const JobEstimate& estimate) {
+  constexpr std::int64_t worth = 4;  // times fewer chips than the job has
+  if (!has_likeness(scenario)) return std::nullopt;
+  Scenario few = scenario;
+  Job& job = few.job;
+  const std::int64_t copy = job.model_parallel();
+  const auto most = [&](std::int64_t unit) {  // whole units, one at least
+    return std::max<std::int64_t>(1, few_chips / copy / unit) * unit;
+  };
+  std::int64_t replicas = most(std::lcm(job.coupled_replicas(), job.shard_group.value_or(1)));
+  if (shards_weights(job) && job.shard_replicas(estimate.replicas) > most(job.coupled_replicas())) {
+    job.data_parallel = Sharding::fsdp;
+    job.shard_group.reset();
+    replicas = most(job.coupled_replicas());
+  }
+  if (replicas * worth > estimate.replicas) return std::nullopt;
+  shrink(job, replicas, estimate.microbatches);
+  try {
+    const DesignPoint point(std::move(few), values, replicas);
+    if (point.layout().replicas != replicas) return std::nullopt;
+    const QuietStep& quiet = point.quiet_step();
+    return quiet.compute + quiet.bubble + quiet.exposed_phases();
+  } catch (const InputError&) {  // such as a topology that has no machine so small
+    return std::nullopt;
+  }
 }
 
 }  // namespace lockstep

@@ -51,4 +51,12 @@ bool shards_weights(const Job& job);
 
 inline constexpr std::int64_t most_sharded = 64;
 
+/// What a step of the scenario's job cannot be shorter than [s]: that of its first replicas alone,
+/// about `few_chips` chips of them, each with as many microbatches, without clipping and optimizer;
+/// by the same argument. None where it cannot be said, or costs not much less than the whole step.
+std::optional<double> least_time_of_few(const Scenario& scenario, const Values& values,
+                                        const JobEstimate& estimate);
+
+inline constexpr std::int64_t few_chips = 1024;
+
 }  // namespace lockstep

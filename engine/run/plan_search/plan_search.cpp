@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <cmath>
 #include <map>
@@ -17,26 +18,29 @@
 namespace lockstep {
 namespace {
 
-constexpr std::size_t batch_size = 32;  // of plans looked at together, whatever the threads
+constexpr std::size_t batch_size = 16;  // of plans looked at together, whatever the threads
 constexpr double rounding = 1 + 1e-9;   // of bounds
 
 /// A plan that fits, and what its MFU cannot exceed.
 struct Candidate {
   ParallelPlan plan;
   double bound = 0;
-  bool has_traffic = false;  ///< the bound has that of layers
+  /// What the bound has: compute, the traffic of layers, a step of few replicas.
+  enum class Bound { compute, traffic, few } by = Bound::compute;
 };
-
-double time_of(const std::vector<std::pair<std::string, double>>& parts) {
-  double time = 0;
-  for (const auto& [name, seconds] : parts) time += seconds;
-  return time;
-}
 
 double peak_of(const std::vector<Fleet>& fleets) {
   double peak = 0;
   for (const Fleet& fleet : fleets) peak += fleet.peak();
   return peak;
+}
+
+/// Of values as a study has them: words before numbers.
+bool is_less(const std::string& a, const std::string& b) {
+  const bool number_a = std::isdigit(static_cast<unsigned char>(a.front())) != 0;
+  const bool number_b = std::isdigit(static_cast<unsigned char>(b.front())) != 0;
+  if (number_a && number_b) return a.size() < b.size() || (a.size() == b.size() && a < b);
+  return number_b && !number_a;
 }
 
 /// The keys of which most values are left, to be set in the study.
@@ -67,6 +71,7 @@ class Search {
 
   PlanRanking run() {
     find_candidates();
+    for (auto& values : ranking_.tried) std::stable_sort(values.begin(), values.end(), is_less);
     take_in_order();
     if (ranking_.best.empty()) refuse_all();
     return std::move(ranking_);
@@ -130,7 +135,7 @@ class Search {
     }
     if (!fits) return Fate::too_large;
     heap_.push({rate / peak_of(fleets_) * rounding, candidates_.size()});
-    candidates_.push_back({plan, 0, false});
+    candidates_.push_back({.plan = plan});
     return Fate::fits;
   }
 
@@ -157,17 +162,23 @@ class Search {
   void take_in_order() {
     started_ = Clock::now();
     while (!heap_.empty() && heap_.top().bound >= threshold()) {
-      std::vector<std::size_t> bounds, prices;
-      while (bounds.size() + prices.size() < batch_size && !heap_.empty() &&
-             heap_.top().bound >= threshold()) {
+      std::vector<std::size_t> computed, bounded, left;
+      for (std::size_t n = 0; n < batch_size && !heap_.empty(); ++n) {
+        if (heap_.top().bound < threshold()) break;
         const std::size_t i = heap_.top().candidate;
-        candidates_[i].bound = heap_.top().bound;
-        (candidates_[i].has_traffic ? prices : bounds).push_back(i);
+        Candidate& candidate = candidates_[i];
+        candidate.bound = heap_.top().bound;
+        using By = Candidate::Bound;
+        (candidate.by == By::compute   ? computed
+         : candidate.by == By::traffic ? bounded
+                                       : left)
+            .push_back(i);
         heap_.pop();
       }
-      bound_by_traffic(bounds);
-      price(prices);
-      taken_ += bounds.size() + prices.size();
+      bound_by_traffic(computed);
+      bound_by_few(bounded);
+      price(left);
+      taken_ += computed.size() + bounded.size() + left.size();
       refuse_too_long();
     }
     ranking_.behind = static_cast<std::int64_t>(heap_.size());
@@ -204,11 +215,39 @@ class Search {
         const auto estimate = estimate_job(jobs[n], fleets_[f], (*traffic[n])[f]);
         rate += estimate->flops / estimate->least_time;
       }
-      Candidate& candidate = candidates_[all[n]];
-      candidate.has_traffic = true;
-      candidate.bound = std::min(candidate.bound, rate / peak * rounding);
-      heap_.push({candidate.bound, all[n]});
+      put_back(all[n], Candidate::Bound::traffic, rate / peak);
     }
+  }
+
+  void bound_by_few(const std::vector<std::size_t>& all) {
+    std::vector<double> found(all.size());
+    parallel_for(how_, std::ssize(all), [&](std::int64_t n) {
+      const auto at = static_cast<std::size_t>(n);
+      found[at] = bound_of_few(candidates_[all[at]].plan);
+    });
+    for (std::size_t n = 0; n < all.size(); ++n) put_back(all[n], Candidate::Bound::few, found[n]);
+  }
+
+  void put_back(std::size_t i, Candidate::Bound by, double mfu) {
+    Candidate& candidate = candidates_[i];
+    candidate.by = by;
+    candidate.bound = std::min(candidate.bound, mfu * rounding);
+    heap_.push({candidate.bound, i});
+  }
+
+  /// MFU; infinite where there is no bound.
+  double bound_of_few(const ParallelPlan& plan) const {
+    const Values values = values_of(plan);
+    Scenario scenario = scenario_from(values, topologies_, seed_);
+    double rate = 0;
+    for (const Fleet& fleet : fleets_) {
+      scenario.fleet = fleet;
+      const auto estimate = estimate_job(scenario.job, fleet);
+      const std::optional<double> time = least_time_of_few(scenario, values, *estimate);
+      if (!time) return HUGE_VAL;
+      rate += estimate->flops / *time;
+    }
+    return rate / peak_of(fleets_);
   }
 
   /// Of each job (fleets).
@@ -234,7 +273,7 @@ class Search {
       Outcome& outcome = outcomes[static_cast<std::size_t>(n)];
       const ParallelPlan& plan = candidates_[all[static_cast<std::size_t>(n)]].plan;
       try {
-        outcome.priced = priced(plan, outcome.need);
+        outcome.priced = price_plan(plan, values_of(plan), topologies_, seed_, outcome.need);
       } catch (const InputError& error) {
         outcome.refusal = error.what();
       }
@@ -252,36 +291,6 @@ class Search {
         if (refusal_.empty()) refusal_ = outcome.refusal;
       }
     }
-  }
-
-  /// None where it does not fit: `need` is then what it takes [B].
-  std::optional<PricedPlan> priced(const ParallelPlan& plan, double& need) const {
-    const Jobs jobs(values_of(plan), topologies_, {}, seed_);
-    PricedPlan found{.plan = plan, .parts = {}, .choice = jobs.choice()};
-    double rate = 0, peak = 0;
-    for (const auto& job : jobs.all()) {
-      const auto& microbatches = job->work().microbatches;
-      const double memory = most_memory(job->scenario().job, job->layout().replicas,
-                                        *std::max_element(microbatches.begin(), microbatches.end()))
-                                .total();
-      const auto& generations = job->scenario().fleet.generations;
-      for (std::size_t g = 0; g < generations.size(); ++g)
-        if (job->chips_by_generation()[g] > 0 && memory > generations[g].chip.hbm) {
-          need = memory;
-          return std::nullopt;
-        }
-      found.memory = std::max(found.memory, memory);
-      found.idle_chips += job->layout().idle_chips;
-      auto parts = parts_of(*job);
-      const double time = time_of(parts);
-      rate += job->work().flops / time;
-      peak += job->scenario().fleet.peak();
-      if (time <= found.step_time) continue;
-      found.step_time = time;
-      found.parts = std::move(parts);
-    }
-    found.mfu = rate / peak;
-    return found;
   }
 
   void keep(PricedPlan plan, std::size_t candidate) {
@@ -360,21 +369,6 @@ class Search {
 };
 
 }  // namespace
-
-std::vector<std::pair<std::string, double>> parts_of(const DesignPoint& job) {
-  const QuietStep& quiet = job.quiet_step();
-  const double often = 1 / static_cast<double>(job.scenario().job.sync_every);
-  std::vector<std::pair<std::string, double>> parts{{"compute", quiet.compute},
-                                                    {"bubble", quiet.bubble}};
-  for (std::size_t p = 0; p < job.phases().size(); ++p) {
-    const PlannedPhase& phase = job.phases()[p];
-    const bool of_step = phase.is_of(Window::first_forward) || phase.is_of(Window::last_backward);
-    parts.emplace_back(phase.phase->name, quiet.exposed[p] * (of_step ? often : 1));
-  }
-  parts.emplace_back("clipping", quiet.clipping * often);
-  parts.emplace_back("optimizer", quiet.optimizer);
-  return parts;
-}
 
 PlanRanking rank_plans(const PlanChoices& choices, std::size_t top, std::uint64_t seed,
                        std::span<const Parameter> rows,
