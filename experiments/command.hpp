@@ -16,6 +16,9 @@ enum ExitCode : int { done = 0, failed = 1, bad_input = 2, interrupted = 75 };
 /// Columns of a help text.
 inline constexpr unsigned help_width = 100;
 
+/// That a command may be asked to use.
+inline constexpr int most_threads = 1024;
+
 /// One command: a row of the table that main, help and tests read.
 struct Command {
   std::string_view name;
@@ -28,7 +31,7 @@ struct Command {
 std::span<const Command* const> commands();
 
 extern const Command run_command, describe_command, summary_command, merge_command, list_command,
-    collective_command, timeline_command;
+    collective_command, timeline_command, plan_command;
 
 /// Options of a command line. `visible` are shown by --help, which is always there; `positional`
 /// names the option that takes the bare arguments, `most` how many (-1: any).
