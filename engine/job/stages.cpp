@@ -19,6 +19,26 @@ struct Chunks {
   }
 };
 
+/// FLOPs of a token in a layer without experts, in one with them, in its routed experts, and in the
+/// head; those of attention and the head count `wide` times.
+struct LayerFlops {
+  double dense, moe, experts, head;
+
+  LayerFlops(const Job& job, double wide) {
+    const Model& model = job.model;
+    const double again = recompute_factor(job.recompute);
+    const double attention = wide * (model.layers > 0 ? model.attention_flops() / model.layers
+                                                      : model.attention_flops());
+    experts = again * 6 * model.top_k * model.expert;
+    dense = again * (6 * model.dense_layer + attention);
+    moe = again * (6 * model.common + attention) + experts;
+    head = wide * 6 * model.embedding_parameters();
+  }
+  double of(const Stage& stage) const {
+    return stage.dense_layers * dense + stage.moe_layers * moe + stage.head * head;
+  }
+};
+
 }  // namespace
 
 std::vector<Stage> stages_of(const Job& job) {
@@ -54,21 +74,29 @@ double computed_flops_per_token(const Job& job) {
   return (job.model.flops_per_token() - head) * recompute_factor(job.recompute) + head;
 }
 
-std::vector<double> stage_shares(const Job& job) {
+double wide_flops_per_token(const Job& job) {
+  return job.model.attention_flops() * recompute_factor(job.recompute) +
+         6 * job.model.embedding_parameters();
+}
+
+std::vector<double> expert_shares(const Job& job) {
+  const LayerFlops flops(job, 1);
+  std::vector<double> shares;
+  for (const Stage& stage : stages_of(job)) {
+    const double all = flops.of(stage);
+    shares.push_back(all > 0 ? stage.moe_layers * flops.experts / all : 0);
+  }
+  return shares;
+}
+
+std::vector<double> stage_shares(const Job& job, double wide) {
   std::vector<double> shares;
   if (job.stage_imbalance) {
     shares.assign(static_cast<std::size_t>(job.pipeline), 1.0);
     shares.back() += job.pipeline > 1 ? *job.stage_imbalance : 0;
   } else {
-    const Model& model = job.model;
-    const double again = recompute_factor(job.recompute);
-    const double attention =
-        model.layers > 0 ? model.attention_flops() / model.layers : model.attention_flops();
-    const double dense = again * (6 * model.dense_layer + attention);
-    const double moe = again * (6 * (model.common + model.top_k * model.expert) + attention);
-    for (const Stage& stage : stages_of(job))
-      shares.push_back(stage.dense_layers * dense + stage.moe_layers * moe +
-                       stage.head * 6 * model.embedding_parameters());
+    const LayerFlops flops(job, wide);
+    for (const Stage& stage : stages_of(job)) shares.push_back(flops.of(stage));
   }
   if (job.schedule == Schedule::dual) {
     std::vector<double> mirrored(shares.rbegin(), shares.rend());

@@ -25,10 +25,16 @@ double recompute_factor(Recompute recompute);
 
 /// FLOPs of a token that all stages compute, recomputation included, which the head needs none of.
 double computed_flops_per_token(const Job& job);
+/// Of these, what FP8 jobs compute in BF16 still: attention and the head (NVIDIA, Transformer
+/// Engine user guide: FP8 linear layers alone; Llama 3's recipes).
+double wide_flops_per_token(const Job& job);
+
+/// (pipeline) share of each stage's compute that is routed experts'.
+std::vector<double> expert_shares(const Job& job);
 
 /// (pipeline) compute of a chip on each stage over the mean of stages: by layers, attention and the
-/// head, or as job.stage_imbalance says. With the dual schedule a chip has stages s and
-/// pipeline - 1 - s in turn, half of the microbatches each.
-std::vector<double> stage_shares(const Job& job);
+/// head, or as job.stage_imbalance says; wide FLOPs count `wide` times. With the dual schedule a
+/// chip has stages s and pipeline - 1 - s in turn, half of the microbatches each.
+std::vector<double> stage_shares(const Job& job, double wide = 1);
 
 }  // namespace lockstep

@@ -18,6 +18,11 @@ double nominal_speed(const Job& job, const Chip& chip) {
   return chip.peak * job.kernel_efficiency * chip.stack;
 }
 
+/// How much longer attention and the head take than at the peak that counts.
+double slowdown(const Chip& chip) {
+  return chip.wide_peak > 0 ? chip.peak / chip.wide_peak : 1;
+}
+
 /// Of a chip in the layout, as measured before the job.
 double relative_speed(const Layout& layout, std::size_t chip) {
   return layout.speed.empty() ? 1.0 : layout.speed[chip];
@@ -154,20 +159,23 @@ Work share_work(const Job& job, const Fleet& fleet, const Layout& layout) {
     work.microbatches.push_back(microbatches[static_cast<std::size_t>(r / blocks.replicas)]);
 
   if (!job.compute_time) work.flops = work.tokens * job.model.flops_per_token();
-  const double flops_per_chip =
-      work.tokens * computed_flops_per_token(job) / static_cast<double>(layout.chips());
+  const double tokens_per_chip = work.tokens / static_cast<double>(layout.chips());
+  const double wide_flops = wide_flops_per_token(job);
+  const double narrow_flops = computed_flops_per_token(job) - wide_flops;
   const double first_speed = nominal_speed(job, fleet.generations.front().chip);
   std::vector<double> mean_time;  // by generation
   for (const auto& generation : fleet.generations) {
     const double s = nominal_speed(job, generation.chip);
-    mean_time.push_back(job.compute_time ? *job.compute_time * first_speed / s
-                                         : flops_per_chip / s);
+    mean_time.push_back(job.compute_time
+                            ? *job.compute_time * first_speed / s
+                            : tokens_per_chip *
+                                  (narrow_flops + slowdown(generation.chip) * wide_flops) / s);
   }
   // A time that is given is that of every stage, unless it is said how they differ.
   const std::vector<double> stages =
       job.compute_time && !job.stage_imbalance
           ? std::vector<double>(static_cast<std::size_t>(layout.pipeline), 1.0)
-          : stage_shares(job);
+          : stage_shares(job, slowdown(fleet.generations.front().chip));
   work.chip_time.resize(static_cast<std::size_t>(layout.chips()));
   for (std::int64_t l = 0; l < layout.groups(); ++l)
     for (std::int64_t r = 0; r < layout.replicas; ++r) {

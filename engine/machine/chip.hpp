@@ -16,6 +16,7 @@ struct Chip {
   std::string name;
   double peak = 0;                 ///< dense, BF16 in the catalogue [FLOP/s]
   double fp8_peak = 0;             ///< dense FP8; 0: none [FLOP/s]
+  double wide_peak = 0;            ///< of what an FP8 job computes in BF16; 0: peak [FLOP/s]
   double hbm = 0;                  ///< capacity [B]
   double hbm_bandwidth = 0;        ///< [B/s]
   double tdp = 0;                  ///< [W]

@@ -15,6 +15,7 @@ void take_fp8_peaks(Fleet& fleet) {
       throw InputError(fmt::format(
           "job.compute_precision = fp8 ({0} has no FP8 peak) take bf16, or give chip.{0}.fp8_peak",
           chip.name));
+    chip.wide_peak = chip.peak;
     chip.peak = chip.fp8_peak;
   }
 }

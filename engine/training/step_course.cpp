@@ -68,13 +68,18 @@ void StepCourse::run(std::vector<double> stage_time, std::span<const double> sta
 /// done; nothing where there is none.
 StepCourse::Calls StepCourse::run_calls(Window window, const StepNoise& noise,
                                         const Execution& how) {
+  for (std::size_t p = 0; p < rows_; ++p)
+    if (const PlannedPhase& planned = point_.phases()[p]; planned.is_of(window) && !planned.free)
+      call(p, noise, how);
+  return times_of(window);
+}
+
+StepCourse::Calls StepCourse::times_of(Window window) const {
   Calls calls;
-  for (std::size_t p = 0; p < rows_; ++p) {
-    const PlannedPhase& planned = point_.phases()[p];
-    if (!planned.is_of(window) || planned.free) continue;
+  for (const PlannedPhase& planned : point_.phases().first(rows_)) {
+    if (!planned.is_of(window)) continue;
     calls.time += planned.noise_free_time;
     calls.chunk_time += planned.chunk_time;
-    call(p, noise, how);
   }
   return calls;
 }
@@ -117,6 +122,7 @@ void StepCourse::gather_weights(std::span<const double> start, const StepNoise& 
   const double last_start = *std::max_element(finish_.begin(), finish_.end());
   const Calls calls = run_calls(Window::first_forward, noise, how);
   if (calls.time == 0) return;
+  slow_down(calls, turns.last_used[0] - turns.first_used[0]);
   const double ahead = point_.scenario().job.prefetch ? calls.chunk_time : 0;
   for (std::int64_t g = 0; g < layout.groups(); ++g) {
     const auto stage = static_cast<std::size_t>(g / layout.tensor);
@@ -130,10 +136,20 @@ void StepCourse::gather_weights(std::span<const double> start, const StepNoise& 
   }
 }
 
+/// Compute beside communication: job.interference of the time that both run, `room` microbatches at
+/// most.
+void StepCourse::slow_down(const Calls& calls, double room) {
+  const double share = point_.scenario().job.interference;
+  if (share == 0) return;
+  for (std::size_t r = 0; r < compute_end_.size(); ++r)
+    compute_end_[r] += share * std::min(calls.time, room * microbatch_[r]);
+}
+
 /// Fills ready_ and finish_.
 void StepCourse::reduce_gradients(const StepNoise& noise, const Execution& how) {
   const Layout& layout = point_.layout();
   const ChunkTurns& turns = point_.chunk_turns();
+  slow_down(times_of(Window::last_backward), turns.first_done[0] - turns.last_done[0]);
   for (std::int64_t g = 0; g < layout.groups(); ++g) {
     const double first_done = turns.first_done[static_cast<std::size_t>(g / layout.tensor)];
     double* const ready = ready_.data() + layout.at(g, 0);

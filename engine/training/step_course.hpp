@@ -61,6 +61,8 @@ class StepCourse {
     /// How much longer they took than that.
     double pace(double took) const { return time > 0 ? std::max(1.0, took / time) : 1.0; }
   };
+  Calls times_of(Window window) const;
+  void slow_down(const Calls& calls, double room);
   Calls run_calls(Window window, const StepNoise& noise, const Execution& how);
   void call(std::size_t phase, const StepNoise& noise, const Execution& how);
 

@@ -4,6 +4,7 @@
 
 #include "engine/base/elementary.hpp"
 #include "engine/base/parallel_for.hpp"
+#include "engine/job/stages.hpp"
 #include "engine/training/step_kernels.hpp"
 
 namespace lockstep {
@@ -168,7 +169,22 @@ std::vector<double> TrainingSteps::compute() {
     for (std::size_t i = 0; i < stage_time.size(); ++i)
       stage_time[i] *= imbalance[i % static_cast<std::size_t>(replicas)];
   }
+  if (!point_.scenario().job.expert_imbalance.is_none()) crowd_experts(stage_time);
   return stage_time;
+}
+
+/// The chip with the fullest experts sets the pace of a step's expert layers, on every stage alike:
+/// their products and what their traffic exposes.
+void TrainingSteps::crowd_experts(std::vector<double>& stage_time) const {
+  const Job& job = point_.scenario().job;
+  const Stream stream{point_.scenario().seed, purpose::expert_imbalance, trial_};
+  const double more = std::max(0.0, job.expert_imbalance.sample(stream.uniform(0, step_)) - 1);
+  const std::vector<double> computed = expert_shares(job);
+  const std::vector<double> traffic = point_.planned_phases().expert_traffic();
+  const auto replicas = static_cast<std::size_t>(point_.layout().replicas);
+  for (std::size_t i = 0; i < stage_time.size(); ++i)
+    stage_time[i] += more * (computed[i / replicas] * stage_time[i] +
+                             traffic[i / replicas] * point_.work().microbatches[i % replicas]);
 }
 
 /// Ends the step: sums up who was busy, sets the next starts, returns the step's time.

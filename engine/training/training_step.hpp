@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/base/execution.hpp"
+#include "engine/base/random.hpp"
 #include "engine/noise/congestion.hpp"
 #include "engine/training/capability/step_observer.hpp"
 #include "engine/training/design_point.hpp"
@@ -14,6 +15,10 @@
 #include "engine/training/trial/trial_episodes.hpp"
 
 namespace lockstep {
+
+namespace purpose {
+inline constexpr Purpose expert_imbalance{24};
+}  // namespace purpose
 
 /// What one step gives.
 struct StepResult {
@@ -60,6 +65,7 @@ class TrainingSteps {
   StepResult step(std::span<StepObserver* const> observers, std::int64_t recorded);
   void compute_stage(std::int64_t stage, double* time);
   std::vector<double> compute();
+  void crowd_experts(std::vector<double>& stage_time) const;
   double finish_step(bool synchronizes);
 
   const DesignPoint& point_;

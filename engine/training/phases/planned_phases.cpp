@@ -173,10 +173,20 @@ std::vector<double> PlannedPhases::exposed_of_microbatch(std::size_t rows,
     double& left = room[static_cast<std::size_t>(planned.phase->behind(job_))];
     const double hidden = std::min(left, time - bare);
     left -= hidden;
-    exposed += time - hidden;
+    exposed += time - hidden + job_.interference * hidden;
   }
   std::vector<double> stages = stage_layers_;
   for (double& stage : stages) stage *= exposed;
+  return stages;
+}
+
+std::vector<double> PlannedPhases::expert_traffic() const {
+  double bare = 0;
+  for (const PlannedPhase& planned : phases_)
+    if (planned.is_of(Window::layer) && planned.phase->group == ParallelGroup::expert)
+      bare += planned.phase->exposed(job_) * planned.phase->calls(job_) * planned.noise_free_time;
+  std::vector<double> stages = stage_layers_;
+  for (double& stage : stages) stage *= bare;
   return stages;
 }
 

@@ -46,8 +46,11 @@ class PlannedPhases {
 
   std::span<const PlannedPhase> all() const { return phases_; }
   /// What the phases of layers add to a microbatch's time on each stage (pipeline) [s], those of
-  /// the first `rows` of them, with the times of `links`.
+  /// the first `rows` of them, with the times of `links`: what is exposed, and job.interference of
+  /// what is hidden.
   std::vector<double> exposed_of_microbatch(std::size_t rows, const LinkState& links) const;
+  /// What of it the expert groups' phases expose [s], (pipeline): it grows with the fullest expert.
+  std::vector<double> expert_traffic() const;
   /// What a microbatch takes from a stage to the next [s], by the first `rows` phases.
   double transfer(std::size_t rows) const;
 
@@ -59,9 +62,9 @@ class PlannedPhases {
   Job job_;
   std::vector<PlannedPhase> phases_;
   std::vector<std::int64_t> typical_;  // replicas that phases without noise are timed on
-  std::vector<double> stage_layers_;  // (pipeline)
-  double layer_time_ = 0;             // of a microbatch, forward and backward [s]
-  double attention_share_ = 0;        // of it
+  std::vector<double> stage_layers_;   // (pipeline)
+  double layer_time_ = 0;              // of a microbatch, forward and backward [s]
+  double attention_share_ = 0;         // of it
 };
 
 /// What the study's topology is asked for, for a shape that is left open.
