@@ -113,6 +113,11 @@ void refuse_impossible(const Job& job) {
     refuse(fmt::format(
         "job.shard_group = {} (job.data_parallel is neither fsdp nor hsdp) leave it out",
         *job.shard_group));
+  if (sharded && job.sync_every > 1)
+    refuse(fmt::format(
+        "job.sync_every = {} (replicas that share weights speak in every layer) leave it out, or "
+        "take another job.data_parallel",
+        job.sync_every));
   if (!job.shard_group && job.data_parallel == Sharding::hsdp)
     refuse("job.data_parallel = hsdp (over how many replicas?) give job.shard_group");
 }
