@@ -128,49 +128,64 @@ std::int64_t whole_microbatches(const Job& job, const Layout& layout, const Bloc
   return total / blocks.streams;
 }
 
+/// (generations) what a chip computes in a step with the mean share of the work [s].
+std::vector<double> mean_times(const Job& job, const Fleet& fleet, const Layout& layout,
+                               double tokens) {
+  const double tokens_per_chip = tokens / static_cast<double>(layout.chips());
+  const double wide_flops = wide_flops_per_token(job);
+  const double narrow_flops = computed_flops_per_token(job) - wide_flops;
+  const double first_speed = nominal_speed(job, fleet.generations.front().chip);
+  std::vector<double> times;
+  for (const auto& generation : fleet.generations) {
+    const double s = nominal_speed(job, generation.chip);
+    times.push_back(job.compute_time
+                        ? *job.compute_time * first_speed / s
+                        : tokens_per_chip *
+                              (narrow_flops + slowdown(generation.chip) * wide_flops) / s);
+  }
+  return times;
+}
+
 }  // namespace
 
-Work share_work(const Job& job, const Fleet& fleet, const Layout& layout) {
+Work share_work(const Job& job, const Fleet& fleet, const Layout& layout,
+                std::span<const double> beside) {
   const Blocks blocks = blocks_of(job, layout);
-  const std::vector<double> speed = block_speeds(job, fleet, layout, blocks);
+  std::vector<double> speed = block_speeds(job, fleet, layout, blocks);
+  const auto count = static_cast<double>(blocks.count);
+  const bool whole = !job.compute_time || layout.pipeline > 1;  // else nothing to cut
   Work work;
   work.tokens = job.tokens_per_batch ? *job.tokens_per_batch
                                      : *job.tokens_per_chip * static_cast<double>(layout.chips());
+  const std::int64_t total = whole ? whole_microbatches(job, layout, blocks, work.tokens) : 0;
+  if (whole)
+    work.tokens = static_cast<double>(total * blocks.streams) * job.microbatch_sequences *
+                  job.model.sequence_length;
+  if (!job.compute_time) work.flops = work.tokens * job.model.flops_per_token();
+  const std::vector<double> mean_time = mean_times(job, fleet, layout, work.tokens);
 
   // Of a block: microbatches of its streams, and its work relative to the mean.
   std::vector<double> microbatches(speed.size(), 1.0), share(speed.size(), 1.0);
-  const auto count = static_cast<double>(blocks.count);
   const bool proportional = job.work_share == WorkShare::proportional;
-  if (job.compute_time && layout.pipeline == 1) {  // nothing to cut into microbatches
-    if (proportional) {
-      const double total = std::accumulate(speed.begin(), speed.end(), 0.0);
-      for (std::size_t b = 0; b < share.size(); ++b) share[b] = speed[b] * count / total;
-    }
-  } else {
-    const std::int64_t total = whole_microbatches(job, layout, blocks, work.tokens);
+  if (whole) {
+    if (!beside.empty())
+      for (std::size_t b = 0; b < speed.size(); ++b) {
+        const std::uint8_t g = layout.generation[b * static_cast<std::size_t>(blocks.replicas)];
+        const double work_of_one = mean_time[g] * nominal_speed(job, fleet.generations[g].chip) *
+                                   count / static_cast<double>(total);
+        speed[b] = 1 / (work_of_one / speed[b] + beside[g]);
+      }
     microbatches = proportional ? proportional_microbatches(job, total, speed)
                                 : equal_microbatches(total, blocks.count);
-    work.tokens = static_cast<double>(total * blocks.streams) * job.microbatch_sequences *
-                  job.model.sequence_length;
     for (std::size_t b = 0; b < share.size(); ++b)
       share[b] = microbatches[b] * count / static_cast<double>(total);
+  } else if (proportional) {
+    const double all = std::accumulate(speed.begin(), speed.end(), 0.0);
+    for (std::size_t b = 0; b < share.size(); ++b) share[b] = speed[b] * count / all;
   }
   for (std::int64_t r = 0; r < layout.replicas; ++r)
     work.microbatches.push_back(microbatches[static_cast<std::size_t>(r / blocks.replicas)]);
 
-  if (!job.compute_time) work.flops = work.tokens * job.model.flops_per_token();
-  const double tokens_per_chip = work.tokens / static_cast<double>(layout.chips());
-  const double wide_flops = wide_flops_per_token(job);
-  const double narrow_flops = computed_flops_per_token(job) - wide_flops;
-  const double first_speed = nominal_speed(job, fleet.generations.front().chip);
-  std::vector<double> mean_time;  // by generation
-  for (const auto& generation : fleet.generations) {
-    const double s = nominal_speed(job, generation.chip);
-    mean_time.push_back(job.compute_time
-                            ? *job.compute_time * first_speed / s
-                            : tokens_per_chip *
-                                  (narrow_flops + slowdown(generation.chip) * wide_flops) / s);
-  }
   // A time that is given is that of every stage, unless it is said how they differ.
   const std::vector<double> stages =
       job.compute_time && !job.stage_imbalance

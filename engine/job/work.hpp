@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "engine/job/job.hpp"
@@ -22,12 +23,13 @@ struct Work {
 /// sequences (job.context neighbours) compute a part of each of their microbatches; those that
 /// share experts (job.expert) run in step and have the same number of them. Equal: the remainder
 /// goes to the first replicas. Proportional: the exact minimizer of the replicas' latest nominal
-/// finish, PipelineSchedule::even_length over speed. A measured fleet's relative speeds are known
-/// to whoever shares the work: a replica's nominal speed is its slowest chip's, relative speed
-/// included. With job.compute_time the microbatches of a replica follow from 1,024 tokens a chip,
-/// at least one; without pipeline it has one, and proportional shares are real-valued. Throws
-/// InputError when the batch has fewer microbatches than the job has replicas, or these are no
-/// whole groups.
-Work share_work(const Job& job, const Fleet& fleet, const Layout& layout);
+/// finish, PipelineSchedule::even_length over speed, a microbatch taking `beside` (generations) [s]
+/// on top of its compute. A measured fleet's relative speeds are known to whoever shares the work:
+/// a replica's nominal speed is its slowest chip's, relative speed included. With job.compute_time
+/// the microbatches of a replica follow from 1,024 tokens a chip, at least one; without pipeline it
+/// has one, and proportional shares are real-valued. Throws InputError when the batch has fewer
+/// microbatches than the job has replicas, or these are no whole groups.
+Work share_work(const Job& job, const Fleet& fleet, const Layout& layout,
+                std::span<const double> beside = {});
 
 }  // namespace lockstep

@@ -40,6 +40,7 @@ DesignPoint::DesignPoint(Scenario scenario, const Values& values, std::int64_t m
                     job.whole_replicas(usable), coupled);
   work_ = share_work(job, scenario_.fleet, layout_);
   planned_.emplace(scenario_, settled_, layout_, work_);
+  if (job.work_share == WorkShare::proportional) share_work_anew();
   const double microbatches = largest(work_.microbatches);
   const double layers_per_stage = job.model.layers / static_cast<double>(job.pipeline);
   synchronization_ = SynchronizationCost(
@@ -138,6 +139,18 @@ void DesignPoint::settle_topology(std::int64_t replicas, const SettledAnswers& k
   Settled settled = answer->settled(request);
   settled_ = std::move(settled.values);
   settled_note_ = std::move(settled.note);
+}
+
+/// Proportional shares know what a microbatch's traffic takes beside its compute.
+void DesignPoint::share_work_anew() {
+  const std::vector<double> exposed = planned_->exposed_of_microbatch(phases().size(), {});
+  const auto stages = static_cast<std::size_t>(layout_.pipeline);
+  std::vector<double> beside;  // the mean over stages
+  for (auto first = exposed.begin(); first != exposed.end(); first += layout_.pipeline)
+    beside.push_back(std::accumulate(first, first + layout_.pipeline, 0.0) /
+                     static_cast<double>(stages));
+  work_ = share_work(scenario_.job, scenario_.fleet, layout_, beside);
+  planned_->count_calls(largest(work_.microbatches));
 }
 
 const PlannedPhase& DesignPoint::kept_phase() const {

@@ -106,6 +106,7 @@ class DesignPoint {
   void find_runs();
   void find_pipelines();
   const PlannedPhase& kept_phase() const;
+  void share_work_anew();
   void find_optimizer_times();
   void find_quiet_step();
 

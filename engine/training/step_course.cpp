@@ -34,10 +34,12 @@ void StepCourse::run(std::vector<double> stage_time, std::span<const double> sta
                      bool synchronizes, const StepNoise& noise, const Execution& how) {
   const Layout& layout = point_.layout();
   const auto replicas = static_cast<std::size_t>(layout.replicas);
+  const auto stages = static_cast<std::size_t>(layout.pipeline);
   std::fill(microbatch_.begin(), microbatch_.end(), 0.0);
   for (std::size_t i = 0; i < stage_time.size(); ++i) {
     const double microbatches = point_.work().microbatches[i % replicas];
-    stage_time[i] += exposed_[i / replicas] * microbatches;
+    const std::size_t first = layout.generation[i % replicas] * stages;
+    stage_time[i] += exposed_[first + i / replicas] * microbatches;
     double& slowest = microbatch_[i % replicas];
     slowest = std::max(slowest, stage_time[i] / microbatches);
   }

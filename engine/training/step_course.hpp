@@ -68,9 +68,9 @@ class StepCourse {
 
   const DesignPoint& point_;
   std::size_t rows_;
-  std::vector<std::unique_ptr<CollectiveTrial>> trials_;         // of phases, where one is kept
-  std::vector<double> exposed_;                                  // (stages) of a microbatch [s]
-  std::vector<double> update_;                                   // (replicas) [s]
+  std::vector<std::unique_ptr<CollectiveTrial>> trials_;  // of phases, where one is kept
+  std::vector<double> exposed_;  // (generations, stages) of a microbatch [s]
+  std::vector<double> update_;   // (replicas) [s]
   std::vector<double> replica_time_, compute_end_, microbatch_;  // (replicas)
   double compute_time_ = 0, last_compute_ = 0;
   std::vector<double> ready_, finish_;  // (groups, replicas)

@@ -49,6 +49,10 @@ std::vector<std::int64_t> typical_replicas(const Scenario& scenario, const Layou
   return replicas;
 }
 
+double largest(const std::vector<double>& all) {
+  return *std::max_element(all.begin(), all.end());
+}
+
 bool is_kept(const Phase& phase) {
   return phase.window == Window::first_forward || phase.window == Window::last_backward ||
          phase.group == ParallelGroup::shard;
@@ -65,24 +69,31 @@ LinkState PlannedPhase::links(const LinkState& all, std::vector<double>& kept) c
   return {kept, all.tier};
 }
 
-double PlannedPhase::quiet_time(const LinkState& state) const {
+std::vector<double> PlannedPhase::quiet_times(const LinkState& state) const {
   std::vector<double> kept;
-  const std::int64_t chips = groups.ranks * rows;
-  const std::vector<double> ready(static_cast<std::size_t>(chips), 0.0);
+  const std::vector<double> ready(static_cast<std::size_t>(groups.ranks * rows), 0.0);
   std::vector<double> finish(ready.size());
   collective->begin_trial(links(state, kept))
       ->run(MessageNoise{}, 0, rows, ready.data(), finish.data(), 1);
-  return *std::max_element(finish.begin(), finish.end());
+  std::vector<double> times;
+  for (std::size_t i = 0; i < finish.size(); ++i) {
+    const std::size_t g = generation[i / static_cast<std::size_t>(groups.ranks)];
+    if (times.size() <= g) times.resize(g + 1, 0.0);
+    times[g] = std::max(times[g], finish[i]);
+  }
+  return times;
 }
 
 PlannedPhases::PlannedPhases(const Scenario& scenario, const Values& settled, const Layout& layout,
                              const Work& work)
     : job_(scenario.job) {
   check_free_phases(scenario.job);
+  layer_time_.resize(scenario.fleet.generations.size());
   find_layer_times(scenario.job, layout, work);
   typical_ = typical_replicas(scenario, layout);
   for (const Phase& phase : scenario.phases)
-    if (phase.runs(scenario.job)) plan(phase, scenario, settled, layout, work);
+    if (phase.runs(scenario.job)) plan(phase, scenario, settled, layout);
+  count_calls(largest(work.microbatches));
 }
 
 /// Of the stage that takes longest: what its layers can hide.
@@ -90,21 +101,20 @@ void PlannedPhases::find_layer_times(const Job& job, const Layout& layout, const
   for (const Stage& stage : stages_of(job))
     stage_layers_.push_back(stage.dense_layers + stage.moe_layers);
   attention_share_ = job.model.attention_flops() / job.model.flops_per_token();
-  double slowest = 0;
   for (std::int64_t g = 0; g < layout.groups(); ++g) {
     const double layers = stage_layers_[static_cast<std::size_t>(g / layout.tensor)];
+    if (layers == 0) continue;
     for (std::int64_t r = 0; r < layout.replicas; ++r) {
-      const double time = work.chip_time[static_cast<std::size_t>(layout.at(g, r))] /
-                          work.microbatches[static_cast<std::size_t>(r)];
-      if (time <= slowest || layers == 0) continue;
-      slowest = time;
-      layer_time_ = time / layers;
+      const auto chip = static_cast<std::size_t>(layout.at(g, r));
+      double& slowest = layer_time_[layout.generation[chip]];
+      slowest = std::max(
+          slowest, work.chip_time[chip] / layers / work.microbatches[static_cast<std::size_t>(r)]);
     }
   }
 }
 
 void PlannedPhases::plan(const Phase& phase, const Scenario& scenario, const Values& settled,
-                         const Layout& layout, const Work& work) {
+                         const Layout& layout) {
   const Job& job = scenario.job;
   const GroupShape shape = shape_of(phase.group, job, layout.replicas);
   const Layout rows =
@@ -126,25 +136,20 @@ void PlannedPhases::plan(const Phase& phase, const Scenario& scenario, const Val
   planned.bytes = phase.bytes(job);
   planned.groups = shape;
   planned.rows = rows.groups();
+  for (std::int64_t row = 0; row < planned.rows; ++row)
+    planned.generation.push_back(rows.generation[static_cast<std::size_t>(rows.at(row, 0))]);
   if (is_kept(phase) && !is_layout) planned.places = places_of(layout, shape);
   planned.collective = collective_of(planned.bytes);
-  planned.noise_free_time = planned.quiet_time({});
+  planned.by_generation = planned.quiet_times({});
+  planned.noise_free_time = largest(planned.by_generation);
   planned.extrapolated = planned.collective->extrapolated();
   const TopologyKind& runner = runner_of(*scenario.topology, phase.operation);
   planned.choice = (&runner == scenario.topology ? "" : fmt::format("by {}: ", runner.name)) +
                    planned.collective->choice();
-  const double most_microbatches =
-      *std::max_element(work.microbatches.begin(), work.microbatches.end());
-  planned.calls = phase.calls(job);
-  if (phase.window == Window::layer)
-    planned.calls *=
-        most_microbatches * *std::max_element(stage_layers_.begin(), stage_layers_.end());
-  if (phase.window == Window::boundary)
-    planned.calls *= most_microbatches * static_cast<double>(job.virtual_stages);
   planned.chunk_time = planned.noise_free_time;
   if (const double chunks = chunks_of(job); is_kept(phase) && chunks > 1) {
     auto whole = std::exchange(planned.collective, collective_of(planned.bytes / chunks));
-    planned.chunk_time = planned.quiet_time({});
+    planned.chunk_time = largest(planned.quiet_times({}));
     planned.collective = std::move(whole);
   }
   if (!is_kept(phase)) planned.collective.reset();
@@ -155,29 +160,53 @@ void PlannedPhases::plan(const Phase& phase, const Scenario& scenario, const Val
 
 std::vector<double> PlannedPhases::exposed_of_microbatch(std::size_t rows,
                                                          const LinkState& links) const {
-  const double hides = job_.overlap;
+  std::vector<std::vector<double>> times;  // of phases, by generation
+  const bool quiet = links.link.empty() && links.tier.empty();
+  for (const PlannedPhase& planned : std::span(phases_).first(std::min(rows, phases_.size())))
+    times.push_back(!planned.is_of(Window::layer) || planned.free ? std::vector<double>()
+                    : quiet || !planned.collective                ? planned.by_generation
+                                                                  : planned.quiet_times(links));
+  std::vector<double> all;
+  for (std::size_t g = 0; g < layer_time_.size(); ++g) {
+    const double exposed = exposed_in_layer(times, g);
+    for (double layers : stage_layers_) all.push_back(layers * exposed);
+  }
+  return all;
+}
+
+/// Of one layer and microbatch, forward and backward.
+double PlannedPhases::exposed_in_layer(std::span<const std::vector<double>> times,
+                                       std::size_t generation) const {
+  const double hides = job_.overlap * layer_time_[generation];
   std::array<double, 5> room{};  // by Behind [s a layer]
   room[static_cast<std::size_t>(Behind::anything)] = HUGE_VAL;
-  room[static_cast<std::size_t>(Behind::forward)] = hides * (1 - backward_share) * layer_time_;
-  room[static_cast<std::size_t>(Behind::backward)] = hides * backward_share * layer_time_;
-  room[static_cast<std::size_t>(Behind::attention)] = hides * attention_share_ * layer_time_;
-  room[static_cast<std::size_t>(Behind::both_passes)] = hides * layer_time_;
+  room[static_cast<std::size_t>(Behind::forward)] = hides * (1 - backward_share);
+  room[static_cast<std::size_t>(Behind::backward)] = hides * backward_share;
+  room[static_cast<std::size_t>(Behind::attention)] = hides * attention_share_;
+  room[static_cast<std::size_t>(Behind::both_passes)] = hides;
   double exposed = 0;
-  for (const PlannedPhase& planned : std::span(phases_).first(std::min(rows, phases_.size()))) {
-    if (!planned.is_of(Window::layer)) continue;
-    const bool known =
-        planned.free || !planned.collective || (links.link.empty() && links.tier.empty());
-    const double time =
-        planned.phase->calls(job_) * (known ? planned.noise_free_time : planned.quiet_time(links));
-    const double bare = planned.phase->exposed(job_) * time;
-    double& left = room[static_cast<std::size_t>(planned.phase->behind(job_))];
+  for (std::size_t p = 0; p < times.size(); ++p) {
+    if (times[p].size() <= generation) continue;
+    const Phase& phase = *phases_[p].phase;
+    const double time = phase.calls(job_) * times[p][generation];
+    const double bare = phase.exposed(job_) * time;
+    double& left = room[static_cast<std::size_t>(phase.behind(job_))];
     const double hidden = std::min(left, time - bare);
     left -= hidden;
     exposed += time - hidden + job_.interference * hidden;
   }
-  std::vector<double> stages = stage_layers_;
-  for (double& stage : stages) stage *= exposed;
-  return stages;
+  return exposed;
+}
+
+void PlannedPhases::count_calls(double most_microbatches) {
+  for (PlannedPhase& planned : phases_) {
+    planned.calls = planned.phase->calls(job_);
+    if (planned.is_of(Window::layer))
+      planned.calls *=
+          most_microbatches * *std::max_element(stage_layers_.begin(), stage_layers_.end());
+    if (planned.is_of(Window::boundary))
+      planned.calls *= most_microbatches * static_cast<double>(job_.virtual_stages);
+  }
 }
 
 std::vector<double> PlannedPhases::expert_traffic() const {

@@ -20,12 +20,15 @@ struct PlannedPhase {
   GroupShape groups;
   std::string choice;          ///< what its topology chose, and who stands in
   double noise_free_time = 0;  ///< of a call on all groups, everyone ready at once [s]
-  double chunk_time = 0;       ///< the same of one chunk of a step's phase alone [s]
+  /// (generations) the same of groups whose first chip is of one: the slowest's; 0 without groups.
+  std::vector<double> by_generation;
+  double chunk_time = 0;  ///< the same of one chunk of a step's phase alone [s]
   bool extrapolated = false;
   bool free = false;  ///< takes no time, as asked
   /// Kept where trials run it: on a step's chunks, and on layers' weights.
   std::unique_ptr<Collective> collective;
-  std::int64_t rows = 0;  ///< groups
+  std::int64_t rows = 0;                 ///< groups
+  std::vector<std::uint8_t> generation;  ///< (rows) of their first chips
   /// The rows of `collective`, in the layout's arrays: (groups, ranks). Empty: the layout's own.
   std::vector<std::int32_t> places;
 
@@ -33,8 +36,8 @@ struct PlannedPhase {
   bool has_noise() const { return collective && !free && !is_of(Window::layer); }
   /// Factors of the layout's links as those of the rows; `kept` holds what is moved.
   LinkState links(const LinkState& all, std::vector<double>& kept) const;
-  /// A call on all groups without noise [s].
-  double quiet_time(const LinkState& links) const;
+  /// A call without noise, of the slowest group by the generation of its first chip [s].
+  std::vector<double> quiet_times(const LinkState& links) const;
 };
 
 /// The phases of a design point, in the order of the table, those that its job runs.
@@ -45,25 +48,28 @@ class PlannedPhases {
                 const Work& work);
 
   std::span<const PlannedPhase> all() const { return phases_; }
-  /// What the phases of layers add to a microbatch's time on each stage (pipeline) [s], those of
-  /// the first `rows` of them, with the times of `links`: what is exposed, and job.interference of
-  /// what is hidden.
+  /// What the phases of layers add to a microbatch's time (generations, pipeline) [s], those of the
+  /// first `rows` of them, with the times of `links`: what is exposed, and job.interference of what
+  /// is hidden.
   std::vector<double> exposed_of_microbatch(std::size_t rows, const LinkState& links) const;
   /// What of it the expert groups' phases expose [s], (pipeline): it grows with the fullest expert.
   std::vector<double> expert_traffic() const;
+  /// Calls of a step where the fullest replica has so many microbatches.
+  void count_calls(double most_microbatches);
   /// What a microbatch takes from a stage to the next [s], by the first `rows` phases.
   double transfer(std::size_t rows) const;
 
  private:
   void plan(const Phase& phase, const Scenario& scenario, const Values& settled,
-            const Layout& layout, const Work& work);
+            const Layout& layout);
+  double exposed_in_layer(std::span<const std::vector<double>> times, std::size_t generation) const;
   void find_layer_times(const Job& job, const Layout& layout, const Work& work);
 
   Job job_;
   std::vector<PlannedPhase> phases_;
   std::vector<std::int64_t> typical_;  // replicas that phases without noise are timed on
   std::vector<double> stage_layers_;   // (pipeline)
-  double layer_time_ = 0;              // of a microbatch, forward and backward [s]
+  std::vector<double> layer_time_;     // (generations) of a microbatch, both passes [s]
   double attention_share_ = 0;         // of it
 };
 
