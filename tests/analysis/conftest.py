@@ -78,6 +78,7 @@ model_parameters = 8e9
 layers = 32
 hidden = 4096
 tokens_per_chip = 32768
+data_parallel = all_reduce
 [noise]
 straggler_fraction = 0.01
 spike_probability = 1e-4

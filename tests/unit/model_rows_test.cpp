@@ -35,6 +35,7 @@ constexpr std::string_view base = R"(
   job.experts=15
   job.sequence_length=6144
   job.data_parallel=hsdp
+  job.pipeline=2
   job.shard_group=2
 )";
 
