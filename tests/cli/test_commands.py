@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-COMMANDS = ["run", "describe", "summary", "merge", "list", "collective", "timeline"]
+COMMANDS = ["run", "describe", "summary", "merge", "list", "collective", "timeline",
+            "plan"]
 LISTINGS = ["parameters", "topologies", "chips", "distributions", "metrics"]
 
 

@@ -56,11 +56,12 @@ std::vector<double> stage_times(const Job& job, double mean, const LayerTraffic&
 }
 
 /// Stages before one must have passed a chunk forward before it begins, and take it back when it
-/// ends; with dual, microbatches come from both ends.
+/// ends, which with zero_bubble its own weights' gradients outlast; with dual, microbatches come
+/// from both ends.
 double least_length(const Job& job, double microbatches, const std::vector<double>& stages) {
   const double outside = job.schedule == Schedule::dual ? 0
                          : job.schedule == Schedule::zero_bubble
-                             ? 2.0 / 3
+                             ? 1.0 / 3
                              : 1 / static_cast<double>(job.virtual_stages);
   double least = 0, before = 0;
   for (double stage : stages) {
@@ -116,7 +117,8 @@ std::optional<JobEstimate> estimate_job(const Job& job, const Fleet& fleet,
   if (!shares_evenly(job, fleet)) return estimate;
   double slowest = *std::max_element(speed.begin(), speed.end());
   for (std::size_t g : sure_generations(fleet, estimate.replicas * copy))
-    slowest = std::min(slowest, speed[g]);
+    if (fleet.generations[g].chips >= coupled * copy)  // else it may hold some of the stages alone
+      slowest = std::min(slowest, speed[g]);
   const double microbatch =
       tokens_each * of_token / (context * static_cast<double>(copy) * slowest);
   estimate.least_time =

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 
@@ -57,6 +58,14 @@ std::vector<std::string> whole_numbers(std::int64_t most,
   return all;
 }
 
+/// Of values as a study has them: words before numbers.
+bool is_less(const std::string& a, const std::string& b) {
+  const bool number_a = std::isdigit(static_cast<unsigned char>(a.front())) != 0;
+  const bool number_b = std::isdigit(static_cast<unsigned char>(b.front())) != 0;
+  if (number_a && number_b) return a.size() < b.size() || (a.size() == b.size() && a < b);
+  return number_b && !number_a;
+}
+
 }  // namespace
 
 PlanChoices::PlanChoices(const Study& study, std::span<const std::string> free) {
@@ -88,7 +97,7 @@ PlanChoices::PlanChoices(const Study& study, std::span<const std::string> free) 
                           static_cast<double>(chips_));
 }
 
-void PlanChoices::for_each(const std::function<void(ParallelPlan& plan)>& visit) const {
+void PlanChoices::for_each(const std::function<bool(ParallelPlan& plan)>& visit) const {
   ParallelPlan plan;
   choose(0, plan, visit);
 }
@@ -98,16 +107,30 @@ std::vector<std::string> PlanChoices::recomputations() const {
   return {"none", "full"};
 }
 
-void PlanChoices::choose(std::size_t key, ParallelPlan& plan,
-                         const std::function<void(ParallelPlan& plan)>& visit) const {
-  if (key == key_recompute) {
-    visit(plan);
-    return;
-  }
+PlanChoices::Count PlanChoices::count(std::int64_t most) const {
+  Count count;
+  const auto keep = [&](std::size_t key, const std::string& value) {
+    std::vector<std::string>& tried = count.tried[key];
+    if (!fixed_[key] && std::find(tried.begin(), tried.end(), value) == tried.end())
+      tried.push_back(value);
+  };
+  for_each([&](const ParallelPlan& plan) {
+    for (std::size_t k = 0; k < key_recompute; ++k) keep(k, plan[k]);
+    return ++count.plans < most;
+  });
+  for (const std::string& value : recomputations()) keep(key_recompute, value);
+  for (auto& values : count.tried) std::stable_sort(values.begin(), values.end(), is_less);
+  return count;
+}
+
+bool PlanChoices::choose(std::size_t key, ParallelPlan& plan,
+                         const std::function<bool(ParallelPlan& plan)>& visit) const {
+  if (key == key_recompute) return visit(plan);
   for (std::string& value : values_of(key, plan)) {
     plan[key] = std::move(value);
-    choose(key + 1, plan, visit);
+    if (!choose(key + 1, plan, visit)) return false;
   }
+  return true;
 }
 
 std::vector<std::string> PlanChoices::values_of(std::size_t key, const ParallelPlan& plan) const {

@@ -36,14 +36,22 @@ class PlanChoices {
   /// What the study sets, as written; none where the key is searched. (plan_keys)
   const std::array<std::optional<std::string>, plan_keys.size()>& fixed() const { return fixed_; }
 
-  /// Calls visit for every plan but for recomputation, whose values to try, in this order, stand
-  /// beside it: the first one that fits is the best of them.
-  void for_each(const std::function<void(ParallelPlan& plan)>& visit) const;
+  /// Calls visit for every plan, as long as it returns true, but for recomputation, whose values to
+  /// try, in this order, stand beside it: the first one that fits is the best of them.
+  void for_each(const std::function<bool(ParallelPlan& plan)>& visit) const;
   std::vector<std::string> recomputations() const;
 
+  /// Plans, and the values tried of the keys that are searched, small ones first. (plan_keys)
+  struct Count {
+    std::int64_t plans = 0;
+    std::array<std::vector<std::string>, plan_keys.size()> tried;
+  };
+  /// Of the first `most` plans.
+  Count count(std::int64_t most) const;
+
  private:
-  void choose(std::size_t key, ParallelPlan& plan,
-              const std::function<void(ParallelPlan& plan)>& visit) const;
+  bool choose(std::size_t key, ParallelPlan& plan,
+              const std::function<bool(ParallelPlan& plan)>& visit) const;
   std::vector<std::string> values_of(std::size_t key, const ParallelPlan& plan) const;
   std::vector<std::string> searched_values(std::size_t key, const ParallelPlan& plan) const;
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <cmath>
 #include <map>
@@ -35,14 +34,6 @@ double peak_of(const std::vector<Fleet>& fleets) {
   return peak;
 }
 
-/// Of values as a study has them: words before numbers.
-bool is_less(const std::string& a, const std::string& b) {
-  const bool number_a = std::isdigit(static_cast<unsigned char>(a.front())) != 0;
-  const bool number_b = std::isdigit(static_cast<unsigned char>(b.front())) != 0;
-  if (number_a && number_b) return a.size() < b.size() || (a.size() == b.size() && a < b);
-  return number_b && !number_a;
-}
-
 /// The keys of which most values are left, to be set in the study.
 std::string narrower(const PlanRanking& ranking) {
   std::vector<std::size_t> keys;
@@ -70,8 +61,9 @@ class Search {
         how_(how) {}
 
   PlanRanking run() {
+    started_ = Clock::now();
+    count_plans();
     find_candidates();
-    for (auto& values : ranking_.tried) std::stable_sort(values.begin(), values.end(), is_less);
     take_in_order();
     if (ranking_.best.empty()) refuse_all();
     return std::move(ranking_);
@@ -87,9 +79,19 @@ class Search {
     return values;
   }
 
+  void count_plans() {
+    PlanChoices::Count count = choices_.count(most_plans);
+    ranking_.plans = count.plans;
+    ranking_.tried = std::move(count.tried);
+    if (ranking_.plans == most_plans)
+      throw InputError(fmt::format("{} plans and more (too many to look at) {}", most_plans,
+                                   narrower(ranking_)));
+  }
+
   void find_candidates() {
     Values values = choices_.base();
     const std::vector<std::string> recomputations = choices_.recomputations();
+    std::size_t looked = 0;
     choices_.for_each([&](ParallelPlan& plan) {
       how_.check();
       Fate fate = Fate::impossible;
@@ -101,9 +103,9 @@ class Search {
       }
       ranking_.impossible += fate == Fate::impossible;
       ranking_.too_large += fate == Fate::too_large;
-      if (++ranking_.plans > most_plans)
-        throw InputError(fmt::format("more than {} plans (too many to look at) {}", most_plans,
-                                     narrower(ranking_)));
+      if (++looked % 256 == 0)
+        refuse_too_long(looked, static_cast<std::size_t>(ranking_.plans) - looked);
+      return true;
     });
   }
 
@@ -127,11 +129,6 @@ class Search {
         keep_least_need(need, plan);
       }
       rate += estimate->flops / estimate->least_time;
-    }
-    for (std::size_t k = 0; k < plan_keys.size(); ++k) {
-      std::vector<std::string>& tried = ranking_.tried[k];
-      if (!choices_.fixed()[k] && std::find(tried.begin(), tried.end(), plan[k]) == tried.end())
-        tried.push_back(plan[k]);
     }
     if (!fits) return Fate::too_large;
     heap_.push({rate / peak_of(fleets_) * rounding, candidates_.size()});
@@ -161,6 +158,7 @@ class Search {
 
   void take_in_order() {
     started_ = Clock::now();
+    std::size_t taken = 0, batches = 0;
     while (!heap_.empty() && heap_.top().bound >= threshold()) {
       std::vector<std::size_t> computed, bounded, left;
       for (std::size_t n = 0; n < batch_size && !heap_.empty(); ++n) {
@@ -178,8 +176,8 @@ class Search {
       bound_by_traffic(computed);
       bound_by_few(bounded);
       price(left);
-      taken_ += computed.size() + bounded.size() + left.size();
-      refuse_too_long();
+      taken += computed.size() + bounded.size() + left.size();
+      if (++batches % 16 == 0) refuse_too_long(taken, left_to_take());
     }
     ranking_.behind = static_cast<std::int64_t>(heap_.size());
   }
@@ -309,19 +307,21 @@ class Search {
     kept_.pop_back();
   }
 
-  /// From what the plans took so far; no answer depends on it.
-  void refuse_too_long() const {
+  std::size_t left_to_take() const {
+    std::size_t plans = 0;
+    for (auto left = heap_; !left.empty() && left.top().bound >= threshold(); left.pop()) ++plans;
+    return plans;
+  }
+
+  /// From the time that plans took so far; no answer depends on it.
+  void refuse_too_long(std::size_t taken, std::size_t left) const {
     constexpr double measured = 20;  // [s] before it is judged
     const double took = std::chrono::duration<double>(Clock::now() - started_).count();
-    if (took < measured) return;
-    auto left = heap_;
-    std::size_t plans = 0;
-    for (; !left.empty() && left.top().bound >= threshold(); left.pop()) ++plans;
-    const double more = took / static_cast<double>(taken_) * static_cast<double>(plans);
-    if (took + more > longest_search)
+    const double all = took * static_cast<double>(taken + left) / static_cast<double>(taken);
+    if (took > measured && all > longest_search)
       throw InputError(fmt::format(
-          "{} plans may be among the best (about {:.0f} min to price, {:.0f} are the limit) {}",
-          plans, (took + more) / 60, longest_search / 60, narrower(ranking_)));
+          "{} plans may be among the best (about {:.0f} min to look at, {:.0f} are the limit) {}",
+          left, all / 60, longest_search / 60, narrower(ranking_)));
   }
 
   [[noreturn]] void refuse_all() const {
@@ -365,7 +365,6 @@ class Search {
   double least_need_ = HUGE_VAL;
   ParallelPlan least_plan_;
   Clock::time_point started_;
-  std::size_t taken_ = 0;
 };
 
 }  // namespace

@@ -20,13 +20,12 @@ struct PlanRanking {
   std::int64_t too_large = 0;    ///< beyond the memory of a chip
   std::int64_t behind = 0;       ///< that a bound shows not to be among the best
   std::int64_t priced = 0;
-  /// Of the keys that are searched, the values tried that the model does not refuse, small ones
-  /// first. (plan_keys)
+  /// Values tried of the keys that are searched, small ones first. (plan_keys)
   std::array<std::vector<std::string>, plan_keys.size()> tried;
 };
 
 /// The most plans of a search, and the longest that it may take [s].
-inline constexpr std::int64_t most_plans = 2'000'000;
+inline constexpr std::int64_t most_plans = 1'000'000;
 inline constexpr double longest_search = 600;
 
 /// Ranks all plans by their step without noise and finds the best `top` of them. Branch and bound:
