@@ -34,10 +34,10 @@ constexpr std::string_view base = R"(
   reliability.failure_law=weibull
   job.experts=15
   job.sequence_length=6144
-  job.data_parallel=hsdp
   job.pipeline=2
-  job.shard_group=2
 )";
+// Replicas that share weights have a group, and speak in every step.
+constexpr std::string_view sharded = "job.data_parallel=hsdp\njob.shard_group=2";
 
 std::string key_of(const Parameter& row) {
   std::string key(row.key);
@@ -56,7 +56,8 @@ std::vector<std::string> other_texts(const Parameter& row) {
 
 /// Whether some value of the row changes some struct.
 bool is_read(const Parameter& row) {
-  Values values = scenario_values(base);
+  Values values =
+      scenario_values(row.key == "job.sync_every" ? std::string(base) : test::join(base, sharded));
   const Structs usual = structs_of(values);
   for (const std::string& text : other_texts(row)) try {
       values.set(key_of(row), parse_value(row, text, "."));

@@ -193,7 +193,7 @@ std::string refusal(const std::string& lines) {
 
 TEST(ModelSlices, RefuseWhatCannotBeCut) {
   for (const TopologyKind* kind : topology_kinds())
-    EXPECT_THAT(refusal(slices(kind->name, 8192, 0.99)),
+    EXPECT_THAT(refusal(slices(kind->name, 8192, 0.99) + "\nchip.TPUv4.nccl=hopper"),
                 AllOf(HasSubstr("reliability.slice_chips = 8192"), HasSubstr("has 4096 chips"),
                       HasSubstr("take at most 4096")));
   EXPECT_THAT(refusal("reliability.host_availability=0.99"),
