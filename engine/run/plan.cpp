@@ -39,8 +39,9 @@ std::span<const PointFact> point_facts() {
        [](const DesignPoint& p) { return static_cast<double>(p.layout().idle_chips); }},
       {"tokens_per_step", "1", "tokens of the batch as computed", Over::sum,
        [](const DesignPoint& p) { return p.work().tokens; }},
-      {"noise_free_communication_time", "s", "the gradient all-reduce alone, all ready at once",
-       Over::largest, [](const DesignPoint& p) { return p.noise_free_communication_time(); }},
+      {"noise_free_communication_time", "s",
+       "phases of weights and gradients alone, all ready at once", Over::largest,
+       [](const DesignPoint& p) { return p.noise_free_communication_time(); }},
       {"extrapolated", "1", "1 where the machine is larger than any published of its kind",
        Over::largest, [](const DesignPoint& p) { return p.extrapolated() ? 1.0 : 0.0; }},
   };

@@ -22,9 +22,10 @@ std::span<const MetricOf<TrialResult>> training_metrics() {
   static const std::vector<MetricOf<TrialResult>> rows{
       {{{"step_time", step, "s", "latest finish of any chip less that of the step before"}},
        values<&T::step_time>},
-      {{{"compute_time", step, "s", "compute of the slowest replica, bubble included"}},
+      {{{"compute_time", step, "s",
+         "pipeline of the slowest replica: compute, bubble, exposed traffic of layers, optimizer"}},
        values<&T::compute_time>},
-      {{{"communication_time", step, "s", "latest finish less the latest end of compute"}},
+      {{{"communication_time", step, "s", "latest finish less the latest end of that"}},
        values<&T::communication_time>},
       {{.variable = {"mfu",
                      {},

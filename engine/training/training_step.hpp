@@ -24,7 +24,7 @@ inline constexpr Purpose expert_imbalance{24};
 struct StepResult {
   double step_time = 0;           ///< latest finish less the latest finish a step before [s]
   double compute_time = 0;        ///< of the slowest replica, bubble included [s]
-  double communication_time = 0;  ///< latest finish less the latest end of compute [s]
+  double communication_time = 0;  ///< latest finish less the latest end of that [s]
 };
 
 /// Every part averaged over the steps.

@@ -66,8 +66,9 @@ std::string PhaseTable::text(const std::vector<Axis>& axes) const {
     all += tables_[p] + "\n";
   }
   if (points_ > tables_.size())
-    all += fmt::format("The steps of {} more design points are summed up in phase_exposed.\n\n",
-                       points_ - tables_.size());
+    all += fmt::format(
+        "The parts of a step of {} are not shown.\n\n",
+        counted(static_cast<std::int64_t>(points_ - tables_.size()), "more design point"));
   return all;
 }
 
