@@ -203,7 +203,7 @@ def failures_100k(r):
     used = r.mean("spares_used", "ocs_torus", "optimal", "unlimited")
     minutes = r.mean("checkpoint_interval", "tree", "optimal", "unlimited") / 60
     effective = [r.percent("mfu_effective", kind, "optimal", "1024") for kind in ("ocs_torus", "tree")]
-    assert effective[0] > effective[1]
+    assert effective[0] < effective[1]
     return f"""Half a month at best. With a spare always at hand {goodput("tree", "unlimited"):.0f} %
     of the time is useful: {lost("restart"):.0f} % goes to restarts of 10 min after each of
     {r.mean("interruptions", "tree", "optimal", "unlimited"):,.0f} failures,
@@ -213,8 +213,8 @@ def failures_100k(r):
     (tree) 128 spares are as good as no limit. The optical torus replaces cubes of 8 nodes: it used
     {used:.0f} spare nodes (mean of the trials' peaks), waits {waits("ocs_torus", "128"):.0f} % of
     the month with 128, and with 1,024 keeps {goodput("ocs_torus", "1024"):.1f} %; its effective
-    MFU, spares counted, is {effective[0]:.1f} % against the tree's {effective[1]:.1f} %, as links of a
-    sixth of NVLink and NIC make its steps shorter. A static torus needs 64 consecutive planes of 192 nodes without a hole: with
+    MFU, spares counted, is {effective[0]:.1f} % against the tree's {effective[1]:.1f} %, as tensor
+    groups speak over links of a sixth of NVLink and NIC, not over NVLink. A static torus needs 64 consecutive planes of 192 nodes without a hole: with
     five planes more (1,024 spares) it waits {waits("torus", "1024"):.0f} % of the month and keeps
     {goodput("torus", "1024"):.2f} %."""
 
