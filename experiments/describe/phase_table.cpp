@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "experiments/table.hpp"
 
 namespace lockstep {
@@ -30,12 +28,12 @@ std::string table_of(const DesignPoint& job) {
   for (std::size_t p = 0; p < job.phases().size(); ++p) {
     const PlannedPhase& planned = job.phases()[p];
     const double all = planned.calls * planned.noise_free_time, exposed = quiet.exposed[p];
+    const double hidden = all - exposed > 1e-9 * all ? all - exposed : 0;  // beyond rounding
     rows.push_back({std::string(planned.phase->name),
                     fmt::format("{} {}", name_of(planned.phase->group), planned.groups.ranks),
                     format_bytes(planned.bytes), fmt::format("{:.6g}", planned.calls),
                     planned.free ? "free" : format_value(planned.noise_free_time),
-                    format_value(std::max(0.0, all - exposed)), format_value(exposed),
-                    share_of(exposed, step)});
+                    format_value(hidden), format_value(exposed), share_of(exposed, step)});
   }
   rows.push_back(part("clipping", quiet.clipping, step));
   rows.push_back(part("optimizer", quiet.optimizer, step));
