@@ -334,6 +334,70 @@ TEST(Phases, OfContextCouplesReplicas) {
   EXPECT_NEAR(slowed(coupled), 2 * train(coupled, 0, 1).result.step_time[0], 1e-5);
 }
 
+// Compute beside communication is slower by a share of the time that both take.
+TEST(Phases, SlowComputeBesideThem) {
+  for (double bytes : {6e9, 600e9}) {
+    const DesignPoint point =
+        point_of(join(pairs, test::one_phase,
+                      fmt::format("job.overlap=1\njob.buckets=4\njob.gradient_bytes={}B\n"
+                                  "job.interference=0.1\njob.sequence_length=2048",
+                                  bytes)));
+    const double time = 2 * 31 / 32.0 * bytes / 2 / 100e9, window = 2.0 / 3 * 3 / 4;
+    EXPECT_NEAR(train(point, 0, 1).result.step_time[0],
+                1 + 0.1 * std::min(time, window) + std::max(time / 4, time - window) +
+                    point.clipping_time(),
+                1e-9);
+  }
+}
+
+// Half as many tokens more on the fullest chip: its experts' products take half as long again.
+TEST(Phases, ExpertsWaitForTheFullest) {
+  const std::string lines = join(test::quiet, test::free_network, R"(
+    fleet.chips=H100:8
+    job.model_parameters=100e9
+    job.layers=32
+    job.hidden=4096
+    job.experts=16
+    job.top_k=2
+    job.expert_hidden=8192
+    job.tokens_per_chip=8192)");
+  const DesignPoint even = point_of(lines);
+  const DesignPoint crowded = point_of(lines + "\njob.expert_imbalance=1.5");
+  const Model& model = even.scenario().job.model;
+  const double routed = 32 * 6 * 2 * 3 * 4096.0 * 8192 / model.flops_per_token();
+  EXPECT_NEAR(
+      train(crowded, 0, 1).result.compute_time[0] / train(even, 0, 1).result.compute_time[0],
+      1 + 0.5 * routed, 1e-6);
+}
+
+// Matrices at the FP8 peak, attention and the head at the BF16 one.
+TEST(Phases, FP8LeavesAttentionAndTheHeadAsTheyAre) {
+  const DesignPoint point = point_of(join(test::quiet, test::free_network, R"(
+    fleet.chips=H100:8
+    job.compute_precision=fp8
+    job.kernel_efficiency=0.5
+    job.tokens_per_chip=8192)"));
+  const Model& model = point.scenario().job.model;
+  const double attention = 12.0 * 126 * 16384 * 8192, head = 6.0 * 128256 * 16384;
+  const double matrices = model.flops_per_token() - attention - head;
+  EXPECT_NEAR(point.quiet_step().compute,
+              8192 * (matrices / 1978.9e12 + (attention + head) / 989.4e12) / 0.5, 1e-3);
+}
+
+// Who has more microbatches has more traffic, too: shares that count it are never worse.
+TEST(Phases, ProportionalSharesCountTheirTraffic) {
+  for (const char* fleet : {"H100:512, GB200:512", "H100:768, GB200:256", "H100:512, H200:512"}) {
+    const std::string lines = join(test::quiet, fmt::format("fleet.chips={}", fleet), R"(
+      topology.kind=ring
+      job.tensor=8
+      job.pipeline=4
+      job.tokens_per_chip=16384)");
+    const double equal = point_of(lines).quiet_step().time();
+    const double shared = point_of(lines + "\njob.work_share=proportional").quiet_step().time();
+    EXPECT_LE(shared, equal * (1 + 1e-12)) << fleet;
+  }
+}
+
 TEST(Phases, ATopologyWithoutTheirOperationIsRefused) {
   const Values values = test::scenario_values("fleet.chips=H100:64\njob.data_parallel=all_reduce");
   Scenario scenario = scenario_from(values, topology_kinds(), 1);
