@@ -58,6 +58,10 @@ ARRAYS = ("sampling.", "topology.channels", "topology.chunks")
 MAY_LACK = {"mfu", "mfu_used", "mfu_effective", "wait_fraction_by_generation",
             "step_time_by_generation", "mean_time_between_interruptions", "checkpoint_interval"}
 LONGEST = 60  # s of one run
+# What a job computes and what its chips are comes to all topologies as bytes and rates: one switched
+# and one torus try it, the others what is theirs.
+BEFORE_THE_NETWORK = ("job.", "chip.")
+EVERY_KEY = {"ring", "ocs_torus"}
 
 
 def numeric_rows(listing):
@@ -105,7 +109,8 @@ def test_extreme_values(binary, tmp_path, topology):
     program.write("s.ini", STUDY)
     rows = numeric_rows(program.done("list", "parameters").stdout)
     assert len(rows) > 70
-    cases = [(key, value) for key, values in rows.items() for value in values]
+    cases = [(key, value) for key, values in rows.items() for value in values
+             if topology in EVERY_KEY or not key.startswith(BEFORE_THE_NETWORK)]
     # The study itself runs, so that a refusal is one of the value.
     assert problem_of(program, topology, "job.overlap", "0.5", "base") == ""
     with ThreadPoolExecutor(max_workers=2) as pool:
