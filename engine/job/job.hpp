@@ -85,6 +85,9 @@ struct Job {
   double optimizer_shards(std::int64_t replicas) const;
   /// Chunks of a stage's gradients without virtual stages: as many as it has layers by default.
   double bucket_count() const;
+  /// Pipeline stages whose weights a chip holds: two with the dual schedule, its own and the one
+  /// opposite (DualPipe: twice the parameters).
+  double stages_held() const;
   /// Parameters of a chip, the mean over stages: of experts, and of all else.
   double expert_parameters_per_chip() const;
   double common_parameters_per_chip() const;

@@ -28,18 +28,22 @@ double Job::bucket_count() const {
   return buckets.value_or(std::max(1.0, model.layers / static_cast<double>(pipeline)));
 }
 
+double Job::stages_held() const {
+  return schedule == Schedule::dual && pipeline > 1 ? 2 : 1;
+}
+
 double Job::expert_parameters_per_chip() const {
-  return model.experts * model.expert * model.moe_layers() /
+  return stages_held() * model.experts * model.expert * model.moe_layers() /
          static_cast<double>(model_parallel() * expert);
 }
 
 double Job::common_parameters_per_chip() const {
-  return (model.parameters - model.experts * model.expert * model.moe_layers()) /
+  return stages_held() * (model.parameters - model.experts * model.expert * model.moe_layers()) /
          static_cast<double>(model_parallel());
 }
 
 double Job::gradient_bytes_per_chip() const {
-  return gradient_bytes ? *gradient_bytes / static_cast<double>(model_parallel())
+  return gradient_bytes ? stages_held() * *gradient_bytes / static_cast<double>(model_parallel())
                         : common_parameters_per_chip() * gradient_precision;
 }
 

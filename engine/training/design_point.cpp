@@ -12,14 +12,6 @@
 #include "engine/training/step_course.hpp"
 
 namespace lockstep {
-namespace {
-
-double largest(const std::vector<double>& all) {
-  return *std::max_element(all.begin(), all.end());
-}
-
-}  // namespace
-
 DesignPoint::DesignPoint(const Values& values, std::span<const TopologyKind* const> topologies,
                          std::uint64_t seed)
     : DesignPoint(scenario_from(values, topologies, seed), values) {}
@@ -36,12 +28,18 @@ DesignPoint::DesignPoint(Scenario scenario, const Values& values, std::int64_t m
   const std::int64_t usable =
       fitting == 0 ? 0
                    : scenario_.topology->usable_replicas(settled_, fitting, job.model_parallel());
-  layout_ = arrange(scenario_.fleet, placement, job.tensor, job.pipeline,
-                    job.whole_replicas(usable), coupled);
+  // A torus has no chips to leave out.
+  const std::int64_t whole = job.whole_replicas(usable);
+  if (whole < usable && (whole == 0 || !scenario_.topology->is_local))
+    throw InputError(fmt::format(
+        "{} replicas are no whole groups (job.context = {}, job.expert = {}, job.shard_group = {}) "
+        "make these divide the replicas that topology.kind = {} has, or take other chips",
+        usable, job.context, job.expert, job.shard_group.value_or(1), scenario_.topology->name));
+  layout_ = arrange(scenario_.fleet, placement, job.tensor, job.pipeline, whole, coupled);
   work_ = share_work(job, scenario_.fleet, layout_);
   planned_.emplace(scenario_, settled_, layout_, work_);
   if (job.work_share == WorkShare::proportional) share_work_anew();
-  const double microbatches = largest(work_.microbatches);
+  const double microbatches = std::ranges::max(work_.microbatches);
   const double layers_per_stage = job.model.layers / static_cast<double>(job.pipeline);
   synchronization_ = SynchronizationCost(
       job.tensor * coupled, scenario_.noise.operation_jitter,
@@ -150,7 +148,7 @@ void DesignPoint::share_work_anew() {
     beside.push_back(std::accumulate(first, first + layout_.pipeline, 0.0) /
                      static_cast<double>(stages));
   work_ = share_work(scenario_.job, scenario_.fleet, layout_, beside);
-  planned_->count_calls(largest(work_.microbatches));
+  planned_->count_calls(std::ranges::max(work_.microbatches));
 }
 
 const PlannedPhase& DesignPoint::kept_phase() const {
@@ -215,10 +213,10 @@ void DesignPoint::find_quiet_step() {
     StepCourse course(*this, rows);
     course.begin({});
     course.run(stage, {}, true, {}, 1);
-    const double latest = largest(course.finish());
+    const double latest = std::ranges::max(course.finish());
     if (rows == 0) {
-      const double end = largest(course.compute_end());
-      quiet_.compute = largest(stage);
+      const double end = std::ranges::max(course.compute_end());
+      quiet_.compute = std::ranges::max(stage);
       quiet_.bubble = end - quiet_.compute;
       quiet_.optimizer = latest - end;
     } else {

@@ -8,14 +8,6 @@
 #include "engine/training/step_kernels.hpp"
 
 namespace lockstep {
-namespace {
-
-double largest(const std::vector<double>& all) {
-  return *std::max_element(all.begin(), all.end());
-}
-
-}  // namespace
-
 StepResult mean_step(std::span<const StepResult> steps) {
   StepResult sum;
   for (const StepResult& step : steps) {
@@ -191,7 +183,8 @@ void TrainingSteps::crowd_experts(std::vector<double>& stage_time) const {
 double TrainingSteps::finish_step(bool synchronizes) {
   const Layout& layout = point_.layout();
   const std::vector<double>& all_finish = course_.finish();
-  const double latest = largest(all_finish) + (synchronizes ? point_.clipping_time() : 0.0);
+  const double latest =
+      std::ranges::max(all_finish) + (synchronizes ? point_.clipping_time() : 0.0);
   const bool together = synchronizes && point_.scenario().job.gradient_clipping;
   for (std::int64_t g = 0; g < layout.groups(); ++g) {
     const double* busy = stage_busy_.data() + layout.at(g, 0);

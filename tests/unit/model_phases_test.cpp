@@ -350,6 +350,14 @@ TEST(Phases, SlowComputeBesideThem) {
   }
 }
 
+// DualPipe holds the parameters twice: a chip has its own stage and the one opposite.
+TEST(Phases, OfADualScheduleMoveTwoStages) {
+  const std::string lines = two_stages + "\njob.virtual_stages=1";
+  const DesignPoint one = point_of(lines), dual = point_of(lines + "\njob.schedule=dual");
+  for (const char* name : {"parameters", "gradients"})
+    EXPECT_EQ(phase_of(dual, name).bytes, 2 * phase_of(one, name).bytes) << name;
+}
+
 // Half as many tokens more on the fullest chip: its experts' products take half as long again.
 TEST(Phases, ExpertsWaitForTheFullest) {
   const std::string lines = join(test::quiet, test::free_network, R"(
@@ -396,6 +404,18 @@ TEST(Phases, ProportionalSharesCountTheirTraffic) {
     const double shared = point_of(lines + "\njob.work_share=proportional").quiet_step().time();
     EXPECT_LE(shared, equal * (1 + 1e-12)) << fleet;
   }
+}
+
+TEST(Phases, OfGroupsLargerThanTheJobAreRefused) {
+  for (const char* group : {"job.data_parallel=hsdp\njob.shard_group=100000",
+                            "job.data_parallel=fsdp\njob.shard_group=9",
+                            "job.data_parallel=fsdp\njob.shard_group=3\ntopology.kind=ocs_torus"})
+    try {
+      point_of(join(two_stages, group));
+      ADD_FAILURE() << "accepted: " << group;
+    } catch (const InputError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("8 replicas are no whole groups"));
+    }
 }
 
 TEST(Phases, ATopologyWithoutTheirOperationIsRefused) {

@@ -84,10 +84,10 @@ double expert_gradients(J job) {
   return job.expert_parameters_per_chip() * job.gradient_precision;
 }
 
-/// One layer's share of what a stage of FSDP gathers or reduces.
-double of_a_layer(J job, double stage_bytes) {
-  return job.model.layers > 0 ? stage_bytes * static_cast<double>(job.pipeline) / job.model.layers
-                              : 0;
+/// One layer's share of what a chip's stages gather or reduce with FSDP.
+double of_a_layer(J job, double chip_bytes) {
+  const double layers = job.model.layers / static_cast<double>(job.pipeline) * job.stages_held();
+  return layers > 0 ? chip_bytes / layers : 0;
 }
 
 double weights_of_a_layer(J job) {

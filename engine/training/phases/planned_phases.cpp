@@ -49,10 +49,6 @@ std::vector<std::int64_t> typical_replicas(const Scenario& scenario, const Layou
   return replicas;
 }
 
-double largest(const std::vector<double>& all) {
-  return *std::max_element(all.begin(), all.end());
-}
-
 bool is_kept(const Phase& phase) {
   return phase.window == Window::first_forward || phase.window == Window::last_backward ||
          phase.group == ParallelGroup::shard;
@@ -93,7 +89,7 @@ PlannedPhases::PlannedPhases(const Scenario& scenario, const Values& settled, co
   typical_ = typical_replicas(scenario, layout);
   for (const Phase& phase : scenario.phases)
     if (phase.runs(scenario.job)) plan(phase, scenario, settled, layout);
-  count_calls(largest(work.microbatches));
+  count_calls(std::ranges::max(work.microbatches));
 }
 
 /// Of the stage that takes longest: what its layers can hide.
@@ -141,7 +137,7 @@ void PlannedPhases::plan(const Phase& phase, const Scenario& scenario, const Val
   if (is_kept(phase) && !is_layout) planned.places = places_of(layout, shape);
   planned.collective = collective_of(planned.bytes);
   planned.by_generation = planned.quiet_times({});
-  planned.noise_free_time = largest(planned.by_generation);
+  planned.noise_free_time = std::ranges::max(planned.by_generation);
   planned.extrapolated = planned.collective->extrapolated();
   const TopologyKind& runner = runner_of(*scenario.topology, phase.operation);
   planned.choice = (&runner == scenario.topology ? "" : fmt::format("by {}: ", runner.name)) +
@@ -149,7 +145,7 @@ void PlannedPhases::plan(const Phase& phase, const Scenario& scenario, const Val
   planned.chunk_time = planned.noise_free_time;
   if (const double chunks = chunks_of(job); is_kept(phase) && chunks > 1) {
     auto whole = std::exchange(planned.collective, collective_of(planned.bytes / chunks));
-    planned.chunk_time = largest(planned.quiet_times({}));
+    planned.chunk_time = std::ranges::max(planned.quiet_times({}));
     planned.collective = std::move(whole);
   }
   if (!is_kept(phase)) planned.collective.reset();
