@@ -18,7 +18,7 @@ def study(trials, *noise):
 
 
 # Each message has jitter: half of it takes 2 s or more, long enough for a save and to be met.
-LONG = study(600, "hop_jitter = exponential(mean=2us)")
+LONG = study(2400, "hop_jitter = exponential(mean=2us)")
 BLOCKS_OF_SHORT = 24
 SHORT = study(16)
 

@@ -86,7 +86,7 @@ def test_stopped_and_called_again(local):
     local.check()
 
 
-LONG = ["--set", "noise.hop_jitter=exponential(mean=2us)", "--trials", 400, "--tasks", 3]
+LONG = ["--set", "noise.hop_jitter=exponential(mean=2us)", "--trials", 1600, "--tasks", 3]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT],
