@@ -93,11 +93,14 @@ ResultWriter::ResultWriter(ResultSchema schema, WriterOptions options)
   if (complete_ && !fs::exists(part_folder(options_.path), ignored)) return;
   parts_ = std::make_unique<PartFolder>(part_folder(options_.path), schema_,
                                         identity_of(schema_, options_.shard));
+  if (!complete_ && is_there()) {  // made since, by the run that has just given the folder back
+    if (!options_.resume) refuse_existing();
+    complete_ = accept_complete_file();
+  }
   if (complete_) {
     drop_parts();
     return;
   }
-  if (is_there()) refuse_existing();  // made since, by the run that has just given the folder back
   for (std::int64_t block : parts_->blocks())
     if (!std::binary_search(blocks_.begin(), blocks_.end(), block))
       throw InputError(fmt::format(
