@@ -28,20 +28,23 @@ TESTS = [
                      "elementary_test random_test execution_test study_test"),
     ("engine/machine/", "model_layout_test model_inventory_test model_chip_test model_slices_test "
                         "topology_invariants_test"),
-    ("engine/job/", "model_work_test model_rows_test model_layout_test model_local_sgd_test"),
+    ("engine/job/", "model_work_test model_rows_test model_flops_test model_stages_test "
+                    "model_memory_test model_pipeline_test model_schedules_test model_phases_test"),
     ("engine/noise/", "congestion_test episodes_test message_jitter_test model_rows_test "
                       "topology_invariants_test"),
-    ("engine/network/", "model_slices_test topology_invariants_test"),
+    ("engine/network/", "model_slices_test settled_answers_test topology_invariants_test"),
     ("engine/training/", "model_step_test model_synchronization_test model_pipeline_test "
                          "model_phases_test model_local_sgd_test model_kernels_test "
                          "model_pairing_test model_work_test model_validation_test"),
     ("engine/reliability/", "long_run_test failures_test model_long_run_test model_members_test "
                             "model_failures_test model_slices_test"),
     ("engine/statistics/", "statistics_test width_test coverage_test"),
+    ("engine/run/plan_search/", "plan_search_test"),
     ("engine/run/", "study_test study_file_test shards_test metrics_test key_hints_test "
                     "capability_test model_chip_test"),
     ("engine/storage/", "storage_test"),
-    ("topologies/", "topology_invariants_test box_packing_test ring_rows_test model_slices_test"),
+    ("topologies/", "nccl_tuning_test box_packing_test ring_rows_test torus_phase_test "
+                    "nccl_bus_test topology_invariants_test model_slices_test"),
 ]
 
 # What stands in the code, and what an author could have written by mistake.
