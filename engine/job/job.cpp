@@ -62,6 +62,16 @@ const std::vector<Field<Job>>& batch_fields() {
             "share of the peak that the kernels reach, before bubble, waiting, communication",
         .source = "calibrated on Llama 3 405B at 8,192 H100, 430 TFLOP/s a chip (arXiv 2407.21783, "
                   "Table 4); range 0.4-0.73: 0.73 is the best large BF16 matmul measured on H100"}},
+      {&Job::attention_efficiency,
+       {.key = "job.attention_efficiency",
+        .number = 240,
+        .maximum = 1,
+        .minimum_is_legal = false,
+        .summary = "share of the BF16 peak that attention's kernels reach; default: "
+                   "kernel_efficiency",
+        .source = "range 0.37-0.66: on H100, heads of 128, 16k tokens, forward, FlashAttention-2 "
+                  "reaches 370, cuDNN 595, FlashAttention-3 648 TFLOP/s (arXiv 2407.08608, "
+                  "Figure 5)"}},
       {{&Job::compute_precision, {Precision::bf16, Precision::fp8}},
        {.key = "job.compute_precision",
         .number = 49,

@@ -30,7 +30,8 @@ struct Job {
   std::optional<double> compute_time;      ///< of a step on the first generation [s]
   double microbatch_sequences = 0;
   double kernel_efficiency = 0;
-  Precision compute_precision = {};  ///< of the matrix products: whose peak counts
+  std::optional<double> attention_efficiency;  ///< of BF16's peak; else kernel_efficiency
+  Precision compute_precision = {};            ///< of the matrix products: whose peak counts
 
   // The plan. A replica is one copy of the model, tensor x pipeline chips.
   std::int64_t tensor = 0, pipeline = 0;

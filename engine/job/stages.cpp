@@ -20,19 +20,20 @@ struct Chunks {
 };
 
 /// FLOPs of a token in a layer without experts, in one with them, in its routed experts, and in the
-/// head; those of attention and the head count `wide` times.
+/// head, at a pace.
 struct LayerFlops {
   double dense, moe, experts, head;
 
-  LayerFlops(const Job& job, double wide) {
+  LayerFlops(const Job& job, const FlopPace& pace) {
     const Model& model = job.model;
     const double again = recompute_factor(job.recompute);
-    const double attention = wide * (model.layers > 0 ? model.attention_flops() / model.layers
-                                                      : model.attention_flops());
+    const double attention =
+        pace.attention *
+        (model.layers > 0 ? model.attention_flops() / model.layers : model.attention_flops());
     experts = again * 6 * model.top_k * model.expert;
     dense = again * (6 * model.dense_layer + attention);
     moe = again * (6 * model.common + attention) + experts;
-    head = wide * 6 * model.embedding_parameters();
+    head = pace.head * 6 * model.embedding_parameters();
   }
   double of(const Stage& stage) const {
     return stage.dense_layers * dense + stage.moe_layers * moe + stage.head * head;
@@ -69,18 +70,21 @@ double recompute_factor(Recompute recompute) {
   return 1;
 }
 
-double computed_flops_per_token(const Job& job) {
-  const double head = 6 * job.model.embedding_parameters();
-  return (job.model.flops_per_token() - head) * recompute_factor(job.recompute) + head;
+FlopPace flop_pace(const Job& job, double wide) {
+  const double attention = job.attention_efficiency.value_or(job.kernel_efficiency);
+  return {wide * job.kernel_efficiency / attention, wide};
 }
 
-double wide_flops_per_token(const Job& job) {
-  return job.model.attention_flops() * recompute_factor(job.recompute) +
-         6 * job.model.embedding_parameters();
+double computed_flops_per_token(const Job& job, const FlopPace& pace) {
+  const double head = 6 * job.model.embedding_parameters();
+  const double attention = job.model.attention_flops();
+  return (job.model.flops_per_token() - head + (pace.attention - 1) * attention) *
+             recompute_factor(job.recompute) +
+         pace.head * head;
 }
 
 std::vector<double> expert_shares(const Job& job) {
-  const LayerFlops flops(job, 1);
+  const LayerFlops flops(job, flop_pace(job));
   std::vector<double> shares;
   for (const Stage& stage : stages_of(job)) {
     const double all = flops.of(stage);
@@ -89,13 +93,13 @@ std::vector<double> expert_shares(const Job& job) {
   return shares;
 }
 
-std::vector<double> stage_shares(const Job& job, double wide) {
+std::vector<double> stage_shares(const Job& job, const FlopPace& pace) {
   std::vector<double> shares;
   if (job.stage_imbalance) {
     shares.assign(static_cast<std::size_t>(job.pipeline), 1.0);
     shares.back() += job.pipeline > 1 ? *job.stage_imbalance : 0;
   } else {
-    const LayerFlops flops(job, wide);
+    const LayerFlops flops(job, pace);
     for (const Stage& stage : stages_of(job)) shares.push_back(flops.of(stage));
   }
   if (job.schedule == Schedule::dual) {

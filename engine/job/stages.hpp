@@ -23,18 +23,26 @@ std::vector<Stage> stages_of(const Job& job);
 /// arXiv 2205.05198, section 5).
 double recompute_factor(Recompute recompute);
 
-/// FLOPs of a token that all stages compute, recomputation included, which the head needs none of.
-double computed_flops_per_token(const Job& job);
-/// Of these, what FP8 jobs compute in BF16 still: attention and the head (NVIDIA, Transformer
-/// Engine user guide: FP8 linear layers alone; Llama 3's recipes).
-double wide_flops_per_token(const Job& job);
+/// Time of a FLOP of attention, and of one of the head, over that of the other products.
+struct FlopPace {
+  double attention = 1, head = 1;
+};
+
+/// `wide`: the peak that counts over that of BF16, in which an FP8 job computes attention and the
+/// head still (NVIDIA, Transformer Engine user guide: FP8 linear layers alone; Llama 3's recipes).
+/// Attention's kernels reach job.attention_efficiency of that.
+FlopPace flop_pace(const Job& job, double wide = 1);
+
+/// FLOPs of a token that all stages compute, recomputation included, which the head needs none of;
+/// those of attention and the head count as `pace` says.
+double computed_flops_per_token(const Job& job, const FlopPace& pace = {});
 
 /// (pipeline) share of each stage's compute that is routed experts'.
 std::vector<double> expert_shares(const Job& job);
 
 /// (pipeline) compute of a chip on each stage over the mean of stages: by layers, attention and the
-/// head, or as job.stage_imbalance says; wide FLOPs count `wide` times. With the dual schedule a
+/// head, or as job.stage_imbalance says; at `pace`. With the dual schedule a
 /// chip has stages s and pipeline - 1 - s in turn, half of the microbatches each.
-std::vector<double> stage_shares(const Job& job, double wide = 1);
+std::vector<double> stage_shares(const Job& job, const FlopPace& pace = {});
 
 }  // namespace lockstep

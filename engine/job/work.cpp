@@ -18,9 +18,8 @@ double nominal_speed(const Job& job, const Chip& chip) {
   return chip.peak * job.kernel_efficiency * chip.stack;
 }
 
-/// How much longer attention and the head take than at the peak that counts.
-double slowdown(const Chip& chip) {
-  return chip.wide_peak > 0 ? chip.peak / chip.wide_peak : 1;
+FlopPace pace_on(const Job& job, const Chip& chip) {
+  return flop_pace(job, chip.wide_peak > 0 ? chip.peak / chip.wide_peak : 1);
 }
 
 /// Of a chip in the layout, as measured before the job.
@@ -132,8 +131,6 @@ std::int64_t whole_microbatches(const Job& job, const Layout& layout, const Bloc
 std::vector<double> mean_times(const Job& job, const Fleet& fleet, const Layout& layout,
                                double tokens) {
   const double tokens_per_chip = tokens / static_cast<double>(layout.chips());
-  const double wide_flops = wide_flops_per_token(job);
-  const double narrow_flops = computed_flops_per_token(job) - wide_flops;
   const double first_speed = nominal_speed(job, fleet.generations.front().chip);
   std::vector<double> times;
   for (const auto& generation : fleet.generations) {
@@ -141,7 +138,7 @@ std::vector<double> mean_times(const Job& job, const Fleet& fleet, const Layout&
     times.push_back(job.compute_time
                         ? *job.compute_time * first_speed / s
                         : tokens_per_chip *
-                              (narrow_flops + slowdown(generation.chip) * wide_flops) / s);
+                              computed_flops_per_token(job, pace_on(job, generation.chip)) / s);
   }
   return times;
 }
@@ -190,7 +187,7 @@ Work share_work(const Job& job, const Fleet& fleet, const Layout& layout,
   const std::vector<double> stages =
       job.compute_time && !job.stage_imbalance
           ? std::vector<double>(static_cast<std::size_t>(layout.pipeline), 1.0)
-          : stage_shares(job, slowdown(fleet.generations.front().chip));
+          : stage_shares(job, pace_on(job, fleet.generations.front().chip));
   work.chip_time.resize(static_cast<std::size_t>(layout.chips()));
   for (std::int64_t l = 0; l < layout.groups(); ++l)
     for (std::int64_t r = 0; r < layout.replicas; ++r) {

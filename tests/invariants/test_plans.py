@@ -56,6 +56,7 @@ def broken(path):
         peak = max(PEAK[part.split(":")[0].strip()] for part in values["fleet.chips"].split(","))
         # FP8 products go at twice the rate; an MFU counts the BF16 peak.
         efficiency = of("kernel_efficiency") * (2 if values["job.compute_precision"] == "fp8" else 1)
+        efficiency = max(efficiency, of("attention_efficiency", efficiency))
         at_point = data.isel(place)
         count += 1
         if at_point["mfu"].max() > efficiency * (1 + 1e-9):

@@ -87,6 +87,18 @@ TEST(StageShares, CountLayersAttentionAndTheHead) {
                           testing::DoubleEq(2 * (3 * layer * 4 / 3 + head) / again)));
 }
 
+// Half of the FLOPs at half the pace take twice as long; what counts as model FLOPs stays.
+TEST(AttentionEfficiency, LengthensAttentionAlone) {
+  const std::string_view lines =
+      "job.model_parameters=6e6\njob.layers=6\njob.hidden=100\njob.heads=1\njob.kv_heads=1\n"
+      "job.head_size=1000\njob.sequence_length=500\njob.vocabulary=0\njob.kernel_efficiency=0.5";
+  const Job even = job_of(lines), slow = job_of(join(lines, "job.attention_efficiency=0.25"));
+  ASSERT_DOUBLE_EQ(even.model.flops_per_token(), 36e6 + 12.0 * 6 * 1000 * 500);
+  EXPECT_DOUBLE_EQ(computed_flops_per_token(even, flop_pace(even)), 72e6);
+  EXPECT_DOUBLE_EQ(computed_flops_per_token(slow, flop_pace(slow)), 36e6 + 2 * 36e6);
+  EXPECT_DOUBLE_EQ(slow.model.flops_per_token(), even.model.flops_per_token());
+}
+
 TEST(StageShares, AreWhatIsGiven) {
   const std::vector<double> shares =
       stage_shares(job_of("job.pipeline=4\njob.stage_imbalance=0.2"));

@@ -39,7 +39,7 @@ std::vector<double> fastest_chips(const Job& job, const Fleet& fleet) {
 /// Time of a microbatch on each stage, its layers' traffic included (pipeline) [s], where the mean
 /// stage computes for `mean`. The dual schedule's chips take half of each of two stages.
 std::vector<double> stage_times(const Job& job, double mean, const LayerTraffic& traffic) {
-  std::vector<double> times = stage_shares(job), layers;
+  std::vector<double> times = stage_shares(job, flop_pace(job)), layers;
   for (const Stage& stage : stages_of(job)) layers.push_back(stage.dense_layers + stage.moe_layers);
   double longest = 0;  // layer
   for (std::size_t s = 0; s < times.size(); ++s)
@@ -109,7 +109,7 @@ std::optional<JobEstimate> estimate_job(const Job& job, const Fleet& fleet,
   estimate.flops = tokens * job.model.flops_per_token();
 
   const std::vector<double> speed = fastest_chips(job, fleet);
-  const double of_token = computed_flops_per_token(job);
+  const double of_token = computed_flops_per_token(job, flop_pace(job));
   double all = 0;
   for (std::size_t g = 0; g < speed.size(); ++g)
     all += speed[g] * static_cast<double>(fleet.generations[g].chips);
