@@ -179,7 +179,8 @@ void TrainingSteps::crowd_experts(std::vector<double>& stage_time) const {
                              traffic[i / replicas] * point_.work().microbatches[i % replicas]);
 }
 
-/// Ends the step: sums up who was busy, sets the next starts, returns the step's time.
+/// Ends the step: adds the optimizer's update to stage_busy_, sums up who was busy, sets the next
+/// starts, returns the step's time.
 double TrainingSteps::finish_step(bool synchronizes) {
   const Layout& layout = point_.layout();
   const std::vector<double>& all_finish = course_.finish();
@@ -187,14 +188,16 @@ double TrainingSteps::finish_step(bool synchronizes) {
       std::ranges::max(all_finish) + (synchronizes ? point_.clipping_time() : 0.0);
   const bool together = synchronizes && point_.scenario().job.gradient_clipping;
   for (std::int64_t g = 0; g < layout.groups(); ++g) {
-    const double* busy = stage_busy_.data() + layout.at(g, 0);
+    double* busy = stage_busy_.data() + layout.at(g, 0);
     const double* finish = all_finish.data() + layout.at(g, 0);
     const double* start = start_.empty() ? nullptr : start_.data() + layout.at(g, 0);
     for (const DesignPoint::Run& run : point_.runs()[static_cast<std::size_t>(g)]) {
-      double own =
-                 point_.optimizer_time()[run.generation] * static_cast<double>(run.end - run.begin),
-             all = 0;
-      for (std::int64_t r = run.begin; r < run.end; ++r) own += busy[r];
+      const double update = point_.optimizer_time()[run.generation];
+      double own = update * static_cast<double>(run.end - run.begin), all = 0;
+      for (std::int64_t r = run.begin; r < run.end; ++r) {
+        own += busy[r];
+        busy[r] += update;
+      }
       if (together && !start)
         all = latest * static_cast<double>(run.end - run.begin);
       else

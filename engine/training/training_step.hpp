@@ -54,7 +54,8 @@ class TrainingSteps {
   /// Each of `observers` sees the recorded ones.
   std::vector<StepResult> run(std::span<StepObserver* const> observers = {});
 
-  /// Chip-seconds so far, by generation: computing (each chip's own), and in steps altogether.
+  /// Chip-seconds so far, by generation: computing (each chip's own, its optimizer's update too),
+  /// and in steps altogether.
   const std::vector<double>& busy() const { return busy_; }
   const std::vector<double>& elapsed() const { return elapsed_; }
   /// Steps so far that ended with the phases.
@@ -78,7 +79,7 @@ class TrainingSteps {
   StepCourse course_;
   // All times count from the latest finish of the step before.
   std::vector<double> start_;       // (groups, replicas); empty while all start together at 0
-  std::vector<double> stage_busy_;  // (groups, replicas) each chip's own compute
+  std::vector<double> stage_busy_;  // (groups, replicas) each chip's own compute, then its update
   std::vector<double> busy_, elapsed_;
   double synchronizations_ = 0;
 };

@@ -108,7 +108,6 @@ TEST(Capability, IsOneRecord) {
                                {"job.overlap", "0", "x.ini"},
                                {"job.data_parallel", "all_reduce", "x.ini"},
                                {"job.gradient_bytes", "0B", "x.ini"},
-                               {"job.optimizer_bytes", "0", "x.ini"},
                                {"shares.unit", "1h", "x.ini"}});
     EXPECT_EQ(plan.schema.extents.back().name, "activity");
     EXPECT_EQ(plan.schema.variables.back().name, "chip_time");

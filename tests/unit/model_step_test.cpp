@@ -244,6 +244,41 @@ TEST(Warmup, StepsAreRunAndDiscarded) {
               1e-9 * twelve);
 }
 
+/// Keeps what chips did in the last step, and adds up how long they were busy.
+struct BusyChips final : StepObserver {
+  std::vector<double> last;
+  double all = 0;
+  void see(const StepView& step) override {
+    last.assign(step.busy.begin(), step.busy.end());
+    all += sum(last);
+  }
+};
+
+// Kingma and Ba's states of 12 bytes a parameter go through the memory once, whole on every chip.
+TEST(Shares, OfABusyChipCountItsOptimizer) {
+  for (const char* noise : {"", "noise.step_jitter=0.05\nnoise.imbalance=0.1"}) {
+    const auto point = make_point(join(quiet, free_network, R"(
+      fleet.chips=H100:4, GB200:4
+      job.model_parameters=8e9
+      job.optimizer_bytes=12
+      job.sync_every=2
+      sampling.warmup_steps=1
+      sampling.steps=4)",
+                                       noise));
+    BusyChips seen;
+    TrainingSteps steps(*point, 0, 1);
+    StepObserver* const looking[] = {&seen};
+    steps.run(looking);
+    EXPECT_NEAR(sum(steps.busy()), seen.all, 1e-12 * seen.all) << noise;
+    ASSERT_EQ(seen.last.size(), 8u);
+    for (std::size_t i = 0; i < 8 && *noise == 0; ++i) {
+      const Chip& chip = point->scenario().fleet.generations[point->layout().generation[i]].chip;
+      const double own = point->work().chip_time[i] + 12 * 8e9 / chip.hbm_bandwidth;
+      EXPECT_NEAR(seen.last[i], own, 1e-12 * own) << i;
+    }
+  }
+}
+
 TEST(Shares, CountIdleChipsInMfuOnly) {
   // 10 chips, replicas of 4: two idle.
   const TrialResult result = run_one(
