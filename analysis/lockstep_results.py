@@ -17,7 +17,7 @@ try:
 except ImportError as error:
     end_without(error, "python3-xarray", "python3-h5netcdf")
 
-SCHEMA_MAJOR = 2
+SCHEMA_MAJOR = 3
 
 
 class ResultsError(Exception):
@@ -26,7 +26,7 @@ class ResultsError(Exception):
 
 def load(path):
     """The results as an xarray Dataset, lazy: what is not asked for is not read. Dimensions are
-    the study's axes, trial, step, chip_generation, cause. Trials that the file lacks (a shard, or a
+    the study's axes, trial, step, chip_generation, cause, phase. Trials that the file lacks (a shard, or a
     merge of some) are NaN, and a warning says so. Raises ResultsError."""
     path = pathlib.Path(path)
     data = _open(path)

@@ -120,7 +120,7 @@ def drawn(design):
     measure = main_measure(design)
     if measure == SCHEDULABLE:  # steps only come along
         found = {name: picture for name, picture in found.items()
-                 if name not in ("distribution", "utilisation")}
+                 if name not in ("distribution", "utilisation", "step_parts")}
     first = {"goodput", "time_lost", "scaling", "mixing_tax"}
     if measure != STEP_TIME:
         first |= {"sweep", "design_points"}

@@ -9,6 +9,7 @@ from views.losses import time_lost
 from views.mixing import mixing_tax
 from views.sampling import convergence
 from views.sensitivity import sensitivity
+from views.step_parts import step_parts
 from views.timeline import timeline
 from views.utilisation import utilisation, waiting
 
@@ -26,6 +27,8 @@ FIGURES = [Figure(*row) for row in [
     ("sweep", "what the study is judged by along each axis of numbers", sweep),
     ("scaling", "step time and MFU over the number of chips", scaling),
     ("utilisation", "MFU and the share of the step spent in communication", utilisation),
+    ("step_parts", "what a step without noise is the sum of: compute, bubble, exposed phases",
+     step_parts),
     ("waiting", "waiting of each chip generation", waiting),
     ("mixing_tax", "what mixed fleets lose against their generations alone", mixing_tax),
     ("goodput", "goodput against checkpoint interval and spares", checkpoints),

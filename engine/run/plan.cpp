@@ -9,6 +9,7 @@
 #include "engine/run/metrics.hpp"
 #include "engine/run/study/impossible_points.hpp"
 #include "engine/run/version.hpp"
+#include "engine/training/phases/step_parts.hpp"
 
 namespace lockstep {
 namespace {
@@ -42,11 +43,51 @@ std::span<const PointFact> point_facts() {
       {"noise_free_communication_time", "s",
        "phases of weights and gradients alone, all ready at once", Over::largest,
        [](const DesignPoint& p) { return p.noise_free_communication_time(); }},
+      {"noise_free_step_time", "s", "a step that synchronizes, the sum of phase_exposed",
+       Over::largest, [](const DesignPoint& p) { return p.quiet_step().time(); }},
       {"extrapolated", "1", "1 where the machine is larger than any published of its kind",
        Over::largest, [](const DesignPoint& p) { return p.extrapolated() ? 1.0 : 0.0; }},
   };
   return rows;
 }
+
+/// The parts of a design point's step, of the job that takes longest: (points, parts) without
+/// noise. A part that a point has not takes 0.
+class PartTimes {
+ public:
+  explicit PartTimes(std::span<const Phase> table) : names_(names_of_parts(table)) {}
+
+  void add(const Jobs& point) {
+    const std::vector<StepPart> parts = parts_of_step(point.longest());
+    for (const std::string& name : names_) {
+      const auto part = std::find_if(parts.begin(), parts.end(),
+                                     [&](const StepPart& one) { return one.name == name; });
+      time_.push_back(part == parts.end() ? 0 : part->time);
+      exposed_.push_back(part == parts.end() ? 0 : part->exposed);
+    }
+  }
+  void move_to(ResultSchema& schema) {
+    const std::string extent(phase_extent);
+    schema.point_variables.push_back(
+        {"phase_time",
+         {extent},
+         "s",
+         "each part of a step alone: of a phase all its calls, everyone ready at once",
+         std::move(time_),
+         {}});
+    schema.point_variables.push_back({"phase_exposed",
+                                      {extent},
+                                      "s",
+                                      "what each part adds to a step without noise",
+                                      std::move(exposed_),
+                                      {}});
+    schema.extents.push_back({extent, std::move(names_), "part of a step without noise"});
+  }
+
+ private:
+  std::vector<std::string> names_;
+  std::vector<double> time_, exposed_;
+};
 
 std::vector<std::string> union_of_generations(const std::vector<std::vector<std::string>>& points) {
   std::vector<std::string> names;
@@ -170,9 +211,10 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
 
   for (const PointFact& fact : point_facts())
     schema.point_variables.push_back(
-        {std::string(fact.name), std::string(fact.units), std::string(fact.long_name), {}, {}});
+        {std::string(fact.name), {}, std::string(fact.units), std::string(fact.long_name), {}, {}});
+  PartTimes parts(phases);
   PointVariable choice{
-      "topology_choice", "1", "what was chosen where the study left it open", {}, {}};
+      "topology_choice", {}, "1", "what was chosen where the study left it open", {}, {}};
   std::vector<std::vector<std::string>> generations;
   bool has_work = false;
   std::vector<bool> is_asked(capabilities.size(), false);
@@ -188,6 +230,7 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
       if (point->capabilities()[c].prepared) is_asked[c] = true;
     for (std::size_t f = 0; f < point_facts().size(); ++f)
       schema.point_variables[f].numbers.push_back(point_facts()[f].of(*point));
+    parts.add(*point);
     choice.texts.push_back(point->choice());
     auto& names = generations.emplace_back();
     for (const auto& generation : point->fleet().generations) names.push_back(generation.chip.name);
@@ -199,9 +242,10 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
         plan.input_keys.push_back(input.name);
   }
   impossible.throw_if_any();
-  schema.point_variables.push_back(std::move(choice));
   schema.extents.push_back(
       {std::string(generation_extent), union_of_generations(generations), "chip generation"});
+  parts.move_to(schema);
+  schema.point_variables.push_back(std::move(choice));
   const auto add_metrics = [&](std::size_t source, const std::vector<Metric>& own) {
     for (std::size_t row = 0; row < own.size(); ++row) {
       if (own[row].needs_work && !has_work) continue;

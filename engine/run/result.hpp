@@ -10,10 +10,11 @@
 
 namespace lockstep {
 
-/// One variable over (axes...) alone: what is known of a design point before any trial.
-/// Exactly one of the two vectors is filled, with a value per design point.
+/// One variable over (axes..., extents...): what is known of a design point before any trial.
+/// Exactly one of the two vectors is filled, (points, extents...) row-major.
 struct PointVariable {
-  std::string name;  ///< "replicas", "topology_choice"
+  std::string name;                  ///< "replicas", "topology_choice"
+  std::vector<std::string> extents;  ///< names of its further dimensions: {}, {"phase"}
   std::string units;
   std::string long_name;
   std::vector<double> numbers;
@@ -68,11 +69,15 @@ struct ResultSchema {
   std::int64_t size_of(std::string_view extent) const {
     return extent == step_extent ? steps : std::ssize(labels_of(extent));
   }
+  /// Values that these dimensions together hold.
+  std::int64_t size_of(std::span<const std::string> of) const {
+    std::int64_t n = 1;
+    for (const std::string& extent : of) n *= size_of(extent);
+    return n;
+  }
   /// Values of `variable` in one trial.
   std::int64_t values_per_trial(const Variable& variable) const {
-    std::int64_t n = 1;
-    for (const std::string& extent : variable.extents) n *= size_of(extent);
-    return n;
+    return size_of(variable.extents);
   }
 };
 
@@ -87,7 +92,11 @@ inline double trial_bytes(const ResultSchema& schema) {
 /// Expected size of the complete file [B]: its values, and texts and coordinates around them.
 inline double result_bytes(const ResultSchema& schema) {
   constexpr double around = 50e3;
-  return around + trial_bytes(schema) * static_cast<double>(schema.trials * schema.points());
+  double known = 0;
+  for (const PointVariable& variable : schema.point_variables)
+    known += sizeof(double) * static_cast<double>(variable.numbers.size());
+  return around + known +
+         trial_bytes(schema) * static_cast<double>(schema.trials * schema.points());
 }
 
 /// Where a run ended that a stopping rule governs.

@@ -160,6 +160,8 @@ std::string layout_digest(const ResultSchema& schema) {
     add(variable.name);
     add(variable.units);
     add(variable.long_name);
+    count(variable.extents.size());
+    for (const std::string& extent : variable.extents) add(extent);
     count(variable.numbers.size());
     for (double value : variable.numbers) number(value);
     count(variable.texts.size());

@@ -184,14 +184,17 @@ void write_point_variable(const h5::Handle& file, const PointVariable& variable,
                           const Dimensions& dimensions) {
   h5::Extents extents;
   std::vector<const Dimension*> along;
-  for (const Dimension& axis : dimensions.axes) {
-    extents.push_back(axis.size);
-    along.push_back(&axis);
-  }
+  const auto add = [&](const Dimension& dimension) {
+    extents.push_back(dimension.size);
+    along.push_back(&dimension);
+  };
+  for (const Dimension& axis : dimensions.axes) add(axis);
+  for (const std::string& extent : variable.extents) add(dimensions.extents.at(extent));
   const bool numeric = !variable.numbers.empty();
   const h5::Handle dataset = h5::create_dataset(
       file, variable.name, numeric ? h5::Type::float64 : h5::Type::text, extents);
   describe(dataset, variable.units, variable.long_name);
+  h5::write_attribute(dataset, "extents", joined(variable.extents));
   if (numeric) {
     h5::write_fill_attribute(dataset, std::numeric_limits<double>::quiet_NaN());
     h5::write(dataset, variable.numbers);

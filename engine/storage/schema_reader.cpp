@@ -4,6 +4,7 @@
 #include <charconv>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace lockstep {
@@ -40,9 +41,21 @@ Axis read_axis(const h5::Handle& scale, const std::string& key) {
   return axis;
 }
 
-PointVariable read_point_variable(const h5::Handle& dataset, const std::string& name) {
+/// Names of a variable's dimensions beyond axes and trials.
+std::vector<std::string> read_extents(const h5::Handle& dataset, const std::string& name,
+                                      const ResultSchema& schema) {
+  std::vector<std::string> extents = split_lines(h5::read_text(dataset, "extents"));
+  for (const std::string& extent : extents)
+    if (schema.size_of(extent) == 0)
+      throw h5::Failure("cannot read " + name, "its dimension \"" + extent + "\" is unknown");
+  return extents;
+}
+
+PointVariable read_point_variable(const h5::Handle& dataset, const std::string& name,
+                                  std::vector<std::string> extents) {
   PointVariable variable;
   variable.name = name;
+  variable.extents = std::move(extents);
   variable.units = text_or_empty(dataset, "units");
   variable.long_name = text_or_empty(dataset, "long_name");
   if (h5::type_of(dataset) == h5::Type::text)
@@ -52,12 +65,13 @@ PointVariable read_point_variable(const h5::Handle& dataset, const std::string& 
   return variable;
 }
 
-Variable read_variable(const h5::Handle& dataset, const std::string& name) {
+Variable read_variable(const h5::Handle& dataset, const std::string& name,
+                       std::vector<std::string> extents) {
   Variable variable;
   variable.name = name;
+  variable.extents = std::move(extents);
   variable.units = text_or_empty(dataset, "units");
   variable.long_name = text_or_empty(dataset, "long_name");
-  variable.extents = split_lines(h5::read_text(dataset, "extents"));
   return variable;
 }
 
@@ -103,7 +117,8 @@ void check_lengths(const ResultSchema& schema) {
   require(points <= static_cast<double>(most), "sweep");
   require(schema.trials >= 1 && points * static_cast<double>(schema.trials) < 0x1p53, "trial");
   for (const PointVariable& variable : schema.point_variables)
-    require(static_cast<double>(variable.numbers.size() + variable.texts.size()) == points,
+    require(static_cast<double>(variable.numbers.size() + variable.texts.size()) ==
+                points * static_cast<double>(schema.size_of(variable.extents)),
             variable.name);
 }
 
@@ -128,13 +143,12 @@ ResultSchema read_schema(const h5::Handle& file) {
                                 text_or_empty(dataset, "long_name")});
     } else if (h5::is_scale(dataset)) {
       schema.axes.push_back(read_axis(dataset, name));
-    } else if (extents.size() == schema.axes.size()) {
-      schema.point_variables.push_back(read_point_variable(dataset, name));
     } else {
-      schema.variables.push_back(read_variable(dataset, name));
-      for (const std::string& extent : schema.variables.back().extents)
-        if (schema.size_of(extent) == 0)
-          throw h5::Failure("cannot read " + name, "its dimension \"" + extent + "\" is unknown");
+      std::vector<std::string> own = read_extents(dataset, name, schema);
+      if (extents.size() == schema.axes.size() + own.size())
+        schema.point_variables.push_back(read_point_variable(dataset, name, std::move(own)));
+      else
+        schema.variables.push_back(read_variable(dataset, name, std::move(own)));
     }
   }
   check_lengths(schema);

@@ -27,6 +27,12 @@ Jobs::Jobs(const Values& values, std::span<const TopologyKind* const> topologies
     capabilities_.push_back({capability, capability->prepare(*this)});
 }
 
+const DesignPoint& Jobs::longest() const {
+  return **std::max_element(jobs_.begin(), jobs_.end(), [](const auto& a, const auto& b) {
+    return a->quiet_step().time() < b->quiet_step().time();
+  });
+}
+
 std::string Jobs::choice() const {
   std::string text;
   for (std::size_t j = 0; j < jobs_.size(); ++j) {

@@ -41,6 +41,8 @@ class Jobs {
   const Values& values() const { return values_; }
   /// In the order of the list.
   std::span<const JobsCapability> capabilities() const { return capabilities_; }
+  /// The job whose step without noise takes longest, the first of equals.
+  const DesignPoint& longest() const;
   /// What each job's topology chose, and each capability, as one text.
   std::string choice() const;
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/training/phases/step_parts.hpp"
 #include "experiments/table.hpp"
 
 namespace lockstep {
@@ -14,30 +15,30 @@ std::string share_of(double part, double step) {
 }
 
 /// A line of what is no phase.
-Row part(std::string_view name, double time, double step) {
+Row whole_row(std::string_view name, double time, double step) {
   return {std::string(name), "", "", "", "", "", format_value(time), share_of(time, step)};
 }
 
+Row phase_row(const StepPart& part, double step) {
+  const PlannedPhase& planned = *part.planned;
+  const double hidden = part.time - part.exposed;
+  return {std::string(part.name),
+          fmt::format("{} {}", name_of(planned.phase->group), planned.groups.ranks),
+          format_bytes(planned.bytes),
+          fmt::format("{:.6g}", planned.calls),
+          planned.free ? "free" : format_value(planned.noise_free_time),
+          format_value(hidden > 1e-9 * part.time ? hidden : 0),  // beyond rounding
+          format_value(part.exposed),
+          share_of(part.exposed, step)};
+}
+
 std::string table_of(const DesignPoint& job) {
-  const QuietStep& quiet = job.quiet_step();
-  const double step = quiet.time();
+  const double step = job.quiet_step().time();
   std::vector<Row> rows{{"part of a step", "group", "buffer", "calls", "s a call", "s hidden",
                          "s exposed", "% of step"}};
-  rows.push_back(part("compute", quiet.compute, step));
-  rows.push_back(part("bubble", quiet.bubble, step));
-  for (std::size_t p = 0; p < job.phases().size(); ++p) {
-    const PlannedPhase& planned = job.phases()[p];
-    const double all = planned.calls * planned.noise_free_time, exposed = quiet.exposed[p];
-    const double hidden = all - exposed > 1e-9 * all ? all - exposed : 0;  // beyond rounding
-    rows.push_back({std::string(planned.phase->name),
-                    fmt::format("{} {}", name_of(planned.phase->group), planned.groups.ranks),
-                    format_bytes(planned.bytes), fmt::format("{:.6g}", planned.calls),
-                    planned.free ? "free" : format_value(planned.noise_free_time),
-                    format_value(hidden), format_value(exposed), share_of(exposed, step)});
-  }
-  rows.push_back(part("clipping", quiet.clipping, step));
-  rows.push_back(part("optimizer", quiet.optimizer, step));
-  rows.push_back(part("step without noise", step, step));
+  for (const StepPart& part : parts_of_step(job))
+    rows.push_back(part.planned ? phase_row(part, step) : whole_row(part.name, part.exposed, step));
+  rows.push_back(whole_row("step without noise", step, step));
   return format_table(rows);
 }
 

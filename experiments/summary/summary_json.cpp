@@ -54,16 +54,31 @@ std::string axes(const ResultSchema& schema) {
   return json::array(rows, true);
 }
 
+/// What is known of a design point: its value, or those of a further dimension by name, in which 0
+/// is left out.
+std::string known_of(const ResultSchema& schema, const PointVariable& variable,
+                     std::int64_t point) {
+  const auto size = static_cast<std::size_t>(schema.size_of(variable.extents));
+  const std::size_t first = static_cast<std::size_t>(point) * size;
+  const auto value = [&](std::size_t at) {
+    return variable.texts.empty() ? json::of(variable.numbers[at]) : json::of(variable.texts[at]);
+  };
+  if (variable.extents.empty()) return value(first);
+  const auto labels = schema.labels_of(variable.extents.front());
+  Members members;
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    if (variable.numbers.empty() || variable.numbers[first + i] != 0)
+      members.emplace_back(labels[i], value(first + i));
+  return json::object(members);
+}
+
 std::string points(const ResultFile& file, const JsonRequest& request) {
   const ResultSchema& schema = file.schema();
   Strings rows;
   for (std::int64_t point : request.points) {
     Members known;
     for (const PointVariable& variable : schema.point_variables)
-      known.emplace_back(variable.name,
-                         variable.texts.empty()
-                             ? json::of(variable.numbers[static_cast<std::size_t>(point)])
-                             : json::of(variable.texts[static_cast<std::size_t>(point)]));
+      known.emplace_back(variable.name, known_of(schema, variable, point));
     Series first;
     first.values = file.read(schema.variables.front().name, point);
     first.steps = schema.values_per_trial(schema.variables.front());

@@ -12,7 +12,7 @@ from views import FIGURES
 
 # Which result file gives which figure.
 SOURCE = {"distribution": "mixed", "design_points": "mixed", "sweep": "long_run",
-          "scaling": "scaling", "utilisation": "mixed", "waiting": "mixed",
+          "scaling": "scaling", "utilisation": "mixed", "step_parts": "mixed", "waiting": "mixed",
           "mixing_tax": "scaling", "goodput": "long_run", "time_lost": "long_run",
           "timeline": "long_run", "sensitivity": "uncertain", "convergence": "mixed"}
 EVENTS = """time_s,cause,action

@@ -82,10 +82,10 @@ BAD_SECOND = {
     "a bit of a value": (lambda p: flip(p, "step_time"), "s1.h5 is damaged (block "),
     "a bit of the last variable": (lambda p: flip(p, "wait_fraction_by_generation"),
                                    "s1.h5 is damaged (block "),
-    "newer schema": (lambda p: set_attribute(p, "lockstep_schema_version", b"3.0"),
-                     "s1.h5 has schema version 3.0 (this program reads 2.x) use a newer program"),
-    "another minor schema": (lambda p: set_attribute(p, "lockstep_schema_version", b"2.9"),
-                             "s1.h5 does not belong to s0.h5 (its schema version is 2.9, here it "),
+    "newer schema": (lambda p: set_attribute(p, "lockstep_schema_version", b"4.0"),
+                     "s1.h5 has schema version 4.0 (this program reads 3.x) use a newer program"),
+    "another minor schema": (lambda p: set_attribute(p, "lockstep_schema_version", b"3.9"),
+                             "s1.h5 does not belong to s0.h5 (its schema version is 3.9, here it "),
     "its study_id edited": (lambda p: set_attribute(p, "study_id", b"0" * 64), "s1.h5 is damaged ("),
 }
 FOREIGN = {

@@ -48,19 +48,23 @@ inline ResultSchema make_schema(const Shape& shape) {
   schema.trials = shape.trials;
   schema.steps = shape.steps;
   schema.extents = {{"chip_generation", {"H100", "GB200"}, "chip generation"},
-                    {"cause", {"checkpoint", "lost_work"}, "what time was lost to"}};
+                    {"cause", {"checkpoint", "lost_work"}, "what time was lost to"},
+                    {"phase", {"compute", "gradients", "optimizer"}, "part of a step"}};
   schema.variables = {
       {"step_time", {"step"}, "s", "time from one step's end to the next"},
       {"compute_time_by_generation", {"step", "chip_generation"}, "s", "compute time of a step"},
       {"goodput", {}, "1", "useful step time over wall time"},
       {"time_lost", {"cause"}, "s", "wall time lost"}};
-  PointVariable replicas{"replicas", "1", "copies of the model", {}, {}};
-  PointVariable choice{"fleet_shape", "1", "fleet as placed", {}, {}};
+  PointVariable replicas{"replicas", {}, "1", "copies of the model", {}, {}};
+  PointVariable choice{"fleet_shape", {}, "1", "fleet as placed", {}, {}};
+  PointVariable exposed{"phase_exposed", {"phase"}, "s", "what each part adds", {}, {}};
   for (std::int64_t point = 0; point < schema.points(); ++point) {
     replicas.numbers.push_back(static_cast<double>(64 + point));
     choice.texts.push_back("shape " + std::to_string(point));
+    for (int phase = 0; phase < 3; ++phase)
+      exposed.numbers.push_back(static_cast<double>(point) + phase / 4.0);
   }
-  schema.point_variables = {replicas, choice};
+  schema.point_variables = {replicas, choice, exposed};
   return schema;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/run/capabilities.hpp"
+#include "engine/training/phases/step_parts.hpp"
 
 namespace lockstep {
 namespace {
@@ -31,9 +32,13 @@ TEST(Metrics, NoVariableMayBeInfiniteAndFewMayBeNaN) {
 // In a result file variables, dimensions and axes stand side by side: axes are called as their keys
 // and drawn inputs "input." and the key, which have a dot, and all else has none.
 std::vector<std::string> names_without_dot(std::span<const Capability* const> of) {
-  std::vector<std::string> names{
-      "trial", std::string(step_extent), std::string(generation_extent), "runtime",
-      "block", "missing_block"};
+  std::vector<std::string> names{"trial",
+                                 std::string(step_extent),
+                                 std::string(generation_extent),
+                                 std::string(phase_extent),
+                                 "runtime",
+                                 "block",
+                                 "missing_block"};
   for (const Metric& metric : metrics(of)) names.push_back(metric.variable.name);
   for (const Capability* capability : of)
     for (const Extent& extent : capability->extents()) names.push_back(extent.name);

@@ -69,6 +69,7 @@ TEST(StorageLayout, DigestSeesEveryField) {
   EXPECT_NE(digest_after([](ResultSchema& s) { s.variables[1].extents.pop_back(); }), same);
   EXPECT_NE(digest_after([](ResultSchema& s) { s.point_variables[0].numbers[3] += 1; }), same);
   EXPECT_NE(digest_after([](ResultSchema& s) { s.point_variables[1].texts[3] = "?"; }), same);
+  EXPECT_NE(digest_after([](ResultSchema& s) { s.point_variables[2].extents[0] = "cause"; }), same);
 }
 
 }  // namespace

@@ -105,9 +105,9 @@ TEST_F(StorageMerge, OneLineForEachBadShard) {
   set_bytes(path("cut.h5"), whole.substr(0, whole.size() - 100));
   set_bytes(path("empty.h5"), "");
   set_bytes(path("newer.h5"), whole);
-  set_attribute("newer.h5", "lockstep_schema_version", "3.0");
+  set_attribute("newer.h5", "lockstep_schema_version", "4.0");
   set_bytes(path("minor.h5"), whole);
-  set_attribute("minor.h5", "lockstep_schema_version", "2.9");
+  set_attribute("minor.h5", "lockstep_schema_version", "3.9");
   const ResultSchema original = schema_;
   schema_.study_id = "5b";
   write_shard("foreign.h5", 1, 3);
@@ -123,9 +123,9 @@ TEST_F(StorageMerge, OneLineForEachBadShard) {
   EXPECT_THAT(refusal(with("cut.h5")), HasSubstr("cut.h5 is truncated"));
   EXPECT_THAT(refusal(with("empty.h5")), HasSubstr("empty.h5 is empty"));
   EXPECT_THAT(refusal(with("none.h5")), HasSubstr("none.h5 does not exist"));
-  EXPECT_THAT(refusal(with("newer.h5")), HasSubstr("newer.h5 has schema version 3.0"));
+  EXPECT_THAT(refusal(with("newer.h5")), HasSubstr("newer.h5 has schema version 4.0"));
   EXPECT_THAT(refusal(with("minor.h5")),
-              HasSubstr("its schema version is 2.9, here it is " + schema_version()));
+              HasSubstr("its schema version is 3.9, here it is " + schema_version()));
   EXPECT_THAT(refusal(with("foreign.h5")), HasSubstr("its study_id is 5b, here it is 5a"));
   EXPECT_THAT(refusal(with("seed.h5")), HasSubstr("its seed is 3"));
   EXPECT_THAT(refusal(with("program.h5")), HasSubstr("its program version is 9.9"));

@@ -37,6 +37,8 @@ TEST_F(StorageReader, RoundTrip) {
   EXPECT_EQ(read.axes[1].labels, schema_.axes[1].labels);
   EXPECT_EQ(read.axes[1].numbers, schema_.axes[1].numbers);
   EXPECT_EQ(read.point_variables[1].texts, schema_.point_variables[1].texts);
+  EXPECT_EQ(read.point_variables[2].extents, std::vector<std::string>{"phase"});
+  EXPECT_EQ(read.point_variables[2].numbers, schema_.point_variables[2].numbers);
   const RuntimeInfo runtime = file.runtime(), written = sample::make_runtime();
   EXPECT_EQ(runtime.started_utc, written.started_utc);
   EXPECT_EQ(runtime.finished_utc, written.finished_utc);
@@ -71,9 +73,9 @@ TEST_F(StorageReader, OneLineForEachBadFile) {
   set_bytes(path("last.h5"), whole.substr(0, whole.size() - 1));
   for (const char* name : {"newer.h5", "older.h5", "minor.h5", "kind.h5", "odd.h5"})
     set_bytes(path(name), whole);
-  set_attribute("newer.h5", "lockstep_schema_version", "3.0");
+  set_attribute("newer.h5", "lockstep_schema_version", "4.0");
   set_attribute("older.h5", "lockstep_schema_version", "0.9");
-  set_attribute("minor.h5", "lockstep_schema_version", "2.7");
+  set_attribute("minor.h5", "lockstep_schema_version", "3.7");
   set_attribute("odd.h5", "lockstep_schema_version", "one");
   set_attribute("kind.h5", "lockstep_file", "part");
   h5::create_file(path("other.h5")).close("close");
@@ -87,7 +89,7 @@ TEST_F(StorageReader, OneLineForEachBadFile) {
   EXPECT_THAT(refusal("last.h5"), HasSubstr("is truncated"));
   EXPECT_THAT(refusal("other.h5"), HasSubstr("an HDF5 file of another program"));
   EXPECT_THAT(refusal("newer.h5"),
-              HasSubstr("has schema version 3.0 (this program reads 2.x) use a newer program"));
+              HasSubstr("has schema version 4.0 (this program reads 3.x) use a newer program"));
   EXPECT_THAT(refusal("older.h5"), HasSubstr("use an older program"));
   EXPECT_THAT(refusal("odd.h5"), HasSubstr("its schema version reads \"one\""));
   EXPECT_THAT(refusal("kind.h5"), HasSubstr("of kind \"part\""));
