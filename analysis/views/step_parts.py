@@ -4,30 +4,37 @@ from measures import plain
 from picture import COLOURS, NotShown, Panel, Picture, Scale, Series, look_of
 from views.rows import point_rows
 
+CAPTION = ("A step that synchronizes, without noise: compute, the pipeline's bubble, of each phase of "
+           "communication what nothing hides, clipping and optimizer; of jobs side by side the one "
+           "that takes longest.")
 
-def parts(design):
-    """{name: what it adds to a step at each design point [s]}: the largest, and the rest in one."""
+
+def parts(design, steps):
+    """{name: what it adds to a step at each design point [s]} of the largest, and the others."""
     known = [design.known(point, "phase_exposed") for point in design.points]
     found = {name: [one.get(name, 0) for one in known]
              for name in map(str, design.data["phase"].values)}
     found = {name: times for name, times in found.items() if any(times)}
     if len(found) <= len(COLOURS):
-        return found
-    steps = [sum(one.values()) for one in known]
-    shares = {name: max(t / s for t, s in zip(times, steps)) for name, times in found.items()}
-    large = sorted(shares, key=shares.get)[-(len(COLOURS) - 1):]
-    small = [times for name, times in found.items() if name not in large]
-    return {name: times for name, times in found.items() if name in large} | {
-        "smaller parts": [sum(column) for column in zip(*small)]}
+        return found, {}
+    share = {name: max(t / s for t, s in zip(times, steps)) for name, times in found.items()}
+    large = sorted(share, key=share.get)[1 - len(COLOURS):]
+    return ({name: times for name, times in found.items() if name in large},
+            {name: times for name, times in found.items() if name not in large})
 
 
 def step_parts(design):
-    if not any(design.known(point, "phase_exposed") for point in design.points):
-        raise NotShown("its steps take no time")
+    steps = [design.known(point, "noise_free_step_time") for point in design.points]
+    if not all(steps):
+        raise NotShown("there are steps that take no time")
+    shown, small = parts(design, steps)
+    caption = CAPTION
+    if small:
+        shown["smaller_parts"] = [sum(column) for column in zip(*small.values())]
+        caption += f" Smaller parts are {', '.join(small).replace('_', ' ')}."
     numbers = [point.number for point in design.points]
-    steps = [sum(design.known(point, "phase_exposed").values()) for point in design.points]
     series, base = [], [0.0] * len(numbers)
-    for number, (name, times) in enumerate(parts(design).items()):
+    for number, (name, times) in enumerate(shown.items()):
         name = name.replace("_", " ")
         series.append(Series(
             "bar", times, numbers, name, look_of(number), across=True, base=list(base),
@@ -35,7 +42,4 @@ def step_parts(design):
                                    for t, s in zip(times, steps)]))
         base = [b + t for b, t in zip(base, times)]
     panel = Panel(Scale("step without noise [s]"), point_rows(design), series)
-    return Picture("Parts of a step",
-                   "A step that synchronizes, without noise: compute, the pipeline's bubble, of each "
-                   "phase of communication what nothing hides, clipping and optimizer; of jobs side "
-                   "by side the one that takes longest.", [panel], columns=1)
+    return Picture("Parts of a step", caption, [panel], columns=1)

@@ -132,3 +132,24 @@ def test_what_cannot_be_drawn_ends_with_one_line(script, results, arguments, wor
 def test_the_list_names_every_figure(script):
     printed = script("plot.py", "--list").stdout.splitlines()
     assert [line.split()[0] for line in printed] == list(SOURCE)
+
+
+def test_the_parts_of_a_step_are_stacked_to_its_end(opened, run):
+    """Nine colours: of more parts the eight largest, and the others in one."""
+    many = run("[sampling]\ntrials = 1\n[fleet]\nchips = H100:128\n[job]\nmodel_parameters = 47e9\n"
+               "active_parameters = 13e9\nlayers = 32\nhidden = 4096\nexperts = 8\ntop_k = 2\n"
+               "expert = 4\ntensor = 2\npipeline = 2\ntokens_per_chip = 16384\n[sweep]\n"
+               "job.data_parallel = distributed_optimizer, fsdp\n")
+    for design, merged in [(many, True), (opened("mixed.h5"), False)]:
+        picture = next(f for f in FIGURES if f.name == "step_parts").draw(design)
+        bars = picture.panels[0].series
+        exposed = design.data.phase_exposed.values.reshape(len(design.points), -1)
+        shown = (exposed > 0).any(axis=0).sum()
+        assert (shown > 9) == merged and len(bars) == (9 if merged else shown)
+        assert bars[0].label == "compute"
+        assert (bars[-1].label == "smaller parts") == merged
+        assert ("Smaller parts are" in picture.caption) == merged
+        for point, whole in enumerate(exposed.sum(axis=1)):
+            ends = [bar.base[point] + bar.x[point] for bar in bars]
+            assert ends == sorted(ends) and ends[-1] == pytest.approx(whole, rel=1e-12)
+            assert bars[0].x[point] == exposed[point][0]
