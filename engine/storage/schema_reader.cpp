@@ -116,10 +116,13 @@ void check_lengths(const ResultSchema& schema) {
   }
   require(points <= static_cast<double>(most), "sweep");
   require(schema.trials >= 1 && points * static_cast<double>(schema.trials) < 0x1p53, "trial");
-  for (const PointVariable& variable : schema.point_variables)
-    require(static_cast<double>(variable.numbers.size() + variable.texts.size()) ==
-                points * static_cast<double>(schema.size_of(variable.extents)),
+  for (const PointVariable& variable : schema.point_variables) {
+    double values = points;
+    for (const std::string& extent : variable.extents)
+      values *= static_cast<double>(schema.size_of(extent));
+    require(static_cast<double>(variable.numbers.size() + variable.texts.size()) == values,
             variable.name);
+  }
 }
 
 }  // namespace

@@ -137,6 +137,16 @@ TEST_F(StorageReader, ListsOfOtherLengthsAreRefused) {
                           h5::write_attribute(axis, "labels", labels);
                         }),
                 HasSubstr("\"noise.spike_probability\" has another length"));
+  for (const auto& [extents, why] : {std::pair{"cause", "\"phase_exposed\" has another length"},
+                                     std::pair{"phases", "its dimension \"phases\" is unknown"},
+                                     std::pair{"", "do not match header_sha256"}})
+    EXPECT_THAT(refused(results,
+                        [&, extents = extents](const h5::Handle& file) {
+                          const h5::Handle parts = h5::open_dataset(file, "phase_exposed");
+                          H5Adelete(parts.get(), "extents");
+                          h5::write_attribute(parts, "extents", extents);
+                        }),
+                HasSubstr(why));
   EXPECT_THAT(refused(results, number("block_trials", std::numeric_limits<std::int64_t>::max())),
               HasSubstr("seed_text or block_trials is no such number"));
   for (const std::int64_t count : {0, 1})
