@@ -53,7 +53,8 @@ def all_plans(chips):
     """Every plan of the small study but for virtual stages, context and recomputation."""
     for tensor, pipeline in itertools.product((1, 2, 4, 8), (1, 2, 3, 4, 6)):
         replicas = chips // (tensor * pipeline)
-        sharding = [("all_reduce", "auto"), ("distributed_optimizer", "auto"), ("fsdp", "auto")]
+        sharding = [("all_reduce", "auto"), ("distributed_optimizer", "auto"), ("zero2", "auto"),
+                    ("fsdp", "auto")]
         groups = [g for g in (2, 4, 8) if g <= replicas / 2]
         if replicas < 2:
             sharding = sharding[1:2]

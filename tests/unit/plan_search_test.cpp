@@ -90,8 +90,7 @@ TEST(PlanChoices, ThoseOfLlamaHoldThePublishedPlan) {
   EXPECT_THAT(count.tried[key_pipeline], testing::IsSupersetOf({"1", "4", "8", "14", "16", "126"}));
   EXPECT_THAT(count.tried[key_pipeline], testing::Not(testing::Contains("5")));
   const std::vector<ParallelPlan> plans = plans_of(choices);
-  const ParallelPlan published{"8",    "16", "8",   "1", "1", "distributed_optimizer",
-                               "auto", "1",  "none"};
+  const ParallelPlan published{"8", "16", "8", "1", "1", "zero2", "auto", "1", "none"};
   EXPECT_THAT(plans, testing::Contains(published));
 }
 

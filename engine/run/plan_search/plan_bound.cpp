@@ -85,10 +85,6 @@ void shrink(Job& job, std::int64_t replicas, double microbatches) {
 
 }  // namespace
 
-bool shards_weights(const Job& job) {
-  return job.data_parallel == Sharding::fsdp || job.data_parallel == Sharding::hsdp;
-}
-
 std::optional<JobEstimate> estimate_job(const Job& job, const Fleet& fleet,
                                         const LayerTraffic& traffic) {
   const std::int64_t copy = job.model_parallel(), coupled = job.coupled_replicas();
@@ -138,7 +134,7 @@ double room_for(const Job& job, const Fleet& fleet, const JobEstimate& estimate)
 
 std::int64_t replicas_looked_at(const Job& job, std::int64_t replicas) {
   const std::int64_t coupled = job.coupled_replicas();
-  if (!shards_weights(job)) return coupled;
+  if (!job.shards_weights()) return coupled;
   const std::int64_t group = job.shard_replicas(replicas);
   const std::int64_t few = std::max(coupled, most_sharded / coupled * coupled);
   const std::int64_t whole = std::lcm(coupled, group);
@@ -153,7 +149,7 @@ LayerTraffic least_traffic(const Scenario& scenario, const Values& values,
   const std::int64_t replicas = replicas_looked_at(job, estimate.replicas);
   job.pipeline = job.virtual_stages = 1;
   job.schedule = Schedule::interleaved;
-  job.data_parallel = shards_weights(job) ? Sharding::fsdp : Sharding::distributed_optimizer;
+  job.data_parallel = job.shards_weights() ? Sharding::fsdp : Sharding::distributed_optimizer;
   if (job.shard_replicas(estimate.replicas) > replicas) job.shard_group.reset();
   shrink(job, replicas, 1);
   LayerTraffic traffic;
@@ -163,7 +159,7 @@ LayerTraffic least_traffic(const Scenario& scenario, const Values& values,
     const Job& asked = point.scenario().job;
     for (const PlannedPhase& planned : point.phases()) {
       if (!planned.is_of(Window::layer)) continue;
-      const double time = planned.phase->calls(asked) * planned.noise_free_time;
+      const double time = planned.phase->calls(asked, 1) * planned.noise_free_time;
       const double bare = planned.phase->exposed(asked) * time;
       const Behind behind = planned.phase->behind(asked);
       traffic.bare += bare;
@@ -188,7 +184,8 @@ std::optional<double> least_time_of_few(const Scenario& scenario, const Values& 
     return std::max<std::int64_t>(1, few_chips / copy / unit) * unit;
   };
   std::int64_t replicas = most(std::lcm(job.coupled_replicas(), job.shard_group.value_or(1)));
-  if (shards_weights(job) && job.shard_replicas(estimate.replicas) > most(job.coupled_replicas())) {
+  if (job.shards_weights() &&
+      job.shard_replicas(estimate.replicas) > most(job.coupled_replicas())) {
     job.data_parallel = Sharding::fsdp;
     job.shard_group.reset();
     replicas = most(job.coupled_replicas());

@@ -47,7 +47,6 @@ LayerTraffic least_traffic(const Scenario& scenario, const Values& values,
 /// The replicas that least_traffic looks at. Jobs that are alike but for pipeline, recomputation
 /// and data parallelism have the same where these are, and both or neither shard their weights.
 std::int64_t replicas_looked_at(const Job& job, std::int64_t replicas);
-bool shards_weights(const Job& job);
 
 inline constexpr std::int64_t most_sharded = 64;
 

@@ -173,7 +173,7 @@ std::vector<std::string> PlanChoices::searched_values(std::size_t key,
     case key_data_parallel:
       if (fixed_[key_shard_group] && *fixed_[key_shard_group] != automatic) return {"fsdp", "hsdp"};
       if (room < 2) return {"distributed_optimizer"};
-      return {"all_reduce", "distributed_optimizer", "fsdp", "hsdp"};
+      return {"all_reduce", "distributed_optimizer", "zero2", "fsdp", "hsdp"};
     case key_shard_group:
       if (plan[key_data_parallel] != "hsdp") return {std::string(automatic)};
       return powers_of_two(2, room / 2, all);

@@ -71,7 +71,7 @@ class Search {
 
  private:
   using Clock = std::chrono::steady_clock;
-  enum class Fate { impossible, too_large, fits };
+  enum class Fate { impossible, too_large, dominated, fits };
 
   Values values_of(const ParallelPlan& plan) const {
     Values values = choices_.base();
@@ -103,6 +103,7 @@ class Search {
       }
       ranking_.impossible += fate == Fate::impossible;
       ranking_.too_large += fate == Fate::too_large;
+      ranking_.behind += fate == Fate::dominated;
       if (++looked % 256 == 0)
         refuse_too_long(looked, static_cast<std::size_t>(ranking_.plans) - looked);
       return true;
@@ -119,21 +120,35 @@ class Search {
     }
     if (fleets_.empty()) find_fleets(values);
     double rate = 0;
-    bool fits = true;
+    bool fits = true,
+         has_better = job.data_parallel == Sharding::zero2 && !choices_.fixed()[key_data_parallel];
     for (const Fleet& fleet : fleets_) {
       const std::optional<JobEstimate> estimate = estimate_job(job, fleet);
       if (!estimate) return Fate::impossible;
+      const double room = room_for(job, fleet, *estimate);
       const double need = most_memory(job, estimate->replicas, estimate->microbatches).total();
-      if (need > room_for(job, fleet, *estimate)) {
+      if (need > room) {
         fits = false;
         keep_least_need(need, plan);
       }
+      has_better = has_better && whole_gradients_fit(job, fleet, *estimate);
       rate += estimate->flops / estimate->least_time;
     }
     if (!fits) return Fate::too_large;
+    if (has_better) return Fate::dominated;
     heap_.push({rate / peak_of(fleets_) * rounding, candidates_.size()});
     candidates_.push_back({.plan = plan});
     return Fate::fits;
+  }
+
+  /// On any chips. Then the same plan with whole gradients, which is tried, too, communicates less
+  /// and computes the same.
+  static bool whole_gradients_fit(Job job, const Fleet& fleet, const JobEstimate& estimate) {
+    job.data_parallel = Sharding::distributed_optimizer;
+    const double need = most_memory(job, estimate.replicas, estimate.microbatches).total();
+    return std::all_of(
+        fleet.generations.begin(), fleet.generations.end(),
+        [&](const FleetGeneration& generation) { return need <= generation.chip.hbm; });
   }
 
   void keep_least_need(double need, const ParallelPlan& plan) {
@@ -179,7 +194,7 @@ class Search {
       taken += computed.size() + bounded.size() + left.size();
       if (++batches % 16 == 0) refuse_too_long(taken, left_to_take());
     }
-    ranking_.behind = static_cast<std::int64_t>(heap_.size());
+    ranking_.behind += static_cast<std::int64_t>(heap_.size());
   }
 
   /// What the traffic of layers depends on.
@@ -188,7 +203,7 @@ class Search {
     for (const Fleet& fleet : fleets_)
       looked += fmt::format(" {}", replicas_looked_at(job, estimate_job(job, fleet)->replicas));
     return fmt::format("{} {} {} {} {}{}", plan[key_tensor], plan[key_context], plan[key_expert],
-                       plan[key_microbatch_sequences], shards_weights(job), looked);
+                       plan[key_microbatch_sequences], job.shards_weights(), looked);
   }
 
   void bound_by_traffic(const std::vector<std::size_t>& all) {

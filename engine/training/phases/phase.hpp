@@ -55,8 +55,9 @@ struct Phase {
   Window window = Window::last_backward;
   bool (*runs)(const Job& job) = [](const Job&) { return true; };
   double (*bytes)(const Job& job) = nullptr;  ///< buffer of each rank in a call [B]
-  /// Calls in each layer and microbatch, or at each boundary of a microbatch and chunk, or a step.
-  double (*calls)(const Job& job) = [](const Job&) { return 1.0; };
+  /// Calls in each layer and microbatch, or at each boundary of a microbatch and chunk, or a step,
+  /// where the fullest replica has so many microbatches.
+  double (*calls)(const Job& job, double microbatches) = [](const Job&, double) { return 1.0; };
   /// Share that nothing hides, and what the rest hides behind; of Window::layer.
   double (*exposed)(const Job& job) = [](const Job&) { return 0.0; };
   Behind (*behind)(const Job& job) = [](const Job&) { return Behind::anything; };

@@ -49,9 +49,17 @@ std::vector<std::int64_t> typical_replicas(const Scenario& scenario, const Layou
   return replicas;
 }
 
+/// Groups that hold chips of any replicas: all are looked at, and trials run their phases.
 bool is_kept(const Phase& phase) {
-  return phase.window == Window::first_forward || phase.window == Window::last_backward ||
-         phase.group == ParallelGroup::shard;
+  switch (phase.group) {
+    case ParallelGroup::data:
+    case ParallelGroup::shard:
+    case ParallelGroup::across_shards:
+    case ParallelGroup::expert_data:
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace
@@ -145,7 +153,9 @@ void PlannedPhases::plan(const Phase& phase, const Scenario& scenario, const Val
   planned.choice = (&runner == scenario.topology ? "" : fmt::format("by {}: ", runner.name)) +
                    planned.collective->choice();
   planned.chunk_time = planned.noise_free_time;
-  if (const double chunks = chunks_of(job); is_kept(phase) && chunks > 1) {
+  const bool is_of_step =
+      phase.window == Window::first_forward || phase.window == Window::last_backward;
+  if (const double chunks = chunks_of(job); is_of_step && chunks > 1) {
     auto whole = std::exchange(planned.collective, collective_of(planned.bytes / chunks));
     planned.chunk_time = std::ranges::max(planned.quiet_times({}));
     planned.collective = std::move(whole);
@@ -186,7 +196,7 @@ double PlannedPhases::exposed_in_layer(std::span<const std::vector<double>> time
   for (std::size_t p = 0; p < times.size(); ++p) {
     if (times[p].size() <= generation) continue;
     const Phase& phase = *phases_[p].phase;
-    const double time = phase.calls(job_) * times[p][generation];
+    const double time = phase.calls(job_, most_microbatches_) * times[p][generation];
     const double bare = phase.exposed(job_) * time;
     double& left = room[static_cast<std::size_t>(phase.behind(job_))];
     const double hidden = std::min(left, time - bare);
@@ -197,8 +207,9 @@ double PlannedPhases::exposed_in_layer(std::span<const std::vector<double>> time
 }
 
 void PlannedPhases::count_calls(double most_microbatches) {
+  most_microbatches_ = most_microbatches;
   for (PlannedPhase& planned : phases_) {
-    planned.calls = planned.phase->calls(job_);
+    planned.calls = planned.phase->calls(job_, most_microbatches);
     if (planned.is_of(Window::layer))
       planned.calls *=
           most_microbatches * *std::max_element(stage_layers_.begin(), stage_layers_.end());
@@ -211,7 +222,8 @@ std::vector<double> PlannedPhases::expert_traffic() const {
   double bare = 0;
   for (const PlannedPhase& planned : phases_)
     if (planned.is_of(Window::layer) && planned.phase->group == ParallelGroup::expert)
-      bare += planned.phase->exposed(job_) * planned.phase->calls(job_) * planned.noise_free_time;
+      bare += planned.phase->exposed(job_) * planned.phase->calls(job_, most_microbatches_) *
+              planned.noise_free_time;
   std::vector<double> stages = stage_layers_;
   for (double& stage : stages) stage *= bare;
   return stages;
@@ -226,14 +238,16 @@ double PlannedPhases::transfer(std::size_t rows) const {
 
 std::vector<AskedOperation> asked_operations(const Scenario& scenario, std::int64_t replicas) {
   const Job& job = scenario.job;
+  // As many microbatches as share the batch evenly.
+  const double microbatches = job.microbatches_each(replicas);
   std::vector<AskedOperation> asked;
   for (const Phase& phase : scenario.phases) {
     if (!phase.runs(job) || is_free(phase, job)) continue;
-    double count = phase.calls(job);
-    // As many microbatches as share the batch evenly; what hides in part counts by what does not.
+    double count = phase.calls(job, microbatches);
+    // What hides in part counts by what does not.
     if (phase.window == Window::layer)
-      count *= phase.exposed(job) * job.model.layers / static_cast<double>(job.pipeline) *
-               job.microbatches_each(replicas);
+      count *=
+          phase.exposed(job) * job.model.layers / static_cast<double>(job.pipeline) * microbatches;
     // Parts of the data-parallel groups count as all of them.
     const bool inside =
         phase.group == ParallelGroup::tensor || phase.group == ParallelGroup::pipeline;
