@@ -98,10 +98,11 @@ double chunks_in_flight(const Job& job, std::int64_t stage, double microbatches)
   return std::min(v * microbatches, 2 * behind + (v - 1) * p + 1);
 }
 
-MemoryUse memory_use(const Job& job, std::int64_t stage, std::int64_t replicas,
-                     double microbatches) {
-  const auto s = static_cast<std::size_t>(stage);
-  const Stage layers = held(job, stages_of(job), s);
+namespace {
+
+MemoryUse memory_of(const Job& job, const std::vector<Stage>& stages, std::int64_t stage,
+                    std::int64_t replicas, double microbatches) {
+  const Stage layers = held(job, stages, static_cast<std::size_t>(stage));
   const Parameters parameters = parameters_of(job, layers);
   const auto all = static_cast<double>(replicas);
   const bool sharded = job.shards_weights();
@@ -119,10 +120,18 @@ MemoryUse memory_use(const Job& job, std::int64_t stage, std::int64_t replicas,
           .activations = activations_of(job, stage, layers, microbatches)};
 }
 
+}  // namespace
+
+MemoryUse memory_use(const Job& job, std::int64_t stage, std::int64_t replicas,
+                     double microbatches) {
+  return memory_of(job, stages_of(job), stage, replicas, microbatches);
+}
+
 MemoryUse most_memory(const Job& job, std::int64_t replicas, double microbatches) {
+  const std::vector<Stage> stages = stages_of(job);
   MemoryUse most;
   for (std::int64_t stage = 0; stage < job.pipeline; ++stage) {
-    const MemoryUse use = memory_use(job, stage, replicas, microbatches);
+    const MemoryUse use = memory_of(job, stages, stage, replicas, microbatches);
     if (use.total() > most.total()) most = use;
   }
   return most;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <map>
@@ -141,16 +142,6 @@ class Search {
     return Fate::fits;
   }
 
-  /// On any chips. Then the same plan with whole gradients, which is tried, too, communicates less
-  /// and computes the same.
-  static bool whole_gradients_fit(Job job, const Fleet& fleet, const JobEstimate& estimate) {
-    job.data_parallel = Sharding::distributed_optimizer;
-    const double need = most_memory(job, estimate.replicas, estimate.microbatches).total();
-    return std::all_of(
-        fleet.generations.begin(), fleet.generations.end(),
-        [&](const FleetGeneration& generation) { return need <= generation.chip.hbm; });
-  }
-
   void keep_least_need(double need, const ParallelPlan& plan) {
     if (need >= least_need_) return;
     least_need_ = need;
@@ -160,12 +151,12 @@ class Search {
   /// One a job: the whole fleet, or each generation. Throws InputError on what no plan mends.
   void find_fleets(const Values& values) {
     const Scenario scenario = scenario_from(values, topologies_, seed_);
-    if (values.text("job.work_share") != "isolated") {
+    if (values.text("job.work_share") != "isolated")
       fleets_ = {scenario.fleet};
-      return;
-    }
-    for (std::size_t g = 0; g < scenario.fleet.generations.size(); ++g)
-      fleets_.push_back(fleet_of_generation(scenario.fleet, g));
+    else
+      for (std::size_t g = 0; g < scenario.fleet.generations.size(); ++g)
+        fleets_.push_back(fleet_of_generation(scenario.fleet, g));
+    for (const Fleet& fleet : fleets_) placements_.push_back(place(fleet, scenario.seed));
   }
 
   /// MFU that a plan must reach to be among the best.
@@ -197,35 +188,41 @@ class Search {
     ranking_.behind += static_cast<std::int64_t>(heap_.size());
   }
 
-  /// What the traffic of layers depends on.
-  std::string traffic_key(const ParallelPlan& plan, const Job& job) const {
-    std::string looked;
-    for (const Fleet& fleet : fleets_)
-      looked += fmt::format(" {}", replicas_looked_at(job, estimate_job(job, fleet)->replicas));
-    return fmt::format("{} {} {} {} {}{}", plan[key_tensor], plan[key_context], plan[key_expert],
-                       plan[key_microbatch_sequences], job.shards_weights(), looked);
-  }
-
   void bound_by_traffic(const std::vector<std::size_t>& all) {
+    constexpr std::array parts{TrafficOf::activations, TrafficOf::weights};
+    using Traffic = std::vector<LayerTraffic>;  // (fleets)
+    struct Missing {
+      const ParallelPlan* plan;
+      TrafficOf of;
+      Traffic* found;
+    };
     std::vector<Job> jobs;
-    std::vector<const std::vector<LayerTraffic>*> traffic;
-    std::vector<std::pair<const ParallelPlan*, std::vector<LayerTraffic>*>> missing;
+    std::vector<std::array<const Traffic*, parts.size()>> traffic;
+    std::vector<Missing> missing;
     for (std::size_t i : all) {
       const ParallelPlan& plan = candidates_[i].plan;
       jobs.push_back(job_from(values_of(plan)));
-      const auto [place, is_new] = traffic_.try_emplace(traffic_key(plan, jobs.back()));
-      traffic.push_back(&place->second);
-      if (is_new) missing.emplace_back(&plan, &place->second);
+      auto& places = traffic.emplace_back();
+      for (std::size_t p = 0; p < parts.size(); ++p) {
+        if (parts[p] == TrafficOf::weights && !jobs.back().shards_weights()) continue;
+        const auto [place, is_new] =
+            traffic_[p].try_emplace(traffic_key(plan, jobs.back(), fleets_, parts[p]));
+        places[p] = &place->second;
+        if (is_new) missing.push_back({&plan, parts[p], &place->second});
+      }
     }
     parallel_for(how_, std::ssize(missing), [&](std::int64_t m) {
-      const auto& [plan, found] = missing[static_cast<std::size_t>(m)];
-      *found = traffic_of(*plan);
+      const Missing& one = missing[static_cast<std::size_t>(m)];
+      *one.found = traffic_of(*one.plan, one.of);
     });
     const double peak = peak_of(fleets_);
     for (std::size_t n = 0; n < all.size(); ++n) {
       double rate = 0;
       for (std::size_t f = 0; f < fleets_.size(); ++f) {
-        const auto estimate = estimate_job(jobs[n], fleets_[f], (*traffic[n])[f]);
+        LayerTraffic sum;
+        for (const Traffic* part : traffic[n])
+          if (part) sum = sum + (*part)[f];
+        const auto estimate = estimate_job(jobs[n], fleets_[f], sum);
         rate += estimate->flops / estimate->least_time;
       }
       put_back(all[n], Candidate::Bound::traffic, rate / peak);
@@ -264,13 +261,14 @@ class Search {
   }
 
   /// Of each job (fleets).
-  std::vector<LayerTraffic> traffic_of(const ParallelPlan& plan) const {
+  std::vector<LayerTraffic> traffic_of(const ParallelPlan& plan, TrafficOf of) const {
     const Values values = values_of(plan);
     Scenario scenario = scenario_from(values, topologies_, seed_);
     std::vector<LayerTraffic> traffic;
-    for (const Fleet& fleet : fleets_) {
-      scenario.fleet = fleet;
-      traffic.push_back(least_traffic(scenario, values, *estimate_job(scenario.job, fleet)));
+    for (std::size_t f = 0; f < fleets_.size(); ++f) {
+      scenario.fleet = fleets_[f];
+      traffic.push_back(least_traffic(scenario, placements_[f], values,
+                                      *estimate_job(scenario.job, fleets_[f]), of));
     }
     return traffic;
   }
@@ -371,9 +369,10 @@ class Search {
   std::span<const TopologyKind* const> topologies_;
   Execution how_;
   std::vector<Fleet> fleets_;
+  std::vector<Placement> placements_;  // (fleets)
   std::vector<Candidate> candidates_;
   std::priority_queue<Next> heap_;
-  std::map<std::string, std::vector<LayerTraffic>> traffic_;  // by traffic_key, (fleets)
+  std::array<std::map<std::string, std::vector<LayerTraffic>>, 2> traffic_;  // by traffic_key
   PlanRanking ranking_;
   std::vector<std::size_t> kept_;  // candidates of ranking_.best
   std::string refusal_;            // the first

@@ -24,6 +24,9 @@ enum class ParallelGroup {
 
 std::string_view name_of(ParallelGroup group);
 
+/// Whether its chips are of any replicas, not of one or of neighbours that keep pace.
+bool spans_replicas(ParallelGroup group);
+
 /// Its ranks in a job of so many replicas.
 GroupShape shape_of(ParallelGroup group, const Job& job, std::int64_t replicas);
 

@@ -154,6 +154,22 @@ std::string_view name_of(ParallelGroup group) {
   return names[static_cast<std::size_t>(group)];
 }
 
+bool spans_replicas(ParallelGroup group) {
+  switch (group) {
+    case ParallelGroup::data:
+    case ParallelGroup::shard:
+    case ParallelGroup::across_shards:
+    case ParallelGroup::expert_data:
+      return true;
+    case ParallelGroup::tensor:
+    case ParallelGroup::context:
+    case ParallelGroup::expert:
+    case ParallelGroup::pipeline:
+      break;
+  }
+  return false;
+}
+
 GroupShape shape_of(ParallelGroup group, const Job& job, std::int64_t replicas) {
   const std::int64_t copy = job.model_parallel(), shard = job.shard_replicas(replicas);
   switch (group) {

@@ -49,19 +49,6 @@ std::vector<std::int64_t> typical_replicas(const Scenario& scenario, const Layou
   return replicas;
 }
 
-/// Groups that hold chips of any replicas: all are looked at, and trials run their phases.
-bool is_kept(const Phase& phase) {
-  switch (phase.group) {
-    case ParallelGroup::data:
-    case ParallelGroup::shard:
-    case ParallelGroup::across_shards:
-    case ParallelGroup::expert_data:
-      return true;
-    default:
-      return false;
-  }
-}
-
 }  // namespace
 
 LinkState PlannedPhase::links(const LinkState& all, std::vector<double>& kept) const {
@@ -123,8 +110,8 @@ void PlannedPhases::plan(const Phase& phase, const Scenario& scenario, const Val
                          const Layout& layout) {
   const Job& job = scenario.job;
   const GroupShape shape = shape_of(phase.group, job, layout.replicas);
-  const Layout rows =
-      is_kept(phase) ? regroup(layout, shape) : regroup(with_replicas(layout, typical_), shape);
+  const Layout rows = spans_replicas(phase.group) ? regroup(layout, shape)
+                                                  : regroup(with_replicas(layout, typical_), shape);
   const bool is_layout = shape == GroupShape{layout.replicas, layout.groups()};
   const auto collective_of = [&](double bytes) {
     return collective_on(*scenario.topology, {.operation = phase.operation,
@@ -144,7 +131,7 @@ void PlannedPhases::plan(const Phase& phase, const Scenario& scenario, const Val
   planned.rows = rows.groups();
   for (std::int64_t row = 0; row < planned.rows; ++row)
     planned.generation.push_back(rows.generation[static_cast<std::size_t>(rows.at(row, 0))]);
-  if (is_kept(phase) && !is_layout) planned.places = places_of(layout, shape);
+  if (spans_replicas(phase.group) && !is_layout) planned.places = places_of(layout, shape);
   planned.collective = collective_of(planned.bytes);
   planned.by_generation = planned.quiet_times({});
   planned.noise_free_time = std::ranges::max(planned.by_generation);
@@ -160,7 +147,7 @@ void PlannedPhases::plan(const Phase& phase, const Scenario& scenario, const Val
     planned.chunk_time = std::ranges::max(planned.quiet_times({}));
     planned.collective = std::move(whole);
   }
-  if (!is_kept(phase)) planned.collective.reset();
+  if (!spans_replicas(phase.group)) planned.collective.reset();
   planned.free = is_free(phase, job);
   if (planned.free) planned.noise_free_time = planned.chunk_time = 0;
   phases_.push_back(std::move(planned));
