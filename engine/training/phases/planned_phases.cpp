@@ -223,26 +223,4 @@ double PlannedPhases::transfer(std::size_t rows) const {
   return time;
 }
 
-std::vector<AskedOperation> asked_operations(const Scenario& scenario, std::int64_t replicas) {
-  const Job& job = scenario.job;
-  // As many microbatches as share the batch evenly.
-  const double microbatches = job.microbatches_each(replicas);
-  std::vector<AskedOperation> asked;
-  for (const Phase& phase : scenario.phases) {
-    if (!phase.runs(job) || is_free(phase, job)) continue;
-    double count = phase.calls(job, microbatches);
-    // What hides in part counts by what does not.
-    if (phase.window == Window::layer)
-      count *=
-          phase.exposed(job) * job.model.layers / static_cast<double>(job.pipeline) * microbatches;
-    // Parts of the data-parallel groups count as all of them.
-    const bool inside =
-        phase.group == ParallelGroup::tensor || phase.group == ParallelGroup::pipeline;
-    if (count > 0)
-      asked.push_back({phase.operation, phase.bytes(job),
-                       inside ? shape_of(phase.group, job, replicas) : GroupShape{0, 1}, count});
-  }
-  return asked;
-}
-
 }  // namespace lockstep

@@ -74,7 +74,4 @@ class PlannedPhases {
   double most_microbatches_ = 0;
 };
 
-/// What the study's topology is asked for, for a shape that is left open.
-std::vector<AskedOperation> asked_operations(const Scenario& scenario, std::int64_t replicas);
-
 }  // namespace lockstep
