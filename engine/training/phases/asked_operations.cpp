@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "engine/job/pipeline/pipeline_schedule.hpp"
 #include "engine/job/stages.hpp"
@@ -15,13 +14,15 @@ namespace {
 double microbatch_time(const Scenario& scenario, double microbatches) {
   const Job& job = scenario.job;
   if (job.compute_time) return *job.compute_time / microbatches;
-  double slowest = HUGE_VAL;
-  for (const FleetGeneration& generation : scenario.fleet.generations)
-    slowest = std::min(slowest, generation.chip.peak * generation.chip.stack);
+  double longest = 0;  // of a token on one chip [s]
+  for (const FleetGeneration& generation : scenario.fleet.generations) {
+    const Chip& chip = generation.chip;
+    const FlopPace pace = flop_pace(job, chip.wide_peak > 0 ? chip.peak / chip.wide_peak : 1);
+    longest = std::max(longest, computed_flops_per_token(job, pace) /
+                                    (chip.peak * chip.stack * job.kernel_efficiency));
+  }
   const double tokens = job.microbatch_sequences * job.model.sequence_length;
-  return tokens * computed_flops_per_token(job) /
-         (slowest * job.kernel_efficiency * static_cast<double>(job.context) *
-          static_cast<double>(job.model_parallel()));
+  return tokens * longest / static_cast<double>(job.context * job.model_parallel());
 }
 
 /// Microbatch times that a step is longer for each that a transfer takes.
@@ -60,8 +61,8 @@ std::vector<AskedOperation> asked_operations(const Scenario& scenario, std::int6
     const double calls = phase.calls(job, microbatches);
     const auto behind = static_cast<std::int32_t>(phase.behind(job));
     constexpr std::int32_t first_forward = 5, last_backward = 6;  // after those of Behind
-    const double attention = job.model.attention_flops() / job.model.flops_per_token();
-    const std::array<double, 5> shares{0, 1 - backward_share, backward_share, attention, 1};
+    const std::array<double, 5> shares{0, 1 - backward_share, backward_share, attention_share(job),
+                                       1};
     switch (phase.window) {
       case Window::layer: {
         const double all = calls * layers * length, bare = phase.exposed(job);

@@ -91,9 +91,7 @@ PlannedPhases::PlannedPhases(const Scenario& scenario, const Values& settled, co
 void PlannedPhases::find_layer_times(const Job& job, const Layout& layout, const Work& work) {
   for (const Stage& stage : stages_of(job))
     stage_layers_.push_back(stage.dense_layers + stage.moe_layers);
-  const FlopPace pace = flop_pace(job);
-  attention_share_ = pace.attention * job.model.attention_flops() *
-                     recompute_factor(job.recompute) / computed_flops_per_token(job, pace);
+  attention_share_ = attention_share(job);
   for (std::int64_t g = 0; g < layout.groups(); ++g) {
     const double layers = stage_layers_[static_cast<std::size_t>(g / layout.tensor)];
     if (layers == 0) continue;
