@@ -20,7 +20,9 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr std::int64_t default_trials = 32, most_trials = 1'000'000, most_top = 1000;
+/// Trials of a plan unless it is said: fewer where many chips make each of them say more.
+constexpr std::int64_t small_trials = 32, large_trials = 8, small_chips = 32768;
+constexpr std::int64_t most_trials = 1'000'000, most_top = 1000;
 
 /// The keys of --search. Throws InputError on one that is no key of a plan.
 std::vector<std::string> free_keys(const po::variables_map& map) {
@@ -41,11 +43,17 @@ std::vector<std::string> free_keys(const po::variables_map& map) {
   return keys;
 }
 
+std::int64_t default_trials(std::int64_t chips) {
+  return std::clamp(small_trials * small_chips / chips, large_trials, small_trials);
+}
+
 int run(const std::vector<std::string>& arguments) {
   po::options_description options = study_options();
   po::options_description searching("The search", help_width);
   searching.add_options()("top", po::value<std::string>()->value_name("N")->default_value("5"),
-                          "plans to run trials of and to print (32 trials each, or --trials)")(
+                          "plans to run trials of and to print (32 trials each, down to 8 where "
+                          "the fleet has more than "
+                          "32,768 chips, or --trials)")(
       "search", po::value<std::vector<std::string>>()->composing()->value_name("KEYS"),
       "search these keys of the plan although the study sets them, e.g. job.tensor,job.pipeline, "
       "or all; a key that the study sets is fixed otherwise")(
@@ -60,13 +68,14 @@ int run(const std::vector<std::string>& arguments) {
                            ? static_cast<int>(read_whole(map, "threads", 1, most_threads))
                            : default_threads();
   const auto top = static_cast<std::size_t>(read_whole(map, "top", 1, most_top));
-  const std::int64_t trials =
-      map.count("trials") ? read_whole(map, "trials", 1, most_trials) : default_trials;
+  const std::int64_t asked_trials =
+      map.count("trials") ? read_whole(map, "trials", 1, most_trials) : 0;
   const std::vector<std::string> free = free_keys(map);
   simd_level();  // an unusable LOCKSTEP_SIMD is no fault of the study
   const Study study = resolve_study(read_study(map["study"].as<std::vector<std::string>>().front()),
                                     read_overrides(map), all_parameters());
   const PlanChoices choices(study, free);
+  const std::int64_t trials = asked_trials > 0 ? asked_trials : default_trials(choices.chips());
 
   const Cancellation cancellation;
   try {

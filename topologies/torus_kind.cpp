@@ -193,6 +193,11 @@ Settled TorusKind<optical>::settle(const SettleRequest& request) {
   TorusQuestion question = question_of(request.values, model_parallel, optical);
   const bool slices_are_open = !question.slices;
   ask_chips(request.fleet, question);
+  question.all_ways = request.pipeline > 1 && request.tensor > 1;
+  for (const AskedOperation& call : request.asked)
+    question.all_ways = question.all_ways ||
+                        (call.groups.ranks > 0 && call.groups.stride >= model_parallel) ||
+                        call.groups.stride > model_parallel;
   const auto candidates = torus_candidates(question, request.replicas * model_parallel, false);
   TorusChoice choice;
   choice.shape = candidates.front();

@@ -118,15 +118,14 @@ void refuse_impossible(const Job& job) {
         fmt::format("job.context = {} (job.sequence_length = {:.0f} is not cut into {:.0f} equal "
                     "chunks, two a replica) choose a divisor of half the length",
                     job.context, model.sequence_length, chunks));
-  const bool sharded = job.data_parallel == Sharding::fsdp || job.data_parallel == Sharding::hsdp;
-  if (job.shard_group && !sharded)
+  if (job.shard_group && !job.shards_weights())
     refuse(fmt::format(
         "job.shard_group = {} (job.data_parallel is neither fsdp nor hsdp) leave it out",
         *job.shard_group));
-  if (sharded && job.sync_every > 1)
+  if ((job.shards_weights() || job.data_parallel == Sharding::zero2) && job.sync_every > 1)
     refuse(fmt::format(
-        "job.sync_every = {} (replicas that share weights speak in every layer) leave it out, or "
-        "take another job.data_parallel",
+        "job.sync_every = {} (replicas that share weights or gradients speak in every layer) leave "
+        "it out, or take another job.data_parallel",
         job.sync_every));
   if (!job.shard_group && job.data_parallel == Sharding::hsdp)
     refuse("job.data_parallel = hsdp (over how many replicas?) give job.shard_group");

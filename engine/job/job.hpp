@@ -14,8 +14,9 @@ namespace lockstep {
 
 enum class WorkShare { equal, proportional };
 enum class Precision { bf16, fp8 };
-/// What replicas hold of each other's state (ZeRO, arXiv 1910.02054; PyTorch FSDP, VLDB 2023).
-enum class Sharding { all_reduce, distributed_optimizer, fsdp, hsdp };
+/// What replicas share of their state: nothing, the optimizer's (ZeRO-1), gradients, too (ZeRO-2),
+/// weights, too, over all or in groups (ZeRO, arXiv 1910.02054; PyTorch FSDP, VLDB 2023).
+enum class Sharding { all_reduce, distributed_optimizer, zero2, fsdp, hsdp };
 enum class Recompute { none, selective, full };
 
 /// Of an activation between chips or layers: 16-bit formats (Korthikanti et al.,
@@ -82,6 +83,18 @@ struct Job {
   std::int64_t whole_replicas(std::int64_t replicas) const;
   /// Of so many, those that share one copy of the weights under fsdp and hsdp.
   std::int64_t shard_replicas(std::int64_t replicas) const;
+  /// Whether replicas share weights layer by layer, and whether the optimizer's state, but not
+  /// them.
+  bool shards_weights() const {
+    return data_parallel == Sharding::fsdp || data_parallel == Sharding::hsdp;
+  }
+  bool shards_optimizer_alone() const {
+    return data_parallel == Sharding::distributed_optimizer || data_parallel == Sharding::zero2;
+  }
+  /// Of so many microbatches of a replica, how often a layer's gradients are reduced with zero2:
+  /// when its chunk has gone back for a group of microbatches (microbatch_groups) and the chip goes
+  /// on with another one; without virtual stages after each.
+  double gradient_rounds(double microbatches) const;
   /// Of so many, those that share one optimizer's state: 1, all, or those of a shard group.
   double optimizer_shards(std::int64_t replicas) const;
   /// Chunks of a stage's gradients without virtual stages: as many as it has layers by default.

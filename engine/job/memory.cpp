@@ -42,6 +42,17 @@ Stage held(const Job& job, const std::vector<Stage>& stages, std::size_t s) {
   return stage;
 }
 
+/// Gradients that a chip holds where weights are shared by `group` replicas of all: with zero2 its
+/// shard and the two parts of a stage that are whole, one that sums up and one on its way.
+double gradients_of(const Job& job, const Parameters& parameters, const Stage& layers, double all,
+                    double group) {
+  if (job.data_parallel != Sharding::zero2 || all == 1) return shard(parameters, job, group);
+  const double parts = job.virtual_stages > 1 ? static_cast<double>(job.virtual_stages)
+                                              : layers.dense_layers + layers.moe_layers;
+  const double whole = std::min(1.0, 2 / parts);
+  return whole * shard(parameters, job, 1) + (1 - whole) * shard(parameters, job, all);
+}
+
 /// Activations of one token in a layer, all tensor-parallel chips together [B]: 34 hidden less 2 of
 /// dropout masks, where the feed-forward block has two matrices and 4 x hidden, and all heads
 /// their keys and values.
@@ -87,31 +98,40 @@ double chunks_in_flight(const Job& job, std::int64_t stage, double microbatches)
   return std::min(v * microbatches, 2 * behind + (v - 1) * p + 1);
 }
 
-MemoryUse memory_use(const Job& job, std::int64_t stage, std::int64_t replicas,
-                     double microbatches) {
-  const auto s = static_cast<std::size_t>(stage);
-  const Stage layers = held(job, stages_of(job), s);
+namespace {
+
+MemoryUse memory_of(const Job& job, const std::vector<Stage>& stages, std::int64_t stage,
+                    std::int64_t replicas, double microbatches) {
+  const Stage layers = held(job, stages, static_cast<std::size_t>(stage));
   const Parameters parameters = parameters_of(job, layers);
   const auto all = static_cast<double>(replicas);
-  const bool sharded = job.data_parallel == Sharding::fsdp || job.data_parallel == Sharding::hsdp;
+  const bool sharded = job.shards_weights();
   const double group =
       sharded ? std::min(all, static_cast<double>(job.shard_group.value_or(replicas))) : 1;
-  const double state = job.data_parallel == Sharding::distributed_optimizer ? all : group;
+  const double state = job.shards_optimizer_alone() ? all : group;
   const Parameters dense = parameters_of(job, {.dense_layers = 1});
   const Parameters moe = parameters_of(job, {.moe_layers = 1});
   const double layer = std::max(layers.dense_layers > 0 ? dense.common : 0,
                                 layers.moe_layers > 0 ? moe.common + moe.experts : 0);
   return {.weights =
               weight_bytes * (shard(parameters, job, group) + (sharded && group > 1 ? layer : 0)),
-          .gradients = job.gradient_precision * shard(parameters, job, group),
+          .gradients = job.gradient_precision * gradients_of(job, parameters, layers, all, group),
           .optimizer = optimizer_state_bytes * shard(parameters, job, state),
           .activations = activations_of(job, stage, layers, microbatches)};
 }
 
+}  // namespace
+
+MemoryUse memory_use(const Job& job, std::int64_t stage, std::int64_t replicas,
+                     double microbatches) {
+  return memory_of(job, stages_of(job), stage, replicas, microbatches);
+}
+
 MemoryUse most_memory(const Job& job, std::int64_t replicas, double microbatches) {
+  const std::vector<Stage> stages = stages_of(job);
   MemoryUse most;
   for (std::int64_t stage = 0; stage < job.pipeline; ++stage) {
-    const MemoryUse use = memory_use(job, stage, replicas, microbatches);
+    const MemoryUse use = memory_of(job, stages, stage, replicas, microbatches);
     if (use.total() > most.total()) most = use;
   }
   return most;

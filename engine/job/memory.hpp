@@ -11,7 +11,7 @@ namespace lockstep {
 /// framework's own are left out.
 struct MemoryUse {
   double weights = 0;      ///< 2 bytes a parameter, with fsdp and hsdp its shard and a whole layer
-  double gradients = 0;    ///< at job.gradient_precision
+  double gradients = 0;    ///< at job.gradient_precision, with zero2 a shard and two whole chunks
   double optimizer = 0;    ///< 12 bytes a parameter: FP32 weight and two moments of Adam
   double activations = 0;  ///< of all microbatches that wait for their backward pass
 
@@ -20,7 +20,7 @@ struct MemoryUse {
 
 /// Of a chip of a stage, from 0, in a job of so many replicas whose fullest has so many
 /// microbatches. Sharding: Rajbhandari et al., ZeRO (arXiv 1910.02054), section 3.1 and stages 1
-/// and 3; experts are shared by the replicas of an expert-parallel group first. Activations:
+/// to 3; experts are shared by the replicas of an expert-parallel group first. Activations:
 /// Korthikanti et al. (arXiv 2205.05198), sections 4 and 5, with sequence parallelism, for any
 /// width of the feed-forward block, and attention kernels that keep no scores (Dao et al.,
 /// FlashAttention, arXiv 2205.14135) and no dropout, so that selective recomputation saves nothing

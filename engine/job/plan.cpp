@@ -2,6 +2,7 @@
 #include <numeric>
 
 #include "engine/job/job.hpp"
+#include "engine/job/pipeline/pipeline_order.hpp"
 
 namespace lockstep {
 
@@ -20,8 +21,13 @@ std::int64_t Job::shard_replicas(std::int64_t replicas) const {
 
 double Job::optimizer_shards(std::int64_t replicas) const {
   if (data_parallel == Sharding::all_reduce) return 1;
-  return static_cast<double>(
-      data_parallel == Sharding::distributed_optimizer ? replicas : shard_replicas(replicas));
+  return static_cast<double>(shards_optimizer_alone() ? replicas : shard_replicas(replicas));
+}
+
+double Job::gradient_rounds(double microbatches) const {
+  if (virtual_stages == 1) return microbatches;
+  const PipelineShape shape = pipeline_shape(microbatches);
+  return static_cast<double>(microbatch_groups(shape).size());
 }
 
 double Job::bucket_count() const {

@@ -103,18 +103,22 @@ const std::vector<Field<Job>>& plan_fields() {
                    "whole context-parallel groups",
         .source = "1: every replica has all experts"}},
       {{&Job::data_parallel,
-        {Sharding::all_reduce, Sharding::distributed_optimizer, Sharding::fsdp, Sharding::hsdp}},
+        {Sharding::all_reduce, Sharding::distributed_optimizer, Sharding::zero2, Sharding::fsdp,
+         Sharding::hsdp}},
        {.key = "job.data_parallel",
         .number = 217,
         .type = ValueType::choice,
         .default_text = "distributed_optimizer",
-        .words = {"all_reduce", "distributed_optimizer", "fsdp", "hsdp"},
+        .words = {"all_reduce", "distributed_optimizer", "zero2", "fsdp", "hsdp"},
         .shapes_arrays = true,
         .summary =
-            "what replicas share: nothing; the optimizer's state (ZeRO-1); weights, gradients "
-            "and optimizer, over shard_group (fsdp); the same in groups that hold copies (hsdp)",
-        .source = "distributed_optimizer: Megatron-LM's recipes for H100 of 2024-25; Llama 3 does "
-                  "not reshard after the forward pass either (arXiv 2407.21783, section 3.3.2)"}},
+            "what replicas share: nothing; the optimizer's state (ZeRO-1); gradients, too (zero2), "
+            "reduced when a chunk has gone back for a group of microbatches, without virtual "
+            "stages after each microbatch; weights, too, over shard_group (fsdp); the same in "
+            "groups that hold copies (hsdp)",
+        .source = "distributed_optimizer: Megatron-LM's recipes for H100 of 2024-25; zero2: Llama "
+                  "3 405B, which does not reshard weights after the forward pass (arXiv "
+                  "2407.21783, section 3.3.2)"}},
       {&Job::shard_group,
        {.key = "job.shard_group",
         .number = 218,

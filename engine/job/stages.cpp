@@ -83,6 +83,12 @@ double computed_flops_per_token(const Job& job, const FlopPace& pace) {
          pace.head * head;
 }
 
+double attention_share(const Job& job) {
+  const FlopPace pace = flop_pace(job);
+  return pace.attention * job.model.attention_flops() * recompute_factor(job.recompute) /
+         computed_flops_per_token(job, pace);
+}
+
 std::vector<double> expert_shares(const Job& job) {
   const LayerFlops flops(job, flop_pace(job));
   std::vector<double> shares;

@@ -36,6 +36,8 @@ FlopPace flop_pace(const Job& job, double wide = 1);
 /// FLOPs of a token that all stages compute, recomputation included, which the head needs none of;
 /// those of attention and the head count as `pace` says.
 double computed_flops_per_token(const Job& job, const FlopPace& pace = {});
+/// Share of the time of these that attention takes.
+double attention_share(const Job& job);
 
 /// (pipeline) share of each stage's compute that is routed experts'.
 std::vector<double> expert_shares(const Job& job);

@@ -79,12 +79,16 @@ inline constexpr Operation all_operations[] = {Operation::all_reduce, Operation:
                                                Operation::all_gather, Operation::all_to_all,
                                                Operation::send};
 
-/// What a step asks of a topology whose shape is open.
+/// What a step asks of a topology whose shape is open. Operations hidden behind the same compute
+/// cost together what they take beyond its time, others all they take.
 struct AskedOperation {
   Operation operation;
-  double bytes = 0;         ///< as in a request [B]
-  GroupShape groups{0, 1};  ///< no ranks: the data-parallel groups
-  double count = 1;         ///< how often
+  double bytes = 0;  ///< as in a request [B]
+  /// No ranks: as many as there are, at a stride of 1 those of data-parallel groups.
+  GroupShape groups{0, 1};
+  double count = 1;          ///< how often
+  std::int32_t behind = -1;  ///< number of the compute that hides it; -1: none does
+  double room = 0;           ///< of that compute, for all that it hides [s]
   bool operator==(const AskedOperation&) const = default;
 };
 

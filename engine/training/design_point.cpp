@@ -9,6 +9,7 @@
 
 #include "engine/base/error.hpp"
 #include "engine/job/memory.hpp"
+#include "engine/training/phases/asked_operations.hpp"
 #include "engine/training/step_course.hpp"
 
 namespace lockstep {

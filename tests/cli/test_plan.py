@@ -49,19 +49,30 @@ def described_step(lockstep, plan):
     return step, "do not fit" in ended.stdout
 
 
+def schedules(pipeline, microbatches):
+    """Those that a pipeline can have: DualPipe's pairs stages and wants two microbatches each."""
+    if pipeline == 1:
+        return ["interleaved"]
+    pairs = pipeline % 2 == 0 and microbatches >= 2 * pipeline
+    return ["interleaved", "zero_bubble"] + ["dual"] * pairs
+
+
 def all_plans(chips):
     """Every plan of the small study but for virtual stages, context and recomputation."""
     for tensor, pipeline in itertools.product((1, 2, 4, 8), (1, 2, 3, 4, 6)):
         replicas = chips // (tensor * pipeline)
-        sharding = [("all_reduce", "auto"), ("distributed_optimizer", "auto"), ("fsdp", "auto")]
+        sharding = [("all_reduce", "auto"), ("distributed_optimizer", "auto"), ("zero2", "auto"),
+                    ("fsdp", "auto")]
         groups = [g for g in (2, 4, 8) if g <= replicas / 2]
         if replicas < 2:
             sharding = sharding[1:2]
         for (kind, group), microbatch in itertools.product(
                 sharding + [("hsdp", g) for g in groups], (1, 2, 4, 8, 16, 32, 64, 128)):
             if replicas > 0 and microbatch * replicas <= 128:
-                yield {"job.tensor": tensor, "job.pipeline": pipeline, "job.data_parallel": kind,
-                       "job.shard_group": group, "job.microbatch_sequences": microbatch}
+                for schedule in schedules(pipeline, 128 // replicas // microbatch):
+                    yield {"job.tensor": tensor, "job.pipeline": pipeline,
+                           "job.schedule": schedule, "job.data_parallel": kind,
+                           "job.shard_group": group, "job.microbatch_sequences": microbatch}
 
 
 REST = "virtual_stages = auto\ncontext = 1\nrecompute = none"
@@ -75,11 +86,13 @@ REST = "virtual_stages = auto\ncontext = 1\nrecompute = none"
     ("H100:16", "torus", "", "", 1),
 ])
 def test_the_best_are_those_of_a_search_by_hand(lockstep, chips, kind, job, fleet, microbatches):
-    fixed = "" if microbatches == 3 else "\nmicrobatch_sequences = 1"
+    # All microbatches of the interleaved schedule, or one of all schedules.
+    fixed = "\nschedule = interleaved" if microbatches == 3 else "\nmicrobatch_sequences = 1"
     lockstep.write("s.ini", study(chips, kind, REST + fixed + "\n" + job, fleet))
     possible, too_large = [], 0
-    plans = [plan for plan in all_plans(16) if microbatches == 3 or
-             plan["job.microbatch_sequences"] == 1]
+    plans = [plan for plan in all_plans(16)
+             if (plan["job.schedule"] == "interleaved" if microbatches == 3 else
+                 plan["job.microbatch_sequences"] == 1)]
     for plan in plans:
         found = described_step(lockstep, plan)
         if found is None:

@@ -115,7 +115,7 @@ def test_generated_plans_keep_them(lockstep, number):
 @pytest.mark.parametrize("expert, context, schedule, sharding", [
     (1, 1, "interleaved", "all_reduce"), (4, 1, "zero_bubble", "distributed_optimizer"),
     (8, 1, "dual", "distributed_optimizer"), (1, 2, "interleaved", "fsdp"),
-    (4, 2, "zero_bubble", "fsdp")])
+    (4, 2, "zero_bubble", "fsdp"), (4, 1, "interleaved", "zero2")])
 def test_plans_of_experts_and_contexts_keep_them(lockstep, expert, context, schedule, sharding):
     study = PLAN.format(fleet="H100:128", tensor=2, pipeline=4, microbatch=1, share="equal",
                         tokens=4096 * 16 * 8)

@@ -29,11 +29,14 @@ double state_of(std::string_view sharding, std::int64_t replicas = 64) {
 }
 
 // Rajbhandari et al., ZeRO (arXiv 1910.02054), Figure 1: 120 GB, 31.4 GB with the optimizer
-// sharded, 1.9 GB with all of it, for 7.5e9 parameters over 64 chips. A thousand layers, so that
-// the one that is gathered weighs little.
+// sharded, 16.6 GB (16.64) with gradients, too, 1.9 GB with all of it, for 7.5e9 parameters over 64
+// chips. A thousand layers, so that the one that is gathered weighs little.
 TEST(Memory, IsThatOfZero) {
   EXPECT_NEAR(state_of("job.data_parallel=all_reduce"), 120, 0.05);
   EXPECT_NEAR(state_of("job.data_parallel=distributed_optimizer"), 31.4, 0.05);
+  // Two whole layers of a thousand are 0.03 GB.
+  EXPECT_NEAR(state_of("job.data_parallel=zero2"), 16.64 + 0.03, 0.005);
+  EXPECT_NEAR(state_of("job.data_parallel=zero2", 1), 120, 0.05);
   EXPECT_NEAR(state_of("job.data_parallel=fsdp"), 1.9, 0.05);
   EXPECT_NEAR(state_of("job.data_parallel=hsdp\njob.shard_group=64", 1024), 1.9, 0.05);
   EXPECT_NEAR(state_of("job.data_parallel=fsdp", 1), 120, 0.05);
@@ -149,14 +152,16 @@ TEST(Memory, PublishedPlansFit) {
 }
 
 // Llama 3 405B (arXiv 2407.21783, section 3.3.2): tensor 8 x pipeline 16, 8,192 tokens, 16
-// sequences a replica, no recomputation, gradients sharded, too; half the pipeline does not fit.
-TEST(Memory, LlamaFits) {
+// sequences a replica, no recomputation, optimizer and gradients sharded in FP32, chips of 80 GB.
+// Neither whole gradients fit, nor half the pipeline.
+TEST(Memory, LlamaFitsWithShardedGradients) {
   const std::string_view lines = "job.feed_forward=53248\njob.tensor=8";
-  const MemoryUse use = most_memory(job_of(join(lines, "job.pipeline=16")), 128, 16);
-  EXPECT_LT(use.total() - use.gradients, 80 * gigabyte);
-  EXPECT_GT(use.total(), 60 * gigabyte);
-  const MemoryUse half = most_memory(job_of(join(lines, "job.pipeline=8")), 256, 16);
-  EXPECT_GT(half.total() - half.gradients, 80 * 0x1p30);
+  const auto use = [&](std::string_view more, std::int64_t replicas) {
+    return most_memory(job_of(join(lines, more)), replicas, 16).total();
+  };
+  EXPECT_LT(use("job.pipeline=16\njob.data_parallel=zero2", 128), 80 * gigabyte);
+  EXPECT_GT(use("job.pipeline=16", 128), 80 * gigabyte);
+  EXPECT_GT(use("job.pipeline=8\njob.data_parallel=zero2", 256), 80 * 0x1p30);
 }
 
 TEST(Memory, ContextRecomputationAndSharingSaveIt) {

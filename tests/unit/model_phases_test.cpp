@@ -281,7 +281,7 @@ TEST(Phases, OfExpertsSendATokenToItsNodes) {
   for (const char* name : {"dispatch", "combine"}) {
     const PlannedPhase& planned = phase_of(point, name);
     EXPECT_EQ(planned.groups, (GroupShape{64, 16}));
-    bytes += planned.bytes * planned.phase->calls(point.scenario().job) * 61;
+    bytes += planned.bytes * planned.phase->calls(point.scenario().job, 1) * 61;
   }
   EXPECT_NEAR(bytes / 4096, 10.0e6, 0.03e6);
   EXPECT_EQ(phase_of(point, "expert_gradients").groups, (GroupShape{2, 16 * 64}));
@@ -300,7 +300,7 @@ TEST(Phases, OfContextPassKeysAndValues) {
   const PlannedPhase& context = phase_of(point, "context");
   EXPECT_NEAR(context.bytes, 2 * 2 * 32768 * 16384.0 * 8 / 128 / 8, 1);
   EXPECT_EQ(context.groups, (GroupShape{4, 16}));
-  EXPECT_EQ(context.phase->calls(point.scenario().job), 3);
+  EXPECT_EQ(context.phase->calls(point.scenario().job, 1), 3);
   EXPECT_EQ(phase_of(point, "gradients").groups.ranks, 16) << "contexts' gradients are summed too";
   EXPECT_EQ(point.layout().coupled, 4);
 }

@@ -56,6 +56,7 @@ TEST(PlanChoices, AreLegalAndDifferent) {
   EXPECT_EQ(choices.count(10).plans, 10);
   Values values = choices.base();
   std::int64_t refused = 0;
+  std::set<std::string> schedules;
   for (const ParallelPlan& plan : plans) {
     set_plan(values, plan, all_rows());
     const auto number = [&](std::size_t k) { return plan[k] == "auto" ? 1 : std::stoll(plan[k]); };
@@ -64,13 +65,19 @@ TEST(PlanChoices, AreLegalAndDifferent) {
     EXPECT_EQ(16 % tensor, 0);
     EXPECT_LE(pipeline, 14);
     EXPECT_LE(pipeline * number(key_virtual_stages), 16);
+    const bool is_dual = plan[key_schedule] == "dual";
+    EXPECT_TRUE(pipeline > 1 || plan[key_schedule] == "interleaved");
+    EXPECT_TRUE(!is_dual || pipeline % 2 == 0);
     EXPECT_EQ(8192 % (2 * context), 0);
     EXPECT_GE(8192 / (2 * context), 1024);
     EXPECT_EQ(8 % expert, 0);
     EXPECT_LE(tensor * pipeline * std::max(context, expert), 64);
     const auto replicas = 64 / (tensor * pipeline);
     EXPECT_LE(number(key_shard_group) * 2, std::max<std::int64_t>(2, replicas));
-    EXPECT_LE(number(key_microbatch_sequences) * (replicas / context), 128);
+    EXPECT_LE(
+        number(key_microbatch_sequences) * (replicas / context) * (is_dual ? 2 * pipeline : 1),
+        128);
+    schedules.insert(plan[key_schedule]);
     try {
       job_from(values);
     } catch (const InputError&) {  // expert groups that hold no whole context groups
@@ -78,6 +85,7 @@ TEST(PlanChoices, AreLegalAndDifferent) {
       ++refused;
     }
   }
+  EXPECT_EQ(schedules.size(), 3);
   EXPECT_GT(refused, 0);
   EXPECT_LT(refused, std::ssize(plans) / 3);
 }
@@ -90,8 +98,8 @@ TEST(PlanChoices, ThoseOfLlamaHoldThePublishedPlan) {
   EXPECT_THAT(count.tried[key_pipeline], testing::IsSupersetOf({"1", "4", "8", "14", "16", "126"}));
   EXPECT_THAT(count.tried[key_pipeline], testing::Not(testing::Contains("5")));
   const std::vector<ParallelPlan> plans = plans_of(choices);
-  const ParallelPlan published{"8",    "16", "8",   "1", "1", "distributed_optimizer",
-                               "auto", "1",  "none"};
+  const ParallelPlan published{"8", "16",    "interleaved", "8", "1",
+                               "1", "zero2", "auto",        "1", "none"};
   EXPECT_THAT(plans, testing::Contains(published));
 }
 
@@ -125,7 +133,10 @@ std::optional<Bounds> bounds_of(const ParallelPlan& plan, const PlanChoices& cho
     if (estimate->replicas == point.layout().replicas) {
       EXPECT_NEAR(estimate->flops / point.work().flops, 1, 1e-12);
     }
-    const LayerTraffic traffic = least_traffic(scenario, values, *estimate);
+    const Placement placement = place(scenario.fleet, scenario.seed);
+    const LayerTraffic traffic =
+        least_traffic(scenario, placement, values, *estimate, TrafficOf::activations) +
+        least_traffic(scenario, placement, values, *estimate, TrafficOf::weights);
     const auto with_traffic = estimate_job(scenario.job, scenario.fleet, traffic);
     const double step = point.quiet_step().time() * estimate->flops / point.work().flops;
     return Bounds{estimate->least_time / step, with_traffic->least_time / step,
@@ -187,7 +198,9 @@ INSTANTIATE_TEST_SUITE_P(
                     "fleet.chips=H100:128\ntopology.kind=nccl\njob.schedule=zero_bubble\n",
                     "fleet.chips=H100:128\ntopology.kind=nccl\njob.schedule=dual\n",
                     "fleet.chips=H100:128\ntopology.kind=nccl\njob.experts=8\njob.top_k=2\n"
-                    "job.expert_hidden=4096\n"));
+                    "job.expert_hidden=4096\n",
+                    "fleet.chips=H100:128\ntopology.kind=nccl\njob.experts=8\njob.top_k=2\n"
+                    "job.expert_hidden=4096\njob.schedule=dual\njob.expert=4\n"));
 
 TEST(PlanBounds, AFewReplicasSayMostOfALargeJob) {
   const Largest found =

@@ -65,7 +65,7 @@ TEST(DeepSeekV3, SendsTenMegabytesATokenAcrossNodes) {
   double bytes = 0;
   for (const PlannedPhase& planned : point->phases())
     if (planned.phase->group == ParallelGroup::expert)
-      bytes += planned.bytes * planned.phase->calls(job) * job.model.layers;
+      bytes += planned.bytes * planned.phase->calls(job, 1) * job.model.layers;
   const double token = bytes / (job.microbatch_sequences * job.model.sequence_length);
   fmt::print("bytes a token: {:.4g}\n", token);
   EXPECT_NEAR(token / 1e6, 10.0, 0.1);

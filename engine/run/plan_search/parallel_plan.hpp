@@ -11,15 +11,17 @@ namespace lockstep {
 
 /// The keys by which a study says how a job is split over chips, in the order in which a search
 /// chooses them: the values of one may depend on those before it.
-inline constexpr std::array<std::string_view, 9> plan_keys{
-    "job.tensor",   "job.pipeline",      "job.virtual_stages", "job.context",
-    "job.expert",   "job.data_parallel", "job.shard_group",    "job.microbatch_sequences",
+inline constexpr std::array<std::string_view, 10> plan_keys{
+    "job.tensor",         "job.pipeline",    "job.schedule",
+    "job.virtual_stages", "job.context",     "job.expert",
+    "job.data_parallel",  "job.shard_group", "job.microbatch_sequences",
     "job.recompute"};
 
 /// Places in plan_keys.
 enum PlanKey : std::size_t {
   key_tensor,
   key_pipeline,
+  key_schedule,
   key_virtual_stages,
   key_context,
   key_expert,

@@ -1,10 +1,13 @@
 #include "engine/run/plan_search/plan_bound.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
 #include "engine/base/error.hpp"
+#include "engine/job/memory.hpp"
 #include "engine/job/stages.hpp"
 #include "engine/training/design_point.hpp"
 
@@ -76,6 +79,16 @@ bool has_likeness(const Scenario& scenario) {
   return !scenario.topology->settle && shares_evenly(scenario.job, scenario.fleet);
 }
 
+/// The replicas that least_traffic looks at.
+std::int64_t replicas_looked_at(const Job& job, std::int64_t replicas, TrafficOf of) {
+  const std::int64_t coupled = job.coupled_replicas();
+  if (of == TrafficOf::activations) return coupled;
+  const std::int64_t group = job.shard_replicas(replicas);
+  const std::int64_t few = std::max(coupled, most_sharded / coupled * coupled);
+  const std::int64_t whole = std::lcm(coupled, group);
+  return whole <= few ? whole : std::min(few, replicas / coupled * coupled);
+}
+
 /// The same job on so many replicas, each with so many microbatches.
 void shrink(Job& job, std::int64_t replicas, double microbatches) {
   job.tokens_per_chip.reset();
@@ -84,10 +97,6 @@ void shrink(Job& job, std::int64_t replicas, double microbatches) {
 }
 
 }  // namespace
-
-bool shards_weights(const Job& job) {
-  return job.data_parallel == Sharding::fsdp || job.data_parallel == Sharding::hsdp;
-}
 
 std::optional<JobEstimate> estimate_job(const Job& job, const Fleet& fleet,
                                         const LayerTraffic& traffic) {
@@ -136,36 +145,51 @@ double room_for(const Job& job, const Fleet& fleet, const JobEstimate& estimate)
   return room;
 }
 
-std::int64_t replicas_looked_at(const Job& job, std::int64_t replicas) {
-  const std::int64_t coupled = job.coupled_replicas();
-  if (!shards_weights(job)) return coupled;
-  const std::int64_t group = job.shard_replicas(replicas);
-  const std::int64_t few = std::max(coupled, most_sharded / coupled * coupled);
-  const std::int64_t whole = std::lcm(coupled, group);
-  return whole <= few ? whole : std::min(few, replicas / coupled * coupled);
+bool whole_gradients_fit(Job job, const Fleet& fleet, const JobEstimate& estimate) {
+  job.data_parallel = Sharding::distributed_optimizer;
+  const double need = most_memory(job, estimate.replicas, estimate.microbatches).total();
+  return std::all_of(
+      fleet.generations.begin(), fleet.generations.end(),
+      [&](const FleetGeneration& generation) { return need <= generation.chip.hbm; });
 }
 
-LayerTraffic least_traffic(const Scenario& scenario, const Values& values,
-                           const JobEstimate& estimate) {
-  if (!has_likeness(scenario)) return {};
+std::string traffic_key(const ParallelPlan& plan, const Job& job, std::span<const Fleet> fleets,
+                        TrafficOf of) {
+  std::string key = fmt::format("{} {} {}", plan[key_tensor], plan[key_context], plan[key_expert]);
+  if (of == TrafficOf::activations)
+    return fmt::format("{} {} {} {}", key, plan[key_microbatch_sequences], plan[key_recompute],
+                       plan[key_schedule]);
+  for (const Fleet& fleet : fleets)
+    key += fmt::format(" {}", replicas_looked_at(job, estimate_job(job, fleet)->replicas, of));
+  return key;
+}
+
+LayerTraffic least_traffic(const Scenario& scenario, const Placement& placement,
+                           const Values& values, const JobEstimate& estimate, TrafficOf of) {
+  const bool of_weights = of == TrafficOf::weights;
+  if (!has_likeness(scenario) || (of_weights && !scenario.job.shards_weights())) return {};
+  std::vector<Phase> rows;
+  for (const Phase& phase : scenario.phases)
+    if (phase.window == Window::layer && spans_replicas(phase.group) == of_weights)
+      rows.push_back(phase);
   Scenario few = scenario;
+  few.phases = rows;
   Job& job = few.job;
-  const std::int64_t replicas = replicas_looked_at(job, estimate.replicas);
+  const std::int64_t replicas = replicas_looked_at(job, estimate.replicas, of);
   job.pipeline = job.virtual_stages = 1;
-  job.schedule = Schedule::interleaved;
-  job.data_parallel = shards_weights(job) ? Sharding::fsdp : Sharding::distributed_optimizer;
+  if (of_weights) job.data_parallel = Sharding::fsdp;
   if (job.shard_replicas(estimate.replicas) > replicas) job.shard_group.reset();
   shrink(job, replicas, 1);
   LayerTraffic traffic;
   try {
-    const DesignPoint point(std::move(few), values, replicas);
-    if (point.layout().replicas != replicas) return {};
-    const Job& asked = point.scenario().job;
-    for (const PlannedPhase& planned : point.phases()) {
-      if (!planned.is_of(Window::layer)) continue;
-      const double time = planned.phase->calls(asked) * planned.noise_free_time;
-      const double bare = planned.phase->exposed(asked) * time;
-      const Behind behind = planned.phase->behind(asked);
+    const Layout layout =
+        arrange(few.fleet, placement, job.tensor, 1, replicas, job.coupled_replicas());
+    const Work work = share_work(job, few.fleet, layout);
+    const PlannedPhases planned_phases(few, values, layout, work);
+    for (const PlannedPhase& planned : planned_phases.all()) {
+      const double time = planned.phase->calls(job, 1) * planned.noise_free_time;
+      const double bare = planned.phase->exposed(job) * time;
+      const Behind behind = planned.phase->behind(job);
       traffic.bare += bare;
       if (behind == Behind::forward || behind == Behind::backward)
         traffic.behind_pass += time - bare;
@@ -188,7 +212,8 @@ std::optional<double> least_time_of_few(const Scenario& scenario, const Values& 
     return std::max<std::int64_t>(1, few_chips / copy / unit) * unit;
   };
   std::int64_t replicas = most(std::lcm(job.coupled_replicas(), job.shard_group.value_or(1)));
-  if (shards_weights(job) && job.shard_replicas(estimate.replicas) > most(job.coupled_replicas())) {
+  if (job.shards_weights() &&
+      job.shard_replicas(estimate.replicas) > most(job.coupled_replicas())) {
     job.data_parallel = Sharding::fsdp;
     job.shard_group.reset();
     replicas = most(job.coupled_replicas());

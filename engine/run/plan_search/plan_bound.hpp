@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "engine/job/job.hpp"
 #include "engine/machine/fleet.hpp"
+#include "engine/run/plan_search/parallel_plan.hpp"
 #include "engine/training/scenario.hpp"
 
 namespace lockstep {
@@ -16,6 +18,10 @@ struct LayerTraffic {
   double bare = 0;         ///< that nothing hides [s]
   double behind_pass = 0;  ///< that may hide behind the same microbatch's passes [s]
   double behind_both = 0;  ///< behind those of another microbatch [s]
+
+  LayerTraffic operator+(const LayerTraffic& other) const {
+    return {bare + other.bare, behind_pass + other.behind_pass, behind_both + other.behind_both};
+  }
 };
 
 /// What is known of a job on a fleet before any layout.
@@ -36,18 +42,26 @@ std::optional<JobEstimate> estimate_job(const Job& job, const Fleet& fleet,
 /// are surely in it, else the most of all.
 double room_for(const Job& job, const Fleet& fleet, const JobEstimate& estimate);
 
+/// Whether such a job would fit all chips with whole gradients, which communicate less than sharded
+/// ones and compute the same.
+bool whole_gradients_fit(Job job, const Fleet& fleet, const JobEstimate& estimate);
+
+/// Whose traffic: that of activations depends on how tensors, sequences and experts are split, on
+/// the microbatch, recomputation and, with experts, the schedule; that of weights, which are
+/// sharded, on how tensors and experts are split and on the replicas looked at.
+enum class TrafficOf { activations, weights };
+
 /// Traffic of the scenario's job, from its noise-free operations on the first few replicas alone
 /// and without a pipeline, where they lie closest: not more than what the job has, since an
 /// operation over more or farther chips is not faster. A shard group counts as one of
 /// `most_sharded` replicas or fewer. Nothing where it cannot be said: topologies whose shape
 /// depends on the number of replicas, uneven shares.
-LayerTraffic least_traffic(const Scenario& scenario, const Values& values,
-                           const JobEstimate& estimate);
+LayerTraffic least_traffic(const Scenario& scenario, const Placement& placement,
+                           const Values& values, const JobEstimate& estimate, TrafficOf of);
 
-/// The replicas that least_traffic looks at. Jobs that are alike but for pipeline, recomputation
-/// and data parallelism have the same where these are, and both or neither shard their weights.
-std::int64_t replicas_looked_at(const Job& job, std::int64_t replicas);
-bool shards_weights(const Job& job);
+/// What it depends on: plans of a search with the same key have the same.
+std::string traffic_key(const ParallelPlan& plan, const Job& job, std::span<const Fleet> fleets,
+                        TrafficOf of);
 
 inline constexpr std::int64_t most_sharded = 64;
 

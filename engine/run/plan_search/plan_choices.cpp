@@ -87,10 +87,6 @@ PlanChoices::PlanChoices(const Study& study, std::span<const std::string> free) 
       fixed_[static_cast<std::size_t>(key - plan_keys.begin())] = parameter.text;
   }
   model_ = model_from(base_);
-  const std::string& schedule = base_.text("job.schedule");
-  schedule_ = schedule == "dual"          ? Schedule::dual
-              : schedule == "zero_bubble" ? Schedule::zero_bubble
-                                          : Schedule::interleaved;
   chips_ = fleet_from(base_).chips();
   tokens_ = base_.optional_real("job.tokens_per_batch")
                 .value_or(base_.optional_real("job.tokens_per_chip").value_or(0) *
@@ -143,6 +139,7 @@ std::vector<std::string> PlanChoices::searched_values(std::size_t key,
   const auto layers = static_cast<std::int64_t>(model_.layers);
   const std::int64_t pipeline = key > key_pipeline ? number(plan[key_pipeline]) : 1;
   const std::int64_t tensor = key > key_tensor ? number(plan[key_tensor]) : 1;
+  const bool is_dual = key > key_schedule && pipeline > 1 && plan[key_schedule] == "dual";
   const std::int64_t room = chips_ / std::max<std::int64_t>(1, tensor * pipeline);  // replicas
   switch (key) {
     case key_tensor:
@@ -151,11 +148,16 @@ std::vector<std::string> PlanChoices::searched_values(std::size_t key,
       });
     case key_pipeline:
       return whole_numbers(std::max<std::int64_t>(1, std::min(layers, room)), [&](std::int64_t n) {
-        const bool pairs = schedule_ == Schedule::dual && n > 1;
+        const bool pairs = fixed_[key_schedule] == "dual" && n > 1;
         return (cuts(model_, n) || is_power_of_two(n)) && !(pairs && n % 2 != 0);
       });
+    case key_schedule:
+      if (pipeline == 1 || number(fixed_[key_virtual_stages].value_or("1")) > 1)
+        return {"interleaved"};
+      if (pipeline % 2 != 0) return {"interleaved", "zero_bubble"};
+      return {"interleaved", "zero_bubble", "dual"};
     case key_virtual_stages: {
-      if (pipeline == 1 || schedule_ != Schedule::interleaved) return {std::string(automatic)};
+      if (pipeline == 1 || plan[key_schedule] != "interleaved") return {std::string(automatic)};
       const std::int64_t most = (layers + 2) / pipeline;
       return whole_numbers(
           most, [&](std::int64_t n) { return n == 1 || n == most || cuts(model_, n * pipeline); });
@@ -173,15 +175,17 @@ std::vector<std::string> PlanChoices::searched_values(std::size_t key,
     case key_data_parallel:
       if (fixed_[key_shard_group] && *fixed_[key_shard_group] != automatic) return {"fsdp", "hsdp"};
       if (room < 2) return {"distributed_optimizer"};
-      return {"all_reduce", "distributed_optimizer", "fsdp", "hsdp"};
+      return {"all_reduce", "distributed_optimizer", "zero2", "fsdp", "hsdp"};
     case key_shard_group:
       if (plan[key_data_parallel] != "hsdp") return {std::string(automatic)};
       return powers_of_two(2, room / 2, all);
     default: {  // sequences of a microbatch, at least one for every replica or context group
       const double streams =
           std::floor(static_cast<double>(room) / static_cast<double>(number(plan[key_context])));
-      const double most = tokens_ / model_.sequence_length / std::max(1.0, streams);
-      return powers_of_two(1, std::max<std::int64_t>(1, static_cast<std::int64_t>(most)), all);
+      const double each = tokens_ / model_.sequence_length / std::max(1.0, streams);
+      if (!is_dual)
+        return powers_of_two(1, std::max<std::int64_t>(1, static_cast<std::int64_t>(each)), all);
+      return powers_of_two(1, static_cast<std::int64_t>(each) / (2 * pipeline), all);
     }
   }
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <map>
@@ -71,7 +72,7 @@ class Search {
 
  private:
   using Clock = std::chrono::steady_clock;
-  enum class Fate { impossible, too_large, fits };
+  enum class Fate { impossible, too_large, dominated, fits };
 
   Values values_of(const ParallelPlan& plan) const {
     Values values = choices_.base();
@@ -103,6 +104,7 @@ class Search {
       }
       ranking_.impossible += fate == Fate::impossible;
       ranking_.too_large += fate == Fate::too_large;
+      ranking_.behind += fate == Fate::dominated;
       if (++looked % 256 == 0)
         refuse_too_long(looked, static_cast<std::size_t>(ranking_.plans) - looked);
       return true;
@@ -119,18 +121,22 @@ class Search {
     }
     if (fleets_.empty()) find_fleets(values);
     double rate = 0;
-    bool fits = true;
+    bool fits = true,
+         has_better = job.data_parallel == Sharding::zero2 && !choices_.fixed()[key_data_parallel];
     for (const Fleet& fleet : fleets_) {
       const std::optional<JobEstimate> estimate = estimate_job(job, fleet);
       if (!estimate) return Fate::impossible;
+      const double room = room_for(job, fleet, *estimate);
       const double need = most_memory(job, estimate->replicas, estimate->microbatches).total();
-      if (need > room_for(job, fleet, *estimate)) {
+      if (need > room) {
         fits = false;
         keep_least_need(need, plan);
       }
+      has_better = has_better && whole_gradients_fit(job, fleet, *estimate);
       rate += estimate->flops / estimate->least_time;
     }
     if (!fits) return Fate::too_large;
+    if (has_better) return Fate::dominated;
     heap_.push({rate / peak_of(fleets_) * rounding, candidates_.size()});
     candidates_.push_back({.plan = plan});
     return Fate::fits;
@@ -145,12 +151,12 @@ class Search {
   /// One a job: the whole fleet, or each generation. Throws InputError on what no plan mends.
   void find_fleets(const Values& values) {
     const Scenario scenario = scenario_from(values, topologies_, seed_);
-    if (values.text("job.work_share") != "isolated") {
+    if (values.text("job.work_share") != "isolated")
       fleets_ = {scenario.fleet};
-      return;
-    }
-    for (std::size_t g = 0; g < scenario.fleet.generations.size(); ++g)
-      fleets_.push_back(fleet_of_generation(scenario.fleet, g));
+    else
+      for (std::size_t g = 0; g < scenario.fleet.generations.size(); ++g)
+        fleets_.push_back(fleet_of_generation(scenario.fleet, g));
+    for (const Fleet& fleet : fleets_) placements_.push_back(place(fleet, scenario.seed));
   }
 
   /// MFU that a plan must reach to be among the best.
@@ -179,38 +185,44 @@ class Search {
       taken += computed.size() + bounded.size() + left.size();
       if (++batches % 16 == 0) refuse_too_long(taken, left_to_take());
     }
-    ranking_.behind = static_cast<std::int64_t>(heap_.size());
-  }
-
-  /// What the traffic of layers depends on.
-  std::string traffic_key(const ParallelPlan& plan, const Job& job) const {
-    std::string looked;
-    for (const Fleet& fleet : fleets_)
-      looked += fmt::format(" {}", replicas_looked_at(job, estimate_job(job, fleet)->replicas));
-    return fmt::format("{} {} {} {} {}{}", plan[key_tensor], plan[key_context], plan[key_expert],
-                       plan[key_microbatch_sequences], shards_weights(job), looked);
+    ranking_.behind += static_cast<std::int64_t>(heap_.size());
   }
 
   void bound_by_traffic(const std::vector<std::size_t>& all) {
+    constexpr std::array parts{TrafficOf::activations, TrafficOf::weights};
+    using Traffic = std::vector<LayerTraffic>;  // (fleets)
+    struct Missing {
+      const ParallelPlan* plan;
+      TrafficOf of;
+      Traffic* found;
+    };
     std::vector<Job> jobs;
-    std::vector<const std::vector<LayerTraffic>*> traffic;
-    std::vector<std::pair<const ParallelPlan*, std::vector<LayerTraffic>*>> missing;
+    std::vector<std::array<const Traffic*, parts.size()>> traffic;
+    std::vector<Missing> missing;
     for (std::size_t i : all) {
       const ParallelPlan& plan = candidates_[i].plan;
       jobs.push_back(job_from(values_of(plan)));
-      const auto [place, is_new] = traffic_.try_emplace(traffic_key(plan, jobs.back()));
-      traffic.push_back(&place->second);
-      if (is_new) missing.emplace_back(&plan, &place->second);
+      auto& places = traffic.emplace_back();
+      for (std::size_t p = 0; p < parts.size(); ++p) {
+        if (parts[p] == TrafficOf::weights && !jobs.back().shards_weights()) continue;
+        const auto [place, is_new] =
+            traffic_[p].try_emplace(traffic_key(plan, jobs.back(), fleets_, parts[p]));
+        places[p] = &place->second;
+        if (is_new) missing.push_back({&plan, parts[p], &place->second});
+      }
     }
     parallel_for(how_, std::ssize(missing), [&](std::int64_t m) {
-      const auto& [plan, found] = missing[static_cast<std::size_t>(m)];
-      *found = traffic_of(*plan);
+      const Missing& one = missing[static_cast<std::size_t>(m)];
+      *one.found = traffic_of(*one.plan, one.of);
     });
     const double peak = peak_of(fleets_);
     for (std::size_t n = 0; n < all.size(); ++n) {
       double rate = 0;
       for (std::size_t f = 0; f < fleets_.size(); ++f) {
-        const auto estimate = estimate_job(jobs[n], fleets_[f], (*traffic[n])[f]);
+        LayerTraffic sum;
+        for (const Traffic* part : traffic[n])
+          if (part) sum = sum + (*part)[f];
+        const auto estimate = estimate_job(jobs[n], fleets_[f], sum);
         rate += estimate->flops / estimate->least_time;
       }
       put_back(all[n], Candidate::Bound::traffic, rate / peak);
@@ -249,13 +261,14 @@ class Search {
   }
 
   /// Of each job (fleets).
-  std::vector<LayerTraffic> traffic_of(const ParallelPlan& plan) const {
+  std::vector<LayerTraffic> traffic_of(const ParallelPlan& plan, TrafficOf of) const {
     const Values values = values_of(plan);
     Scenario scenario = scenario_from(values, topologies_, seed_);
     std::vector<LayerTraffic> traffic;
-    for (const Fleet& fleet : fleets_) {
-      scenario.fleet = fleet;
-      traffic.push_back(least_traffic(scenario, values, *estimate_job(scenario.job, fleet)));
+    for (std::size_t f = 0; f < fleets_.size(); ++f) {
+      scenario.fleet = fleets_[f];
+      traffic.push_back(least_traffic(scenario, placements_[f], values,
+                                      *estimate_job(scenario.job, fleets_[f]), of));
     }
     return traffic;
   }
@@ -356,9 +369,10 @@ class Search {
   std::span<const TopologyKind* const> topologies_;
   Execution how_;
   std::vector<Fleet> fleets_;
+  std::vector<Placement> placements_;  // (fleets)
   std::vector<Candidate> candidates_;
   std::priority_queue<Next> heap_;
-  std::map<std::string, std::vector<LayerTraffic>> traffic_;  // by traffic_key, (fleets)
+  std::array<std::map<std::string, std::vector<LayerTraffic>>, 2> traffic_;  // by traffic_key
   PlanRanking ranking_;
   std::vector<std::size_t> kept_;  // candidates of ranking_.best
   std::string refusal_;            // the first

@@ -24,6 +24,9 @@ enum class ParallelGroup {
 
 std::string_view name_of(ParallelGroup group);
 
+/// Whether its chips are of any replicas, not of one or of neighbours that keep pace.
+bool spans_replicas(ParallelGroup group);
+
 /// Its ranks in a job of so many replicas.
 GroupShape shape_of(ParallelGroup group, const Job& job, std::int64_t replicas);
 
@@ -55,8 +58,9 @@ struct Phase {
   Window window = Window::last_backward;
   bool (*runs)(const Job& job) = [](const Job&) { return true; };
   double (*bytes)(const Job& job) = nullptr;  ///< buffer of each rank in a call [B]
-  /// Calls in each layer and microbatch, or at each boundary of a microbatch and chunk, or a step.
-  double (*calls)(const Job& job) = [](const Job&) { return 1.0; };
+  /// Calls in each layer and microbatch, or at each boundary of a microbatch and chunk, or a step,
+  /// where the fullest replica has so many microbatches.
+  double (*calls)(const Job& job, double microbatches) = [](const Job&, double) { return 1.0; };
   /// Share that nothing hides, and what the rest hides behind; of Window::layer.
   double (*exposed)(const Job& job) = [](const Job&) { return 0.0; };
   Behind (*behind)(const Job& job) = [](const Job&) { return Behind::anything; };

@@ -35,13 +35,16 @@ bool speaks_to_experts(J job) {
   return has_experts(job) && job.expert > 1;
 }
 bool is_sharded(J job) {
-  return job.data_parallel == Sharding::fsdp || job.data_parallel == Sharding::hsdp;
+  return job.shards_weights();
 }
 bool is_replicated(J job) {
   return job.data_parallel == Sharding::all_reduce;
 }
 bool shards_optimizer(J job) {
-  return job.data_parallel == Sharding::distributed_optimizer;
+  return job.shards_optimizer_alone();
+}
+bool shards_gradients(J job) {
+  return job.data_parallel == Sharding::zero2;
 }
 
 /// Forward, backward; once more forward where everything is computed again.
@@ -90,6 +93,11 @@ double of_a_layer(J job, double chip_bytes) {
   return layers > 0 ? chip_bytes / layers : 0;
 }
 
+/// Rounds of a layer's gradients before the last one, for each microbatch.
+double earlier_rounds(J job, double microbatches) {
+  return (job.gradient_rounds(microbatches) - 1) / microbatches;
+}
+
 double weights_of_a_layer(J job) {
   return of_a_layer(job, parameters(job) + expert_parameters(job));
 }
@@ -101,6 +109,11 @@ constexpr std::string_view deepseek = "DeepSeek-V3 (arXiv 2412.19437), sections 
 constexpr std::string_view zero =
     "Rajbhandari et al., ZeRO (arXiv 1910.02054), section 7; chunk by chunk: Megatron-LM, "
     "distributed optimizer; MegaScale (arXiv 2402.15627), section 3.2";
+constexpr std::string_view rounds =
+    "partitioned gradients are reduced in every backward pass: Rajbhandari et al., ZeRO (arXiv "
+    "1910.02054), section 5.2; PyTorch FSDP2, gradient accumulation with reduce-scatter; in rounds "
+    "of "
+    "the interleaved schedule: Lamy-Poirier, Breadth-first pipeline parallelism (arXiv 2211.05953)";
 constexpr std::string_view sharded =
     "Zhao et al., PyTorch FSDP (arXiv 2304.11277), sections 3.2 and 3.3";
 
@@ -141,6 +154,22 @@ std::string_view name_of(ParallelGroup group) {
   return names[static_cast<std::size_t>(group)];
 }
 
+bool spans_replicas(ParallelGroup group) {
+  switch (group) {
+    case ParallelGroup::data:
+    case ParallelGroup::shard:
+    case ParallelGroup::across_shards:
+    case ParallelGroup::expert_data:
+      return true;
+    case ParallelGroup::tensor:
+    case ParallelGroup::context:
+    case ParallelGroup::expert:
+    case ParallelGroup::pipeline:
+      break;
+  }
+  return false;
+}
+
 GroupShape shape_of(ParallelGroup group, const Job& job, std::int64_t replicas) {
   const std::int64_t copy = job.model_parallel(), shard = job.shard_replicas(replicas);
   switch (group) {
@@ -173,7 +202,7 @@ std::span<const Phase> phases() {
        .window = Window::layer,
        .runs = has_tensor,
        .bytes = activations,
-       .calls = [](J job) { return 2 * passes(job); },
+       .calls = [](J job, double) { return 2 * passes(job); },
        .exposed = [](J job) { return job.tensor_exposed.value_or(1); },
        .source = megatron_tensor},
       {.name = "tensor_scatter",
@@ -183,7 +212,7 @@ std::span<const Phase> phases() {
        .window = Window::layer,
        .runs = has_tensor,
        .bytes = activations,
-       .calls = [](J job) { return 2 * passes(job); },
+       .calls = [](J job, double) { return 2 * passes(job); },
        .exposed = [](J job) { return job.tensor_exposed.value_or(1); },
        .source = megatron_tensor},
       {.name = "context",
@@ -197,7 +226,7 @@ std::span<const Phase> phases() {
              return 2 * activations(job) * static_cast<double>(job.context) * job.model.kv_heads /
                     job.model.heads / static_cast<double>(job.tensor);
            },
-       .calls = [](J job) { return passes(job) + 1; },
+       .calls = [](J job, double) { return passes(job) + 1; },
        .exposed = [](J job) { return job.context_exposed.value_or(0); },
        .behind = [](J) { return Behind::attention; },
        .source = "keys and values of all other ranks, twice in the backward pass: Liu et al., Ring "
@@ -209,7 +238,7 @@ std::span<const Phase> phases() {
        .window = Window::layer,
        .runs = speaks_to_experts,
        .bytes = [](J job) { return routed(job, job.dispatch_precision); },
-       .calls = [](J job) { return passes(job) * expert_layers(job); },
+       .calls = [](J job, double) { return passes(job) * expert_layers(job); },
        .exposed = [](J job) { return experts_exposed(job); },
        .behind = [](J) { return Behind::both_passes; },
        .source = deepseek},
@@ -220,7 +249,7 @@ std::span<const Phase> phases() {
        .window = Window::layer,
        .runs = speaks_to_experts,
        .bytes = [](J job) { return routed(job, job.combine_precision); },
-       .calls = [](J job) { return passes(job) * expert_layers(job); },
+       .calls = [](J job, double) { return passes(job) * expert_layers(job); },
        .exposed = [](J job) { return experts_exposed(job); },
        .behind = [](J) { return Behind::both_passes; },
        .source = deepseek},
@@ -251,6 +280,25 @@ std::span<const Phase> phases() {
        .bytes = [](J job) { return of_a_layer(job, gradients(job) + expert_gradients(job)); },
        .behind = [](J) { return Behind::backward; },
        .source = sharded},
+      {.name = "gradients_rounds",
+       .number = 16,
+       .operation = Operation::reduce_scatter,
+       .window = Window::layer,
+       .runs = shards_gradients,
+       .bytes = [](J job) { return of_a_layer(job, gradients(job)); },
+       .calls = earlier_rounds,
+       .behind = [](J) { return Behind::backward; },
+       .source = rounds},
+      {.name = "expert_gradients_rounds",
+       .number = 17,
+       .operation = Operation::reduce_scatter,
+       .group = ParallelGroup::expert_data,
+       .window = Window::layer,
+       .runs = [](J job) { return shards_gradients(job) && has_experts(job); },
+       .bytes = [](J job) { return of_a_layer(job, expert_gradients(job)); },
+       .calls = earlier_rounds,
+       .behind = [](J) { return Behind::backward; },
+       .source = rounds},
       {.name = "pipeline",
        .number = 9,
        .operation = Operation::send,
@@ -258,7 +306,7 @@ std::span<const Phase> phases() {
        .window = Window::boundary,
        .runs = [](J job) { return job.pipeline > 1; },
        .bytes = [](J job) { return activations(job) / static_cast<double>(job.tensor); },
-       .calls = [](J) { return 2.0; },
+       .calls = [](J, double) { return 2.0; },
        .source = "activations forward, their gradients back, each tensor rank its share: Narayanan "
                  "et al. (arXiv 2104.04473), sections 2.2 and 4.1"},
       {.name = "parameters",

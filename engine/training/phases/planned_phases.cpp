@@ -49,11 +49,6 @@ std::vector<std::int64_t> typical_replicas(const Scenario& scenario, const Layou
   return replicas;
 }
 
-bool is_kept(const Phase& phase) {
-  return phase.window == Window::first_forward || phase.window == Window::last_backward ||
-         phase.group == ParallelGroup::shard;
-}
-
 }  // namespace
 
 LinkState PlannedPhase::links(const LinkState& all, std::vector<double>& kept) const {
@@ -96,9 +91,7 @@ PlannedPhases::PlannedPhases(const Scenario& scenario, const Values& settled, co
 void PlannedPhases::find_layer_times(const Job& job, const Layout& layout, const Work& work) {
   for (const Stage& stage : stages_of(job))
     stage_layers_.push_back(stage.dense_layers + stage.moe_layers);
-  const FlopPace pace = flop_pace(job);
-  attention_share_ = pace.attention * job.model.attention_flops() *
-                     recompute_factor(job.recompute) / computed_flops_per_token(job, pace);
+  attention_share_ = attention_share(job);
   for (std::int64_t g = 0; g < layout.groups(); ++g) {
     const double layers = stage_layers_[static_cast<std::size_t>(g / layout.tensor)];
     if (layers == 0) continue;
@@ -115,8 +108,8 @@ void PlannedPhases::plan(const Phase& phase, const Scenario& scenario, const Val
                          const Layout& layout) {
   const Job& job = scenario.job;
   const GroupShape shape = shape_of(phase.group, job, layout.replicas);
-  const Layout rows =
-      is_kept(phase) ? regroup(layout, shape) : regroup(with_replicas(layout, typical_), shape);
+  const Layout rows = spans_replicas(phase.group) ? regroup(layout, shape)
+                                                  : regroup(with_replicas(layout, typical_), shape);
   const bool is_layout = shape == GroupShape{layout.replicas, layout.groups()};
   const auto collective_of = [&](double bytes) {
     return collective_on(*scenario.topology, {.operation = phase.operation,
@@ -136,7 +129,7 @@ void PlannedPhases::plan(const Phase& phase, const Scenario& scenario, const Val
   planned.rows = rows.groups();
   for (std::int64_t row = 0; row < planned.rows; ++row)
     planned.generation.push_back(rows.generation[static_cast<std::size_t>(rows.at(row, 0))]);
-  if (is_kept(phase) && !is_layout) planned.places = places_of(layout, shape);
+  if (spans_replicas(phase.group) && !is_layout) planned.places = places_of(layout, shape);
   planned.collective = collective_of(planned.bytes);
   planned.by_generation = planned.quiet_times({});
   planned.noise_free_time = std::ranges::max(planned.by_generation);
@@ -145,12 +138,14 @@ void PlannedPhases::plan(const Phase& phase, const Scenario& scenario, const Val
   planned.choice = (&runner == scenario.topology ? "" : fmt::format("by {}: ", runner.name)) +
                    planned.collective->choice();
   planned.chunk_time = planned.noise_free_time;
-  if (const double chunks = chunks_of(job); is_kept(phase) && chunks > 1) {
+  const bool is_of_step =
+      phase.window == Window::first_forward || phase.window == Window::last_backward;
+  if (const double chunks = chunks_of(job); is_of_step && chunks > 1) {
     auto whole = std::exchange(planned.collective, collective_of(planned.bytes / chunks));
     planned.chunk_time = std::ranges::max(planned.quiet_times({}));
     planned.collective = std::move(whole);
   }
-  if (!is_kept(phase)) planned.collective.reset();
+  if (!spans_replicas(phase.group)) planned.collective.reset();
   planned.free = is_free(phase, job);
   if (planned.free) planned.noise_free_time = planned.chunk_time = 0;
   phases_.push_back(std::move(planned));
@@ -186,7 +181,7 @@ double PlannedPhases::exposed_in_layer(std::span<const std::vector<double>> time
   for (std::size_t p = 0; p < times.size(); ++p) {
     if (times[p].size() <= generation) continue;
     const Phase& phase = *phases_[p].phase;
-    const double time = phase.calls(job_) * times[p][generation];
+    const double time = phase.calls(job_, most_microbatches_) * times[p][generation];
     const double bare = phase.exposed(job_) * time;
     double& left = room[static_cast<std::size_t>(phase.behind(job_))];
     const double hidden = std::min(left, time - bare);
@@ -197,8 +192,9 @@ double PlannedPhases::exposed_in_layer(std::span<const std::vector<double>> time
 }
 
 void PlannedPhases::count_calls(double most_microbatches) {
+  most_microbatches_ = most_microbatches;
   for (PlannedPhase& planned : phases_) {
-    planned.calls = planned.phase->calls(job_);
+    planned.calls = planned.phase->calls(job_, most_microbatches);
     if (planned.is_of(Window::layer))
       planned.calls *=
           most_microbatches * *std::max_element(stage_layers_.begin(), stage_layers_.end());
@@ -211,7 +207,8 @@ std::vector<double> PlannedPhases::expert_traffic() const {
   double bare = 0;
   for (const PlannedPhase& planned : phases_)
     if (planned.is_of(Window::layer) && planned.phase->group == ParallelGroup::expert)
-      bare += planned.phase->exposed(job_) * planned.phase->calls(job_) * planned.noise_free_time;
+      bare += planned.phase->exposed(job_) * planned.phase->calls(job_, most_microbatches_) *
+              planned.noise_free_time;
   std::vector<double> stages = stage_layers_;
   for (double& stage : stages) stage *= bare;
   return stages;
@@ -222,26 +219,6 @@ double PlannedPhases::transfer(std::size_t rows) const {
   for (const PlannedPhase& planned : std::span(phases_).first(std::min(rows, phases_.size())))
     if (planned.is_of(Window::boundary)) time += planned.noise_free_time;
   return time;
-}
-
-std::vector<AskedOperation> asked_operations(const Scenario& scenario, std::int64_t replicas) {
-  const Job& job = scenario.job;
-  std::vector<AskedOperation> asked;
-  for (const Phase& phase : scenario.phases) {
-    if (!phase.runs(job) || is_free(phase, job)) continue;
-    double count = phase.calls(job);
-    // As many microbatches as share the batch evenly; what hides in part counts by what does not.
-    if (phase.window == Window::layer)
-      count *= phase.exposed(job) * job.model.layers / static_cast<double>(job.pipeline) *
-               job.microbatches_each(replicas);
-    // Parts of the data-parallel groups count as all of them.
-    const bool inside =
-        phase.group == ParallelGroup::tensor || phase.group == ParallelGroup::pipeline;
-    if (count > 0)
-      asked.push_back({phase.operation, phase.bytes(job),
-                       inside ? shape_of(phase.group, job, replicas) : GroupShape{0, 1}, count});
-  }
-  return asked;
 }
 
 }  // namespace lockstep

@@ -71,9 +71,7 @@ class PlannedPhases {
   std::vector<double> stage_layers_;   // (pipeline)
   std::vector<double> layer_time_;     // (generations) of a microbatch, both passes [s]
   double attention_share_ = 0;         // of it
+  double most_microbatches_ = 0;
 };
-
-/// What the study's topology is asked for, for a shape that is left open.
-std::vector<AskedOperation> asked_operations(const Scenario& scenario, std::int64_t replicas);
 
 }  // namespace lockstep

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 
+#include "engine/base/error.hpp"
 #include "topologies/algorithms/torus/torus_phase.hpp"
 #include "topologies/algorithms/torus/twisted_routes.hpp"
 #include "topologies/wiring/torus_mapping.hpp"
@@ -59,6 +61,34 @@ TorusDimensions torus_dimensions_of(const TorusGroups& groups, const TorusFabric
   for (std::size_t d = 0; d < torus_dimensions; ++d)
     dimensions[d] = {groups.grid().sides[d], fabric.latency(d, groups.span(d)),
                      fabric.slowest_rate(d, groups.span(d)), groups.ring(d)};
+  return dimensions;
+}
+
+std::optional<TorusDimensions> torus_dimensions_of(const TorusShape& shape,
+                                                   const GroupShape& groups,
+                                                   const TorusFabric& fabric) {
+  const auto product = [](const Sides& sides) { return sides[0] * sides[1] * sides[2]; };
+  const Sides box = shape.box();
+  const std::int64_t tensor = product(shape.tensor), copy = product(box);
+  const bool data = groups.ranks == 0 && (groups.stride == 1 || groups.stride == copy);
+  const bool in_tensor = groups == GroupShape{tensor, 1};
+  if (!data && !in_tensor && groups != GroupShape{copy / tensor, tensor}) {
+    const GroupShape asked{groups.ranks > 0 ? groups.ranks : shape.volume() / groups.stride,
+                           groups.stride};
+    try {
+      return torus_dimensions_of(TorusGroups(shape, asked), fabric);
+    } catch (const InputError&) {
+      return std::nullopt;
+    }
+  }
+  const Sides sides = data ? shape.groups() : in_tensor ? shape.tensor : shape.pipeline;
+  const Sides spans = data ? box : in_tensor ? Sides{1, 1, 1} : shape.tensor;
+  TorusDimensions dimensions;
+  for (std::size_t d = 0; d < 3; ++d)
+    dimensions[d] = {sides[d], fabric.latency(d, spans[d]), fabric.slowest_rate(d, spans[d]),
+                     shape.ring[d] && sides[d] * spans[d] == shape.chips[d]};
+  dimensions[slice_dimension] = {data ? shape.slices : 1, fabric.latency(slice_dimension, 1),
+                                 fabric.slowest_rate(slice_dimension, 1), true};
   return dimensions;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,11 @@ namespace lockstep {
 
 /// The dimensions of some groups of a torus, on links of the slowest chips.
 TorusDimensions torus_dimensions_of(const TorusGroups& groups, const TorusFabric& fabric);
+/// The sub-torus of a group, hop by hop, as TorusGroups has it: by its sides for data-parallel and
+/// tensor groups and pipelines, else rank by rank. None where a group is no sub-torus.
+std::optional<TorusDimensions> torus_dimensions_of(const TorusShape& shape,
+                                                   const GroupShape& groups,
+                                                   const TorusFabric& fabric);
 
 /// A few bytes reduced over all chips to one in the middle and sent back [s].
 double torus_scalar_time(const TorusShape& shape, const Fabric& fabric);

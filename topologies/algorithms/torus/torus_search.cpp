@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "engine/base/error.hpp"
+#include "topologies/algorithms/torus/torus_collective.hpp"
 #include "topologies/algorithms/torus/twisted_exchange.hpp"
 
 namespace lockstep {
@@ -52,33 +53,20 @@ void add_boxes(const Sides& sides, const TorusQuestion& question,
       TorusShape shape{.chips = sides};
       fill_box(box, question.tensor, shape);
       candidates.push_back(shape);
+      if (!question.all_ways) return;
+      const TorusShape filled = shape;
+      for_boxes(box, question.tensor, [&](const Sides& tensor) {
+        if (tensor == filled.tensor) return;
+        shape.tensor = tensor;
+        for (std::size_t d = 0; d < 3; ++d) shape.pipeline[d] = box[d] / tensor[d];
+        candidates.push_back(shape);
+      });
     });
   }
   for (std::size_t i = before; i < candidates.size(); ++i) {
     candidates[i].slices = *question.slices;
     question.wiring.connect(candidates[i]);
   }
-}
-
-/// The sub-torus of a group, hop by hop, as TorusGroups has it; groups of no ranks are the
-/// data-parallel ones.
-TorusDimensions dimensions_of(const TorusShape& shape, const GroupShape& groups,
-                              const TorusFabric& fabric) {
-  TorusDimensions dimensions;
-  Sides sides = shape.groups(), spans = shape.box();
-  if (groups.ranks > 0) {
-    const auto [x, y, z] = shape.tensor;
-    const bool tensor = groups.ranks == x * y * z && groups.stride == 1;
-    sides = tensor ? shape.tensor : shape.pipeline;
-    spans = tensor ? Sides{1, 1, 1} : shape.tensor;
-  }
-  for (std::size_t d = 0; d < 3; ++d)
-    dimensions[d] = {sides[d], fabric.latency(d, spans[d]), fabric.slowest_rate(d, spans[d]),
-                     shape.ring[d] && sides[d] * spans[d] == shape.chips[d]};
-  dimensions[slice_dimension] = {groups.ranks > 0 ? 1 : shape.slices,
-                                 fabric.latency(slice_dimension, 1),
-                                 fabric.slowest_rate(slice_dimension, 1), true};
-  return dimensions;
 }
 
 /// The longest way to the next rank [s].
@@ -121,11 +109,26 @@ bool is_twisted_exchange(const AskedOperation& call, const TorusShape& shape,
 }
 
 /// Noise-free, on the slowest chips' links [s].
-double time_of(const AskedOperation& call, const TorusShape& shape, const TorusFabric& fabric) {
-  const TorusDimensions dimensions = dimensions_of(shape, call.groups, fabric);
+double time_of(const AskedOperation& call, const TorusShape& shape,
+               const TorusDimensions& dimensions, const TorusFabric& fabric) {
   return is_twisted_exchange(call, shape, dimensions)
              ? TwistedExchange::noise_free_time(shape, call.bytes, fabric)
              : TorusSchedule(call.operation, call.bytes, dimensions).noise_free_time();
+}
+
+/// What a step takes longer for calls of which each takes times[i] [s].
+double exposed_time(std::span<const AskedOperation> calls, const std::vector<double>& times) {
+  double exposed = 0;
+  std::map<std::int32_t, double> beyond;  // what hides them, by its number
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    const double all = calls[i].count * times[i];
+    if (calls[i].behind < 0)
+      exposed += all;
+    else
+      beyond.try_emplace(calls[i].behind, -calls[i].room).first->second += all;
+  }
+  for (const auto& [behind, time] : beyond) exposed += std::max(0.0, time);
+  return exposed;
 }
 
 /// What tells candidates of one time apart: dimensions in any order.
@@ -134,22 +137,28 @@ using Key = std::vector<std::array<std::tuple<std::int64_t, double, double, bool
 struct Candidate {
   double bound = 0;
   const TorusShape* shape = nullptr;
-  Key key;
+  std::vector<TorusDimensions> dimensions = {};  // (calls)
+  Key key = {};
 };
 
-Candidate look_at(const TorusShape& shape, const TorusFabric& fabric,
-                  std::span<const AskedOperation> calls) {
-  Candidate candidate{0, &shape, {}};
+/// None where some group is no sub-torus.
+std::optional<Candidate> look_at(const TorusShape& shape, const TorusFabric& fabric,
+                                 std::span<const AskedOperation> calls) {
+  Candidate candidate{0, &shape};
+  std::vector<double> bounds;
   for (const AskedOperation& call : calls) {
-    const TorusDimensions dimensions = dimensions_of(shape, call.groups, fabric);
-    candidate.bound +=
-        call.count * (is_twisted_exchange(call, shape, dimensions) ? time_of(call, shape, fabric)
-                                                                   : bound(call, dimensions));
+    const auto found = torus_dimensions_of(shape, call.groups, fabric);
+    if (!found) return std::nullopt;
+    const TorusDimensions& dimensions = candidate.dimensions.emplace_back(*found);
+    bounds.push_back(is_twisted_exchange(call, shape, dimensions)
+                         ? time_of(call, shape, dimensions, fabric)
+                         : bound(call, dimensions));
     auto& key = candidate.key.emplace_back();
     for (std::size_t d = 0; d < torus_dimensions; ++d)
       key[d] = {dimensions[d].side, dimensions[d].rate, dimensions[d].latency, dimensions[d].ring};
     std::sort(key.begin(), key.end() - 1);
   }
+  candidate.bound = exposed_time(calls, bounds);
   return candidate;
 }
 
@@ -326,7 +335,7 @@ std::vector<TorusShape> all_candidates(TorusQuestion question, std::int64_t chip
   }
   const auto most = static_cast<double>(cubic[0] * cubic[1] * cubic[2]);
   const auto least = static_cast<std::int64_t>(least_used * most);
-  for_sides(unit, whole ? chips : least, chips, false,
+  for_sides(unit, whole ? chips : least, chips, question.all_ways,
             [&](const Sides& sides) { add_boxes(sides, question, candidates); });
   return candidates;
 }
@@ -347,11 +356,13 @@ std::vector<TorusShape> torus_candidates(const TorusQuestion& question, std::int
 TorusChoice choose_torus(const std::vector<TorusShape>& candidates, const TorusFabric& fabric,
                          std::span<const AskedOperation> calls) {
   std::vector<Candidate> all;
-  for (const TorusShape& shape : candidates) all.push_back(look_at(shape, fabric, calls));
+  for (const TorusShape& shape : candidates)
+    if (auto candidate = look_at(shape, fabric, calls)) all.push_back(std::move(*candidate));
   std::ranges::stable_sort(all, [](const Candidate& a, const Candidate& b) {
     return std::tuple{a.bound, preference(*a.shape)} < std::tuple{b.bound, preference(*b.shape)};
   });
   TorusChoice choice;
+  choice.shape = candidates.front();  // where none suits all groups: who builds them says why
   choice.candidates = all.size();
   constexpr double never = std::numeric_limits<double>::infinity();
   choice.time = choice.runner_up_time = never;
@@ -360,9 +371,11 @@ TorusChoice choose_torus(const std::vector<TorusShape>& candidates, const TorusF
   for (const Candidate& candidate : all) {
     if (candidate.bound > choice.runner_up_time) break;
     const auto [place, is_new] = known.try_emplace(candidate.key, 0.0);
-    if (is_new)
-      for (const AskedOperation& call : calls)
-        place->second += call.count * time_of(call, *candidate.shape, fabric);
+    if (std::vector<double> times; is_new) {
+      for (std::size_t i = 0; i < calls.size(); ++i)
+        times.push_back(time_of(calls[i], *candidate.shape, candidate.dimensions[i], fabric));
+      place->second = exposed_time(calls, times);
+    }
     const double time = place->second;
     const auto better = [&](double than, const TorusShape& other) {
       return std::tuple{time, preference(*candidate.shape)} < std::tuple{than, preference(other)};

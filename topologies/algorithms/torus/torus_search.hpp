@@ -38,6 +38,9 @@ struct TorusQuestion {
   std::optional<TorusMapping> mapping;
   std::optional<std::int64_t> slices;
   std::int64_t tensor = 1, pipeline = 1;
+  /// Whether to look at all orders of open sides and all ways to lay tensor ranks in a box, not
+  /// one: parts of data-parallel groups lie in the order of the sides.
+  bool all_ways = false;
 };
 
 /// Shapes and mappings on no more than `chips_at_hand`. Where slices and shape are open, as few
@@ -53,16 +56,17 @@ std::vector<TorusShape> torus_candidates(const TorusQuestion& question, std::int
 /// A choice, and what was nearly chosen.
 struct TorusChoice {
   TorusShape shape;
-  double time = 0;                      ///< of the operations asked [s]
+  double time = 0;                      ///< that the operations asked add to a step [s]
   std::optional<TorusShape> runner_up;  ///< of another time or other sides
   double runner_up_time = 0;
   std::size_t candidates = 0;
 };
 
-/// The candidate of least noise-free time of all `calls` on the slowest chips' links, as
-/// TorusSchedule has it; of equal ones the larger, then the one of the most compact box. A bound
-/// that is cheap (no link carries more, no message is faster) sorts the candidates, and only those
-/// whose bound could still win are scheduled. Cost: 0.1 us a candidate and some ms a schedule.
+/// The candidate of the least time that all `calls` without noise add to a step on the slowest
+/// chips' links, as TorusSchedule has them, of those on which all groups are sub-tori; of equal
+/// ones the larger, then the one of the most compact box. A bound that is cheap (no link carries
+/// more, no message is faster) sorts the candidates, and only those whose bound could still win are
+/// scheduled. Cost: 0.1 us a candidate and some ms a schedule.
 TorusChoice choose_torus(const std::vector<TorusShape>& candidates, const TorusFabric& fabric,
                          std::span<const AskedOperation> calls);
 
