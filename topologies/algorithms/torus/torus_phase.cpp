@@ -224,6 +224,54 @@ void TorusPhaseRunner::run_line_exchange(const TorusPhase& phase, Lines unequal,
   }
 }
 
+/// With c the way from a row's arrival to the end and e(i) = c(i) + g(i), the row before has
+/// c(i) = max(e(i), e(i + 1) + latency): e is a row the other way round, at the same gaps.
+void TorusPhaseRunner::run_back(const TorusPhase& phase, Lines unequal, const double* after,
+                                double* part, double* port) {
+  const auto ranks = static_cast<std::size_t>(phase.ranks());
+  set_rates(phase, unequal);
+  state_.resize(ranks);
+  for (std::size_t i = 0; i < ranks; ++i) state_[i] = after[i] + rate_[i] * phase.bytes;
+  own_ = state_;
+  TorusRow row = row_of(phase, phase.outer, phase.inner);
+  row.forward = !phase.forward;
+  run_rows(row, phase.rows() - 1, [](std::int64_t) {});
+  const std::int64_t line = phase.length * phase.inner;
+  for (std::int64_t begin = 0; begin < phase.ranks(); begin += line)
+    for (std::int64_t i = 0; i < line; ++i) {
+      const std::int64_t next = (i + (phase.forward ? phase.inner : line - phase.inner)) % line;
+      const double own = state_[static_cast<std::size_t>(begin + i)];
+      const double passed = state_[static_cast<std::size_t>(begin + next)] + phase.latency;
+      part[begin + i] = std::max({part[begin + i], own, passed});
+      if (port) port[begin + i] = std::max(port[begin + i], own);
+    }
+}
+
+void TorusPhaseRunner::run_line_back(const TorusPhase& phase, bool scatter, Lines unequal,
+                                     const double* after, double* part, double* port) {
+  set_rates(phase, unequal);
+  state_.assign(after, after + phase.ranks());
+  for (std::int64_t row = phase.rows(); row-- > 0;) {
+    const std::int64_t first = scatter ? 1 : row + 1, last = scatter ? row + 1 : phase.length - 1;
+    for (std::int64_t o = 0; o < phase.outer; ++o)
+      for (std::int64_t m = first; m <= last; ++m) {
+        const bool begins = scatter ? m == last : row == 0;
+        const std::int64_t place = phase.forward ? m : phase.length - 1 - m;
+        const std::int64_t into = (o * phase.length + place) * phase.inner;
+        const std::int64_t from = into + (phase.forward ? -phase.inner : phase.inner);
+        for (std::int64_t i = 0; i < phase.inner; ++i) {
+          double& own = state_[static_cast<std::size_t>(into + i)];
+          double& sender = state_[static_cast<std::size_t>(from + i)];
+          own += rate_[static_cast<std::size_t>(into + i)] * phase.bytes;
+          sender = std::max(sender, own + phase.latency);
+          if (begins && port) port[into + i] = std::max(port[into + i], own);
+        }
+      }
+  }
+  for (std::int64_t i = 0; i < phase.ranks(); ++i)
+    part[i] = std::max(part[i], state_[static_cast<std::size_t>(i)]);
+}
+
 void TorusPhaseRunner::run(const TorusPhase& phase, std::span<const UnequalLine> unequal,
                            std::span<LineSpike> spikes, const DenseRows* dense) {
   if (dense) {

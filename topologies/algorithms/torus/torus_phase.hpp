@@ -63,6 +63,14 @@ class TorusPhaseRunner {
   void run_line_exchange(const TorusPhase& phase, std::span<const UnequalLine> unequal,
                          std::span<LineSpike> spikes, const DenseRows* dense);
 
+  /// CollectiveTrial::run_back of a ring's phase, and of a line's: raises what its `part` and, if
+  /// it has one, its `port` are away from the end to what follows from `after`, that of its `out`;
+  /// all (outer, length, inner) [s]. The phase's own arrays are not looked at.
+  void run_back(const TorusPhase& phase, std::span<const UnequalLine> unequal, const double* after,
+                double* part, double* port);
+  void run_line_back(const TorusPhase& phase, bool scatter, std::span<const UnequalLine> unequal,
+                     const double* after, double* part, double* port);
+
  private:
   using Lines = std::span<const UnequalLine>;
 
