@@ -75,11 +75,13 @@ class TorusPhaseRunner {
   using Lines = std::span<const UnequalLine>;
 
   void run_some(const TorusPhase& phase, Lines lines, std::span<LineSpike> spikes);
+  void run_some_back(const TorusPhase& phase, Lines lines, const double* after);
   void run_all(const TorusPhase& phase, Lines unequal, std::span<const LineSpike> spikes,
                const DenseRows& dense);
   void set_rates(const TorusPhase& phase, Lines unequal);
   template <class AddNoise>
-  void run_rows(TorusRow row, std::int64_t rows, const AddNoise& add_noise);
+  void run_rows(TorusRow row, const std::vector<double>& own, std::int64_t rows,
+                const AddNoise& add_noise);
 
   std::vector<double> scratch_;
   std::vector<UnequalLine> lines_;  // run row by row; rate null: equal hops
