@@ -205,28 +205,52 @@ class RingTrial final : public CollectiveTrial {
 
   void run(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
            const double* ready, double* finish, const Execution& how) const override {
-    std::vector<double> state(static_cast<std::size_t>(ring_.ranks_));
     RingLaps::Scratch scratch;
     for (std::int64_t group = first_group; group < last_group; ++group) {
-      const double* from = ready + group * ring_.ranks_;
-      double* to = finish + group * ring_.ranks_;
-      std::copy(from, from + ring_.ranks_, to);
       SpikeSequence spikes(noise, group, ring_.messages_per_group());
-      for (std::int64_t channel = 0; channel < ring_.channels(group); ++channel) {
-        for (std::size_t i = 0; i < state.size(); ++i)
-          state[i] = from[ring_.rank(group, channel, static_cast<std::int64_t>(i))] +
-                     ring_.start_up(group);
-        rings_[static_cast<std::size_t>(ring_.ring(group, channel))].run(
-            noise, spikes, group, channel * ring_.rows() * ring_.ranks_, state, scratch, how);
-        for (std::size_t i = 0; i < state.size(); ++i) {
-          double& done = to[ring_.rank(group, channel, static_cast<std::int64_t>(i))];
-          done = std::max(done, state[i]);
-        }
+      over_channels(group, ready, finish, [&](std::int64_t channel, std::span<double> state) {
+        laps(group, channel)
+            .run(noise, spikes, group, channel * ring_.rows() * ring_.ranks_, state, scratch, how);
+      });
+    }
+  }
+
+  bool run_back(std::int64_t first_group, std::int64_t last_group, const double* after,
+                double* cost) const override {
+    RingLaps::Scratch scratch;
+    for (std::int64_t group = first_group; group < last_group; ++group)
+      over_channels(group, after, cost, [&](std::int64_t channel, std::span<double> state) {
+        laps(group, channel).run_back(state, scratch);
+      });
+    return true;
+  }
+
+ private:
+  const RingLaps& laps(std::int64_t group, std::int64_t channel) const {
+    return rings_[static_cast<std::size_t>(ring_.ring(group, channel))];
+  }
+
+  /// `all_to` the latest of `all_from` and what go(channel, state) makes of it, in ring order, on
+  /// each channel.
+  template <class Go>
+  void over_channels(std::int64_t group, const double* all_from, double* all_to,
+                     const Go& go) const {
+    const double* from = all_from + group * ring_.ranks_;
+    double* to = all_to + group * ring_.ranks_;
+    std::copy(from, from + ring_.ranks_, to);
+    std::vector<double> state(static_cast<std::size_t>(ring_.ranks_));
+    for (std::int64_t channel = 0; channel < ring_.channels(group); ++channel) {
+      for (std::size_t i = 0; i < state.size(); ++i)
+        state[i] =
+            from[ring_.rank(group, channel, static_cast<std::int64_t>(i))] + ring_.start_up(group);
+      go(channel, state);
+      for (std::size_t i = 0; i < state.size(); ++i) {
+        double& done = to[ring_.rank(group, channel, static_cast<std::int64_t>(i))];
+        done = std::max(done, state[i]);
       }
     }
   }
 
- private:
   const Ring& ring_;
   RingHops hops_;
   std::vector<RingLaps> rings_;

@@ -8,6 +8,16 @@
 
 namespace lockstep {
 
+std::vector<std::int64_t> Collective::slowed_groups(std::span<const double> link,
+                                                    std::int64_t ranks) const {
+  std::vector<std::int64_t> groups;
+  const auto row = static_cast<std::size_t>(ranks);
+  for (std::size_t first = 0; first < link.size(); first += row)
+    if (std::ranges::any_of(link.subspan(first, row), [](double factor) { return factor != 1; }))
+      groups.push_back(static_cast<std::int64_t>(first / row));
+  return groups;
+}
+
 const TopologyKind& runner_of(const TopologyKind& kind, Operation operation) {
   const auto has = [&](const TopologyKind& k) {
     return std::find(k.operations.begin(), k.operations.end(), operation) != k.operations.end();

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/base/execution.hpp"
 #include "engine/base/parameter.hpp"
@@ -37,6 +38,9 @@ struct CollectiveRequest {
 /// table (AVX-512).
 inline constexpr double jittered_message_cost = 10;
 
+/// In place of a time: a rank that is left out [s].
+inline constexpr double left_out = -1e300;
+
 /// The collective on the links of one trial.
 class CollectiveTrial {
  public:
@@ -47,6 +51,16 @@ class CollectiveTrial {
   /// more than a second looks in between whether it is given up.
   virtual void run(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
                    const double* ready, double* finish, const Execution& how) const = 0;
+  /// The operation without noise, against time. It is max-plus linear in the ready times (Baccelli
+  /// et al., Synchronization and Linearity, 1992): with cost(r) = max over q of the longest chain
+  /// from r's being ready to q's finish + after(q),
+  ///   max over q of finish(q) + after(q) = max over r of ready(r) + cost(r)
+  /// for all ready times. after, cost: (groups, ranks) as in run [s]; left_out: that finish does
+  /// not count. Returns false, and leaves `cost` alone, where the algorithm has no such pass.
+  virtual bool run_back(std::int64_t /*first_group*/, std::int64_t /*last_group*/,
+                        const double* /*after*/, double* /*cost*/) const {
+    return false;
+  }
 };
 
 /// An operation of one topology at one design point.
@@ -68,6 +82,10 @@ class Collective {
   virtual std::string choice() const = 0;
   /// Larger than any machine of this kind that was published.
   virtual bool extrapolated() const = 0;
+  /// The groups that these links, (links_per_chip, groups, ranks), slow down, in order. On those of
+  /// their own chips, unless a kind shares them otherwise.
+  virtual std::vector<std::int64_t> slowed_groups(std::span<const double> link,
+                                                  std::int64_t ranks) const;
   /// The collective on links as they are now; what `links` refers to is read here only.
   virtual std::unique_ptr<CollectiveTrial> begin_trial(const LinkState& links) const = 0;
   /// The message graph of one group, for small groups.

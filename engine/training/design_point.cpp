@@ -198,6 +198,29 @@ void DesignPoint::find_optimizer_times() {
   for (const auto& generation : scenario_.fleet.generations)
     optimizer_time_.push_back(lockstep::optimizer_time(
         scenario_.job, generation.chip, scenario_.job.optimizer_shards(layout_.replicas)));
+  update_time_.assign(static_cast<std::size_t>(layout_.replicas), 0.0);
+  for (std::size_t i = 0; i < layout_.generation.size(); ++i) {
+    double& slowest = update_time_[i % update_time_.size()];
+    slowest = std::max(slowest, optimizer_time_[layout_.generation[i]]);
+  }
+}
+
+const DesignPoint::Windows& DesignPoint::windows() const {
+  std::call_once(windows_->once, [&] {
+    std::vector<double> updates = update_time_;
+    std::ranges::sort(updates);
+    updates.erase(std::unique(updates.begin(), updates.end()), updates.end());
+    std::vector<std::uint8_t> class_of;
+    for (double update : update_time_)
+      class_of.push_back(
+          static_cast<std::uint8_t>(std::ranges::lower_bound(updates, update) - updates.begin()));
+    const std::vector<std::uint8_t> one(class_of.size(), 0);
+    const bool keeps = scenario_.noise.slow_link_fraction == 0;
+    windows_->windows.emplace(Windows{{phases(), Window::first_forward, layout_, one, keeps},
+                                      {phases(), Window::last_backward, layout_, class_of, keeps},
+                                      updates});
+  });
+  return *windows_->windows;
 }
 
 /// Each phase exposes what a step takes longer with it than with those before it alone.
@@ -213,8 +236,8 @@ void DesignPoint::find_quiet_step() {
   for (std::size_t rows = 0; rows <= phases().size(); ++rows) {
     StepCourse course(*this, rows);
     course.begin({});
-    course.run(stage, {}, true, {}, 1);
-    const double latest = std::ranges::max(course.finish());
+    course.run(stage, {}, true, StepCourse::Finishes::all, {}, 1);
+    const double latest = course.latest();
     if (rows == 0) {
       const double end = std::ranges::max(course.compute_end());
       quiet_.compute = std::ranges::max(stage);

@@ -2,6 +2,7 @@
 
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -13,6 +14,7 @@
 #include "engine/network/settled_answers.hpp"
 #include "engine/training/phases/chunk_turns.hpp"
 #include "engine/training/phases/planned_phases.hpp"
+#include "engine/training/phases/stage_window.hpp"
 #include "engine/training/scenario.hpp"
 #include "engine/training/synchronized_group.hpp"
 
@@ -79,6 +81,21 @@ class DesignPoint {
   const std::vector<double>& chips_by_generation() const { return chips_by_generation_; }
   /// What the optimizer takes on each generation's chips (generations) [s].
   const std::vector<double>& optimizer_time() const { return optimizer_time_; }
+  /// The optimizer's update of each replica, of its slowest chip (replicas) [s].
+  const std::vector<double>& update_time() const { return update_time_; }
+  /// What trials share of the windows around compute. Cost: of the first call, some noise-free
+  /// calls of their phases.
+  struct Windows {
+    StageWindow first_forward, last_backward;
+    std::vector<double> updates;  ///< (classes of last_backward) update times [s]
+    /// The phase's trial on healthy links, where one of them keeps it.
+    const CollectiveTrial* healthy(std::size_t phase) const {
+      for (const StageWindow* window : {&first_forward, &last_backward})
+        if (window->usable() && window->phase() == phase) return window->healthy();
+      return nullptr;
+    }
+  };
+  const Windows& windows() const;
   /// Peak of the chips in the job [FLOP/s].
   double used_peak() const;
   /// A synchronizing step's scalar all-reduce, 0 with clipping off [s].
@@ -121,7 +138,12 @@ class DesignPoint {
   SynchronizationCost synchronization_;
   QuietStep quiet_;
   double clipping_time_ = 0;
-  std::vector<double> optimizer_time_, chips_by_generation_;
+  std::vector<double> optimizer_time_, update_time_, chips_by_generation_;
+  struct LazyWindows {
+    std::once_flag once;
+    std::optional<Windows> windows;
+  };
+  std::unique_ptr<LazyWindows> windows_ = std::make_unique<LazyWindows>();
   std::vector<std::vector<Run>> runs_;
   struct Pipeline {
     PipelineSchedule schedule;

@@ -2,36 +2,81 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <utility>
 
 #include "engine/base/parallel_for.hpp"
 
 namespace lockstep {
 
-StepCourse::StepCourse(const DesignPoint& point, std::size_t rows)
-    : point_(point), rows_(std::min(rows, point.phases().size())) {
+namespace {
+
+std::vector<std::int64_t> late_groups(const PlannedPhase& planned, const MessageNoise& noise) {
+  std::vector<std::int64_t> late;
+  const std::int64_t messages = planned.collective->messages_per_group();
+  for (std::int64_t g = 0; noise.spike_probability > 0 && g < planned.rows; ++g)
+    if (!SpikeSequence(noise, g, messages).done()) late.push_back(g);
+  return late;
+}
+
+double latest_sum(const double* ready, const double* cost, std::int64_t count) {
+  double latest = left_out;
+#pragma omp simd reduction(max : latest)  // the same in any order
+  for (std::int64_t r = 0; r < count; ++r) {
+    const double end = ready[r] + cost[r];
+    latest = latest > end ? latest : end;
+  }
+  return latest;
+}
+
+}  // namespace
+
+StepCourse::StepCourse(const DesignPoint& point) : StepCourse(point, point.phases().size()) {
+  windows_ = &point.windows();
+}
+
+StepCourse::StepCourse(const DesignPoint& point, std::size_t rows) : point_(point), rows_(rows) {
   const auto replicas = static_cast<std::size_t>(point.layout().replicas);
-  for (auto* array : {&replica_time_, &compute_end_, &microbatch_}) array->resize(replicas);
-  const auto chips = static_cast<std::size_t>(point.layout().chips());
-  ready_.resize(chips);
-  finish_.resize(chips);
-  update_.resize(replicas);
-  for (std::size_t i = 0; i < chips; ++i)
-    update_[i % replicas] =
-        std::max(update_[i % replicas], point.optimizer_time()[point.layout().generation[i]]);
+  for (auto* array : {&replica_time_, &compute_end_, &microbatch_, &stage_ready_})
+    array->resize(replicas);
 }
 
 void StepCourse::begin(const LinkState& links) {
-  trials_.clear();
+  trials_.assign(rows_, nullptr);
+  own_trials_.clear();
   std::vector<double> kept;
-  for (const PlannedPhase& planned : point_.phases().first(rows_))
-    trials_.push_back(planned.has_noise()
-                          ? planned.collective->begin_trial(planned.links(links, kept))
-                          : nullptr);
+  const bool healthy = links.link.empty() && links.tier.empty();
+  for (std::size_t p = 0; p < rows_; ++p) {
+    const PlannedPhase& planned = point_.phases()[p];
+    if (!planned.has_noise()) continue;
+    trials_[p] = healthy && windows_ ? windows_->healthy(p) : nullptr;
+    if (trials_[p]) continue;
+    own_trials_.push_back(planned.collective->begin_trial(planned.links(links, kept)));
+    trials_[p] = own_trials_.back().get();
+  }
+  if (windows_) {
+    arrived_ = times_of(windows_->first_forward, links, own_arrived_);
+    cost_ = times_of(windows_->last_backward, links, own_cost_);
+  }
   exposed_ = point_.planned_phases().exposed_of_microbatch(rows_, links);
 }
 
+/// nullptr where the window is none; congestion changes all links in every step, and is left to the
+/// kernels.
+const double* StepCourse::times_of(const StageWindow& window, const LinkState& links,
+                                   std::vector<double>& own) const {
+  if (!window.usable() || !links.tier.empty()) return nullptr;
+  const std::vector<std::int64_t> slowed =
+      point_.phases()[window.phase()].collective->slowed_groups(links.link,
+                                                                point_.layout().replicas);
+  if (slowed.empty()) return window.times().data();
+  own = window.times_with(*trials_[window.phase()], slowed);
+  return own.data();
+}
+
 void StepCourse::run(std::vector<double> stage_time, std::span<const double> start,
-                     bool synchronizes, const StepNoise& noise, const Execution& how) {
+                     bool synchronizes, Finishes asked, const StepNoise& noise,
+                     const Execution& how) {
   const Layout& layout = point_.layout();
   const auto replicas = static_cast<std::size_t>(layout.replicas);
   const auto stages = static_cast<std::size_t>(layout.pipeline);
@@ -52,18 +97,21 @@ void StepCourse::run(std::vector<double> stage_time, std::span<const double> sta
   compute_time_ = 0;
   last_compute_ = -HUGE_VAL;
   for (std::size_t r = 0; r < replicas; ++r) {
-    const double own = replica_time_[r] + update_[r];
+    const double own = replica_time_[r] + point_.update_time()[r];
     compute_time_ = std::max(compute_time_, own);
     last_compute_ = std::max(last_compute_, compute_end_[r] + own);
   }
   if (synchronizes) gather_weights(start, noise, how);
   for (std::size_t r = 0; r < replicas; ++r) compute_end_[r] += replica_time_[r];
-  if (synchronizes)
-    reduce_gradients(noise, how);
-  else
-    for (std::int64_t g = 0; g < layout.groups(); ++g)
-      std::copy(compute_end_.begin(), compute_end_.end(), finish_.begin() + layout.at(g, 0));
+  if (synchronizes) {
+    reduce_gradients(asked, noise, how);
+    return;
+  }
+  finish_.resize(static_cast<std::size_t>(layout.chips()));
+  for (std::int64_t g = 0; g < layout.groups(); ++g)
+    std::copy(compute_end_.begin(), compute_end_.end(), finish_.begin() + layout.at(g, 0));
   update_weights();
+  latest_ = std::ranges::max(finish_);
 }
 
 /// Runs the phases of a window one after another on finish_, from when chips begin to when they are
@@ -86,11 +134,14 @@ StepCourse::Calls StepCourse::times_of(Window window) const {
   return calls;
 }
 
+MessageNoise StepCourse::noise_of(std::size_t phase, const StepNoise& noise) const {
+  if (!noise.noise) return {};
+  return message_noise(*noise.noise, noise.seed, noise.trial, noise.step,
+                       point_.phases()[phase].phase->number);
+}
+
 void StepCourse::call(std::size_t phase, const StepNoise& noise, const Execution& how) {
   const PlannedPhase& planned = point_.phases()[phase];
-  const MessageNoise drawn = noise.noise ? message_noise(*noise.noise, noise.seed, noise.trial,
-                                                         noise.step, planned.phase->number)
-                                         : MessageNoise{};
   std::vector<double> begin(finish_.size()), end;
   if (planned.places.empty()) {
     begin = finish_;
@@ -99,43 +150,81 @@ void StepCourse::call(std::size_t phase, const StepNoise& noise, const Execution
       begin[i] = finish_[static_cast<std::size_t>(planned.places[i])];
     end.resize(begin.size());
   }
-  double* const done = planned.places.empty() ? finish_.data() : end.data();
-  const std::int64_t together = planned.collective->groups_per_call();
-  const std::int64_t calls = (planned.rows + together - 1) / together;
-  const bool few = calls < how.workers();  // then the workers share each call
-  parallel_for(few ? how.with(1) : how, calls, [&](std::int64_t one) {
-    const std::int64_t first = one * together;
-    const std::int64_t last = std::min(first + together, planned.rows);
-    trials_[phase]->run(drawn, first, last, begin.data(), done, few ? how : how.with(1));
-  });
+  std::vector<std::int64_t> groups(static_cast<std::size_t>(planned.rows));
+  std::iota(groups.begin(), groups.end(), 0);
+  run_groups(phase, groups, noise_of(phase, noise), begin.data(),
+             planned.places.empty() ? finish_.data() : end.data(), how);
   for (std::size_t i = 0; i < end.size(); ++i)
     finish_[static_cast<std::size_t>(planned.places[i])] = end[i];
+}
+
+/// The calls that hold `groups`, in order.
+void StepCourse::run_groups(std::size_t phase, std::span<const std::int64_t> groups,
+                            const MessageNoise& noise, const double* begin, double* done,
+                            const Execution& how) const {
+  const PlannedPhase& planned = point_.phases()[phase];
+  std::vector<std::pair<std::int64_t, std::int64_t>> calls;
+  over_calls(groups, planned.collective->groups_per_call(), planned.rows,
+             [&](std::int64_t first, std::int64_t last) { calls.emplace_back(first, last); });
+  const bool few = std::ssize(calls) < how.workers();  // then the workers share each call
+  parallel_for(few ? how.with(1) : how, std::ssize(calls), [&](std::int64_t one) {
+    const auto [first, last] = calls[static_cast<std::size_t>(one)];
+    trials_[phase]->run(noise, first, last, begin, done, few ? how : how.with(1));
+  });
 }
 
 /// Moves compute_end_, where compute begins, to when the weights are there.
 void StepCourse::gather_weights(std::span<const double> start, const StepNoise& noise,
                                 const Execution& how) {
-  const Layout& layout = point_.layout();
   const ChunkTurns& turns = point_.chunk_turns();
-  if (start.empty())
-    std::fill(finish_.begin(), finish_.end(), 0.0);
-  else
-    std::copy(start.begin(), start.end(), finish_.begin());
-  const double last_start = *std::max_element(finish_.begin(), finish_.end());
-  const Calls calls = run_calls(Window::first_forward, noise, how);
+  const Calls calls = times_of(Window::first_forward);
   if (calls.time == 0) return;
   slow_down(calls, turns.last_used[0] - turns.first_used[0]);
+  const double last_start = start.empty() ? 0 : std::ranges::max(start);
+  const std::vector<double> arrived = weights_arrive(start, noise, how);
   const double ahead = point_.scenario().job.prefetch ? calls.chunk_time : 0;
-  for (std::int64_t g = 0; g < layout.groups(); ++g) {
-    const auto stage = static_cast<std::size_t>(g / layout.tensor);
-    const double* const arrived = finish_.data() + layout.at(g, 0);
-    for (std::size_t r = 0; r < compute_end_.size(); ++r) {
-      const double whole = arrived[r] - ahead - turns.last_used[stage] * microbatch_[r];
-      const double chunk = last_start + calls.pace(arrived[r] - last_start) * calls.chunk_time -
-                           ahead - turns.first_used[stage] * microbatch_[r];
+  const std::size_t replicas = compute_end_.size();
+  for (std::size_t stage = 0; stage * replicas < arrived.size(); ++stage)
+    for (std::size_t r = 0; r < replicas; ++r) {
+      const double last = arrived[stage * replicas + r];
+      const double whole = last - ahead - turns.last_used[stage] * microbatch_[r];
+      const double chunk = last_start + calls.pace(last - last_start) * calls.chunk_time - ahead -
+                           turns.first_used[stage] * microbatch_[r];
       compute_end_[r] = std::max({compute_end_[r], whole, chunk});
     }
+}
+
+/// (stages, replicas) when the last chip of a stage has its weights [s].
+std::vector<double> StepCourse::weights_arrive(std::span<const double> start,
+                                               const StepNoise& noise, const Execution& how) {
+  const Layout& layout = point_.layout();
+  const std::int64_t replicas = layout.replicas;
+  std::vector<double> arrived;
+  std::vector<std::int64_t> groups;
+  const auto chips = static_cast<std::size_t>(layout.chips());
+  if (start.empty() && arrived_ && is_sparse(noise)) {
+    arrived.assign(arrived_, arrived_ + layout.pipeline * replicas);
+    const std::size_t phase = windows_->first_forward.phase();
+    const MessageNoise drawn = noise_of(phase, noise);
+    groups = late_groups(point_.phases()[phase], drawn);
+    if (groups.empty()) return arrived;
+    ready_.assign(chips, 0.0);
+    finish_.resize(chips);
+    run_groups(phase, groups, drawn, ready_.data(), finish_.data(), how);
+  } else {
+    arrived.assign(static_cast<std::size_t>(layout.pipeline * replicas), left_out);
+    groups.resize(static_cast<std::size_t>(layout.groups()));
+    std::iota(groups.begin(), groups.end(), 0);
+    finish_.assign(chips, 0.0);
+    std::copy(start.begin(), start.end(), finish_.begin());
+    run_calls(Window::first_forward, noise, how);
   }
+  for (std::int64_t g : groups) {
+    double* const latest = arrived.data() + g / layout.tensor * replicas;
+    for (std::int64_t r = 0; r < replicas; ++r)
+      latest[r] = std::max(latest[r], finish_[static_cast<std::size_t>(layout.at(g, r))]);
+  }
+  return arrived;
 }
 
 /// Compute beside communication: job.interference of the time that both run, `room` microbatches at
@@ -147,38 +236,88 @@ void StepCourse::slow_down(const Calls& calls, double room) {
     compute_end_[r] += share * std::min(calls.time, room * microbatch_[r]);
 }
 
-/// Fills ready_ and finish_.
-void StepCourse::reduce_gradients(const StepNoise& noise, const Execution& how) {
+/// Every group holds a chip of every replica: no sum is complete before the last one's chunk.
+StepCourse::StageGradients StepCourse::gradients_of(std::int64_t stage) {
+  const ChunkTurns& turns = point_.chunk_turns();
+  const auto s = static_cast<std::size_t>(stage);
+  StageGradients gradients;
+  for (std::size_t r = 0; r < compute_end_.size(); ++r) {
+    stage_ready_[r] = compute_end_[r] - turns.first_done[s] * microbatch_[r];
+    gradients.last_begin = std::max(gradients.last_begin, stage_ready_[r]);
+    gradients.last_ready =
+        std::max(gradients.last_ready, compute_end_[r] - turns.last_done[s] * microbatch_[r]);
+  }
+  return gradients;
+}
+
+void StepCourse::reduce_gradients(Finishes asked, const StepNoise& noise, const Execution& how) {
   const Layout& layout = point_.layout();
   const ChunkTurns& turns = point_.chunk_turns();
   slow_down(times_of(Window::last_backward), turns.first_done[0] - turns.last_done[0]);
-  for (std::int64_t g = 0; g < layout.groups(); ++g) {
-    const double first_done = turns.first_done[static_cast<std::size_t>(g / layout.tensor)];
-    double* const ready = ready_.data() + layout.at(g, 0);
-    for (std::size_t r = 0; r < compute_end_.size(); ++r)
-      ready[r] = compute_end_[r] - first_done * microbatch_[r];
+  const bool by_cost = asked != Finishes::all && cost_ && is_sparse(noise);
+  if (by_cost) latest_ = latest_by_cost(noise, how);
+  if (by_cost && asked == Finishes::latest) return;
+  ready_.resize(static_cast<std::size_t>(layout.chips()));
+  std::vector<StageGradients> gradients;
+  for (std::int64_t stage = 0; stage < layout.pipeline; ++stage) {
+    gradients.push_back(gradients_of(stage));
+    for (std::int64_t g = stage * layout.tensor; g < (stage + 1) * layout.tensor; ++g)
+      std::copy(stage_ready_.begin(), stage_ready_.end(), ready_.begin() + layout.at(g, 0));
   }
   finish_ = ready_;
   const Calls calls = run_calls(Window::last_backward, noise, how);
-  for (std::int64_t g = 0; g < layout.groups(); ++g) {
-    const double last_done = turns.last_done[static_cast<std::size_t>(g / layout.tensor)];
-    const double* const ready = ready_.data() + layout.at(g, 0);
-    double* const finish = finish_.data() + layout.at(g, 0);
-    // Every group holds a chip of every replica: no sum is complete before the last one's chunk.
-    double last_begin = -HUGE_VAL, last_ready = -HUGE_VAL;
-    for (std::size_t r = 0; r < compute_end_.size(); ++r) {
-      last_begin = std::max(last_begin, ready[r]);
-      last_ready = std::max(last_ready, compute_end_[r] - last_done * microbatch_[r]);
+  for (std::int64_t g = 0; g < layout.groups(); ++g)
+    for (std::int64_t r = 0; r < layout.replicas; ++r) {
+      double& finish = finish_[static_cast<std::size_t>(layout.at(g, r))];
+      finish = gradients[static_cast<std::size_t>(g / layout.tensor)].complete(finish, calls);
     }
-    for (std::size_t r = 0; r < compute_end_.size(); ++r)
-      finish[r] =
-          std::max(finish[r], last_ready + calls.pace(finish[r] - last_begin) * calls.chunk_time);
+  update_weights();
+  if (!by_cost) latest_ = std::ranges::max(finish_);
+}
+
+/// The latest finish, update included, of StageWindow's costs and of the groups with late messages.
+double StepCourse::latest_by_cost(const StepNoise& noise, const Execution& how) {
+  const Layout& layout = point_.layout();
+  const std::int64_t replicas = layout.replicas, stages = layout.pipeline;
+  const Calls calls = times_of(Window::last_backward);
+  const std::vector<double>& updates = windows_->updates;
+  const std::size_t phase = windows_->last_backward.phase();
+  const MessageNoise drawn = noise_of(phase, noise);
+  const std::vector<std::int64_t> late = late_groups(point_.phases()[phase], drawn);
+  const std::int64_t together = point_.phases()[phase].collective->groups_per_call();
+  if (!late.empty())
+    for (auto* array : {&ready_, &finish_}) array->resize(static_cast<std::size_t>(layout.chips()));
+  std::vector<StageGradients> gradients;
+  double latest = left_out;
+  for (std::int64_t stage = 0; stage < stages; ++stage) {
+    gradients.push_back(gradients_of(stage));
+    for (std::size_t c = 0; c < updates.size(); ++c) {
+      const double* const cost = cost_ + (static_cast<std::int64_t>(c) * stages + stage) * replicas;
+      const double finish = latest_sum(stage_ready_.data(), cost, replicas);
+      latest = std::max(latest, gradients.back().complete(finish, calls) + updates[c]);
+    }
+    over_calls(late, together, layout.groups(), [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t g = std::max(first, stage * layout.tensor);
+           g < std::min(last, (stage + 1) * layout.tensor); ++g)
+        std::copy(stage_ready_.begin(), stage_ready_.end(), ready_.begin() + layout.at(g, 0));
+    });
   }
+  run_groups(phase, late, drawn, ready_.data(), finish_.data(), how);
+  for (std::int64_t g : late)
+    for (std::int64_t r = 0; r < replicas; ++r) {
+      const double finish = finish_[static_cast<std::size_t>(layout.at(g, r))];
+      latest = std::max(
+          latest, gradients[static_cast<std::size_t>(g / layout.tensor)].complete(finish, calls) +
+                      point_.update_time()[static_cast<std::size_t>(r)]);
+    }
+  return latest;
 }
 
 /// Adds what every chip computes once the gradients are there.
 void StepCourse::update_weights() {
-  for (std::size_t i = 0; i < finish_.size(); ++i) finish_[i] += update_[i % update_.size()];
+  const std::vector<double>& update = point_.update_time();
+  for (std::size_t first = 0; first < finish_.size(); first += update.size())
+    for (std::size_t r = 0; r < update.size(); ++r) finish_[first + r] += update[r];
 }
 
 }  // namespace lockstep

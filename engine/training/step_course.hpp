@@ -32,14 +32,21 @@ struct StepNoise {
 /// section 3.2).
 class StepCourse {
  public:
-  /// With the first `rows` phases of the point alone; not kept beyond it.
-  explicit StepCourse(const DesignPoint& point, std::size_t rows = SIZE_MAX);
+  /// Not kept beyond the point.
+  explicit StepCourse(const DesignPoint& point);
+  /// With the first `rows` phases of the point alone.
+  StepCourse(const DesignPoint& point, std::size_t rows);
   /// The links from now on; what `links` refers to is read here only.
   void begin(const LinkState& links);
+  /// What is asked of a step's finishes. The latest one is the same with all of them or without.
+  enum class Finishes { all, latest, latest_and_all };
   /// stage_time: (stages, replicas) what all microbatches compute on a stage [s]; start: (groups,
   /// replicas) [s], empty where all begin at 0. Times count from the latest finish before.
+  /// Where all finishes are asked for, each goes on from its own, and the latest is that of these;
+  /// else it is the latest ready time + cost of StageWindow where that can be, to rounding the
+  /// same, with the groups that have a late message by the kernels.
   void run(std::vector<double> stage_time, std::span<const double> start, bool synchronizes,
-           const StepNoise& noise, const Execution& how);
+           Finishes asked, const StepNoise& noise, const Execution& how);
 
   /// Of the replica that takes longest: its pipeline's schedule and the optimizer's update [s].
   double compute_time() const { return compute_time_; }
@@ -47,13 +54,19 @@ class StepCourse {
   double last_compute() const { return last_compute_; }
   /// (replicas) when the schedules end.
   const std::vector<double>& compute_end() const { return compute_end_; }
-  /// (groups, replicas) when chips enter the gradients' phases, and when they are done with them.
+  /// The latest finish [s].
+  double latest() const { return latest_; }
+  /// (groups, replicas) when chips enter the gradients' phases, and when they are done with them,
+  /// where that was asked for.
   const std::vector<double>& ready() const { return ready_; }
   const std::vector<double>& finish() const { return finish_; }
 
  private:
   void gather_weights(std::span<const double> start, const StepNoise& noise, const Execution& how);
-  void reduce_gradients(const StepNoise& noise, const Execution& how);
+  std::vector<double> weights_arrive(std::span<const double> start, const StepNoise& noise,
+                                     const Execution& how);
+  void reduce_gradients(Finishes asked, const StepNoise& noise, const Execution& how);
+  double latest_by_cost(const StepNoise& noise, const Execution& how);
   void update_weights();
   /// The phases of a window together.
   struct Calls {
@@ -61,18 +74,42 @@ class StepCourse {
     /// How much longer they took than that.
     double pace(double took) const { return time > 0 ? std::max(1.0, took / time) : 1.0; }
   };
+  /// Of a stage's groups, which have the same ready times.
+  struct StageGradients {
+    double last_begin = left_out, last_ready = left_out;  // of the first chunk's turn, and the last
+    /// When all chunks are there, the whole buffer by `finish`.
+    double complete(double finish, const Calls& calls) const {
+      return std::max(finish, last_ready + calls.pace(finish - last_begin) * calls.chunk_time);
+    }
+  };
+  /// Fills stage_ready_.
+  StageGradients gradients_of(std::int64_t stage);
   Calls times_of(Window window) const;
+  const double* times_of(const StageWindow& window, const LinkState& links,
+                         std::vector<double>& own) const;
+  /// No message but a few late ones has noise.
+  static bool is_sparse(const StepNoise& noise) {
+    return !noise.noise || noise.noise->hop_jitter.is_none();
+  }
+  MessageNoise noise_of(std::size_t phase, const StepNoise& noise) const;
+  void run_groups(std::size_t phase, std::span<const std::int64_t> groups,
+                  const MessageNoise& noise, const double* begin, double* done,
+                  const Execution& how) const;
   void slow_down(const Calls& calls, double room);
   Calls run_calls(Window window, const StepNoise& noise, const Execution& how);
   void call(std::size_t phase, const StepNoise& noise, const Execution& how);
 
   const DesignPoint& point_;
   std::size_t rows_;
-  std::vector<std::unique_ptr<CollectiveTrial>> trials_;  // of phases, where one is kept
+  const DesignPoint::Windows* windows_ = nullptr;             // with all phases
+  std::vector<const CollectiveTrial*> trials_;                // of phases, where one is kept
+  std::vector<std::unique_ptr<CollectiveTrial>> own_trials_;  // those that the point does not have
+  const double* arrived_ = nullptr;  // (stages, replicas) as windows_ has them, on these links,
+  const double* cost_ = nullptr;     // (classes, stages, replicas), or null
+  std::vector<double> own_arrived_, own_cost_;
   std::vector<double> exposed_;  // (generations, stages) of a microbatch [s]
-  std::vector<double> update_;   // (replicas) [s]
-  std::vector<double> replica_time_, compute_end_, microbatch_;  // (replicas)
-  double compute_time_ = 0, last_compute_ = 0;
+  std::vector<double> replica_time_, compute_end_, microbatch_, stage_ready_;  // (replicas)
+  double compute_time_ = 0, last_compute_ = 0, latest_ = 0;
   std::vector<double> ready_, finish_;  // (groups, replicas)
 };
 

@@ -57,8 +57,12 @@ StepResult TrainingSteps::step(std::span<StepObserver* const> observers, std::in
     course_.begin({chips_.link_factor, congestion_.factors()});
   const Scenario& scenario = point_.scenario();
   const bool synchronizes = scenario.job.synchronizes(step_);
-  course_.run(compute(), start_, synchronizes, {&scenario.noise, scenario.seed, trial_, step_},
-              how_);
+  using enum StepCourse::Finishes;
+  const StepCourse::Finishes asked = !(synchronizes && scenario.job.gradient_clipping) ? all
+                                     : observers.empty()                               ? latest
+                                                         : latest_and_all;
+  course_.run(compute(), start_, synchronizes, asked,
+              {&scenario.noise, scenario.seed, trial_, step_}, how_);
   StepResult result;
   result.compute_time = course_.compute_time();
   const std::vector<double> start = observers.empty() ? std::vector<double>() : start_;
@@ -184,12 +188,11 @@ void TrainingSteps::crowd_experts(std::vector<double>& stage_time) const {
 double TrainingSteps::finish_step(bool synchronizes) {
   const Layout& layout = point_.layout();
   const std::vector<double>& all_finish = course_.finish();
-  const double latest =
-      std::ranges::max(all_finish) + (synchronizes ? point_.clipping_time() : 0.0);
+  const double latest = course_.latest() + (synchronizes ? point_.clipping_time() : 0.0);
   const bool together = synchronizes && point_.scenario().job.gradient_clipping;
   for (std::int64_t g = 0; g < layout.groups(); ++g) {
     double* busy = stage_busy_.data() + layout.at(g, 0);
-    const double* finish = all_finish.data() + layout.at(g, 0);
+    const double* finish = together ? nullptr : all_finish.data() + layout.at(g, 0);
     const double* start = start_.empty() ? nullptr : start_.data() + layout.at(g, 0);
     for (const DesignPoint::Run& run : point_.runs()[static_cast<std::size_t>(g)]) {
       const double update = point_.optimizer_time()[run.generation];

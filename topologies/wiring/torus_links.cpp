@@ -133,24 +133,47 @@ void TorusLinks::visit_hops(std::size_t dimension, std::int64_t cable, const Vis
   }
 }
 
+/// `factor`: (groups, ranks) of the cables in this dimension.
+std::vector<std::int64_t> TorusLinks::slow_cables(std::span<const double> factor,
+                                                  std::size_t dimension) const {
+  const std::int64_t ranks = groups_.grid().ranks();
+  std::vector<std::int64_t> slow;
+  for (std::size_t i = 0; i < factor.size(); ++i) {
+    if (factor[i] == 1) continue;
+    const auto cable = static_cast<std::int64_t>(i);
+    const TorusGroups::Place owner = groups_.place(cable / ranks, cable % ranks);
+    if (!groups_.repatched(dimension, owner[dimension])) slow.push_back(cable);
+  }
+  return slow;
+}
+
+std::vector<std::int64_t> TorusLinks::slowed_groups(std::span<const double> link) const {
+  const auto cables = static_cast<std::size_t>(groups_.count() * groups_.grid().ranks());
+  std::vector<bool> slowed(static_cast<std::size_t>(groups_.count()));
+  for (std::size_t d = 0; d * cables < link.size(); ++d) {
+    if (groups_.grid().sides[d] == 1) continue;
+    for (std::int64_t cable : slow_cables(link.subspan(d * cables, cables), d))
+      visit_hops(d, cable, [&](std::int64_t group, std::int64_t) {
+        slowed[static_cast<std::size_t>(group)] = true;
+      });
+  }
+  std::vector<std::int64_t> groups;
+  for (std::size_t g = 0; g < slowed.size(); ++g)
+    if (slowed[g]) groups.push_back(static_cast<std::int64_t>(g));
+  return groups;
+}
+
 /// `factor`: (groups, ranks) of the cables in this dimension. Replaces what `rates` holds of it.
 void TorusLinks::slow_down(std::span<const double> factor, std::size_t dimension,
                            TorusRates& rates) const {
   const TorusGrid& grid = groups_.grid();
   const std::int64_t lines = grid.lines(dimension);
   const auto side = static_cast<std::size_t>(grid.sides[dimension]);
-  std::vector<std::int64_t> slow;  // cables
-  for (std::size_t i = 0; i < factor.size(); ++i) {
-    if (factor[i] == 1) continue;
-    const auto cable = static_cast<std::int64_t>(i);
-    const TorusGroups::Place owner = groups_.place(cable / grid.ranks(), cable % grid.ranks());
-    if (!groups_.repatched(dimension, owner[dimension])) slow.push_back(cable);
-  }
 
   // How much slower each hop of the lines with a slow one is.
   std::vector<std::int32_t> index(static_cast<std::size_t>(groups_.count() * lines), -1);
   std::vector<double> slower;
-  for (std::int64_t cable : slow)
+  for (std::int64_t cable : slow_cables(factor, dimension))
     visit_hops(dimension, cable, [&](std::int64_t group, std::int64_t rank) {
       std::int32_t& at =
           index[static_cast<std::size_t>(group * lines + grid.line(dimension, rank))];

@@ -70,9 +70,13 @@ class TorusLinks {
   int links_per_chip() const { return groups_.side(slice_dimension) > 1 ? 4 : 3; }
   /// Cost: a look at every link, and a few ns for each hop of a line with a slow one.
   TorusRates rates(const LinkState& links) const;
+  /// Those with a hop over a slow cable, in order.
+  std::vector<std::int64_t> slowed_groups(std::span<const double> link) const;
 
  private:
   void set_healthy(const CollectiveRequest& request, const TorusFabric& fabric);
+  std::vector<std::int64_t> slow_cables(std::span<const double> factor,
+                                        std::size_t dimension) const;
   template <class Visit>
   void visit_hops(std::size_t dimension, std::int64_t cable, const Visit& visit) const;
   void slow_down(std::span<const double> factor, std::size_t dimension, TorusRates& rates) const;

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <limits>
-#include <tuple>
 
 #include "topologies/algorithms/in_network/domain_exchange.hpp"
 #include "topologies/algorithms/in_network/in_network_collective.hpp"
 #include "topologies/algorithms/in_network/in_network_kernels.hpp"
+#include "topologies/algorithms/in_network/in_network_noise.hpp"
 
 namespace lockstep {
 namespace {
@@ -15,142 +15,11 @@ std::size_t index(std::int64_t i) {
   return static_cast<std::size_t>(i);
 }
 
-enum class Part { fold, scatter, up, down, gather, unfold };
-
-bool exchange(Part part) {
-  return part == Part::scatter || part == Part::gather;
-}
-
-/// A spike on a message of a part of a chunk.
-struct ChunkSpike {
-  std::int64_t chunk;
-  Part part;
-  std::int64_t at;  // vertex or place; of an exchange place x rows + row
-  double delay;     // [s]
-};
-
-/// Delays of a part of a chunk: all of them, (rows, width) [s], or some in the order of `at`.
-struct PartNoise {
-  std::span<const double> dense;
-  std::span<const ChunkSpike> spikes;
-};
-
-/// The noise of one group's messages, part by part of the chunks that are followed.
-///
-/// Without dense noise a group follows its first chunk, every one that has a spike, the one before
-/// where an exchange has it, and its last. That is exact, as said in tree_noise.hpp: a hop's and an
-/// exchange's streams stay convex between two followed chunks.
-class GroupNoise {
- public:
-  GroupNoise(const MessageNoise& noise, std::int64_t group, const InNetworkNumbering& numbering)
-      : noise_(noise), group_(group), numbering_(numbering) {
-    collect_spikes();
-    if (noise.hop_jitter) {
-      for (std::int64_t c = 0; c < numbering.chunks; ++c) followed_.push_back(c);
-      return;
-    }
-    followed_ = {0, numbering.chunks - 1};
-    for (const ChunkSpike& spike : spikes_) {
-      followed_.push_back(spike.chunk);
-      if (exchange(spike.part)) followed_.push_back(std::max<std::int64_t>(0, spike.chunk - 1));
-    }
-    std::sort(followed_.begin(), followed_.end());
-    followed_.erase(std::unique(followed_.begin(), followed_.end()), followed_.end());
-  }
-
-  const std::vector<std::int64_t>& followed() const { return followed_; }
-
-  /// Chunks come in order, and their parts too. Valid until the next call.
-  PartNoise of(Part part, std::int64_t chunk) {
-    const auto key = [](const ChunkSpike& s) { return std::tuple(s.chunk, s.part); };
-    const std::tuple wanted(chunk, part);
-    while (next_ < spikes_.size() && key(spikes_[next_]) < wanted) ++next_;
-    const std::size_t begin = next_;
-    while (next_ < spikes_.size() && key(spikes_[next_]) == wanted) ++next_;
-    const std::span spikes = std::span(spikes_).subspan(begin, next_ - begin);
-    if (!noise_.hop_jitter) return {{}, spikes};
-    const auto [first, count] = messages(part, chunk);
-    dense_.resize(index(count));
-    noise_.dense(group_, first, dense_);
-    delay_.assign(dense_.begin(), dense_.end());
-    for (const ChunkSpike& spike : spikes)
-      delay_[index(exchange(part) ? spike.at % numbering_.exchanges * numbering_.places +
-                                        spike.at / numbering_.exchanges
-                                  : spike.at)] += spike.delay;
-    return {delay_, {}};
-  }
-
- private:
-  /// The first message of a part of a chunk, and how many it has.
-  std::pair<std::int64_t, std::int64_t> messages(Part part, std::int64_t chunk) const {
-    const std::int64_t rows = numbering_.exchanges * numbering_.places;
-    switch (part) {
-      case Part::fold:
-        return {numbering_.folding(), numbering_.places};
-      case Part::scatter:
-        return {numbering_.scatter(chunk, 0), rows};
-      case Part::up:
-        return {numbering_.up(chunk), numbering_.vertices};
-      case Part::down:
-        return {numbering_.down(chunk), numbering_.vertices};
-      case Part::gather:
-        return {numbering_.gather(chunk, 0), rows};
-      default:
-        return {numbering_.unfolding(), numbering_.places};
-    }
-  }
-
-  void collect_spikes() {
-    Part part = Part::fold;
-    for (SpikeSequence spikes(noise_, group_, numbering_.messages()); !spikes.done();
-         spikes.next()) {
-      const std::int64_t number = spikes.message();
-      while (part != Part::unfold && number >= end_of(part))
-        part = static_cast<Part>(static_cast<int>(part) + 1);
-      const auto [first, count] = messages(part, 0);
-      const bool chunked = part != Part::fold && part != Part::unfold;
-      const std::int64_t chunk = chunked                ? (number - first) / count
-                                 : part == Part::unfold ? numbering_.chunks - 1
-                                                        : 0;
-      std::int64_t at = number - first - (chunked ? chunk * count : 0);
-      if (exchange(part))
-        at = at % numbering_.places * numbering_.exchanges + at / numbering_.places;
-      spikes_.push_back({chunk, part, at, spikes.delay()});
-    }
-    std::sort(spikes_.begin(), spikes_.end(), [](const ChunkSpike& a, const ChunkSpike& b) {
-      return std::tie(a.chunk, a.part, a.at) < std::tie(b.chunk, b.part, b.at);
-    });
-  }
-  std::int64_t end_of(Part part) const {
-    switch (part) {
-      case Part::fold:
-        return numbering_.scatter(0, 0);
-      case Part::scatter:
-        return numbering_.up(0);
-      case Part::up:
-        return numbering_.down(0);
-      case Part::down:
-        return numbering_.gather(0, 0);
-      default:
-        return numbering_.unfolding();
-    }
-  }
-
-  const MessageNoise& noise_;
-  std::int64_t group_;
-  InNetworkNumbering numbering_;
-  std::vector<ChunkSpike> spikes_;
-  std::size_t next_ = 0;
-  std::vector<std::int64_t> followed_;
-  std::vector<float> dense_;
-  std::vector<double> delay_;
-};
-
 /// One group on its way, chunk by chunk of those followed. Arrays are (places) or (vertices) [s].
 class GroupRun {
  public:
   GroupRun(const InNetworkGroup& group, const InNetworkHops& up, const InNetworkHops& down,
-           GroupNoise noise, double piece_bytes, double inside_latency)
+           InNetworkNoise noise, double piece_bytes, double inside_latency)
       : grid_(group.grid),
         forest_(group.forest),
         up_hops_(up),
@@ -161,11 +30,13 @@ class GroupRun {
         down_(up_),
         have_(up_) {}
 
-  /// state: when places hold their own parts; out when they have the sum.
-  void run(std::vector<double>& state, double chunks, bool scatters, bool gathers) {
+  /// state: when places hold their own parts; out when they have the sum. received: when their
+  /// receive ports open.
+  void run(std::vector<double>& state, std::vector<double> received, double chunks, bool scatters,
+           bool gathers) {
     const bool exchanges = grid_.rails > 1;
     const std::vector<double> begin = state;
-    std::vector<double> start = state, scattered = state, gathered;
+    std::vector<double> start = state, gathered;
     if (exchanges) {
       gathered.assign(state.size(), never);
       late_.assign(state.size(), 0.0);
@@ -182,14 +53,16 @@ class GroupRun {
       before = chunk;
       if (exchanges && scatters) {
         exchange_.advance_start(steps, begin, start);
-        exchange(steps, start, noise_.of(Part::scatter, chunk), scattered, false);
+        exchange(steps, start, noise_.of(InNetworkPart::scatter, chunk), received, false);
       }
-      std::copy(scattered.begin(), scattered.end(), have_.begin());
-      climb(steps, noise_.of(Part::up, chunk));
-      descend(steps, noise_.of(Part::down, chunk));
+      std::copy(begin.begin(), begin.end(), have_.begin());
+      for (std::size_t p = 0; exchanges && scatters && p < begin.size(); ++p)
+        have_[p] = std::max(begin[p], received[p]);
+      climb(steps, noise_.of(InNetworkPart::up, chunk));
+      descend(steps, noise_.of(InNetworkPart::down, chunk));
       if (!exchanges || !gathers) continue;
       exchange_.advance_start(steps, down_, sent_);
-      exchange(steps, sent_, noise_.of(Part::gather, chunk), gathered, true);
+      exchange(steps, sent_, noise_.of(InNetworkPart::gather, chunk), gathered, true);
     }
     std::copy_n(down_.begin(), state.size(), state.begin());
     if (!exchanges) return;
@@ -197,7 +70,7 @@ class GroupRun {
       sent_[p] += exchange_.port_time(cluster);
       if (!gathers) return;
       // A receive port is through with all that is scattered before it takes what is gathered.
-      const double held = scattered[p] + chunks * exchange_.port_time(cluster) + late_[p];
+      const double held = received[p] + chunks * exchange_.port_time(cluster) + late_[p];
       state[p] = std::max({state[p], gathered[p], held});
     });
   }
@@ -205,7 +78,7 @@ class GroupRun {
   /// When each place's NVLink has sent everything, if there are exchanges.
   const std::vector<double>& sent() const { return sent_; }
 
-  GroupNoise& noise() { return noise_; }
+  InNetworkNoise& noise() { return noise_; }
 
  private:
   /// visit(place, cluster) for all places.
@@ -217,7 +90,7 @@ class GroupRun {
   }
 
   /// Takes receive ports through a chunk; `last`: late_ grows by what its messages are late.
-  void exchange(double steps, const std::vector<double>& start, const PartNoise& noise,
+  void exchange(double steps, const std::vector<double>& start, const InNetworkDelays& noise,
                 std::vector<double>& port, bool last) {
     const std::size_t rows = index(grid_.rails - 1), places = port.size();
     if (!noise.dense.empty()) {
@@ -241,7 +114,7 @@ class GroupRun {
     for (const auto& [place, after] : hit) port[place] = after;
   }
 
-  void climb(double steps, const PartNoise& noise) {
+  void climb(double steps, const InNetworkDelays& noise) {
     std::fill(have_.begin() + grid_.places(), have_.end(), never);
     auto spike = noise.spikes.begin();
     for (std::size_t level = 0; level + 2 < forest_.levels.size(); ++level) {
@@ -261,7 +134,7 @@ class GroupRun {
       if (forest_.parent[v] < 0) down_[v] = have_[v];
   }
 
-  void descend(double steps, const PartNoise& noise) {
+  void descend(double steps, const InNetworkDelays& noise) {
     auto spike = noise.spikes.end();
     for (std::size_t level = forest_.levels.size() - 2; level-- > 0;) {
       const auto begin = index(forest_.levels[level]), last = index(forest_.levels[level + 1]);
@@ -290,7 +163,7 @@ class GroupRun {
   const RailLayout& grid_;
   const SwitchForest& forest_;
   const InNetworkHops &up_hops_, &down_hops_;
-  GroupNoise noise_;
+  InNetworkNoise noise_;
   DomainExchange exchange_;
   std::vector<double> up_, down_;  // arrivals over the hop to and from the parent, a top's own
   std::vector<double> have_;       // when the hop's source holds the chunk
@@ -324,13 +197,48 @@ class InNetworkTrial final : public CollectiveTrial {
       GroupRun run(group, up_[index(g)], (same_both_ways() ? up_ : down_)[index(g)],
                    {noise, g, c_.numbering(group)}, c_.exchanged_bytes(group),
                    c_.inside_latency(group));
-      if (grid.folds) fold(group, from, run.noise().of(Part::fold, 0), state);
-      run.run(state, static_cast<double>(c_.chunks_), c_.operation_.scatters,
+      if (grid.folds) fold(group, from, run.noise().of(InNetworkPart::fold, 0), state);
+      run.run(state, state, static_cast<double>(c_.chunks_), c_.operation_.scatters,
               c_.operation_.gathers);
       for (std::size_t p = 0; p < state.size(); ++p) to[grid.member[p]] = state[p];
       if (grid.folds)
-        unfold(group, run.sent(), run.noise().of(Part::unfold, c_.chunks_ - 1), state, to);
+        unfold(group, run.sent(), run.noise().of(InNetworkPart::unfold, c_.chunks_ - 1), state, to);
     }
+  }
+
+  /// Against time sending is receiving, up is down, a gather a scatter. Only the ends differ: a
+  /// receive port opens when its rank is ready, a send port need not be through at a finish.
+  bool run_back(std::int64_t first_group, std::int64_t last_group, const double* after,
+                double* cost) const override {
+    for (std::int64_t g = first_group; g < last_group; ++g) {
+      const InNetworkGroup& group = c_.groups_[index(g)];
+      const RailLayout& grid = group.grid;
+      const double* from = after + g * c_.ranks_;
+      double* to = cost + g * c_.ranks_;
+      const double latency = c_.inside_latency(group);
+      std::vector<double> state(index(grid.places())), received(state.size(), never);
+      for (std::size_t p = 0; p < state.size(); ++p) {
+        state[p] = from[grid.member[p]] + c_.base_latency_;
+        if (grid.folded[p] < 0) continue;
+        received[p] = from[grid.folded[p]] + c_.base_latency_ + latency +
+                      fold_gap(group, p, c_.operation_.unfolded(c_.bytes_));
+        state[p] = std::max(state[p], received[p]);
+      }
+      const MessageNoise quiet;
+      GroupRun run(group, (same_both_ways() ? up_ : down_)[index(g)], up_[index(g)],
+                   {quiet, g, c_.numbering(group)}, c_.exchanged_bytes(group), latency);
+      run.run(state, received, static_cast<double>(c_.chunks_), c_.operation_.gathers,
+              c_.operation_.scatters);
+      for (std::size_t p = 0; p < state.size(); ++p) {
+        double& whole = to[grid.member[p]] = state[p];
+        if (grid.rails > 1) whole = std::max(whole, run.sent()[p]);
+        if (grid.folded[p] < 0) continue;
+        const double gap = fold_gap(group, p, c_.operation_.folded(c_.bytes_));
+        to[grid.folded[p]] = whole + latency + gap;
+        whole += gap;
+      }
+    }
+    return true;
   }
 
  private:
@@ -342,7 +250,7 @@ class InNetworkTrial final : public CollectiveTrial {
     return bytes * group.inside_rate[place % index(group.grid.clusters)];
   }
 
-  void fold(const InNetworkGroup& group, const double* ready, const PartNoise& noise,
+  void fold(const InNetworkGroup& group, const double* ready, const InNetworkDelays& noise,
             std::vector<double>& state) const {
     for (std::size_t p = 0; p < state.size(); ++p) {
       const std::int32_t folded = group.grid.folded[p];
@@ -354,8 +262,9 @@ class InNetworkTrial final : public CollectiveTrial {
     for_late(group, noise, [&](std::size_t place, double delay) { state[place] += delay; });
   }
 
-  void unfold(const InNetworkGroup& group, const std::vector<double>& sent, const PartNoise& noise,
-              const std::vector<double>& state, double* finish) const {
+  void unfold(const InNetworkGroup& group, const std::vector<double>& sent,
+              const InNetworkDelays& noise, const std::vector<double>& state,
+              double* finish) const {
     for (std::size_t p = 0; p < state.size(); ++p)
       if (const std::int32_t folded = group.grid.folded[p]; folded >= 0)
         finish[folded] = std::max(state[p], sent[p]) + c_.inside_latency(group) +
@@ -366,10 +275,11 @@ class InNetworkTrial final : public CollectiveTrial {
 
   /// visit(place, delay) of the places that stand for another.
   template <class Visit>
-  static void for_late(const InNetworkGroup& group, const PartNoise& noise, const Visit& visit) {
+  static void for_late(const InNetworkGroup& group, const InNetworkDelays& noise,
+                       const Visit& visit) {
     for (std::size_t p = 0; p < noise.dense.size(); ++p)
       if (group.grid.folded[p] >= 0) visit(p, noise.dense[p]);
-    for (const ChunkSpike& spike : noise.spikes)
+    for (const InNetworkSpike& spike : noise.spikes)
       if (group.grid.folded[index(spike.at)] >= 0) visit(index(spike.at), spike.delay);
   }
 

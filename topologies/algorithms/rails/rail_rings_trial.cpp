@@ -42,7 +42,7 @@ class RailRingsTrial final : public CollectiveTrial {
       // before; NVLink is through with all that is scattered before it takes what is gathered.
       for (std::size_t c = 0; c < chunks.size(); ++c) {
         if (ring_.operation_.scatters)
-          run_inside(pass, pass.number.scatter(index(c), 0), inside, state);
+          run_inside(pass, pass.number.scatter(index(c), 0), true, inside, state);
         chunks[c] = state;
       }
       for (std::size_t c = 0; c < chunks.size(); ++c) {
@@ -52,13 +52,65 @@ class RailRingsTrial final : public CollectiveTrial {
       if (ring_.operation_.gathers)
         for (std::size_t c = 0; c < chunks.size(); ++c) {
           raise(state, chunks[c]);
-          run_inside(pass, pass.number.gather(index(c), 0), inside, state);
+          run_inside(pass, pass.number.gather(index(c), 0), true, inside, state);
         }
       else
         state = chunks.back();
       for (std::size_t p = 0; p < state.size(); ++p) to[grid.member[p]] = state[p];
       if (grid.folds) unfold(pass, state, delay, to);
     }
+  }
+
+  /// run() from its end to its beginning.
+  bool run_back(std::int64_t first_group, std::int64_t last_group, const double* after,
+                double* cost) const override {
+    const MessageNoise quiet;
+    std::vector<double> state;
+    std::vector<std::vector<double>> chunks;
+    TorusPhaseRunner inside;
+    RingLaps::Scratch scratch;
+    for (std::int64_t group = first_group; group < last_group; ++group) {
+      const RailLayout& grid = ring_.grids_[static_cast<std::size_t>(group)];
+      const double* from = after + group * ring_.ranks_;
+      double* to = cost + group * ring_.ranks_;
+      SpikeSequence none(quiet, group, 0);
+      const Pass pass{quiet, none, group, grid, ring_.numbering(grid)};
+      state.resize(static_cast<std::size_t>(grid.places()));
+      for (std::size_t p = 0; p < state.size(); ++p) {
+        state[p] = from[grid.member[p]];
+        if (grid.folded[p] >= 0)
+          state[p] = std::max(
+              state[p], from[grid.folded[p]] +
+                            fold_hop(pass, p, ring_.operation_.unfolded(ring_.bytes_)).latency);
+      }
+      chunks.assign(static_cast<std::size_t>(ring_.chunks(grid)),
+                    std::vector<double>(state.size(), left_out));
+      if (ring_.operation_.gathers) {
+        for (std::size_t c = chunks.size(); c-- > 0;) {
+          run_inside(pass, 0, false, inside, state);
+          chunks[c] = state;
+        }
+      } else {
+        chunks.back().swap(state);
+      }
+      for (std::size_t c = chunks.size(); c-- > 0;) {
+        run_rails_back(pass, chunks[c], scratch);
+        if (c > 0) raise(chunks[c - 1], chunks[c]);
+      }
+      for (std::size_t c = chunks.size(); c-- > 0;) {
+        raise(state, chunks[c]);
+        if (ring_.operation_.scatters) run_inside(pass, 0, false, inside, state);
+      }
+      for (std::size_t p = 0; p < state.size(); ++p) {
+        state[p] += ring_.base_latency_;
+        to[grid.member[p]] = state[p];
+        if (grid.folded[p] < 0) continue;
+        const FoldHop hop = fold_hop(pass, p, ring_.operation_.folded(ring_.bytes_));
+        to[grid.member[p]] += hop.gap;
+        to[grid.folded[p]] = state[p] + hop.latency;
+      }
+    }
+    return true;
   }
 
  private:
@@ -75,8 +127,11 @@ class RailRingsTrial final : public CollectiveTrial {
     for (std::size_t p = 0; p < times.size(); ++p) times[p] = std::max(times[p], to[p]);
   }
 
-  /// Cost of a message between a place and the rank it stands for: latency and gap [s].
-  std::pair<double, double> fold_hop(const Pass& pass, std::size_t place, double bytes) const {
+  /// A message between a place and the rank it stands for, latency with serialization [s].
+  struct FoldHop {
+    double latency, gap;
+  };
+  FoldHop fold_hop(const Pass& pass, std::size_t place, double bytes) const {
     const double gap =
         bytes * ring_.inside_rate_[static_cast<std::size_t>(pass.group)]
                                   [place % static_cast<std::size_t>(pass.grid.clusters)];
@@ -102,15 +157,17 @@ class RailRingsTrial final : public CollectiveTrial {
     for (std::size_t p = 0; p < state.size(); ++p)
       if (pass.grid.folded[p] >= 0)
         finish[pass.grid.folded[p]] =
-            state[p] + fold_hop(pass, p, ring_.operation_.unfolded(ring_.bytes_)).first + delay[p];
+            state[p] + fold_hop(pass, p, ring_.operation_.unfolded(ring_.bytes_)).latency +
+            delay[p];
   }
 
-  void run_inside(const Pass& pass, std::int64_t first_message, TorusPhaseRunner& runner,
-                  std::vector<double>& state) const {
+  void run_inside(const Pass& pass, std::int64_t first_message, bool forward,
+                  TorusPhaseRunner& runner, std::vector<double>& state) const {
     if (pass.grid.rails == 1) return;
     TorusPhase phase;
     phase.length = pass.grid.rails;
     phase.inner = pass.grid.clusters;
+    phase.forward = forward;
     phase.bytes = ring_.inside_bytes(pass.grid);
     phase.latency = ring_.inside_latency_;
     phase.rate = ring_.inside_rate_[static_cast<std::size_t>(pass.group)].data();
@@ -129,6 +186,16 @@ class RailRingsTrial final : public CollectiveTrial {
                std::span(state).subspan(static_cast<std::size_t>(rail * clusters),
                                         static_cast<std::size_t>(clusters)),
                scratch, how);
+  }
+
+  void run_rails_back(const Pass& pass, std::vector<double>& state,
+                      RingLaps::Scratch& scratch) const {
+    const std::int64_t clusters = pass.grid.clusters;
+    for (std::int64_t rail = 0; rail < pass.grid.rails; ++rail)
+      rails_[first_rail_[static_cast<std::size_t>(pass.group)] + static_cast<std::size_t>(rail)]
+          .run_back(std::span(state).subspan(static_cast<std::size_t>(rail * clusters),
+                                             static_cast<std::size_t>(clusters)),
+                    scratch);
   }
 
   const RailRings& ring_;

@@ -1,5 +1,7 @@
 #include "topologies/algorithms/ring/ring_laps.hpp"
 
+#include <algorithm>
+
 #include "engine/base/elementary.hpp"
 
 namespace lockstep {
@@ -49,6 +51,18 @@ void RingLaps::run(const MessageNoise& noise, SpikeSequence& spikes, std::int64_
                                         static_cast<std::uint32_t>(group));
   const double deviation = pace_->sd * elementary::normal_quantile(u);
   for (double& finish : state) finish += deviation;
+}
+
+/// From row k + 1 back to row k, c(i) = max(c(i) + gap(i), c(i + 1) + latency(i + 1)): a ring the
+/// other way round.
+void RingLaps::run_back(std::span<double> state, Scratch& scratch) const {
+  std::vector<double> latency(state.size()), gap(state.size());
+  std::reverse_copy(gap_, gap_ + ranks_, gap.begin());
+  std::reverse_copy(latency_, latency_ + ranks_, latency.begin());
+  std::rotate(latency.begin(), latency.end() - 1, latency.end());
+  std::ranges::reverse(state);
+  RingChains(latency.data(), gap.data(), ranks_, laps_).run({}, state, scratch);
+  std::ranges::reverse(state);
 }
 
 double RingLaps::cost(const RingMethod& method, std::int64_t ranks, const Noise& noise) {

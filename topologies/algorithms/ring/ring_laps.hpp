@@ -27,6 +27,9 @@ class RingLaps {
            std::int64_t first_message, std::span<double> state, Scratch& scratch,
            const Execution& how) const;
 
+  /// CollectiveTrial::run_back of one ring: `state`, (ranks) [s], goes against the laps.
+  void run_back(std::span<double> state, Scratch& scratch) const;
+
   /// Estimated cost of a run in units of 0.1 ns on one core.
   static double cost(const RingMethod& method, std::int64_t ranks, const Noise& noise);
 

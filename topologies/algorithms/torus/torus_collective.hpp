@@ -64,6 +64,10 @@ class TorusCollective final : public Collective {
   double scalar_all_reduce_time() const override { return scalar_time_; }
   std::string choice() const override { return torus_choice(shape_); }
   bool extrapolated() const override { return beyond_published(shape_, largest_published_); }
+  std::vector<std::int64_t> slowed_groups(std::span<const double> link,
+                                          std::int64_t /*ranks*/) const override {
+    return links_.slowed_groups(link);
+  }
   std::unique_ptr<CollectiveTrial> begin_trial(const LinkState& links) const override;
   MessageGraph graph(std::int64_t group, const LinkState& links) const override;
 

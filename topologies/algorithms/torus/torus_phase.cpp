@@ -49,14 +49,15 @@ std::vector<LineSpike> take_spikes(SpikeSequence& spikes, const TorusPhase& phas
   return taken;
 }
 
-/// Takes state_ through the rows of a phase; own_ is for the first. add_noise(k) adds to row k.
+/// Takes state_ through the rows of a phase; `own` is for the first. add_noise(k) adds to row k.
 template <class AddNoise>
-void TorusPhaseRunner::run_rows(TorusRow row, std::int64_t rows, const AddNoise& add_noise) {
+void TorusPhaseRunner::run_rows(TorusRow row, const std::vector<double>& own, std::int64_t rows,
+                                const AddNoise& add_noise) {
   next_.resize(state_.size());
   row.seconds_per_byte = rate_.data();
   for (std::int64_t k = 0; k < rows; ++k) {
     row.state = state_.data();
-    row.own = k == 0 ? own_.data() : state_.data();
+    row.own = k == 0 ? own.data() : state_.data();
     row.next = next_.data();
     torus_kernels().advance(row);
     state_.swap(next_);
@@ -82,7 +83,7 @@ void TorusPhaseRunner::run_some(const TorusPhase& phase, Lines lines, std::span<
   sort_by_row(spikes);
   auto spike = spikes.begin();
   const TorusRow row = row_of(phase, 1, static_cast<std::int64_t>(count));
-  run_rows(row, phase.rows(), [&](std::int64_t k) {
+  run_rows(row, own_, phase.rows(), [&](std::int64_t k) {
     for (; spike != spikes.end() && spike->row == k; ++spike) {
       const auto line = std::partition_point(
           lines.begin(), lines.end(), [&](const UnequalLine& l) { return l.line < spike->line; });
@@ -114,7 +115,7 @@ void TorusPhaseRunner::run_all(const TorusPhase& phase, Lines unequal,
   set_rates(phase, unequal);
   SpikeSequence none(dense.noise, dense.group, 0);
   auto spike = spikes.begin();
-  run_rows(row_of(phase, phase.outer, phase.inner), phase.rows(), [&](std::int64_t k) {
+  run_rows(row_of(phase, phase.outer, phase.inner), own_, phase.rows(), [&](std::int64_t k) {
     add_row_noise(dense.noise, none, dense.group, (dense.first_row + k) * phase.ranks(), state_);
     for (; spike != spikes.end() && spike->row == k; ++spike)
       state_[static_cast<std::size_t>(phase.rank(spike->line, spike->place))] += spike->delay;
@@ -222,6 +223,90 @@ void TorusPhaseRunner::run_line_exchange(const TorusPhase& phase, Lines unequal,
       before.swap(arrival);
     }
   }
+}
+
+/// Lines of equal hops in closed form: the rows of a pass are a pass the other way round, and what
+/// the port adds in the first of them is the same with nothing but ports to begin with. The others
+/// row by row: with c the way from a row's arrival to the end and e(i) = c(i) + g(i), the row
+/// before has c(i) = max(e(i), e(i + 1) + latency), so that e is a row the other way round, too.
+void TorusPhaseRunner::run_back(const TorusPhase& phase, Lines unequal, const double* after,
+                                double* part, double* port) {
+  const auto ranks = static_cast<std::size_t>(phase.ranks());
+  scratch_.resize(static_cast<std::size_t>(torus_scratch(phase.length)));
+  done_.resize(ranks);
+  own_.assign(port ? ranks : 0, left_out);
+  TorusPhase back = phase;
+  back.forward = !phase.forward;
+  back.part = after;
+  back.port = nullptr;
+  back.out = done_.data();
+  if (port && phase.passes > 1) {
+    back.passes = phase.passes - 1;
+    torus_kernels().run_equal_hops(back, scratch_.data());
+    next_ = done_;
+    back.part = next_.data();
+  }
+  back.passes = port ? 1 : phase.passes;
+  torus_kernels().run_equal_hops(back, scratch_.data());
+  if (port) {
+    back.port = back.part;
+    back.part = back.out = own_.data();
+    torus_kernels().run_equal_hops(back, scratch_.data());
+  }
+  const std::size_t together = lines_together(phase);
+  for (std::size_t i = 0; i < unequal.size(); i += together)
+    run_some_back(phase, unequal.subspan(i, std::min(together, unequal.size() - i)), after);
+  for (std::size_t i = 0; i < ranks; ++i) part[i] = std::max(part[i], done_[i]);
+  for (std::size_t i = 0; i < own_.size(); ++i) port[i] = std::max(port[i], own_[i]);
+}
+
+/// Puts some lines into done_ and, where ports are asked for, own_.
+void TorusPhaseRunner::run_some_back(const TorusPhase& phase, Lines lines, const double* after) {
+  const std::size_t count = lines.size(), length = static_cast<std::size_t>(phase.length);
+  for (auto* array : {&state_, &rate_}) array->resize(count * length);
+  for (std::size_t i = 0; i < count; ++i)
+    for (std::size_t place = 0; place < length; ++place) {
+      const auto at = static_cast<std::int64_t>(place);
+      double& rate = rate_[place * count + i] = rate_into(lines[i], at, phase);
+      state_[place * count + i] = after[phase.rank(lines[i].line, at)] + rate * phase.bytes;
+    }
+  TorusRow row = row_of(phase, 1, static_cast<std::int64_t>(count));
+  row.forward = !phase.forward;
+  run_rows(row, state_, phase.rows() - 1, [](std::int64_t) {});
+  for (std::size_t i = 0; i < count; ++i)
+    for (std::size_t place = 0; place < length; ++place) {
+      const std::size_t next = (place + (phase.forward ? 1 : length - 1)) % length;
+      const double own = state_[place * count + i];
+      const auto rank =
+          static_cast<std::size_t>(phase.rank(lines[i].line, static_cast<std::int64_t>(place)));
+      done_[rank] = std::max(own, state_[next * count + i] + phase.latency);
+      if (!own_.empty()) own_[rank] = own;
+    }
+}
+
+void TorusPhaseRunner::run_line_back(const TorusPhase& phase, bool scatter, Lines unequal,
+                                     const double* after, double* part, double* port) {
+  set_rates(phase, unequal);
+  state_.assign(after, after + phase.ranks());
+  for (std::int64_t row = phase.rows(); row-- > 0;) {
+    const std::int64_t first = scatter ? 1 : row + 1, last = scatter ? row + 1 : phase.length - 1;
+    for (std::int64_t o = 0; o < phase.outer; ++o)
+      for (std::int64_t m = first; m <= last; ++m) {
+        const bool begins = scatter ? m == last : row == 0;
+        const std::int64_t place = phase.forward ? m : phase.length - 1 - m;
+        const std::int64_t into = (o * phase.length + place) * phase.inner;
+        const std::int64_t from = into + (phase.forward ? -phase.inner : phase.inner);
+        for (std::int64_t i = 0; i < phase.inner; ++i) {
+          double& own = state_[static_cast<std::size_t>(into + i)];
+          double& sender = state_[static_cast<std::size_t>(from + i)];
+          own += rate_[static_cast<std::size_t>(into + i)] * phase.bytes;
+          sender = std::max(sender, own + phase.latency);
+          if (begins && port) port[into + i] = std::max(port[into + i], own);
+        }
+      }
+  }
+  for (std::int64_t i = 0; i < phase.ranks(); ++i)
+    part[i] = std::max(part[i], state_[static_cast<std::size_t>(i)]);
 }
 
 void TorusPhaseRunner::run(const TorusPhase& phase, std::span<const UnequalLine> unequal,

@@ -63,15 +63,25 @@ class TorusPhaseRunner {
   void run_line_exchange(const TorusPhase& phase, std::span<const UnequalLine> unequal,
                          std::span<LineSpike> spikes, const DenseRows* dense);
 
+  /// CollectiveTrial::run_back of a ring's phase, and of a line's: raises what its `part` and, if
+  /// it has one, its `port` are away from the end to what follows from `after`, that of its `out`;
+  /// all (outer, length, inner) [s]. The phase's own arrays are not looked at.
+  void run_back(const TorusPhase& phase, std::span<const UnequalLine> unequal, const double* after,
+                double* part, double* port);
+  void run_line_back(const TorusPhase& phase, bool scatter, std::span<const UnequalLine> unequal,
+                     const double* after, double* part, double* port);
+
  private:
   using Lines = std::span<const UnequalLine>;
 
   void run_some(const TorusPhase& phase, Lines lines, std::span<LineSpike> spikes);
+  void run_some_back(const TorusPhase& phase, Lines lines, const double* after);
   void run_all(const TorusPhase& phase, Lines unequal, std::span<const LineSpike> spikes,
                const DenseRows& dense);
   void set_rates(const TorusPhase& phase, Lines unequal);
   template <class AddNoise>
-  void run_rows(TorusRow row, std::int64_t rows, const AddNoise& add_noise);
+  void run_rows(TorusRow row, const std::vector<double>& own, std::int64_t rows,
+                const AddNoise& add_noise);
 
   std::vector<double> scratch_;
   std::vector<UnequalLine> lines_;  // run row by row; rate null: equal hops

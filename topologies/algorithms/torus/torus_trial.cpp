@@ -38,6 +38,26 @@ class TorusTrial final : public CollectiveTrial {
     }
   }
 
+  /// The moves from the last to the first; arrays hold the ways from what run() has in them to the
+  /// end.
+  bool run_back(std::int64_t first_group, std::int64_t last_group, const double* after,
+                double* cost) const override {
+    const std::vector<TorusStep>& steps = torus_.schedule_.steps();
+    if (std::ranges::find(steps, TorusMotion::exchange, &TorusStep::motion) != steps.end())
+      return false;
+    const std::int64_t ranks = torus_.grid().ranks();
+    Call call;
+    for (std::int64_t first = first_group; first < last_group; first += call.groups) {
+      call.first = first;
+      call.groups = std::min(torus_.groups_per_call(), last_group - first);
+      prepare(MessageNoise{}, after + first * ranks, cost + first * ranks, call);
+      for (const TorusBuffers::Strand& strand : torus_.buffers_.strands())
+        run_strand_back(strand, call);
+      if (call.groups > 1) interleave(call.finish, ranks, call.groups, cost + first * ranks);
+    }
+    return true;
+  }
+
  private:
   using Move = TorusBuffers::Move;
 
@@ -127,10 +147,44 @@ class TorusTrial final : public CollectiveTrial {
       }
   }
 
-  void run_move(const MessageNoise& noise, const Move& move, Call& call) const {
+  void run_strand_back(const TorusBuffers::Strand& strand, Call& call) const {
+    const std::int64_t size = torus_.grid().ranks() * call.groups;
+    for (double* array : call.array) std::fill(array, array + size, left_out);
+    const auto of = [&](int number) {
+      if (number == TorusBuffers::none) return static_cast<double*>(nullptr);
+      return number == TorusBuffers::of_ready ? call.finish
+                                              : call.array[static_cast<std::size_t>(number)];
+    };
+    for (int end : strand.ends) raise(of(end), call.ready, size);
+    std::vector<double> out(static_cast<std::size_t>(size));
+    for (auto move = strand.moves.rbegin(); move != strand.moves.rend(); ++move) {
+      // The array may hold something else before the move, or what it starts from.
+      std::copy(of(move->out), of(move->out) + size, out.begin());
+      std::fill(of(move->out), of(move->out) + size, left_out);
+      double *const part = of(move->part), *const port = of(move->port);
+      if (move->joins) {
+        raise(part, out.data(), size);
+        raise(port, out.data(), size);
+        continue;
+      }
+      const TorusStep& step = torus_.schedule_.steps()[move->step];
+      const TorusPhase phase = phase_of(*move, call);
+      if (torus_.schedule_.ring(step.dimension))
+        call.runner.run_back(phase, call.unequal, out.data(), part, port);
+      else
+        call.runner.run_line_back(phase, step.motion == TorusMotion::scatter, call.unequal,
+                                  out.data(), part, port);
+    }
+  }
+
+  static void raise(double* times, const double* to, std::int64_t size) {
+    for (std::int64_t i = 0; i < size; ++i) times[i] = std::max(times[i], to[i]);
+  }
+
+  /// Fills call.unequal.
+  TorusPhase phase_of(const Move& move, Call& call) const {
     const TorusGrid& grid = torus_.grid();
-    const TorusSchedule& schedule = torus_.schedule_;
-    const TorusStep& step = schedule.steps()[move.step];
+    const TorusStep& step = torus_.schedule_.steps()[move.step];
     const std::size_t d = step.dimension;
     TorusPhase phase;
     phase.length = grid.sides[d];
@@ -147,7 +201,14 @@ class TorusTrial final : public CollectiveTrial {
     call.unequal.clear();
     for (const TorusRates::Line& line : rates_.unequal_of(d, call.first, call.first + call.groups))
       call.unequal.push_back({line.line * call.groups + line.group - call.first, line.rate.data()});
-    const bool ring = schedule.ring(d);
+    return phase;
+  }
+
+  void run_move(const MessageNoise& noise, const Move& move, Call& call) const {
+    const TorusSchedule& schedule = torus_.schedule_;
+    const TorusStep& step = schedule.steps()[move.step];
+    const TorusPhase phase = phase_of(move, call);
+    const bool ring = schedule.ring(step.dimension);
     const std::int64_t before =
         move.forward || !schedule.both_ways(step) ? 0 : schedule.rows_of(step);
     const DenseRows rows{noise, call.first, step.first_row + before};

@@ -37,6 +37,14 @@ class DoubleTreeTrial final : public CollectiveTrial {
     }
   }
 
+  /// A hop takes the same both ways, and against time the broadcast is a reduction, chunk by chunk
+  /// and port by port: the longest chain from r to q is as long as from q to r.
+  bool run_back(std::int64_t first_group, std::int64_t last_group, const double* after,
+                double* cost) const override {
+    run(MessageNoise{}, first_group, last_group, after, cost, 1);
+    return true;
+  }
+
  private:
   const TreePlan& plan_;
   std::vector<TreeHops::Costs> hops_;  // (runs, 2)
