@@ -15,6 +15,7 @@
 #include "engine/training/phases/planned_phases.hpp"
 #include "engine/training/scenario.hpp"
 #include "engine/training/synchronized_group.hpp"
+#include "engine/training/trial/chip_identities.hpp"
 
 namespace lockstep {
 
@@ -51,6 +52,7 @@ class DesignPoint {
   /// The same, with what the topology chose in place of what was open.
   const Values& settled_values() const { return settled_; }
   const Layout& layout() const { return layout_; }
+  const ChipIdentities& identities() const { return identities_; }
   const Work& work() const { return work_; }
   /// The communication of a step that synchronizes, in order; one at least is kept for trials.
   std::span<const PlannedPhase> phases() const { return planned_->all(); }
@@ -115,6 +117,7 @@ class DesignPoint {
   std::string settled_note_;  // what it chose against
   std::optional<SettledAnswer> new_answer_;
   Layout layout_;
+  ChipIdentities identities_;
   Work work_;
   std::optional<PlannedPhases> planned_;
   ChunkTurns turns_;
