@@ -45,6 +45,7 @@ DesignPoint::DesignPoint(Scenario scenario, const Values& values, std::int64_t m
   synchronization_ = SynchronizationCost(
       job.tensor * coupled, scenario_.noise.operation_jitter,
       job.synchronizations.value_or(std::max(1.0, 4 * layers_per_stage * microbatches)));
+  group_law_ = GroupLaw(synchronization_, job.tensor * coupled, scenario_.noise.step_jitter);
   clipping_time_ = job.gradient_clipping ? kept_phase().collective->scalar_all_reduce_time() : 0;
   find_runs();
   find_pipelines();

@@ -16,6 +16,7 @@
 #include "engine/training/scenario.hpp"
 #include "engine/training/synchronized_group.hpp"
 #include "engine/training/trial/chip_identities.hpp"
+#include "engine/training/trial/group_law.hpp"
 
 namespace lockstep {
 
@@ -68,6 +69,8 @@ class DesignPoint {
   /// Some phase runs on a machine larger than any of its kind that was published.
   bool extrapolated() const;
   const SynchronizationCost& synchronization() const { return synchronization_; }
+  /// Of what a tensor group takes in a step.
+  const GroupLaw& group_law() const { return group_law_; }
   /// A step without noise, from the first chip's begin to the last one's end (training_step.hpp),
   /// and what its parts take.
   const QuietStep& quiet_step() const { return quiet_; }
@@ -122,6 +125,7 @@ class DesignPoint {
   std::optional<PlannedPhases> planned_;
   ChunkTurns turns_;
   SynchronizationCost synchronization_;
+  GroupLaw group_law_;
   QuietStep quiet_;
   double clipping_time_ = 0;
   std::vector<double> optimizer_time_, chips_by_generation_;

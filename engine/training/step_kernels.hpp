@@ -17,11 +17,10 @@ struct Identities {
   std::int64_t count = 0;
 };
 
-/// Chips of one row of a layout, by random identity.
-struct ChipRow {
-  const std::uint32_t* entity_low = nullptr;
-  const std::uint32_t* entity_high = nullptr;
-  std::int64_t count = 0;
+/// Shifted lognormals: scale (exp(bend z - bend^2 / 2) - 1).
+struct ShiftedLognormals {
+  const double* scale = nullptr;  ///< [s]
+  const double* bend = nullptr;
 };
 
 /// Loops over chips, compiled once per instruction set.
@@ -37,13 +36,9 @@ struct StepKernels {
   /// shift = -sigma^2 / 2 what a lognormal of mean 1 differs from it.
   void (*lognormals)(const Stream& stream, const Identities& who, std::uint32_t draw, float sigma,
                      float shift, float* factor_less_one);
-  /// factor[i] = exp(sigma z - sigma^2 / 2), z the standard normal of (chip i, draw): lognormal of
-  /// mean 1. One block a chip.
-  void (*lognormal_factors)(const Stream& stream, const ChipRow& chips, std::uint32_t draw,
-                            double sigma, double* factor);
-  /// normal[i] = the second standard normal of the same block, independent of the first.
-  void (*second_normals)(const Stream& stream, const ChipRow& chips, std::uint32_t draw,
-                         double* normal);
+  /// beyond[i] (count) [s] = the shifted lognormal i at z[i].
+  void (*shifted_lognormals)(const ShiftedLognormals& laws, const float* z, std::int64_t count,
+                             double* beyond);
 };
 
 LOCKSTEP_KERNELS(StepKernels, step_kernels)

@@ -69,34 +69,17 @@ void lognormals(const Stream& stream, const Identities& who, std::uint32_t draw,
   fill(stream, who, draw, Lognormal{sigma, shift}, factor_less_one);
 }
 
-void lognormal_factors(const Stream& stream, const ChipRow& chips, std::uint32_t draw, double sigma,
-                       double* factor) {
-  const Stream s = stream;
-  const std::uint32_t* __restrict low = chips.entity_low;
-  const std::uint32_t* __restrict high = chips.entity_high;
-  const double shift = -0.5 * sigma * sigma;
+void shifted_lognormals(const ShiftedLognormals& laws, const float* z, std::int64_t count,
+                        double* beyond) {
+  const double* __restrict scale = laws.scale;
+  const double* __restrict bend = laws.bend;
 #pragma omp simd
-  for (std::int64_t i = 0; i < chips.count; ++i) {
-    const PhiloxBlock b = s.block_of(low[i], high[i], draw);
-    const double z = elementary::normal_quantile(open_uniform(b.word[0], b.word[1]));
-    factor[i] = elementary::exp(sigma * z + shift);
-  }
-}
-
-void second_normals(const Stream& stream, const ChipRow& chips, std::uint32_t draw,
-                    double* normal) {
-  const Stream s = stream;
-  const std::uint32_t* __restrict low = chips.entity_low;
-  const std::uint32_t* __restrict high = chips.entity_high;
-#pragma omp simd
-  for (std::int64_t i = 0; i < chips.count; ++i) {
-    const PhiloxBlock b = s.block_of(low[i], high[i], draw);
-    normal[i] = elementary::normal_quantile(open_uniform(b.word[2], b.word[3]));
-  }
+  for (std::int64_t i = 0; i < count; ++i)
+    beyond[i] = scale[i] * elementary::expm1(bend[i] * (static_cast<double>(z[i]) - 0.5 * bend[i]));
 }
 
 }  // namespace
 
-const StepKernels step_kernels{normals, lognormals, lognormal_factors, second_normals};
+const StepKernels step_kernels{normals, lognormals, shifted_lognormals};
 
 }  // namespace lockstep::LOCKSTEP_SIMD_LEVEL

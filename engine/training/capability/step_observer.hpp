@@ -18,7 +18,7 @@ struct StepView {
   bool synchronizes;              ///< ends with the data-parallel phases
   double end;                     ///< latest finish
   std::span<const double> start;  ///< empty: all at 0
-  std::span<const double> busy;   ///< each chip's own compute
+  std::span<const double> busy;   ///< each chip's own compute (GroupSteps::chips)
   std::span<const double> ready;  ///< enters the data-parallel phases; of synchronizing steps
   std::span<const double> finish;
 };

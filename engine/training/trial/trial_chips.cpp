@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 
 #include "engine/noise/rare_entities.hpp"
 #include "engine/training/step_kernels.hpp"
@@ -100,17 +99,6 @@ void draw_slowness(const DesignPoint& point, std::uint32_t trial, std::size_t ch
   if (slow) chips.stragglers.push_back(static_cast<std::int32_t>(chip));
 }
 
-/// What a tensor group waits at synchronizations, from its slowest chip and the sum over all.
-void set_excess(const DesignPoint& point, std::size_t group, double sum, TrialChips& chips) {
-  const SynchronizationCost& cost = point.synchronization();
-  const double others = static_cast<double>(point.layout().tensor * point.layout().coupled - 1);
-  const double slowest = chips.slowest[group];
-  const double q = slowest > 0 ? (sum - slowest) / (others * slowest) : 1;
-  chips.excess[group] = cost.mean_excess(q);
-  chips.share[group] = cost.slowest_share(q);
-  chips.residual[group] = cost.residual(q);
-}
-
 }  // namespace
 
 TrialChips draw_chips(const DesignPoint& point, std::uint32_t trial) {
@@ -118,7 +106,6 @@ TrialChips draw_chips(const DesignPoint& point, std::uint32_t trial) {
   result.compute = point.work().chip_time;
   draw_speeds(point, trial, result.compute);
   draw_slow_ones(point, trial, result);
-  find_slowest(point, result);
   return result;
 }
 
@@ -143,36 +130,8 @@ void replace_chips(const DesignPoint& point, std::uint32_t trial,
   }
 }
 
-void find_slowest(const DesignPoint& point, TrialChips& chips) {
-  const Layout& layout = point.layout();
-  const auto groups = static_cast<std::size_t>(layout.pipeline * layout.replicas);
-  const bool waits = !point.synchronization().is_nothing();
-  chips.slowest.assign(groups, 0);
-  std::vector<double> sum(waits ? groups : 0, 0.0);
-  for (std::int64_t g = 0; g < layout.groups(); ++g) {
-    const auto stage = static_cast<std::size_t>(g / layout.tensor * layout.replicas);
-    const double* time = chips.compute.data() + layout.at(g, 0);
-    for (std::size_t r = 0; r < static_cast<std::size_t>(layout.replicas); ++r) {
-      chips.slowest[stage + r] = std::max(chips.slowest[stage + r], time[r]);
-      if (waits) sum[stage + r] += time[r];
-    }
-  }
-  const auto coupled = static_cast<std::size_t>(layout.coupled);
-  for (std::size_t first = 0; coupled > 1 && first < groups; first += coupled) {
-    const auto all = chips.slowest.begin() + static_cast<std::ptrdiff_t>(first);
-    std::fill_n(all, coupled, *std::max_element(all, all + layout.coupled));
-    if (!waits) continue;
-    const auto sums = sum.begin() + static_cast<std::ptrdiff_t>(first);
-    std::fill_n(sums, coupled, std::accumulate(sums, sums + layout.coupled, 0.0));
-  }
-  chips.excess.resize(sum.size());
-  chips.share.resize(sum.size());
-  chips.residual.resize(sum.size());
-  for (std::size_t i = 0; i < sum.size(); ++i) set_excess(point, i, sum[i], chips);
-}
-
-void find_slowest(const DesignPoint& point, std::int64_t stage, std::int64_t replica,
-                  TrialChips& chips) {
+double lasting_time(const DesignPoint& point, std::int64_t stage, std::int64_t replica,
+                    const TrialChips& chips) {
   const Layout& layout = point.layout();
   const std::int64_t first = replica / layout.coupled * layout.coupled;
   double sum = 0, slowest = 0;
@@ -182,11 +141,9 @@ void find_slowest(const DesignPoint& point, std::int64_t stage, std::int64_t rep
       slowest = std::max(slowest, chips.compute[chip]);
       sum += chips.compute[chip];
     }
-  for (std::int64_t r = first; r < first + layout.coupled; ++r) {
-    const auto group = static_cast<std::size_t>(stage * layout.replicas + r);
-    chips.slowest[group] = slowest;
-    if (!chips.excess.empty()) set_excess(point, group, sum, chips);
-  }
+  const auto others = static_cast<double>(layout.tensor * layout.coupled - 1);
+  const double q = slowest > 0 && others > 0 ? (sum - slowest) / (others * slowest) : 1;
+  return slowest * (1 + point.synchronization().at(q).excess);
 }
 
 }  // namespace lockstep
