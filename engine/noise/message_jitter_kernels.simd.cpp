@@ -1,91 +1,15 @@
 #include "engine/noise/message_jitter_kernels.hpp"
 
-#include <immintrin.h>
+#include "engine/base/wide/single_precision.hpp"
 
 namespace lockstep::LOCKSTEP_SIMD_LEVEL {
 namespace {
 
-// A tile has 16 lanes on every level; a register holds `width` of them.
-constexpr int lanes = 16;
-#if defined(__AVX512F__)
-constexpr int width = 16;
-#elif defined(__AVX2__)
-constexpr int width = 8;
-#else
-constexpr int width = 4;
-#endif
-using Words [[gnu::vector_size(4 * width)]] = std::uint32_t;
-using Integers [[gnu::vector_size(4 * width)]] = std::int32_t;
-using Floats [[gnu::vector_size(4 * width)]] = float;
-
-template <int bits>
-[[gnu::always_inline]] inline Words rotated(Words x) {
-  return (x << bits) | (x >> (32 - bits));
-}
-
-struct Generator {
-  Words s0, s1, s2, s3;
-
-  [[gnu::always_inline]] Words next() {
-    const Words result = rotated<7>(s0 + s3) + s0;
-    const Words shifted = s1 << 9;
-    s2 ^= s0;
-    s3 ^= s1;
-    s1 ^= s2;
-    s0 ^= s3;
-    s2 ^= shifted;
-    s3 = rotated<11>(s3);
-    return result;
-  }
-};
-
-struct alignas(64) Seeds {
-  std::uint32_t word[4][lanes];
-
-  [[gnu::always_inline]] inline Seeds(const Stream& of, std::uint32_t group, std::uint64_t tile) {
-    const Stream stream = of;
-    const auto low = static_cast<std::uint32_t>(tile << 4);
-    const auto high = static_cast<std::uint32_t>(tile >> 28);
-#pragma omp simd
-    for (std::uint32_t lane = 0; lane < lanes; ++lane) {
-      const PhiloxBlock b = stream.block_of(low + lane, high, group);
-      const bool zero = (b.word[0] | b.word[1] | b.word[2] | b.word[3]) == 0;
-      word[0][lane] = b.word[0];
-      word[1][lane] = b.word[1];
-      word[2][lane] = b.word[2];
-      word[3][lane] = zero ? 1 : b.word[3];
-    }
-  }
-
-  [[gnu::always_inline]] inline Words load(int i, int lane) const {
-    Words words;
-    __builtin_memcpy(&words, word[i] + lane, sizeof words);
-    return words;
-  }
-  [[gnu::always_inline]] inline Generator generator(int lane) const {
-    return {load(0, lane), load(1, lane), load(2, lane), load(3, lane)};
-  }
-};
-
-/// -log of the uniform of 32 random bits: x = 2^k m with sqrt(1/2) <= m < sqrt(2), and log(m) =
-/// (m - 1) p(m - 1) with p of degree 7, minimax in relative error (1.7e-7, own fit).
+/// -log of the uniform of 32 random bits.
 [[gnu::always_inline]] inline Floats minus_log_uniform(Words random) {
-  const Words half = random >> 1;  // a signed conversion exists from SSE2 on
-  const Floats rounded = __builtin_convertvector(reinterpret_cast<Integers>(half), Floats) + 0.5f;
+  const Floats rounded = upper_bits(random);
   const Floats most = Floats{} + 0x1.fffffep30f;
-  const Floats x = rounded < most ? rounded : most;
-  const Words bits = reinterpret_cast<Words>(x);
-  const Words above = bits - 0x3F3504F3u;  // of sqrt(1/2)
-  const Floats k = __builtin_convertvector(31 - (reinterpret_cast<Integers>(above) >> 23), Floats);
-  const Floats f = reinterpret_cast<Floats>(bits - (above & 0xFF800000u)) - 1.0f;
-  Floats p = -0.1010689604f * f + 0.1622258091f;
-  p = p * f - 0.1725082971f;
-  p = p * f + 0.1990016541f;
-  p = p * f - 0.2496990906f;
-  p = p * f + 0.3333505895f;
-  p = p * f - 0.5000036512f;
-  p = p * f + 0.9999999453f;
-  return k * 0.6931471806f - f * p;
+  return minus_log<31>(rounded < most ? rounded : most);
 }
 
 struct Proportional {
@@ -132,7 +56,8 @@ template <class Shape>
 [[gnu::always_inline]] inline void fill_steps(const Stream& stream, std::uint32_t group,
                                               const Shape& shape, std::uint64_t tile, int begin,
                                               int end, float* delay) {
-  const Seeds seeds(stream, group, tile);
+  const Seeds seeds(stream, static_cast<std::uint32_t>(tile << 4),
+                    static_cast<std::uint32_t>(tile >> 28), group);
   for (int lane = 0; lane < lanes; lane += width) {
     Generator generator = seeds.generator(lane);
     for (int s = 0; s < begin; ++s) generator.next();

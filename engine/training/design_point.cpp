@@ -37,6 +37,7 @@ DesignPoint::DesignPoint(Scenario scenario, const Values& values, std::int64_t m
         "make these divide the replicas that topology.kind = {} has, or take other chips",
         usable, job.context, job.expert, job.shard_group.value_or(1), scenario_.topology->name));
   layout_ = arrange(scenario_.fleet, placement, job.tensor, job.pipeline, whole, coupled);
+  identities_ = ChipIdentities(layout_);
   work_ = share_work(job, scenario_.fleet, layout_);
   planned_.emplace(scenario_, settled_, layout_, work_);
   if (job.work_share == WorkShare::proportional) share_work_anew();
@@ -45,6 +46,7 @@ DesignPoint::DesignPoint(Scenario scenario, const Values& values, std::int64_t m
   synchronization_ = SynchronizationCost(
       job.tensor * coupled, scenario_.noise.operation_jitter,
       job.synchronizations.value_or(std::max(1.0, 4 * layers_per_stage * microbatches)));
+  group_law_ = GroupLaw(synchronization_, job.tensor * coupled, scenario_.noise.step_jitter);
   clipping_time_ = job.gradient_clipping ? kept_phase().collective->scalar_all_reduce_time() : 0;
   find_runs();
   find_pipelines();

@@ -17,6 +17,8 @@
 #include "engine/training/phases/stage_window.hpp"
 #include "engine/training/scenario.hpp"
 #include "engine/training/synchronized_group.hpp"
+#include "engine/training/trial/chip_identities.hpp"
+#include "engine/training/trial/group_law.hpp"
 
 namespace lockstep {
 
@@ -53,6 +55,7 @@ class DesignPoint {
   /// The same, with what the topology chose in place of what was open.
   const Values& settled_values() const { return settled_; }
   const Layout& layout() const { return layout_; }
+  const ChipIdentities& identities() const { return identities_; }
   const Work& work() const { return work_; }
   /// The communication of a step that synchronizes, in order; one at least is kept for trials.
   std::span<const PlannedPhase> phases() const { return planned_->all(); }
@@ -68,6 +71,8 @@ class DesignPoint {
   /// Some phase runs on a machine larger than any of its kind that was published.
   bool extrapolated() const;
   const SynchronizationCost& synchronization() const { return synchronization_; }
+  /// Of what a tensor group takes in a step.
+  const GroupLaw& group_law() const { return group_law_; }
   /// A step without noise, from the first chip's begin to the last one's end (training_step.hpp),
   /// and what its parts take.
   const QuietStep& quiet_step() const { return quiet_; }
@@ -132,10 +137,12 @@ class DesignPoint {
   std::string settled_note_;  // what it chose against
   std::optional<SettledAnswer> new_answer_;
   Layout layout_;
+  ChipIdentities identities_;
   Work work_;
   std::optional<PlannedPhases> planned_;
   ChunkTurns turns_;
   SynchronizationCost synchronization_;
+  GroupLaw group_law_;
   QuietStep quiet_;
   double clipping_time_ = 0;
   std::vector<double> optimizer_time_, update_time_, chips_by_generation_;

@@ -7,22 +7,38 @@
 
 namespace lockstep {
 
-/// Chips of one row of a layout, by random identity.
-struct ChipRow {
-  const std::uint32_t* entity_low = nullptr;
-  const std::uint32_t* entity_high = nullptr;
+/// Consecutive identities that share a generator.
+inline constexpr std::uint32_t normal_tile = 256;
+
+/// Consecutive identities of one kind: chips of a generation, tensor groups, replicas.
+struct Identities {
+  std::uint32_t kind = 0;  ///< below 2^24
+  std::uint32_t first = 0;
   std::int64_t count = 0;
 };
 
+/// Shifted lognormals: scale (exp(bend z - bend^2 / 2) - 1).
+struct ShiftedLognormals {
+  const double* scale = nullptr;  ///< [s]
+  const double* bend = nullptr;
+};
+
 /// Loops over chips, compiled once per instruction set.
+///
+/// Tile t, the identities 256 t .. 256 t + 255 of a kind, has a generator of 16 lanes (lanes.hpp)
+/// that begins with the Philox blocks of (16 t + lane, kind; draw); identity 256 t + 16 s + l takes
+/// output s of lane l. Some asked or all, the numbers are the same. Cost on AVX2: 2 ns a number,
+/// and 0.1 us a tile of which less is asked.
 struct StepKernels {
-  /// factor[i] = exp(sigma z - sigma^2 / 2), z the standard normal of (chip i, draw): lognormal of
-  /// mean 1. One block a chip.
-  void (*lognormal_factors)(const Stream& stream, const ChipRow& chips, std::uint32_t draw,
-                            double sigma, double* factor);
-  /// normal[i] = the second standard normal of the same block, independent of the first.
-  void (*second_normals)(const Stream& stream, const ChipRow& chips, std::uint32_t draw,
-                         double* normal);
+  /// z[i] (count): standard normals of `who`; error below 6e-7 (1 + |z|), |z| <= 6.338.
+  void (*normals)(const Stream& stream, const Identities& who, std::uint32_t draw, float* z);
+  /// factor[i] (count) = exp(sigma z[i] + shift) - 1 of the same, |sigma z + shift| < 80; with
+  /// shift = -sigma^2 / 2 what a lognormal of mean 1 differs from it.
+  void (*lognormals)(const Stream& stream, const Identities& who, std::uint32_t draw, float sigma,
+                     float shift, float* factor_less_one);
+  /// beyond[i] (count) [s] = the shifted lognormal i at z[i].
+  void (*shifted_lognormals)(const ShiftedLognormals& laws, const float* z, std::int64_t count,
+                             double* beyond);
 };
 
 LOCKSTEP_KERNELS(StepKernels, step_kernels)

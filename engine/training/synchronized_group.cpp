@@ -50,24 +50,30 @@ SynchronizationCost::SynchronizationCost(std::int64_t chips, double sigma,
     }
     const double carried = of_one * (share * share + (1 - share) * (1 - share) / (n - 1));
     const double left = (second - first * first - carried) / synchronizations;
-    mean_excess_.push_back(first);
-    slowest_share_.push_back(share);
-    residual_.push_back(
-        left > 0 ? elementary::sqrt(elementary::log1p(left / ((1 + first) * (1 + first)))) : 0);
+    table_.push_back(
+        {first, share,
+         left > 0 ? elementary::sqrt(elementary::log1p(left / ((1 + first) * (1 + first)))) : 0});
   }
-  mean_excess_.back() = 0;
-  slowest_share_.back() = 1;
-  residual_.back() = 0;
+  table_.back() = {};
 }
 
-double SynchronizationCost::interpolated(const std::vector<double>& table, double q) const {
-  if (table.empty()) return 0;
+SynchronizationCost::Place SynchronizationCost::place(double q) const {
   const double place = -elementary::log(q) * points_per_log_;
-  if (!(place < table_points - 1)) return table.back();
-  if (place <= 0) return table.front();
+  if (!(place < table_points - 1)) return {table_points - 1, 0};
+  if (place <= 0) return {};
   const auto point = static_cast<std::size_t>(place);
-  const double past = place - static_cast<double>(point);
-  return table[point] + past * (table[point + 1] - table[point]);
+  return {point, place - static_cast<double>(point)};
+}
+
+SynchronizationCost::Value SynchronizationCost::at(double q) const {
+  if (table_.empty()) return {};
+  const auto [point, past] = place(q);
+  const Value& here = table_[point];
+  if (past == 0) return here;
+  const Value& next = table_[point + 1];
+  return {here.excess + past * (next.excess - here.excess),
+          here.share + past * (next.share - here.share),
+          here.residual + past * (next.residual - here.residual)};
 }
 
 }  // namespace lockstep

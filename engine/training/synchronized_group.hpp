@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace lockstep {
@@ -25,22 +27,32 @@ class SynchronizationCost {
   /// Over `synchronizations` a step.
   SynchronizationCost(std::int64_t chips, double sigma, double synchronizations);
 
-  bool is_nothing() const { return mean_excess_.empty(); }
-  /// E[largest factor] - 1; 0 where the slowest chip is alone.
-  double mean_excess(double q) const { return interpolated(mean_excess_, q); }
-  /// Share of the operations in which the slowest chip is the slowest: from 1 / chips at q = 1 to 1
-  /// where it is alone. The others have the rest in equal parts.
-  double slowest_share(double q) const { return interpolated(slowest_share_, q); }
-  /// sigma of the lognormal of mean 1 that multiplies a step's average of the largest, beside what
-  /// the step factors carry: Var(one) (sum of squared shares). 0 where the slowest chip is alone:
-  /// its own step factor says it all.
-  double residual(double q) const { return interpolated(residual_, q); }
+  bool is_nothing() const { return table_.empty(); }
+
+  struct Value {
+    /// E[largest factor] - 1; 0 where the slowest chip is alone.
+    double excess = 0;
+    /// Share of the operations in which the slowest chip is the slowest: from 1 / chips at q = 1 to
+    /// 1 where it is alone. The others have the rest in equal parts.
+    double share = 1;
+    /// sigma of the lognormal of mean 1 that multiplies a step's average of the largest, beside
+    /// what the step factors carry: Var(one) (sum of squared shares). 0 where the slowest chip is
+    /// alone: its own step factor says it all.
+    double residual = 0;
+  };
+  Value at(double q) const;
+
+  /// The table itself, and where q is in it: past `point`, a part of the way to the next.
+  std::span<const Value> table() const { return table_; }
+  struct Place {
+    std::size_t point = 0;
+    double past = 0;
+  };
+  Place place(double q) const;
 
  private:
-  double interpolated(const std::vector<double>& table, double q) const;
-
   double points_per_log_ = 0;
-  std::vector<double> mean_excess_, slowest_share_, residual_;  // by -log q
+  std::vector<Value> table_;  // by -log q
 };
 
 }  // namespace lockstep

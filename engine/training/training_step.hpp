@@ -11,6 +11,7 @@
 #include "engine/training/capability/step_observer.hpp"
 #include "engine/training/design_point.hpp"
 #include "engine/training/step_course.hpp"
+#include "engine/training/trial/group_steps.hpp"
 #include "engine/training/trial/trial_chips.hpp"
 #include "engine/training/trial/trial_episodes.hpp"
 
@@ -32,11 +33,7 @@ StepResult mean_step(std::span<const StepResult> steps);
 
 /// The steps of one trial, one after another: compute, the phases, clipping.
 ///
-/// A tensor group ends no sooner than its slowest chip: a stage takes the longest of its chips' own
-/// computes (lasting time x step factor) or, where operations jitter and that is longer,
-///   slowest lasting time x (mean of the step factors, by share - 1 + (1 + excess) x residual)
-/// with the three of SynchronizationCost. The two are not added up: too short where step_jitter
-/// comes near operation_jitter, and too long with fewer than four synchronizations a step. A
+/// A stage takes what GroupSteps draws for its tensor group. A
 /// replica takes what StepCourse makes of its stages. With job.sync_every = H only every H-th step
 /// has the phases of weights and gradients (Stich, Local SGD converges fast and communicates
 /// little, ICLR 2019): in the others each replica's end of compute is its finish and its next
@@ -64,8 +61,8 @@ class TrainingSteps {
  private:
   void forget_sums();
   StepResult step(std::span<StepObserver* const> observers, std::int64_t recorded);
-  void compute_stage(std::int64_t stage, double* time);
-  std::vector<double> compute();
+  std::vector<double> compute(bool observed);
+  std::vector<double> draw_imbalance() const;
   void crowd_experts(std::vector<double>& stage_time) const;
   double finish_step(bool synchronizes);
 
@@ -76,10 +73,12 @@ class TrainingSteps {
   TrialEpisodes episodes_;
   Congestion congestion_;
   double now_ = 0;  // latest finish of the step before, since the trial began [s]
+  GroupSteps groups_;
   StepCourse course_;
   // All times count from the latest finish of the step before.
-  std::vector<double> start_;       // (groups, replicas); empty while all start together at 0
-  std::vector<double> stage_busy_;  // (groups, replicas) each chip's own compute, then its update
+  std::vector<double> start_;  // (groups, replicas); empty while all start together at 0
+  /// (groups, replicas) each chip's own compute, then its update, where it is observed.
+  std::vector<double> chip_busy_;
   std::vector<double> busy_, elapsed_;
   double synchronizations_ = 0;
 };

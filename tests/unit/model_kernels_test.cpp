@@ -1,10 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <numeric>
 #include <vector>
 
+#include "engine/base/elementary.hpp"
 #include "engine/base/simd.hpp"
 #include "engine/noise/noise.hpp"
 #include "engine/training/step_kernels.hpp"
@@ -24,77 +27,117 @@ extern const StepKernels step_kernels;
 
 namespace {
 
-constexpr std::int64_t chips = 100003;  // no multiple of a vector
+// ---- numbers by tiles
 
-struct Row {
-  std::vector<std::uint32_t> low, high;
-  ChipRow row() const { return {low.data(), high.data(), static_cast<std::int64_t>(low.size())}; }
-};
-
-Row some_chips() {
-  Row row{std::vector<std::uint32_t>(chips), std::vector<std::uint32_t>(chips, 0xABCDEFu)};
-  std::iota(row.low.begin(), row.low.end(), 0u);
-  return row;
+std::vector<float> normals(const StepKernels& kernels, const Identities& who,
+                           std::uint32_t draw = 1, std::uint32_t trial = 4) {
+  std::vector<float> z(static_cast<std::size_t>(who.count), -99.0f);
+  kernels.normals({3, purpose::step_jitter, trial}, who, draw, z.data());
+  return z;
 }
 
-std::vector<double> factors(const StepKernels& kernels, std::uint32_t draw, double sigma) {
-  const Row row = some_chips();
-  std::vector<double> result(chips);
-  kernels.lognormal_factors({3, purpose::step_jitter, 4}, row.row(), draw, sigma, result.data());
-  return result;
+/// A normal as the kernel's page says it is made, alone and in doubles.
+double expected_normal(std::uint32_t kind, std::uint32_t identity, std::uint32_t draw) {
+  const std::uint32_t tile = identity / 256, lane = identity % 16, output = identity % 256 / 16;
+  const PhiloxBlock b = Stream{3, purpose::step_jitter, 4}.block_of(16 * tile + lane, kind, draw);
+  std::uint32_t s[4] = {b.word[0], b.word[1], b.word[2], b.word[3]}, random = 0;
+  for (std::uint32_t i = 0; i <= output; ++i) {  // xoshiro128++
+    random = std::rotl(s[0] + s[3], 7) + s[0];
+    const std::uint32_t t = s[1] << 9;
+    s[2] ^= s[0];
+    s[3] ^= s[1];
+    s[1] ^= s[2];
+    s[0] ^= s[3];
+    s[2] ^= t;
+    s[3] = std::rotl(s[3], 11);
+  }
+  const double size =
+      -elementary::normal_quantile((static_cast<double>(random >> 1) + 0.5) * 0x1p-32);
+  return random % 2 ? -size : size;
 }
 
-std::vector<double> second_normals(const StepKernels& kernels, std::uint32_t draw) {
-  const Row row = some_chips();
-  std::vector<double> result(chips);
-  kernels.second_normals({3, purpose::step_jitter, 4}, row.row(), draw, result.data());
-  return result;
-}
-
-double mean_of(const std::vector<double>& x) {
-  return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
-}
-
-double product_mean(const std::vector<double>& x, const std::vector<double>& y) {
-  return std::inner_product(x.begin(), x.end(), y.begin(), 0.0) / static_cast<double>(x.size());
-}
-
-TEST(StepKernels, GiveTheSameBitsAtEveryLevel) {
-  std::vector<const StepKernels*> levels;
+TEST(Normals, FollowTheirDefinitionAtEveryLevel) {
+  std::vector<const StepKernels*> levels{&sse2::step_kernels};
   if (simd_level() >= SimdLevel::avx2) levels.push_back(&avx2::step_kernels);
   if (simd_level() >= SimdLevel::avx512) levels.push_back(&avx512::step_kernels);
-  if (levels.empty()) GTEST_SKIP() << "this processor has one level only";
-  const auto one = factors(sse2::step_kernels, 1, 0.3),
-             normal = second_normals(sse2::step_kernels, 1);
+  const Identities who{0xABCDEFu, 250, 100003};
+  const std::vector<float> reference = normals(sse2::step_kernels, who);
+  std::vector<float> factor(reference.size()), other(reference.size());
+  const Stream stream{3, purpose::step_jitter, 4};
+  sse2::step_kernels.lognormals(stream, who, 1, 0.3f, -0.045f, factor.data());
   for (const StepKernels* kernels : levels) {
-    EXPECT_EQ(std::memcmp(one.data(), factors(*kernels, 1, 0.3).data(), chips * sizeof(double)), 0);
-    EXPECT_EQ(
-        std::memcmp(normal.data(), second_normals(*kernels, 1).data(), chips * sizeof(double)), 0);
+    const std::vector<float> z = normals(*kernels, who);
+    EXPECT_EQ(std::memcmp(z.data(), reference.data(), z.size() * sizeof(float)), 0);
+    kernels->lognormals(stream, who, 1, 0.3f, -0.045f, other.data());
+    EXPECT_EQ(std::memcmp(other.data(), factor.data(), other.size() * sizeof(float)), 0);
+  }
+  for (std::size_t i = 0; i < reference.size(); i += 37) {
+    const double z = expected_normal(who.kind, who.first + static_cast<std::uint32_t>(i), 1);
+    EXPECT_NEAR(reference[i], z, 6e-7 * (1 + std::fabs(z))) << i;
+    EXPECT_NEAR(factor[i], std::expm1(0.3 * z - 0.045), 1e-6) << i;
   }
 }
 
-// Every moment within five standard errors of its own, from n = 100,003.
-TEST(StepKernels, AreLognormalOfMeanOneAndIndependent) {
-  constexpr double sigma = 0.3;
-  const double n = chips, root = std::sqrt(n);
-  const auto factor = factors(step_kernels(), 1, sigma), other = second_normals(step_kernels(), 1);
-  const double variance = std::expm1(sigma * sigma);
-  EXPECT_LT(std::fabs(mean_of(factor) - 1), 5 * std::sqrt(variance) / root);
-  EXPECT_GT(std::fabs(mean_of(factor) * std::exp(0.5 * sigma * sigma) - 1),
-            5 * std::sqrt(variance) / root)
-      << "cannot tell median 1 from mean 1";
-  std::vector<double> z;
-  for (double f : factor) z.push_back((std::log(f) + 0.5 * sigma * sigma) / sigma);
-  for (const auto& normal : {z, other}) {
-    EXPECT_LT(std::fabs(mean_of(normal)), 5 / root);
-    EXPECT_LT(std::fabs(product_mean(normal, normal) - 1), 5 * std::sqrt(2.0) / root);
+// Some asked or all: the same bits, over the borders of tiles.
+TEST(Normals, OfOneAreThoseOfAll) {
+  const std::vector<float> all = normals(step_kernels(), {7, 0, 3000});
+  for (std::uint32_t first : {0u, 1u, 15u, 16u, 255u, 256u, 257u, 700u, 2999u})
+    for (std::int64_t count : {0, 1, 2, 17, 256, 300, 513}) {
+      if (first + count > 3000) continue;
+      const std::vector<float> some = normals(step_kernels(), {7, first, count});
+      EXPECT_TRUE(std::equal(some.begin(), some.end(), all.begin() + first))
+          << first << " " << count;
+    }
+}
+
+/// Chance of a larger chi-square of equally likely cells of the normal distribution.
+double chance_of_normals(const std::vector<float>& z, double scale = 1) {
+  constexpr std::size_t cells = 100;
+  std::vector<double> counts(cells, 0);
+  for (float x : z) {
+    const double u = 0.5 * std::erfc(-scale * static_cast<double>(x) / std::sqrt(2.0));
+    counts[std::min(cells - 1, static_cast<std::size_t>(u * cells))] += 1;
   }
-  EXPECT_LT(std::fabs(product_mean(z, other)), 5 / root);
-  // Steps and neighbouring chips.
-  EXPECT_LT(std::fabs(product_mean(other, second_normals(step_kernels(), 2))), 5 / root);
-  std::vector<double> shifted(other.begin() + 1, other.end());
-  shifted.push_back(other.front());
-  EXPECT_LT(std::fabs(product_mean(other, shifted)), 5 / root);
+  const double expected = static_cast<double>(z.size()) / cells;
+  double chi = 0;
+  for (double c : counts) chi += (c - expected) * (c - expected) / expected;
+  return elementary::gamma_tails(0.5 * (cells - 1), 0.5 * chi).upper;
+}
+
+TEST(Normals, AreNormal) {
+  constexpr std::int64_t count = 4000000;
+  const std::vector<float> z = normals(step_kernels(), {1, 0, count});
+  EXPECT_GT(chance_of_normals(z), 1e-6);
+  EXPECT_LT(chance_of_normals(z, 1.005), 1e-6) << "a wrong scale is not seen";
+  // Both tails.
+  for (double edge : {3.0, 4.0, 4.7}) {
+    const double tail = 0.5 * std::erfc(edge / std::sqrt(2.0)) * count;
+    for (double sign : {-1.0, 1.0}) {
+      const auto beyond =
+          std::count_if(z.begin(), z.end(), [&](float x) { return sign * x > edge; });
+      EXPECT_NEAR(static_cast<double>(beyond), tail, 5 * std::sqrt(tail) + 1) << edge;
+    }
+  }
+}
+
+TEST(Normals, AreIndependentOverIdentitiesTilesKindsDrawsAndTrials) {
+  constexpr std::int64_t count = 1000000;
+  const auto product = [](const std::vector<float>& a, const std::vector<float>& b) {
+    double sum = 0;
+    for (std::size_t i = 0; i < b.size(); ++i)
+      sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+    return std::fabs(sum) / std::sqrt(static_cast<double>(b.size()));
+  };
+  const std::vector<float> z = normals(step_kernels(), {1, 0, count});
+  for (std::uint32_t shift : {1u, 2u, 8u, 16u, 255u, 256u, 4096u})
+    EXPECT_LT(product(z, {z.begin() + shift, z.end()}), 4.9) << shift;
+  EXPECT_LT(product(z, normals(step_kernels(), {2, 0, count})), 4.9);
+  EXPECT_LT(product(z, normals(step_kernels(), {1, 0, count}, 2)), 4.9);
+  EXPECT_LT(product(z, normals(step_kernels(), {1, 0, count}, 1, 5)), 4.9);
+  // The control: a hundredth in common.
+  std::vector<float> alike = normals(step_kernels(), {2, 0, count});
+  for (std::size_t i = 0; i < alike.size(); ++i) alike[i] += 0.01f * z[i];
+  EXPECT_GT(product(z, alike), 4.9);
 }
 
 // ---- spikes

@@ -56,7 +56,6 @@ double every_step(const LongRunPoint& long_run, std::uint32_t trial) {
     const auto node = static_cast<std::size_t>(failure.nodes.first);
     const auto positions = long_run.run.nodes().chips(failure.nodes.first, failure.nodes.last);
     replace_chips(point, trial, positions, ++occupant[node], nullptr, chips);
-    find_slowest(point, chips);
     now = failure.time + r.detection_time + r.restart_time;
   }
   return kept;

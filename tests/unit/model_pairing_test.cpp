@@ -92,6 +92,28 @@ TEST(Pairing, TheSameChipsAreSlowWhateverTheDesignPoint) {
   EXPECT_GT(differing(draw(slow, 0).slowdown, draw(slow, 7).slowdown).first, 50);
 }
 
+// A chip's later holders are the same whether they come alone or with others.
+TEST(Pairing, OneReplacedChipIsThatOfManyReplaced) {
+  const auto point = make_point(join(slow, "fleet.chip_spread=0.05\nnoise.straggler_fraction=0.3"));
+  std::vector<std::int32_t> positions;
+  for (std::int32_t i = 0; i < point->layout().chips(); i += 3) positions.push_back(i);
+  const TrialChips first = draw_chips(*point, 2);
+  TrialChips together = first, alone = first;
+  replace_chips(*point, 2, positions, 1, nullptr, together);
+  for (std::int32_t position : positions)
+    replace_chips(*point, 2, {&position, 1}, 1, nullptr, alone);
+  EXPECT_EQ(together.compute, alone.compute);
+  EXPECT_EQ(together.link_factor, alone.link_factor);
+  int stragglers = 0;
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    const auto at = static_cast<std::size_t>(positions[i]);
+    EXPECT_NE(together.compute[at], first.compute[at]);
+    stragglers += together.compute[at] > 1.2 * point->work().chip_time[at];
+  }
+  // 342 holders of whom 0.3 are slow, nearly all by more than 1.2 on top of the spread's 5 %.
+  EXPECT_NEAR(stragglers, 80, 45);
+}
+
 TEST(Pairing, ALargerFractionKeepsTheEarlierStragglers) {
   const Drawn few = draw(slow, 0);
   const Drawn more =

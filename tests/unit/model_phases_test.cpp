@@ -326,7 +326,6 @@ TEST(Phases, OfContextCouplesReplicas) {
     };
     chips.compute[at(0, 0)] *= 2;  // the first stage of one replica,
     chips.compute[at(1, 1)] *= 2;  // the second of its neighbour
-    find_slowest(point, chips);
     return TrainingSteps(point, 0, 1, chips).next().step_time;
   };
   // Alone each replica has one slow stage, coupled both stages are slow.

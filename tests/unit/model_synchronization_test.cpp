@@ -78,19 +78,19 @@ TEST(SynchronizationCost, EqualsQuadrature) {
         SCOPED_TRACE(fmt::format("{} chips, sigma {}, point {}", chips, sigma, point));
         const double q = std::exp(-sigma * 10 * point / 128);
         const Moments largest = largest_of(chips, sigma, q);
-        EXPECT_NEAR(cost.mean_excess(q), largest.mean - 1, 1e-7 * sigma);
+        EXPECT_NEAR(cost.at(q).excess, largest.mean - 1, 1e-7 * sigma);
         const double share = chance_of_slowest(chips, sigma, q);
-        EXPECT_NEAR(cost.slowest_share(q), share, 1e-7);
+        EXPECT_NEAR(cost.at(q).share, share, 1e-7);
         // What the step factors leave of the variance of the largest.
         const double carried = share * share + (1 - share) * (1 - share) / (chips - 1);
         const double left = largest.variance - std::expm1(sigma * sigma) * carried;
         const double variance =
-            std::expm1(std::pow(cost.residual(q), 2)) * std::pow(largest.mean, 2);
+            std::expm1(std::pow(cost.at(q).residual, 2)) * std::pow(largest.mean, 2);
         EXPECT_NEAR(variance, left / 25, 1e-8 * sigma * sigma);
       }
     }
   // Two normals: the expected maximum is 1 / sqrt(pi).
-  EXPECT_NEAR(SynchronizationCost(2, 1e-4, 1).mean_excess(1), 1e-4 / std::sqrt(M_PI), 1e-9);
+  EXPECT_NEAR(SynchronizationCost(2, 1e-4, 1).at(1).excess, 1e-4 / std::sqrt(M_PI), 1e-9);
 }
 
 TEST(SynchronizationCost, BetweenItsPointsIsAsNearAsItSays) {
@@ -99,15 +99,15 @@ TEST(SynchronizationCost, BetweenItsPointsIsAsNearAsItSays) {
     for (double sigma : {0.001, 0.02, 0.1}) {
       SCOPED_TRACE(fmt::format("{} chips, sigma {}", chips, sigma));
       const SynchronizationCost cost(chips, sigma, 25);
-      double before = cost.mean_excess(1);
+      double before = cost.at(1).excess;
       for (double distance = 0.039; distance < 10; distance += 0.093) {
         const double q = std::exp(-sigma * distance);
-        const double off = (cost.mean_excess(q) - (largest_of(chips, sigma, q).mean - 1)) / sigma;
+        const double off = (cost.at(q).excess - (largest_of(chips, sigma, q).mean - 1)) / sigma;
         EXPECT_GT(off, -1e-7) << distance;
         EXPECT_LT(off, 4e-4) << distance;
         worst = std::max(worst, off);
-        EXPECT_LE(cost.mean_excess(q), before) << distance;
-        before = cost.mean_excess(q);
+        EXPECT_LE(cost.at(q).excess, before) << distance;
+        before = cost.at(q).excess;
       }
     }
   EXPECT_GT(worst, 2e-4) << "the bound says too little";
@@ -116,10 +116,10 @@ TEST(SynchronizationCost, BetweenItsPointsIsAsNearAsItSays) {
 TEST(SynchronizationCost, IsNothingBesideAChipFarSlower) {
   const SynchronizationCost cost(8, 0.02, 25);
   for (double q : {0.81, 0.5, 1e-300, 0.0}) {
-    EXPECT_EQ(cost.mean_excess(q), 0) << q;
+    EXPECT_EQ(cost.at(q).excess, 0) << q;
     // Its own step factor is what the step takes.
-    EXPECT_EQ(cost.slowest_share(q), 1) << q;
-    EXPECT_EQ(cost.residual(q), 0) << q;
+    EXPECT_EQ(cost.at(q).share, 1) << q;
+    EXPECT_EQ(cost.at(q).residual, 0) << q;
   }
 }
 
@@ -128,13 +128,14 @@ TEST(SynchronizationCost, IsNothingAloneOrWithoutJitter) {
        {SynchronizationCost(1, 0.02, 10), SynchronizationCost(8, 0, 10), SynchronizationCost()}) {
     EXPECT_TRUE(cost.is_nothing());
     for (double q : {1.0, 0.9, 0.0}) {
-      EXPECT_EQ(cost.mean_excess(q), 0);
-      EXPECT_EQ(cost.residual(q), 0);
+      EXPECT_EQ(cost.at(q).excess, 0);
+      EXPECT_EQ(cost.at(q).residual, 0);
     }
   }
   const auto point = test::make_point("fleet.chips=H100:16");
-  EXPECT_TRUE(draw_chips(*point, 0).excess.empty());
-  EXPECT_TRUE(draw_chips(*point, 0).residual.empty());
+  const TrialChips chips = draw_chips(*point, 0);
+  for (std::int64_t r = 0; r < 16; ++r)
+    EXPECT_EQ(lasting_time(*point, 0, r, chips), chips.compute[static_cast<std::size_t>(r)]);
 }
 
 /// Steps of one tensor group whose chips take `alone` each, every operation of every chip drawn:
@@ -314,21 +315,19 @@ TEST(TensorGroup, SpreadOfSpeedsAgreesWithEveryOperationSimulated) {
                              chips * groups, chips, sigma),
                  "fleet.chip_spread=0.005\njob.compute_time=1s"));
   const TrialChips drawn = draw_chips(*point, 0);
-  ASSERT_EQ(drawn.excess.size(), std::size_t{groups});
   double model_mean = 0, full_mean = 0, control_mean = 0, worst = 0;
   for (std::int64_t r = 0; r < groups; ++r) {
-    const auto i = static_cast<std::size_t>(r);
     std::vector<double> alone;
     for (std::int64_t t = 0; t < chips; ++t)
       alone.push_back(drawn.compute[static_cast<std::size_t>(point->layout().at(t, r))]);
     const double full = moments(simulated_steps(alone, 50, sigma, 1000)).mean;
-    const double model = drawn.slowest[i] * (1 + drawn.excess[i]);
-    EXPECT_EQ(drawn.slowest[i], *std::max_element(alone.begin(), alone.end()));
+    const double model = lasting_time(*point, 0, r, drawn);
     EXPECT_NEAR(model, full, tolerance * full) << "group " << r;
     worst = std::max(worst, std::fabs(model / full - 1));
     model_mean += model / groups;
     full_mean += full / groups;
-    control_mean += all_as_slow(drawn.slowest[i], chips, sigma) / groups;
+    control_mean +=
+        all_as_slow(*std::max_element(alone.begin(), alone.end()), chips, sigma) / groups;
   }
   fmt::print(
       "spread 0.005: mean {:.6f} (every operation {:.6f}; all as slow {:.6f}), worst {:.6f}\n",

@@ -63,7 +63,7 @@ void Members::replace(std::int64_t first, std::int64_t last, bool spare) {
   const auto& spare_chip = run_.reliability().spare_chip;
   replace_chips(point_, trial_, positions, ++occupant_[static_cast<std::size_t>(first)],
                 spare ? &*spare_chip : nullptr, chips_);
-  std::size_t done = chips_.slowest.size();  // the tensor group of the chip before
+  std::size_t done = chips_.compute.size();  // the tensor group of the chip before
   for (std::int32_t chip : positions) {
     const std::int64_t stage = chip / layout.replicas / layout.tensor;
     const std::int64_t replica = chip % layout.replicas / layout.coupled * layout.coupled;
@@ -72,7 +72,6 @@ void Members::replace(std::int64_t first, std::int64_t last, bool spare) {
       slowest_link_.update(link);
     const auto group = static_cast<std::size_t>(stage * layout.replicas + replica);
     if (group == done) continue;
-    find_slowest(point_, stage, replica, chips_);
     for (std::int64_t r = replica; r < replica + layout.coupled; ++r) {
       compute_[static_cast<std::size_t>(r)] = compute(r);
       slowest_.update(static_cast<std::size_t>(r));
@@ -120,11 +119,8 @@ std::vector<std::int64_t> Members::new_stragglers() {
 /// What the pace takes from a replica [s].
 double Members::compute(std::int64_t replica) const {
   std::vector<double> stages;
-  for (std::int64_t stage = 0; stage < point_.layout().pipeline; ++stage) {
-    const auto group = static_cast<std::size_t>(stage * point_.layout().replicas + replica);
-    const double excess = chips_.excess.empty() ? 0 : chips_.excess[group];
-    stages.push_back(chips_.slowest[group] * (1 + excess));
-  }
+  for (std::int64_t stage = 0; stage < point_.layout().pipeline; ++stage)
+    stages.push_back(lasting_time(point_, stage, replica, chips_));
   return point_.pipeline_bound(replica, stages);
 }
 

@@ -18,7 +18,8 @@ struct StepView {
   bool synchronizes;              ///< ends with the data-parallel phases
   double end;                     ///< latest finish
   std::span<const double> start;  ///< empty: all at 0
-  std::span<const double> busy;   ///< each chip's own compute, the optimizer's update too
+  /// Each chip's own compute (GroupSteps::chips), the optimizer's update too.
+  std::span<const double> busy;
   std::span<const double> ready;  ///< enters the data-parallel phases; of synchronizing steps
   std::span<const double> finish;
 };

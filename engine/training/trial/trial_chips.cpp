@@ -1,8 +1,9 @@
 #include "engine/training/trial/trial_chips.hpp"
 
 #include <algorithm>
-#include <numeric>
+#include <array>
 
+#include "engine/noise/rare_entities.hpp"
 #include "engine/training/step_kernels.hpp"
 
 namespace lockstep {
@@ -12,69 +13,99 @@ std::uint64_t entity(const Layout& layout, std::size_t chip) {
   return (static_cast<std::uint64_t>(layout.entity_high[chip]) << 32) | layout.entity_low[chip];
 }
 
-/// 1, or with chance `fraction` a draw of `factor` (at least 1).
-double rare_factor(const Stream& stream, std::uint64_t who, std::uint32_t draw, double fraction,
-                   const Distribution& factor) {
-  const auto [hit, size] = stream.uniform_pair(who, draw);
-  return hit < fraction ? std::max(1.0, factor.sample(size)) : 1.0;
+/// What a chip of the spread's speed takes longer than at speed 1: 1 / v - 1, of `who` in turn.
+void draw_delays(const DesignPoint& point, std::uint32_t trial, const Identities& who,
+                 std::uint32_t occupant, float* delay) {
+  const double spread = point.scenario().fleet.chip_spread;
+  step_kernels().lognormals({point.scenario().seed, purpose::chip_speed, trial}, who, occupant,
+                            static_cast<float>(spread), static_cast<float>(0.5 * spread * spread),
+                            delay);
 }
 
-/// Draws straggler and slow links of the chip's `occupant`-th holder.
+/// Slows the first holders down, a tile at a time while it is at hand.
+void draw_speeds(const DesignPoint& point, std::uint32_t trial, std::vector<double>& compute) {
+  if (point.scenario().fleet.chip_spread == 0) return;
+  std::array<float, normal_tile> delay;
+  for (const auto& generation : point.identities().generations())
+    for (std::uint32_t first = 0; first < generation.count(); first += normal_tile) {
+      const std::uint32_t count = std::min(normal_tile, generation.count() - first);
+      draw_delays(point, trial, {generation.identity, first, count}, 0, delay.data());
+      for (std::uint32_t i = 0; i < count; ++i)
+        if (const std::int32_t position = generation.position[first + i]; position >= 0)
+          compute[static_cast<std::size_t>(position)] *= 1 + static_cast<double>(delay[i]);
+    }
+}
+
+/// At least 1.
+double slowdown(const Distribution& factor, double u) {
+  return std::max(1.0, factor.sample(u));
+}
+
+/// Slows down the chips and links that are slow from the first holders on.
+void draw_slow_ones(const DesignPoint& point, std::uint32_t trial, TrialChips& chips) {
+  const Noise& noise = point.scenario().noise;
+  const std::uint64_t seed = point.scenario().seed;
+  const auto each = [&](Purpose purpose, std::uint32_t draw, double fraction,
+                        const Distribution& factor, double* value) {
+    const Stream stream{seed, purpose, trial};
+    for (const auto& generation : point.identities().generations())
+      for (std::uint32_t low :
+           rare_entities(stream, generation.identity, draw, generation.count(), fraction)) {
+        const std::int32_t position = generation.position[low];
+        if (position < 0) continue;
+        const std::uint64_t who = (static_cast<std::uint64_t>(generation.identity) << 32) | low;
+        const double slow = slowdown(factor, stream.uniform_pair(who, draw)[1]);
+        value[position] *= slow;
+        if (slow > 1) chips.stragglers.push_back(position);
+      }
+  };
+  each(purpose::straggler, 0, noise.straggler_fraction, noise.straggler_slowdown,
+       chips.compute.data());
+  if (noise.slow_link_fraction > 0) {
+    const auto links = static_cast<std::uint32_t>(point.links_per_chip());
+    chips.link_factor.assign(links * chips.compute.size(), 1.0);
+    for (std::uint32_t link = 0; link < links; ++link)
+      each(purpose::slow_link, link, noise.slow_link_fraction, noise.slow_link_factor,
+           chips.link_factor.data() + link * chips.compute.size());
+  }
+  std::sort(chips.stragglers.begin(), chips.stragglers.end());
+  chips.stragglers.erase(std::unique(chips.stragglers.begin(), chips.stragglers.end()),
+                         chips.stragglers.end());
+}
+
+/// The same of a later holder, `occupant`, alone: hit where the first uniform of the block that
+/// gives the size is below the fraction.
 void draw_slowness(const DesignPoint& point, std::uint32_t trial, std::size_t chip,
                    std::uint32_t occupant, TrialChips& chips) {
   const Noise& noise = point.scenario().noise;
   const std::uint64_t seed = point.scenario().seed;
   const std::uint64_t who = entity(point.layout(), chip);
   bool slow = false;
-  if (noise.straggler_fraction > 0) {
-    const double factor = rare_factor({seed, purpose::straggler, trial}, who, occupant,
-                                      noise.straggler_fraction, noise.straggler_slowdown);
-    chips.compute[chip] *= factor;
-    slow = factor > 1;
-  }
-  if (noise.slow_link_fraction > 0) {
-    const auto links = static_cast<std::uint32_t>(point.links_per_chip());
-    for (std::uint32_t link = 0; link < links; ++link) {
-      const double factor =
-          rare_factor({seed, purpose::slow_link, trial}, who, occupant * links + link,
-                      noise.slow_link_fraction, noise.slow_link_factor);
-      chips.link_factor[link * chips.compute.size() + chip] = factor;
-      slow |= factor > 1;
-    }
-  }
+  const auto factor_of = [&](Purpose purpose, std::uint32_t draw, double fraction,
+                             const Distribution& factor) {
+    const auto [hit, size] = Stream{seed, purpose, trial}.uniform_pair(who, draw);
+    const double value = hit < fraction ? slowdown(factor, size) : 1.0;
+    slow |= value > 1;
+    return value;
+  };
+  if (noise.straggler_fraction > 0)
+    chips.compute[chip] *=
+        factor_of(purpose::straggler, occupant, noise.straggler_fraction, noise.straggler_slowdown);
+  const auto links = static_cast<std::uint32_t>(point.links_per_chip());
+  for (std::uint32_t link = 0; noise.slow_link_fraction > 0 && link < links; ++link)
+    chips.link_factor[link * chips.compute.size() + chip] =
+        factor_of(purpose::slow_link, occupant * links + link, noise.slow_link_fraction,
+                  noise.slow_link_factor);
   if (slow) chips.stragglers.push_back(static_cast<std::int32_t>(chip));
-}
-
-/// What a tensor group waits at synchronizations, from its slowest chip and the sum over all.
-void set_excess(const DesignPoint& point, std::size_t group, double sum, TrialChips& chips) {
-  const SynchronizationCost& cost = point.synchronization();
-  const double others = static_cast<double>(point.layout().tensor * point.layout().coupled - 1);
-  const double slowest = chips.slowest[group];
-  const double q = slowest > 0 ? (sum - slowest) / (others * slowest) : 1;
-  chips.excess[group] = cost.mean_excess(q);
-  chips.share[group] = cost.slowest_share(q);
-  chips.residual[group] = cost.residual(q);
 }
 
 }  // namespace
 
 TrialChips draw_chips(const DesignPoint& point, std::uint32_t trial) {
-  const auto chips = static_cast<std::size_t>(point.layout().chips());
   TrialChips result;
   result.compute = point.work().chip_time;
-  if (const double spread = point.scenario().fleet.chip_spread; spread > 0) {
-    const Layout& layout = point.layout();
-    std::vector<double> speed(chips);
-    step_kernels().lognormal_factors(
-        {point.scenario().seed, purpose::chip_speed, trial},
-        {layout.entity_low.data(), layout.entity_high.data(), layout.chips()}, 0, spread,
-        speed.data());
-    for (std::size_t i = 0; i < chips; ++i) result.compute[i] /= speed[i];
-  }
-  if (point.scenario().noise.slow_link_fraction > 0)
-    result.link_factor.assign(static_cast<std::size_t>(point.links_per_chip()) * chips, 1.0);
-  for (std::size_t i = 0; i < chips; ++i) draw_slowness(point, trial, i, 0, result);
-  find_slowest(point, result);
+  draw_speeds(point, trial, result.compute);
+  draw_slow_ones(point, trial, result);
   return result;
 }
 
@@ -83,58 +114,24 @@ void replace_chips(const DesignPoint& point, std::uint32_t trial,
                    const Chip* spare, TrialChips& chips) {
   const Layout& layout = point.layout();
   const Scenario& scenario = point.scenario();
-  std::vector<std::uint32_t> low, high;
-  for (std::int32_t position : positions) {
-    low.push_back(layout.entity_low[static_cast<std::size_t>(position)]);
-    high.push_back(layout.entity_high[static_cast<std::size_t>(position)]);
-  }
-  std::vector<double> speed(positions.size(), 1.0);
-  if (const double spread = scenario.fleet.chip_spread; spread > 0)
-    step_kernels().lognormal_factors(
-        {scenario.seed, purpose::chip_speed, trial},
-        {low.data(), high.data(), static_cast<std::int64_t>(positions.size())}, occupant, spread,
-        speed.data());
-  for (std::size_t i = 0; i < positions.size(); ++i) {
-    const auto chip = static_cast<std::size_t>(positions[i]);
+  for (const std::int32_t position : positions) {
+    const auto chip = static_cast<std::size_t>(position);
     const Chip& own = scenario.fleet.generations[layout.generation[chip]].chip;
-    if (spare) speed[i] *= spare->peak * spare->stack / (own.peak * own.stack);
+    float delay = 0;
+    if (scenario.fleet.chip_spread > 0)
+      draw_delays(point, trial, {layout.entity_high[chip], layout.entity_low[chip], 1}, occupant,
+                  &delay);
+    const double faster = spare ? spare->peak * spare->stack / (own.peak * own.stack) : 1;
     // A measured fleet's speed is that of the first holder.
     const double relative = layout.speed.empty() ? 1 : layout.speed[chip];
-    chips.compute[chip] = point.work().chip_time[chip] * relative / speed[i];
+    chips.compute[chip] =
+        point.work().chip_time[chip] * relative * (1 + static_cast<double>(delay)) / faster;
     draw_slowness(point, trial, chip, occupant, chips);
   }
 }
 
-void find_slowest(const DesignPoint& point, TrialChips& chips) {
-  const Layout& layout = point.layout();
-  const auto groups = static_cast<std::size_t>(layout.pipeline * layout.replicas);
-  const bool waits = !point.synchronization().is_nothing();
-  chips.slowest.assign(groups, 0);
-  std::vector<double> sum(waits ? groups : 0, 0.0);
-  for (std::int64_t g = 0; g < layout.groups(); ++g) {
-    const auto stage = static_cast<std::size_t>(g / layout.tensor * layout.replicas);
-    const double* time = chips.compute.data() + layout.at(g, 0);
-    for (std::size_t r = 0; r < static_cast<std::size_t>(layout.replicas); ++r) {
-      chips.slowest[stage + r] = std::max(chips.slowest[stage + r], time[r]);
-      if (waits) sum[stage + r] += time[r];
-    }
-  }
-  const auto coupled = static_cast<std::size_t>(layout.coupled);
-  for (std::size_t first = 0; coupled > 1 && first < groups; first += coupled) {
-    const auto all = chips.slowest.begin() + static_cast<std::ptrdiff_t>(first);
-    std::fill_n(all, coupled, *std::max_element(all, all + layout.coupled));
-    if (!waits) continue;
-    const auto sums = sum.begin() + static_cast<std::ptrdiff_t>(first);
-    std::fill_n(sums, coupled, std::accumulate(sums, sums + layout.coupled, 0.0));
-  }
-  chips.excess.resize(sum.size());
-  chips.share.resize(sum.size());
-  chips.residual.resize(sum.size());
-  for (std::size_t i = 0; i < sum.size(); ++i) set_excess(point, i, sum[i], chips);
-}
-
-void find_slowest(const DesignPoint& point, std::int64_t stage, std::int64_t replica,
-                  TrialChips& chips) {
+double lasting_time(const DesignPoint& point, std::int64_t stage, std::int64_t replica,
+                    const TrialChips& chips) {
   const Layout& layout = point.layout();
   const std::int64_t first = replica / layout.coupled * layout.coupled;
   double sum = 0, slowest = 0;
@@ -144,11 +141,9 @@ void find_slowest(const DesignPoint& point, std::int64_t stage, std::int64_t rep
       slowest = std::max(slowest, chips.compute[chip]);
       sum += chips.compute[chip];
     }
-  for (std::int64_t r = first; r < first + layout.coupled; ++r) {
-    const auto group = static_cast<std::size_t>(stage * layout.replicas + r);
-    chips.slowest[group] = slowest;
-    if (!chips.excess.empty()) set_excess(point, group, sum, chips);
-  }
+  const auto others = static_cast<double>(layout.tensor * layout.coupled - 1);
+  const double q = slowest > 0 && others > 0 ? (sum - slowest) / (others * slowest) : 1;
+  return slowest * (1 + point.synchronization().at(q).excess);
 }
 
 }  // namespace lockstep

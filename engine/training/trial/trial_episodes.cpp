@@ -47,7 +47,6 @@ TrialEpisodes::Change TrialEpisodes::advance(double now, TrialChips& chips) {
   for (std::size_t link = 0; link < links_.size(); ++link)
     change.links |=
         apply(links_[link], lasting_link_, link * links_[link].factors().size(), chips.link_factor);
-  if (change.compute) find_slowest(point_, chips);
   begun_ = true;
   return change;
 }

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/base/execution.hpp"
+#include "engine/base/random.hpp"
+#include "engine/training/design_point.hpp"
+#include "engine/training/trial/step_factors.hpp"
+
+namespace lockstep {
+
+namespace purpose {
+inline constexpr Purpose group_jitter{25};
+inline constexpr Purpose busy_time{26};
+}  // namespace purpose
+
+/// What the tensor groups of a trial compute in its steps.
+///
+/// A group ends no sooner than its slowest chip: it takes the longest of its chips' own computes
+/// (lasting time x step factor) or, where operations jitter and that is longer,
+///   slowest lasting time x (mean of the step factors, by share - 1 + (1 + excess) x residual)
+/// with the three of SynchronizationCost. The two are not added up: too short where step_jitter
+/// comes near operation_jitter, and too long with fewer than four synchronizations a step.
+///
+/// A group that has a GroupLaw takes one number a step, and none of its chips is asked. All others
+/// (chips of several generations, two slowest alike, operations that hardly jitter) are computed
+/// chip by chip.
+///
+/// Chip-seconds: given what a group with a law takes, those of its chips have a mean, linear in it,
+/// and a variance, both exact; the sum over a generation's groups is taken as normal, one number a
+/// step. The shares of replicas coupled with each other count as independent of each other beside
+/// that where noise.imbalance weighs them differently.
+class GroupSteps {
+ public:
+  /// The point must outlive it.
+  GroupSteps(const DesignPoint& point, std::uint32_t trial);
+  /// The chips from now on: compute (groups, replicas) [s]. Cost: some 4 ns a chip.
+  void begin(std::span<const double> compute);
+
+  /// Draws a step: writes what all microbatches take on a stage, (pipeline, replicas) [s].
+  /// `compute` as begin() had it; `weight` (replicas), or empty, multiplies what is busy, not the
+  /// times. With `observed` chips() may follow.
+  void draw(std::uint32_t step, std::span<const double> compute, std::span<const double> weight,
+            bool observed, const Execution& how, std::vector<double>& stage_time);
+  /// What the chips of each generation computed in the step (generations) [chip s].
+  const std::vector<double>& busy() const { return busy_; }
+
+  /// The same of every chip, written to busy (groups, replicas) [s]. A group with a law has its
+  /// chips drawn apart and moved, each by its regression on what the group takes, to the time that
+  /// the group has; then all of a generation, by theirs on the sum, to busy(). Were all normal,
+  /// this would be their law given both. Chips that compute alone have their group's time.
+  void chips(std::span<const double> compute, std::span<const double> weight,
+             std::span<double> busy) const;
+
+ private:
+  struct Scan;
+  Scan scan(std::span<const double> compute) const;
+  void set_law(const Scan& scan, std::size_t generation, std::size_t index, std::int32_t place);
+  void draw_tile(std::size_t tile, std::span<const double> weight, double* stage_time);
+  /// The chips of one group, and their step factors less 1.
+  struct Members {
+    std::vector<std::int32_t> positions;
+    std::vector<float> less_one;
+  };
+  void ask(std::int32_t place, Members& members) const;
+  double chip_by_chip(std::size_t group, std::span<const double> compute,
+                      std::span<const double> weight, Members& members, double* busy) const;
+  void move_to_group(std::size_t index, std::span<const double> compute,
+                     std::span<const double> weight, Members& members, std::span<double> busy,
+                     std::vector<double>& with_sum, std::span<double> of_generation) const;
+
+  const DesignPoint& point_;
+  std::uint32_t trial_, step_ = 0;
+  double of_one_;  // variance of a step factor
+  bool random_;
+  StepFactors factors_;
+
+  /// A stretch of groups of one generation, in the order of their numbers.
+  struct Tile {
+    std::size_t generation;
+    std::uint32_t first;
+    std::int64_t count;
+    std::size_t index;  // of its first in the arrays below
+    double sum, own, spread;
+  };
+  std::vector<Tile> tiles_;
+  std::vector<std::int32_t> place_;  // as ChipIdentities has it; -1 where none with a law is
+  std::vector<double> base_, scale_, bend_;  // [s], [s], 1
+  std::vector<float> z_;
+  std::vector<double> beyond_;  // base_, in the step [s]
+  // (groups, coupled): what is busy without noise [s], how it follows beyond_, and its own
+  // variance.
+  std::vector<double> own_, slope_, spread_;
+  std::vector<double> own_sum_, spread_sum_;  // (generations)
+  struct Alone {
+    std::int32_t place;
+    std::size_t index;
+  };
+  std::vector<Alone> chip_by_chip_;
+  std::vector<double> busy_;
+};
+
+}  // namespace lockstep
