@@ -59,8 +59,19 @@ const std::vector<Field<Job>>& communication_fields() {
         .maximum = 1,
         .words = {"auto"},
         .summary =
-            "share of context-parallel traffic that nothing hides; auto: from attention's time",
+            "share of context-parallel traffic that nothing hides; auto: from context_method",
         .source = "Megatron Bridge, performance guide, Communication Overlaps"}},
+      {{&Job::context_method, {ContextMethod::all_gather, ContextMethod::ring}},
+       {.key = "job.context_method",
+        .number = 241,
+        .type = ValueType::choice,
+        .default_text = "all_gather",
+        .words = {"all_gather", "ring"},
+        .shapes_arrays = true,
+        .summary = "how context-parallel chips get each other's keys and values: all before "
+                   "attention, which waits for them; in rounds that hide behind attention's time",
+        .source = "all_gather: Llama 3 405B (arXiv 2407.21783), section 3.3.2; ring: Megatron-LM's "
+                  "default; Liu et al., Ring Attention (arXiv 2310.01889), section 3"}},
       {&Job::expert_exposed,
        {.key = "job.expert_exposed",
         .number = 226,

@@ -18,6 +18,9 @@ enum class Precision { bf16, fp8 };
 /// weights, too, over all or in groups (ZeRO, arXiv 1910.02054; PyTorch FSDP, VLDB 2023).
 enum class Sharding { all_reduce, distributed_optimizer, zero2, fsdp, hsdp };
 enum class Recompute { none, selective, full };
+/// How context-parallel chips get each other's keys and values: all at once before attention, or
+/// round by round behind it.
+enum class ContextMethod { all_gather, ring };
 
 /// Of an activation between chips or layers: 16-bit formats (Korthikanti et al.,
 /// arXiv 2205.05198, section 4).
@@ -55,6 +58,7 @@ struct Job {
   std::optional<double> gradient_bytes;  ///< of one model copy [B]
   double parameter_precision = 0;        ///< bytes per parameter gathered
   std::optional<double> tensor_exposed, pipeline_exposed, context_exposed, expert_exposed;
+  ContextMethod context_method = {};
   bool prefetch = false;                ///< whether a step's first all-gather chunk is hidden
   double interference = 0;              ///< share by which compute slows beside communication
   std::optional<double> routing_nodes;  ///< nodes that a token's experts may lie on

@@ -64,6 +64,9 @@ struct Phase {
   /// Share that nothing hides, and what the rest hides behind; of Window::layer.
   double (*exposed)(const Job& job) = [](const Job&) { return 0.0; };
   Behind (*behind)(const Job& job) = [](const Job&) { return Behind::anything; };
+  /// Whether the layer at one end of a chunk has no layer beside it to hide behind: the first one
+  /// of its forward pass, whose weights come in, or the last of its backward pass.
+  bool is_bare_at_end = false;
   std::string_view source;
 };
 

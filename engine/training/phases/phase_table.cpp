@@ -227,10 +227,15 @@ std::span<const Phase> phases() {
                     job.model.heads / static_cast<double>(job.tensor);
            },
        .calls = [](J job, double) { return passes(job) + 1; },
-       .exposed = [](J job) { return job.context_exposed.value_or(0); },
+       .exposed =
+           [](J job) {
+             const bool waits = job.context_method == ContextMethod::all_gather;
+             return job.context_exposed.value_or(waits ? 1 : 0);
+           },
        .behind = [](J) { return Behind::attention; },
-       .source = "keys and values of all other ranks, twice in the backward pass: Liu et al., Ring "
-                 "Attention (arXiv 2310.01889), section 3; Megatron-LM, context parallelism"},
+       .source = "keys and values of all other ranks, twice in the backward pass: Llama 3 (arXiv "
+                 "2407.21783), section 3.3.2; Liu et al., Ring Attention (arXiv 2310.01889), "
+                 "section 3; Megatron-LM, context parallelism"},
       {.name = "dispatch",
        .number = 4,
        .operation = Operation::all_to_all,
@@ -261,6 +266,7 @@ std::span<const Phase> phases() {
        .runs = is_sharded,
        .bytes = weights_of_a_layer,
        .behind = [](J) { return Behind::forward; },
+       .is_bare_at_end = true,
        .source = sharded},
       {.name = "weights_backward",
        .number = 7,
@@ -279,6 +285,7 @@ std::span<const Phase> phases() {
        .runs = is_sharded,
        .bytes = [](J job) { return of_a_layer(job, gradients(job) + expert_gradients(job)); },
        .behind = [](J) { return Behind::backward; },
+       .is_bare_at_end = true,
        .source = sharded},
       {.name = "gradients_rounds",
        .number = 16,

@@ -161,15 +161,16 @@ std::vector<double> PlannedPhases::exposed_of_microbatch(std::size_t rows,
                                                                   : planned.quiet_times(links));
   std::vector<double> all;
   for (std::size_t g = 0; g < layer_time_.size(); ++g) {
-    const double exposed = exposed_in_layer(times, g);
-    for (double layers : stage_layers_) all.push_back(layers * exposed);
+    const LayerExposure exposed = exposed_in_layer(times, g);
+    for (double layers : stage_layers_)
+      all.push_back(layers * exposed.each +
+                    std::min(layers, static_cast<double>(job_.virtual_stages)) * exposed.ends);
   }
   return all;
 }
 
-/// Of one layer and microbatch, forward and backward.
-double PlannedPhases::exposed_in_layer(std::span<const std::vector<double>> times,
-                                       std::size_t generation) const {
+PlannedPhases::LayerExposure PlannedPhases::exposed_in_layer(
+    std::span<const std::vector<double>> times, std::size_t generation) const {
   const double hides = job_.overlap * layer_time_[generation];
   std::array<double, 5> room{};  // by Behind [s a layer]
   room[static_cast<std::size_t>(Behind::anything)] = HUGE_VAL;
@@ -177,7 +178,7 @@ double PlannedPhases::exposed_in_layer(std::span<const std::vector<double>> time
   room[static_cast<std::size_t>(Behind::backward)] = hides * backward_share;
   room[static_cast<std::size_t>(Behind::attention)] = hides * attention_share_;
   room[static_cast<std::size_t>(Behind::both_passes)] = hides;
-  double exposed = 0;
+  LayerExposure exposed;
   for (std::size_t p = 0; p < times.size(); ++p) {
     if (times[p].size() <= generation) continue;
     const Phase& phase = *phases_[p].phase;
@@ -186,7 +187,8 @@ double PlannedPhases::exposed_in_layer(std::span<const std::vector<double>> time
     double& left = room[static_cast<std::size_t>(phase.behind(job_))];
     const double hidden = std::min(left, time - bare);
     left -= hidden;
-    exposed += time - hidden + job_.interference * hidden;
+    exposed.each += time - hidden + job_.interference * hidden;
+    if (phase.is_bare_at_end) exposed.ends += hidden - job_.interference * hidden;
   }
   return exposed;
 }

@@ -62,7 +62,12 @@ class PlannedPhases {
  private:
   void plan(const Phase& phase, const Scenario& scenario, const Values& settled,
             const Layout& layout);
-  double exposed_in_layer(std::span<const std::vector<double>> times, std::size_t generation) const;
+  /// Of a microbatch: in each layer, and beyond that at the ends of a chunk [s].
+  struct LayerExposure {
+    double each = 0, ends = 0;
+  };
+  LayerExposure exposed_in_layer(std::span<const std::vector<double>> times,
+                                 std::size_t generation) const;
   void find_layer_times(const Job& job, const Layout& layout, const Work& work);
 
   Job job_;
