@@ -35,7 +35,6 @@ void list_parameters(std::string_view filter) {
                row.default_text.empty() ? "(none)" : row.default_text, row.summary,
                allowed_text(row).empty() ? "text, as the summary says" : allowed_text(row));
     if (row.type == ValueType::law) fmt::print("    a law, one draw for each {}\n", row.each);
-    if (row.unused) fmt::print("    nothing is computed from it yet\n");
     if (!row.needs.empty()) fmt::print("    no effect without: {}\n", fmt::join(row.needs, " or "));
     fmt::print("    source: {}\n", row.source);
   }

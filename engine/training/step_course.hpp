@@ -45,8 +45,10 @@ class StepCourse {
   double compute_time() const { return compute_time_; }
   /// The latest end of these where each replica begins at once.
   double last_compute() const { return last_compute_; }
-  /// (replicas) when the schedules end.
+  /// (replicas) when the schedules begin and end, and what a microbatch takes on the slowest stage.
+  const std::vector<double>& compute_begin() const { return compute_begin_; }
   const std::vector<double>& compute_end() const { return compute_end_; }
+  const std::vector<double>& microbatch() const { return microbatch_; }
   /// (groups, replicas) when chips enter the gradients' phases, and when they are done with them.
   const std::vector<double>& ready() const { return ready_; }
   const std::vector<double>& finish() const { return finish_; }
@@ -71,7 +73,7 @@ class StepCourse {
   std::vector<std::unique_ptr<CollectiveTrial>> trials_;  // of phases, where one is kept
   std::vector<double> exposed_;  // (generations, stages) of a microbatch [s]
   std::vector<double> update_;   // (replicas) [s]
-  std::vector<double> replica_time_, compute_end_, microbatch_;  // (replicas)
+  std::vector<double> replica_time_, compute_begin_, compute_end_, microbatch_;  // (replicas)
   double compute_time_ = 0, last_compute_ = 0;
   std::vector<double> ready_, finish_;  // (groups, replicas)
 };

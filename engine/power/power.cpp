@@ -1,0 +1,127 @@
+#include "engine/power/power.hpp"
+
+#include <vector>
+
+#include "engine/base/field.hpp"
+
+namespace lockstep {
+namespace {
+
+const std::vector<Field<Power>>& fields() {
+  static const std::vector<Field<Power>> all{
+      {{&Power::meters, {false, true}},
+       {.key = "power.meter",
+        .number = 300,
+        .type = ValueType::choice,
+        .default_text = "off",
+        .words = {"off", "on"},
+        .shapes_arrays = true,
+        .summary = "follows the power of the fleet over the recorded steps, from when each chip "
+                   "computes, communicates and waits",
+        .source = "off"}},
+      {&Power::compute,
+       {.key = "power.compute",
+        .number = 301,
+        .default_text = "0.9",
+        .maximum = 2,
+        .needs = {"power.meter"},
+        .summary = "power of a chip that computes, of its TDP",
+        .source = "0.76-1.0: 7.9 of 10.2 kW a node (arXiv 2506.14551), 988 of 1,000 W in BF16 "
+                  "products (log of a B200 node)"}},
+      {&Power::communication,
+       {.key = "power.communication",
+        .number = 302,
+        .default_text = "0.5",
+        .maximum = 2,
+        .needs = {"power.meter"},
+        .summary = "power of a chip that communicates, of its TDP",
+        .source = "0.2-0.75 at the end of training iterations (POLCA, ASPLOS'24)"}},
+      {&Power::waiting,
+       {.key = "power.waiting",
+        .number = 303,
+        .default_text = "communication",
+        .maximum = 2,
+        .words = {"communication"},
+        .needs = {"power.meter"},
+        .summary = "power of a chip that waits for others, of its TDP; communication: as much as "
+                   "power.communication",
+        .source = "communication: a collective that waits spins"}},
+      {&Power::peak,
+       {.key = "power.peak",
+        .number = 304,
+        .default_text = "1.1",
+        .maximum = 4,
+        .needs = {"power.meter"},
+        .summary = "power of a chip for power.peak_time after its compute begins, of its TDP",
+        .source = "1.1: electrical design peak of 50 ms (Choukse et al., 2025)"}},
+      {&Power::peak_time,
+       {.key = "power.peak_time",
+        .number = 305,
+        .dimension = Dimension::time,
+        .default_text = "50ms",
+        .needs = {"power.meter"},
+        .summary = "how long the peak lasts, at most as long as the chip's compute",
+        .source = "50 ms (Choukse et al., 2025); that every step has it is an assumption"}},
+      {&Power::conversion_efficiency,
+       {.key = "power.conversion_efficiency",
+        .number = 306,
+        .default_text = "0.94",
+        .maximum = 1,
+        .minimum_is_legal = false,
+        .needs = {"power.meter"},
+        .summary = "power of chips and hosts over what their supplies take",
+        .source = "0.937 of a whole chain, 0.98 of a rectifier, 0.985 of a transformer"}},
+      {&Power::host_following,
+       {.key = "power.host_following",
+        .number = 307,
+        .default_text = "0.2",
+        .maximum = 1,
+        .needs = {"power.meter"},
+        .summary = "share of chip.NAME.host_power that goes with the chip's power, from none at "
+                   "idle to all at TDP",
+        .source = "0.2, range 0.1-0.3: nodes of 8 B200 and H200 idle and loaded (MLPerf power "
+                  "logs)"}},
+      {&Power::network_share,
+       {.key = "power.network_share",
+        .number = 308,
+        .default_text = "0.1",
+        .maximum = 0.9,
+        .needs = {"power.meter"},
+        .summary = "share of the network in the mean power of chips, hosts and network; constant",
+        .source = "0.11 of the racks, 0.08-0.09 of a site (arXiv 2605.24461)"}},
+      {&Power::pue,
+       {.key = "power.pue",
+        .number = 309,
+        .default_text = "1.2",
+        .minimum = 1,
+        .maximum = 10,
+        .needs = {"power.meter"},
+        .summary = "mean power at the site's meter over that of chips, hosts and network; cooling "
+                   "does not follow load within minutes",
+        .source = "1.06-1.28 of large operators, median 1.16; 1.5 over all"}},
+      {&Power::resolution,
+       {.key = "power.resolution",
+        .number = 310,
+        .dimension = Dimension::time,
+        .default_text = "1ms",
+        .minimum_is_legal = false,
+        .shapes_arrays = true,
+        .needs = {"power.meter"},
+        .summary = "of the trace: its values are means over so much time",
+        .source = "1 ms: finer than the chips' own telemetry (Firefly)"}},
+  };
+  return all;
+}
+
+}  // namespace
+
+std::span<const Parameter> power_parameters() {
+  static const std::vector<Parameter> rows = rows_of(fields());
+  return rows;
+}
+
+Power power_from(const Values& values) {
+  return read_fields(fields(), values);
+}
+
+}  // namespace lockstep
