@@ -7,6 +7,7 @@
 #include "engine/base/text/nearest.hpp"
 #include "engine/base/text/text.hpp"
 #include "engine/machine/chip.hpp"
+#include "engine/power/grid/grid_limits.hpp"
 #include "engine/run/metrics.hpp"
 #include "engine/run/study/key_hints.hpp"
 #include "experiments/command.hpp"
@@ -99,6 +100,12 @@ void list_metrics() {
   fmt::print("{}", format_table(rows));
 }
 
+void list_limits() {
+  for (const GridLimit& limit : grid_limits())
+    fmt::print("{}\n    {}\n    {}\n    source: {}\n", limit.name, limit.summary, limit.status,
+               limit.source);
+}
+
 /// What can be listed.
 struct Listing {
   std::string_view name, summary;
@@ -111,6 +118,7 @@ constexpr Listing listings[] = {
     {"chips", "the catalogue of generations", list_chips},
     {"distributions", "laws for noise and uncertain inputs", list_distributions},
     {"metrics", "variables of a result file", list_metrics},
+    {"limits", "of utilities, which a load's swing may have to meet", list_limits},
 };
 
 int run(const std::vector<std::string>& arguments) {
@@ -150,7 +158,8 @@ int run(const std::vector<std::string>& arguments) {
 
 }  // namespace
 
-const Command list_command{"list", "[parameters [FILTER]|topologies|chips|distributions|metrics]",
+const Command list_command{"list",
+                           "[parameters [FILTER]|topologies|chips|distributions|metrics|limits]",
                            "Lists what a study can say, with sources; of parameters those whose "
                            "key contains FILTER.",
                            run};

@@ -1,47 +1,43 @@
 #pragma once
 
-#include <array>
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "engine/power/grid/grid_limits.hpp"
 #include "engine/power/power.hpp"
 #include "engine/power/power_meter.hpp"
+#include "engine/power/power_metrics.hpp"
 #include "engine/training/capability/capability.hpp"
 
 namespace lockstep {
-
-/// Windows of power_ramp [s].
-inline constexpr std::array<double, 3> ramp_windows{1, 15, 60};
-
-/// What the power of one trial's steps was, of all jobs and idle chips together, at the site's
-/// meter.
-struct MeteredTrial {
-  double mean = 0, peak = 0, trough = 0, swing = 0;  ///< [W]
-  std::array<double, ramp_windows.size()> ramp{};    ///< NaN where the trace is shorter [W]
-  double failure_drop = 0;                           ///< [W]
-  double energy_per_step = 0;                        ///< [J]
-  double energy_per_token = 0;                       ///< NaN with job.compute_time [J]
-};
 
 /// The power of jobs side by side over their recorded steps. They begin together, and the trace
 /// ends with the shortest.
 class MeteredJobs final : public PreparedCapability {
  public:
-  /// Throws InputError where a trace would be too long.
+  /// Throws InputError where a trace would be too long, or too short or coarse for the limit asked.
   explicit MeteredJobs(const Jobs& jobs);
 
   const Power& power() const { return power_; }
-  const std::vector<MeteredJob>& all() const { return jobs_; }
-  /// What the site draws beside supplies, from these' mean: network, cooling, distribution [W].
-  double beside(double mean) const { return (meter_factor(power_) - 1) * mean; }
+  /// Time of the recorded steps without noise [s].
+  double length() const { return length_; }
+  /// Those that the study asks for.
+  const std::vector<GridLimit>& limits() const { return limits_; }
 
   std::unique_ptr<StepObserver> observer(std::size_t job, std::uint32_t trial) const override;
   MetricValues run_trial(const TrainedTrial& trial) const override;
   double trial_cost() const override;
 
  private:
+  double beside(double mean) const;
+  std::vector<double> site_trace(const TrainedTrial& trial, MeteredTrial& result) const;
+  void judge(const std::vector<double>& site, MeteredTrial& result) const;
+
   Power power_;
   std::vector<MeteredJob> jobs_;
+  double length_ = 0, chips_ = 0;
+  std::vector<GridLimit> limits_;
 };
 
 /// The capability.

@@ -3,9 +3,18 @@
 #include <vector>
 
 #include "engine/base/field.hpp"
+#include "engine/power/grid/grid_limits.hpp"
 
 namespace lockstep {
 namespace {
+
+/// all, the utilities' in the order of their table, own.
+std::vector<std::string_view> limit_words() {
+  std::vector<std::string_view> words{"all"};
+  for (const GridLimit& limit : grid_limits()) words.push_back(limit.name);
+  words.push_back(own_limit_name);
+  return words;
+}
 
 const std::vector<Field<Power>>& fields() {
   static const std::vector<Field<Power>> all{
@@ -109,6 +118,38 @@ const std::vector<Field<Power>>& fields() {
         .needs = {"power.meter"},
         .summary = "of the trace: its values are means over so much time",
         .source = "1 ms: finer than the chips' own telemetry (Firefly)"}},
+      {&Power::limit,
+       {.key = "power.limit",
+        .number = 311,
+        .type = ValueType::choice,
+        .default_text = "all",
+        .words = limit_words(),
+        .shapes_arrays = true,
+        .needs = {"power.meter"},
+        .summary = "utility's limit that power_compliance judges, where recorded steps too few for "
+                   "it are refused; all: each that they are enough for; own: power.swing_limit and "
+                   "power.ramp_limit",
+        .source = "a maintained list of utilities' limits, as of September 2026"}},
+      {&Power::swing_limit,
+       {.key = "power.swing_limit",
+        .number = 312,
+        .dimension = Dimension::power,
+        .default_text = "none",
+        .words = {"none"},
+        .shapes_arrays = true,
+        .needs = {"power.meter"},
+        .summary = "of the own limit: largest difference within any 5 s",
+        .source = "off"}},
+      {&Power::ramp_limit,
+       {.key = "power.ramp_limit",
+        .number = 313,
+        .dimension = Dimension::power,
+        .default_text = "none",
+        .words = {"none"},
+        .shapes_arrays = true,
+        .needs = {"power.meter"},
+        .summary = "of the own limit: largest difference within any minute",
+        .source = "off"}},
   };
   return all;
 }

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <span>
+#include <string>
 
 #include "engine/base/parameter.hpp"
 
@@ -21,6 +22,9 @@ struct Power {
   double network_share = 0;          ///< of chips, hosts and network together
   double pue = 1;                    ///< power at the meter over that of these three
   double resolution = 0;             ///< of the trace [s]
+  std::string limit;                 ///< that has to be judged; all: those that a trace shows
+  /// Of the user's own: within any 5 s, within any minute [W].
+  std::optional<double> swing_limit, ramp_limit;
 
   bool operator==(const Power&) const = default;
 };

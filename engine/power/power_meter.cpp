@@ -36,7 +36,7 @@ void PowerMeter::see(const StepView& step) {
   const bool first = step.step == 0;
   if (first) origin_ = step.begin;
   now_ = step.begin - origin_;
-  trace_.reach(now_ + step.end + job_.peak_time);
+  trace_.reach(now_ + step.end);
   if (first) trace_.jump(0, job_.waiting);
   find_windows(step);
   for (std::int64_t g = 0; g < layout.groups(); ++g) {

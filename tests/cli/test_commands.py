@@ -6,7 +6,7 @@ import pytest
 
 COMMANDS = ["run", "describe", "summary", "merge", "list", "collective", "timeline",
             "plan"]
-LISTINGS = ["parameters", "topologies", "chips", "distributions", "metrics"]
+LISTINGS = ["parameters", "topologies", "chips", "distributions", "metrics", "limits"]
 
 
 def test_help_has_every_command_of_the_table(lockstep, repository):

@@ -52,3 +52,35 @@ def test_a_trace_without_end_is_refused(lockstep):
     lockstep.write("s.ini", STUDY + "[power]\nmeter = on\nresolution = 1ns\n")
     message = lockstep.refused("run", "s.ini")
     assert "power.resolution = 1ns" in message and "fewer sampling.steps" in message
+
+
+def test_limits_are_judged_where_the_trace_shows_them(lockstep):
+    lockstep.write("s.ini", STUDY.replace("steps = 5", "steps = 40")
+                   + "[power]\nmeter = on\nswing_limit = 20kW\n")
+    lockstep.done("run", "s.ini", "-q", "-o", "all.h5")
+    listed = re.findall(r"^(\w+)$", lockstep.done("list", "limits").stdout, re.M)
+    with h5py.File(lockstep.folder / "all.h5") as file:
+        assert [name.decode() for name in file["limit"][...]] == [*listed, "own"]
+        met = dict(zip([*listed, "own"], file["power_compliance"][...].T))
+        room = dict(zip([*listed, "own"], file["power_largest_fleet"][...].T))
+        swing = file["power_swing"][...]
+        ramp = file["power_ramp"][...]
+    # Steps of a second or so: of 5 s, not of a minute.
+    assert numpy.isnan(met["caiso"]).all() and numpy.isnan(ramp[:, 2]).all()
+    described = lockstep.done("describe", "s.ini", "--no-estimate").stdout
+    assert re.search(r"do not show the power's .*caiso.* sampling.steps = \d+", described)
+    assert (met["own"] == (swing <= 20e3)).all()
+    assert numpy.allclose(room["own"], 128 * 20e3 / swing)
+    assert numpy.allclose(room["ercot_2026"], 500 * room["own"])
+    message = lockstep.refused("run", "s.ini", "--set", "power.limit=caiso", "-o", "x.h5")
+    steps = re.search(r"take sampling.steps = (\d+) or more", message).group(1)
+    lockstep.done("run", "s.ini", "-q", "--set", "power.limit=caiso", "--set",
+                  f"sampling.steps={steps}", "--trials", 1, "-o", "caiso.h5")
+    with h5py.File(lockstep.folder / "caiso.h5") as file:
+        judged = file["power_compliance"][0]
+    assert judged[listed.index("caiso")] == 1 and numpy.isnan(judged).sum() == len(judged) - 1
+
+
+def test_an_own_limit_has_numbers(lockstep):
+    lockstep.write("s.ini", STUDY + "[power]\nmeter = on\nlimit = own\n")
+    assert "give power.swing_limit or power.ramp_limit too" in lockstep.refused("run", "s.ini")
