@@ -1,15 +1,23 @@
 #include "engine/power/chip_power.hpp"
 
+#include <algorithm>
+
 namespace lockstep {
 
 ChipPower chip_power(const Power& power, const Chip& chip) {
-  const double communication = power.communication * chip.tdp;
+  const double cap = std::min(power.cap.value_or(chip.tdp), chip.tdp);
+  // Cap and filler act on what software does, the floor is the chip's own.
+  const auto phase = [&](double share, double least) {
+    const double watts = std::max(share, least) * chip.tdp;
+    return std::max(power.cap ? std::min(watts, *power.cap) : watts, power.floor * chip.tdp);
+  };
+  const double communication = phase(power.communication, power.filler);
   return {.idle = chip.idle_power,
           .context = chip.context_power,
-          .compute = power.compute * chip.tdp,
+          .compute = phase(power.compute, 0),
           .communication = communication,
-          .waiting = power.waiting ? *power.waiting * chip.tdp : communication,
-          .peak = power.peak * chip.tdp};
+          .waiting = power.waiting ? phase(*power.waiting, power.filler) : communication,
+          .peak = std::max(power.peak * cap, power.floor * chip.tdp)};
 }
 
 ChipPower supply_power(const Power& power, const Chip& chip) {

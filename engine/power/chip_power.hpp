@@ -15,7 +15,7 @@ struct ChipPower {
   double peak = 0;  ///< when compute begins
 };
 
-/// At the chip.
+/// At the chip, with the floor, the filler and the cap that there are.
 ChipPower chip_power(const Power& power, const Chip& chip);
 
 /// Of chips and their hosts where supplies take it: a chip of power P takes

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "engine/base/error.hpp"
+#include "engine/power/smoothing/chip_speed.hpp"
 #include "engine/power/swing.hpp"
 #include "engine/training/jobs.hpp"
 
@@ -29,11 +30,6 @@ void check_length(double length, const Power& power) {
       "at least {}, or fewer sampling.steps",
       seconds(power.resolution), seconds(length), length / power.resolution,
       seconds(length / most_expected_bins)));
-}
-
-/// sampling.steps that take `due` s where `steps` take `length`.
-double steps_for(double due, double length, std::int64_t steps) {
-  return std::ceil(due / length * static_cast<double>(steps));
 }
 
 /// Those asked for, in the order of the table. Throws InputError where one by name cannot be
@@ -62,31 +58,6 @@ std::vector<GridLimit> limits_of(const Power& power, double length, std::int64_t
   return {*asked};
 }
 
-/// What is left open because the trace is too short or coarse.
-void note_what_is_not_shown(const PreparedCapability& capability, const Jobs& jobs,
-                            std::vector<std::string>& texts) {
-  const auto& metered = static_cast<const MeteredJobs&>(capability);
-  const double length = metered.length(), resolution = metered.power().resolution;
-  std::string open;
-  double longest = 0;
-  const auto add = [&](const std::string& name, double due) {
-    open += (open.empty() ? "" : ", ") + name;
-    longest = std::max(longest, due);
-  };
-  for (const PowerBand& band : power_bands)
-    if (!Spectrum::shows(band.low, band.high, length, resolution))
-      add(text_of(band), Spectrum::periods / band.low);
-  for (const GridLimit& limit : metered.limits())
-    if (!shows(limit, length, resolution)) add(std::string(limit.name), length_for(limit));
-  if (open.empty()) return;
-  std::string advice = " at a power.resolution of 5ms or finer";
-  if (length < longest)
-    advice = fmt::format(": all of them take {}, sampling.steps = {:.0f}", seconds(longest),
-                         steps_for(longest, length, jobs.scenario().steps));
-  texts.push_back(fmt::format("The recorded steps, about {}, do not show the power's {}{}.",
-                              seconds(length), open, advice));
-}
-
 std::unique_ptr<const PreparedCapability> prepare(const Jobs& jobs) {
   if (!power_from(jobs.values()).meters) return nullptr;
   return std::make_unique<MeteredJobs>(jobs);
@@ -94,61 +65,72 @@ std::unique_ptr<const PreparedCapability> prepare(const Jobs& jobs) {
 
 constexpr SummaryColumn columns[] = {{"mean MW", "power_mean", 1e-6},
                                      {"swing MW", "power_swing", 1e-6}};
-constexpr CapabilityNote notes[] = {{false, note_what_is_not_shown}};
 
 }  // namespace
+
+double steps_for(double due, double length, std::int64_t steps) {
+  return std::ceil(due / length * static_cast<double>(steps));
+}
 
 MeteredJobs::MeteredJobs(const Jobs& jobs)
     : power_(power_from(jobs.values())),
       length_(std::numeric_limits<double>::infinity()),
       chips_(static_cast<double>(jobs.fleet().chips())) {
+  std::vector<const DesignPoint*> all;
+  for (const auto& job : jobs.all()) all.push_back(job.get());
   const std::int64_t steps = jobs.scenario().steps;
-  for (const auto& job : jobs.all()) {
+  for (const DesignPoint* job : all) {
     const double length = job->quiet_step().time() * static_cast<double>(steps);
     check_length(length, power_);
     length_ = std::min(length_, length);
-    jobs_.emplace_back(*job, power_);
   }
+  const double apart = power_.stagger * static_cast<double>(all.size() - 1);
+  if (apart >= length_)
+    throw InputError(fmt::format(
+        "power.stagger = {} (the last job begins after {}, the first is done by {}) shorten it, or "
+        "take more sampling.steps",
+        seconds(power_.stagger), seconds(apart), seconds(length_)));
+  length_ -= apart;
   limits_ = limits_of(power_, length_, steps);
+  fleet_.emplace(all, power_);
+  if (power_.smooths()) make_plain(jobs);
+}
+
+/// The same jobs without what smooths their power.
+void MeteredJobs::make_plain(const Jobs& jobs) {
+  std::vector<const DesignPoint*> all;
+  for (const auto& job : jobs.all()) {
+    Scenario own = job->scenario();
+    own.job.compute_time = jobs.scenario().job.compute_time;
+    for (FleetGeneration& generation : own.fleet.generations)
+      generation.chip = find_chip(generation.chip.name, jobs.values());
+    all.push_back(
+        plain_jobs_.emplace_back(std::make_unique<DesignPoint>(std::move(own), jobs.values()))
+            .get());
+  }
+  plain_fleet_.emplace(all, power_.plain());
 }
 
 std::unique_ptr<StepObserver> MeteredJobs::observer(std::size_t job, std::uint32_t) const {
-  return std::make_unique<PowerMeter>(jobs_[job]);
+  return fleet_->meter(job);
 }
 
-/// What the site draws beside supplies, from these' mean: network, cooling, distribution [W].
-double MeteredJobs::beside(double mean) const {
-  return (meter_factor(power_) - 1) * mean;
-}
-
-/// Also fills in energies and what a failure makes of it.
-std::vector<double> MeteredJobs::site_trace(const TrainedTrial& trial, MeteredTrial& result) const {
-  std::vector<std::vector<double>> traces;
-  double tokens_per_second = 0, down = 0, idle = 0;
-  for (std::size_t j = 0; j < jobs_.size(); ++j) {
-    const auto& meter = static_cast<const PowerMeter&>(*trial.observers[j]);
-    // Steps shorter than the resolution have the one value that they begin in.
-    const std::size_t bins = std::max<std::size_t>(1, meter.trace().bins_until(meter.end()));
-    traces.push_back(meter.trace().bins(bins));
-    const double watts = meter_factor(power_) * (swing_of(traces.back()).mean + jobs_[j].idle);
-    result.energy_per_step += watts * trial.jobs[j].step.step_time;
-    tokens_per_second += jobs_[j].job->work().tokens / trial.jobs[j].step.step_time;
-    down += jobs_[j].context;
-    idle += jobs_[j].idle;
+/// Energy and time over those of the same trial without what smooths its power.
+void MeteredJobs::compare(const TrainedTrial& trial, MeteredTrial& result) const {
+  std::vector<TrainedJob> trained;
+  std::vector<std::unique_ptr<PowerMeter>> meters;
+  std::vector<const PowerMeter*> seen;
+  double time = 0, plain_time = 0;
+  for (std::size_t j = 0; j < plain_jobs_.size(); ++j) {
+    seen.push_back(meters.emplace_back(plain_fleet_->meter(j)).get());
+    StepObserver* const looking[] = {meters.back().get()};
+    trained.push_back(train(*plain_jobs_[j], trial.number, trial.how, looking));
+    time = std::max(time, trial.jobs[j].step.step_time);
+    plain_time = std::max(plain_time, trained.back().step.step_time);
   }
-  std::vector<double> site = sum_of(traces);
-  for (double& watts : site) watts += idle;
-  const double besides = beside(swing_of(site).mean);
-  for (double& watts : site) watts += besides;
-  const Swing swing = swing_of(site);
-  result.mean = swing.mean;
-  result.peak = swing.peak;
-  result.trough = swing.trough;
-  result.swing = swing.peak - swing.trough;
-  result.failure_drop = swing.peak - (down + idle + besides);
-  const bool has_work = !jobs_.front().job->scenario().job.compute_time;
-  result.energy_per_token = has_work ? result.mean / tokens_per_second : none;
-  return site;
+  result.energy_overhead =
+      result.energy_per_step / plain_fleet_->trace(trained, seen).energy_per_step - 1;
+  result.slowdown = time / plain_time - 1;
 }
 
 /// Ramps, spectrum and limits.
@@ -180,17 +162,31 @@ void MeteredJobs::judge(const std::vector<double>& site, MeteredTrial& result) c
 }
 
 MetricValues MeteredJobs::run_trial(const TrainedTrial& trial) const {
-  MeteredTrial result;
-  judge(site_trace(trial, result), result);
+  std::vector<const PowerMeter*> meters;
+  for (const auto& observer : trial.observers)
+    meters.push_back(static_cast<const PowerMeter*>(observer.get()));
+  const MeteredFleet::Trace site = fleet_->trace(trial.jobs, meters);
+  const Swing swing = swing_of(site.watts);
+  MeteredTrial result{.mean = swing.mean,
+                      .peak = swing.peak,
+                      .trough = swing.trough,
+                      .swing = swing.peak - swing.trough,
+                      .failure_drop = swing.peak - site.down,
+                      .energy_per_step = site.energy_per_step};
+  const bool has_work = !trial.jobs.front().job->scenario().job.compute_time;
+  result.energy_per_token = has_work ? swing.mean / site.tokens_per_second : none;
+  judge(site.watts, result);
+  if (plain_fleet_) compare(trial, result);
   return values_of(power_metrics(), result);
 }
 
 double MeteredJobs::trial_cost() const {
-  constexpr double per_chip_step = 180, per_bin = 3000;
+  constexpr double per_chip_step = 180, per_bin = 3000, trained_again = 400;
   double cost = 0;
-  for (const MeteredJob& metered : jobs_) {
+  for (const MeteredJob& metered : fleet_->jobs()) {
     const auto steps = static_cast<double>(metered.job->scenario().steps);
-    cost += steps * (per_chip_step * static_cast<double>(metered.job->layout().chips()) +
+    const double per_chip = per_chip_step + (plain_fleet_ ? per_chip_step + trained_again : 0);
+    cost += steps * (per_chip * static_cast<double>(metered.job->layout().chips()) +
                      per_bin * metered.job->quiet_step().time() / power_.resolution);
   }
   return cost;
@@ -208,7 +204,8 @@ const Capability power_capability{
     .extents = power_extents,
     .columns = columns,
     .facts = {},
-    .notes = notes,
+    .notes = power_notes(),
+    .change = slow_down,
     .prepare = prepare};
 
 }  // namespace lockstep

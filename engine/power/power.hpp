@@ -26,6 +26,23 @@ struct Power {
   /// Of the user's own: within any 5 s, within any minute [W].
   std::optional<double> swing_limit, ramp_limit;
 
+  // What smooths it, and what is done about it.
+  double floor = 0;            ///< share of TDP below which no phase of a job is
+  double filler = 0;           ///< share of TDP that software burns in place of less
+  double filler_slowdown = 0;  ///< by which all compute takes longer with it
+  double storage = 0;          ///< of a chip in a job [J]
+  std::optional<double> storage_charge, storage_discharge;  ///< of a chip; nullopt: any [W]
+  double storage_efficiency = 1;  ///< of what it gives over what is taken out of it
+  double storage_window = 0;      ///< of the average that it follows [s]
+  double stagger = 0;             ///< between the starts of jobs side by side [s]
+  std::optional<double> cap;      ///< of a chip [W]
+  double cap_exponent = 1;        ///< g: power above idle grows as speed^g
+
+  /// Whether anything of that is on.
+  bool smooths() const { return floor > 0 || filler > 0 || storage > 0 || cap; }
+  /// The same without it.
+  Power plain() const;
+
   bool operator==(const Power&) const = default;
 };
 

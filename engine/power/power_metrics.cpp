@@ -36,6 +36,12 @@ Metric share(Metric metric) {
   return metric;
 }
 
+/// Of any sign.
+Metric any(Metric metric) {
+  metric.support = {};
+  return metric;
+}
+
 Metric of_work(Metric metric) {
   metric.needs_work = true;
   metric.of_each_trial = false;
@@ -85,6 +91,12 @@ std::span<const MetricOf<MeteredTrial>> power_metrics() {
        of_trial<&T::energy_per_step>},
       {of_work(row("energy_per_token", "J", "mean power over tokens a second of all jobs")),
        of_trial<&T::energy_per_token>},
+      {any(row("energy_overhead", "1",
+               "energy_per_step over that of the same trial without floor, filler, storage and "
+               "cap, less 1")),
+       of_trial<&T::energy_overhead>},
+      {any(row("power_slowdown", "1", "the same of the mean time of a step")),
+       of_trial<&T::slowdown>},
   };
   return rows;
 }

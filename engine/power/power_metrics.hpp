@@ -26,10 +26,11 @@ struct MeteredTrial {
   double peak_to_peak = 0;                           ///< [W]
   std::array<double, power_bands.size()> band{};     ///< [W]
   double line_share = 0, line_frequency = 0;         ///< frequency NaN where nothing swings [Hz]
-  std::vector<double> compliance, largest_fleet;     ///< (utilities' limits, own)
-  double failure_drop = 0;                           ///< [W]
-  double energy_per_step = 0;                        ///< [J]
-  double energy_per_token = 0;                       ///< NaN with job.compute_time [J]
+  std::vector<double> compliance = {}, largest_fleet = {};  ///< (utilities' limits, own)
+  double failure_drop = 0;                                  ///< [W]
+  double energy_per_step = 0;                               ///< [J]
+  double energy_per_token = 0;                              ///< NaN with job.compute_time [J]
+  double energy_overhead = 0, slowdown = 0;  ///< over the same trial without smoothing
 };
 
 std::span<const MetricOf<MeteredTrial>> power_metrics();

@@ -72,15 +72,28 @@ def test_limits_are_judged_where_the_trace_shows_them(lockstep):
     assert (met["own"] == (swing <= 20e3)).all()
     assert numpy.allclose(room["own"], 128 * 20e3 / swing)
     assert numpy.allclose(room["ercot_2026"], 500 * room["own"])
-    message = lockstep.refused("run", "s.ini", "--set", "power.limit=caiso", "-o", "x.h5")
+    message = lockstep.refused("run", "s.ini", "--set", "power.limit=aeso", "-o", "x.h5")
     steps = re.search(r"take sampling.steps = (\d+) or more", message).group(1)
-    lockstep.done("run", "s.ini", "-q", "--set", "power.limit=caiso", "--set",
-                  f"sampling.steps={steps}", "--trials", 1, "-o", "caiso.h5")
-    with h5py.File(lockstep.folder / "caiso.h5") as file:
+    lockstep.done("run", "s.ini", "-q", "--set", "power.limit=aeso", "--set",
+                  f"sampling.steps={steps}", "--trials", 1, "-o", "aeso.h5")
+    with h5py.File(lockstep.folder / "aeso.h5") as file:
         judged = file["power_compliance"][0]
-    assert judged[listed.index("caiso")] == 1 and numpy.isnan(judged).sum() == len(judged) - 1
+    assert judged[listed.index("aeso")] == 1 and numpy.isnan(judged).sum() == len(judged) - 1
 
 
 def test_an_own_limit_has_numbers(lockstep):
     lockstep.write("s.ini", STUDY + "[power]\nmeter = on\nlimit = own\n")
     assert "give power.swing_limit or power.ramp_limit too" in lockstep.refused("run", "s.ini")
+
+
+def test_a_cap_is_felt_and_compared(lockstep):
+    lockstep.write("s.ini", STUDY + "[power]\nmeter = on\n[sweep]\npower.cap = none, 500W\n")
+    lockstep.done("run", "s.ini", "-q")
+    held = values(lockstep.folder / "s.h5")
+    steps, slower = held["step_time"].mean(axis=-1), held["power_slowdown"]
+    assert (steps[1] > 1.1 * steps[0]).all() and (slower[0] == 0).all()
+    assert numpy.allclose(slower[1], steps[1] / steps[0] - 1, rtol=1e-9)
+    energy = held["energy_per_step"]
+    assert numpy.allclose(held["energy_overhead"][1], energy[1] / energy[0] - 1, rtol=1e-9)
+    lockstep.write("low.ini", STUDY + "[power]\nmeter = on\ncap = 100W\n")
+    assert "a GB200 idles at 190W" in lockstep.refused("run", "low.ini")

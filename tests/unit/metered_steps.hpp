@@ -1,11 +1,16 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
+#include <string>
 #include <string_view>
 #include <vector>
 
-#include "engine/power/power.hpp"
+#include "engine/power/metered_jobs.hpp"
+#include "engine/training/jobs.hpp"
 #include "engine/training/training_step.hpp"
 #include "tests/unit/scenario_values.hpp"
 
@@ -109,5 +114,31 @@ class PhaseList final : public StepObserver {
   const DesignPoint& job_;
   double peak_time_, origin_ = 0;
 };
+
+/// All chips compute for a share d of the step and communicate for the rest: a square wave.
+inline std::string square(double duty) {
+  return join(quiet, one_phase,
+              fmt::format("fleet.chips=H100:16\njob.compute_time={}s\njob.gradient_bytes={}B\n"
+                          "job.overlap=0\nfabric.hop_latency=0s\nfabric.hop_bandwidth=1GB/s\n"
+                          "job.gradient_clipping=off\ntopology.kind=ring\ntopology.channels=1\n"
+                          "job.tensor=1\njob.pipeline=1\nsampling.steps=20\npower.meter=on\n"
+                          "power.peak_time=0s\npower.network_share=0\npower.pue=1\n"
+                          "power.host_following=0\npower.conversion_efficiency=1",
+                          duty, (1 - duty) * 1e9 * 16 / 30));
+}
+
+inline Jobs jobs_of(const std::string& lines) {
+  static constexpr const Capability* power[] = {&power_capability};
+  return Jobs(scenario_values(lines), topology_kinds(), power, 1);
+}
+
+/// By name, of trial 0.
+inline double value_of(const Jobs& jobs, std::string_view name, std::size_t place = 0) {
+  const std::vector<Metric> rows = power_capability.metrics();
+  const MetricValues values = jobs.run_trial(0, 1).capabilities[0];
+  for (std::size_t m = 0; m < rows.size(); ++m)
+    if (rows[m].variable.name == name) return values[m].at(place);
+  throw std::logic_error("no such metric");
+}
 
 }  // namespace lockstep::test

@@ -16,11 +16,14 @@
 namespace lockstep {
 namespace {
 
+using test::jobs_of;
 using test::join;
 using test::make_point;
 using test::PhaseList;
 using test::quiet;
 using test::scenario_values;
+using test::square;
+using test::value_of;
 
 // Two generations, stragglers, all phases of a step.
 constexpr std::string_view fleet = R"(
@@ -95,32 +98,6 @@ INSTANTIATE_TEST_SUITE_P(
                     TraceCase{"sharded", "job.data_parallel=fsdp\npower.waiting=0.2"},
                     TraceCase{"no_pipeline", "job.pipeline=1\njob.tensor=8\npower.peak_time=1h"}),
     [](const auto& row) { return std::string(row.param.name); });
-
-/// All chips compute for a share d of the step and communicate for the rest: a square wave.
-std::string square(double duty) {
-  return join(quiet, test::one_phase,
-              fmt::format("fleet.chips=H100:16\njob.compute_time={}s\njob.gradient_bytes={}B\n"
-                          "job.overlap=0\nfabric.hop_latency=0s\nfabric.hop_bandwidth=1GB/s\n"
-                          "job.gradient_clipping=off\ntopology.kind=ring\ntopology.channels=1\n"
-                          "job.tensor=1\njob.pipeline=1\nsampling.steps=20\npower.meter=on\n"
-                          "power.peak_time=0s\npower.network_share=0\npower.pue=1\n"
-                          "power.host_following=0\npower.conversion_efficiency=1",
-                          duty, (1 - duty) * 1e9 * 16 / 30));
-}
-
-Jobs jobs_of(const std::string& lines) {
-  static constexpr const Capability* power[] = {&power_capability};
-  return Jobs(scenario_values(lines), topology_kinds(), power, 1);
-}
-
-/// By name, of trial 0.
-double value_of(const Jobs& jobs, std::string_view name, std::size_t place = 0) {
-  const std::vector<Metric> rows = power_capability.metrics();
-  const MetricValues values = jobs.run_trial(0, 1).capabilities[0];
-  for (std::size_t m = 0; m < rows.size(); ++m)
-    if (rows[m].variable.name == name) return values[m].at(place);
-  throw std::logic_error("no such metric");
-}
 
 TEST(SquareWave, HasItsMeanAndSwing) {
   for (const double duty : {0.5, 0.8, 0.9}) {
