@@ -5,7 +5,7 @@ import re
 import pytest
 
 COMMANDS = ["run", "describe", "summary", "merge", "list", "collective", "timeline",
-            "plan"]
+            "plan", "power"]
 LISTINGS = ["parameters", "topologies", "chips", "distributions", "metrics", "limits"]
 
 

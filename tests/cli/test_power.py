@@ -86,6 +86,28 @@ def test_an_own_limit_has_numbers(lockstep):
     assert "give power.swing_limit or power.ramp_limit too" in lockstep.refused("run", "s.ini")
 
 
+def test_the_trace_of_a_trial_is_the_one_behind_its_row(lockstep):
+    lockstep.write("s.ini", STUDY + "[power]\nmeter = on\n[sweep]\npower.floor = 0, 0.8\n")
+    lockstep.done("run", "s.ini", "-q")
+    held = values(lockstep.folder / "s.h5")
+    for source in ("s.ini", "s.h5"):
+        printed = lockstep.done("power", source, "--point", 1, "--trial", 2).stdout.splitlines()
+        assert printed[0] == "time_s,power_W"
+        times, watts = numpy.array([line.split(",") for line in printed[1:]], float).T
+        assert times[0] == 0 and numpy.allclose(numpy.diff(times), 1e-3)
+        for name, value in (("mean", watts.mean()), ("peak", watts.max()), ("trough", watts.min())):
+            assert numpy.isclose(value, held[f"power_{name}"][1, 2], rtol=1e-8)
+    lines = lockstep.done("power", "s.ini", "--point", 1, "--trial", 2, "--spectrum").stdout
+    assert lines.startswith("frequency_Hz,density_W2_per_Hz\n")
+    frequency, density = numpy.array([line.split(",") for line in lines.splitlines()[1:]], float).T
+    half = frequency[1] / 2  # each value stands for so much to both sides
+    width = numpy.minimum(frequency + half, 100) - numpy.maximum(frequency - half, 7)
+    rms = numpy.sqrt((density * numpy.maximum(width, 0)).sum())
+    assert numpy.isclose(rms, held["power_band"][1, 2, 2], rtol=1e-6)
+    message = lockstep.refused("power", "s.ini", "--set", "power.meter=off", "--point", 0)
+    assert "write for example --set power.meter=on" in message
+
+
 def test_a_cap_is_felt_and_compared(lockstep):
     lockstep.write("s.ini", STUDY + "[power]\nmeter = on\n[sweep]\npower.cap = none, 500W\n")
     lockstep.done("run", "s.ini", "-q")
