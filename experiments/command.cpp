@@ -17,7 +17,7 @@ namespace po = boost::program_options;
 std::span<const Command* const> commands() {
   static const std::array rows{&run_command,      &describe_command, &summary_command,
                                &merge_command,    &list_command,     &collective_command,
-                               &timeline_command, &plan_command};
+                               &timeline_command, &plan_command,     &power_command};
   return rows;
 }
 

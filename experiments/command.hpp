@@ -31,7 +31,7 @@ struct Command {
 std::span<const Command* const> commands();
 
 extern const Command run_command, describe_command, summary_command, merge_command, list_command,
-    collective_command, timeline_command, plan_command;
+    collective_command, timeline_command, plan_command, power_command;
 
 /// Options of a command line. `visible` are shown by --help, which is always there; `positional`
 /// names the option that takes the bare arguments, `most` how many (-1: any).

@@ -7,6 +7,7 @@
 #include "engine/base/text/nearest.hpp"
 #include "engine/base/text/text.hpp"
 #include "engine/machine/chip.hpp"
+#include "engine/power/grid/grid_limits.hpp"
 #include "engine/run/metrics.hpp"
 #include "engine/run/study/key_hints.hpp"
 #include "experiments/command.hpp"
@@ -35,7 +36,6 @@ void list_parameters(std::string_view filter) {
                row.default_text.empty() ? "(none)" : row.default_text, row.summary,
                allowed_text(row).empty() ? "text, as the summary says" : allowed_text(row));
     if (row.type == ValueType::law) fmt::print("    a law, one draw for each {}\n", row.each);
-    if (row.unused) fmt::print("    nothing is computed from it yet\n");
     if (!row.needs.empty()) fmt::print("    no effect without: {}\n", fmt::join(row.needs, " or "));
     fmt::print("    source: {}\n", row.source);
   }
@@ -100,6 +100,12 @@ void list_metrics() {
   fmt::print("{}", format_table(rows));
 }
 
+void list_limits() {
+  for (const GridLimit& limit : grid_limits())
+    fmt::print("{}\n    {}\n    {}\n    source: {}\n", limit.name, limit.summary, limit.status,
+               limit.source);
+}
+
 /// What can be listed.
 struct Listing {
   std::string_view name, summary;
@@ -112,6 +118,7 @@ constexpr Listing listings[] = {
     {"chips", "the catalogue of generations", list_chips},
     {"distributions", "laws for noise and uncertain inputs", list_distributions},
     {"metrics", "variables of a result file", list_metrics},
+    {"limits", "of utilities, which a load's swing may have to meet", list_limits},
 };
 
 int run(const std::vector<std::string>& arguments) {
@@ -151,7 +158,8 @@ int run(const std::vector<std::string>& arguments) {
 
 }  // namespace
 
-const Command list_command{"list", "[parameters [FILTER]|topologies|chips|distributions|metrics]",
+const Command list_command{"list",
+                           "[parameters [FILTER]|topologies|chips|distributions|metrics|limits]",
                            "Lists what a study can say, with sources; of parameters those whose "
                            "key contains FILTER.",
                            run};

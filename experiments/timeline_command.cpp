@@ -6,11 +6,9 @@
 #include "engine/base/simd.hpp"
 #include "engine/reliability/long_runs.hpp"
 #include "engine/run/processors.hpp"
-#include "engine/run/study/uncertain.hpp"
-#include "engine/storage/result_reader.hpp"
 #include "engine/training/jobs.hpp"
+#include "experiments/chosen_trial.hpp"
 #include "experiments/command.hpp"
-#include "experiments/study_file.hpp"
 #include "experiments/study_options.hpp"
 #include "experiments/table.hpp"
 #include "topologies/table.hpp"
@@ -19,64 +17,6 @@ namespace lockstep {
 namespace {
 
 namespace po = boost::program_options;
-
-/// The study behind a result file, with the overrides that it was run with. Throws InputError where
-/// it resolves to another one today.
-StudyText study_of_result(const std::string& path, const ResultSchema& schema,
-                          std::vector<StudyEntry>& overrides) {
-  StudyText text = parse_study(path, schema.study_text);
-  std::vector<StudyEntry> first;
-  for (const std::string& override : schema.overrides) {
-    const auto space = override.find(' '), equals = override.find('=');
-    const std::string option = override.substr(0, space);
-    if (option == "--set")
-      first.push_back(
-          {override.substr(space + 1, equals - space - 1), override.substr(equals + 1), option});
-    else
-      first.push_back({"sampling." + option.substr(2), override.substr(space + 1), option});
-  }
-  if (resolve_study(text, first, all_parameters()).study_id != schema.study_id)
-    throw InputError(fmt::format(
-        "{} holds another study than its text gives here (a CSV file that it reads changed or lies "
-        "elsewhere, or another version wrote it) give the study itself",
-        path));
-  overrides.insert(overrides.begin(), first.begin(), first.end());
-  return text;
-}
-
-Study read(const po::variables_map& map) {
-  std::vector<StudyEntry> overrides = read_overrides(map);
-  const std::string path = map["study"].as<std::vector<std::string>>().front();
-  if (!path.ends_with(".h5")) return resolve_study(read_study(path), overrides, all_parameters());
-  const ResultSchema schema = ResultFile(path).schema();
-  const StudyText text = study_of_result(path, schema, overrides);
-  Study study = resolve_study(text, overrides, all_parameters());
-  if (!map.count("trials")) study.max_trials = schema.trials;  // as many as its rule let it have
-  return study;
-}
-
-/// "0: topology.kind=ring, 1: topology.kind=tree": all where they are few, else both ends.
-std::string points_named(const Study& study) {
-  constexpr std::size_t most = 12;
-  const std::size_t points = study.points.size();
-  std::string named;
-  for (std::size_t i = 0; i < points; ++i)
-    if (points <= most || i < 2 || i + 1 == points)
-      named += fmt::format("{}{}: {}", i ? ", " : "", i, study.point_names[i]);
-    else if (i == 2)
-      named += ", ...";
-  return named;
-}
-
-std::size_t chosen_point(const po::variables_map& map, const Study& study) {
-  const auto points = static_cast<std::int64_t>(study.points.size());
-  if (map.count("point")) return static_cast<std::size_t>(read_whole(map, "point", 0, points - 1));
-  if (points > 1)
-    throw InputError(
-        fmt::format("{} has {} design points ({}; one is due) choose by --point or --set",
-                    study.path, points, points_named(study)));
-  return 0;
-}
 
 /// "3d 04:12:09.5", cut to tenths of a second.
 std::string clock(double seconds) {
@@ -161,23 +101,13 @@ void print(const std::vector<std::vector<std::string>>& lines, bool csv) {
 
 int run(const std::vector<std::string>& arguments) {
   po::options_description options = study_options();
-  po::options_description choosing("The timeline", help_width);
-  choosing.add_options()(
-      "point", po::value<std::string>()->value_name("N"),
-      "design point, from 0 in the order of the summary (default: the only one)")(
-      "trial", po::value<std::string>()->value_name("N")->default_value("0"),
-      "trial of it, from 0")("csv", po::bool_switch(), "print time_s,cause,action as CSV");
+  po::options_description choosing = trial_options("The timeline");
+  choosing.add_options()("csv", po::bool_switch(), "print time_s,cause,action as CSV");
   options.add(choosing);
   const auto map = parse_arguments(timeline_command, arguments, options, "study", 1);
   if (map.empty()) return done;
   simd_level();  // an unusable LOCKSTEP_SIMD is no fault of the study
-  const Study study = read(map);
-  const std::size_t point = chosen_point(map, study);
-  const std::int64_t trials = study.until ? study.max_trials : study.trials;
-  const auto trial = static_cast<std::uint32_t>(read_whole(map, "trial", 0, trials - 1));
-  const Values values =
-      draw_inputs(study.points[point], uncertain_inputs(study.points[point], all_parameters()),
-                  study.seed, trial);
+  const auto [study, point, trial, values] = chosen_trial(map);
   static constexpr const Capability* long_run[] = {&reliability_capability};
   const Jobs jobs(values, topology_kinds(), long_run, study.seed);
   if (!jobs.capabilities().front().prepared)

@@ -7,6 +7,7 @@ from views.distribution import distribution
 from views.lines import checkpoints, scaling, sweep
 from views.losses import time_lost
 from views.mixing import mixing_tax
+from views.power import power
 from views.sampling import convergence
 from views.sensitivity import sensitivity
 from views.step_parts import step_parts
@@ -33,6 +34,7 @@ FIGURES = [Figure(*row) for row in [
     ("mixing_tax", "what mixed fleets lose against their generations alone", mixing_tax),
     ("goodput", "goodput against checkpoint interval and spares", checkpoints),
     ("time_lost", "wall time lost, by cause", time_lost),
+    ("power", "power at the site's meter, its swing, and the energy that smoothing costs", power),
     ("timeline", "one trial's month, from `lockstep timeline` (--timeline FILE.csv)", timeline),
     ("sensitivity", "which uncertain inputs the output's spread comes from", sensitivity),
     ("convergence", "intervals against the number of trials", convergence),

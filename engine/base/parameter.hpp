@@ -44,7 +44,6 @@ struct Parameter {
   bool or_steps = false;       ///< a time that may be given in training steps ("50step") instead
   bool shapes_arrays = false;  ///< sizes or layout depend on it: may not be uncertain
   std::string_view each = {};  ///< of a law: what one draw is for ("straggler")
-  bool unused = false;         ///< nothing is computed from it yet
   /// Keys without which it has no effect: not while all of them stand at their defaults.
   std::vector<std::string_view> needs = {};
   std::string_view summary = {};

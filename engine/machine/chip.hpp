@@ -20,7 +20,9 @@ struct Chip {
   double hbm = 0;                  ///< capacity [B]
   double hbm_bandwidth = 0;        ///< [B/s]
   double tdp = 0;                  ///< [W]
-  double idle_power = 0;           ///< [W]
+  double idle_power = 0;           ///< bare [W]
+  double context_power = 0;        ///< a job holds it, nothing runs [W]
+  double host_power = 0;           ///< its share of all that is no chip in the node, loaded [W]
   double scale_up_bandwidth = 0;   ///< NVLink or ICI, each way [B/s]
   double scale_up_domain = 1;      ///< chips one island joins (a cube for TPUs)
   double node = 1;                 ///< chips that fail and are replaced together

@@ -1,5 +1,6 @@
 #include "engine/run/capabilities.hpp"
 
+#include "engine/power/metered_jobs.hpp"
 #include "engine/reliability/long_runs.hpp"
 #include "engine/reliability/schedulable_share.hpp"
 #include "engine/training/sampling.hpp"
@@ -11,6 +12,7 @@ std::span<const Capability* const> capabilities() {
   static constexpr const Capability* rows[] = {
       &reliability_capability,
       &schedulable_share_capability,
+      &power_capability,
   };
   return rows;
 }

@@ -13,14 +13,19 @@ Jobs::Jobs(const Values& values, std::span<const TopologyKind* const> topologies
     : scenario_(scenario_from(values, topologies, seed)), values_(values) {
   constexpr std::int64_t any_replicas = std::numeric_limits<std::int64_t>::max();
   scenario_.phases = phases;
+  const auto add = [&](Scenario own) {
+    for (const Capability* capability : capabilities)
+      if (capability->change) capability->change(own, values);
+    jobs_.push_back(std::make_unique<DesignPoint>(std::move(own), values, any_replicas, known));
+  };
   if (values.text("job.work_share") != "isolated") {
-    jobs_.push_back(std::make_unique<DesignPoint>(scenario_, values, any_replicas, known));
+    add(scenario_);
   } else {
     for (std::size_t g = 0; g < fleet().generations.size(); ++g) {
       Scenario own = scenario_;
       own.fleet = fleet_of_generation(fleet(), g);
       own.job_number = g;
-      jobs_.push_back(std::make_unique<DesignPoint>(std::move(own), values, any_replicas, known));
+      add(std::move(own));
     }
   }
   for (const Capability* capability : capabilities)

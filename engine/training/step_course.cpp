@@ -102,6 +102,7 @@ void StepCourse::run(std::vector<double> stage_time, std::span<const double> sta
     last_compute_ = std::max(last_compute_, compute_end_[r] + own);
   }
   if (synchronizes) gather_weights(start, noise, how);
+  compute_begin_ = compute_end_;
   for (std::size_t r = 0; r < replicas; ++r) compute_end_[r] += replica_time_[r];
   if (synchronizes) {
     reduce_gradients(asked, noise, how);

@@ -52,8 +52,10 @@ class StepCourse {
   double compute_time() const { return compute_time_; }
   /// The latest end of these where each replica begins at once.
   double last_compute() const { return last_compute_; }
-  /// (replicas) when the schedules end.
+  /// (replicas) when the schedules begin and end, and what a microbatch takes on the slowest stage.
+  const std::vector<double>& compute_begin() const { return compute_begin_; }
   const std::vector<double>& compute_end() const { return compute_end_; }
+  const std::vector<double>& microbatch() const { return microbatch_; }
   /// The latest finish [s].
   double latest() const { return latest_; }
   /// (groups, replicas) when chips enter the gradients' phases, and when they are done with them,
@@ -108,7 +110,8 @@ class StepCourse {
   const double* cost_ = nullptr;     // (classes, stages, replicas), or null
   std::vector<double> own_arrived_, own_cost_;
   std::vector<double> exposed_;  // (generations, stages) of a microbatch [s]
-  std::vector<double> replica_time_, compute_end_, microbatch_, stage_ready_;  // (replicas)
+  std::vector<double> replica_time_, compute_begin_, compute_end_, microbatch_;  // (replicas)
+  std::vector<double> stage_ready_;                                              // (replicas)
   double compute_time_ = 0, last_compute_ = 0, latest_ = 0;
   std::vector<double> ready_, finish_;  // (groups, replicas)
 };

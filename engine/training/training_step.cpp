@@ -69,7 +69,8 @@ StepResult TrainingSteps::step(std::span<StepObserver* const> observers, std::in
   result.step_time = finish_step(synchronizes);
   for (StepObserver* observer : observers)
     observer->see({point_, recorded, now_, synchronizes, result.step_time, start, chip_busy_,
-                   course_.ready(), course_.finish()});
+                   course_.ready(), course_.finish(), course_.compute_begin(),
+                   course_.compute_end(), course_.microbatch()});
   result.communication_time = result.step_time - course_.last_compute();
   now_ += result.step_time;
   ++step_;

@@ -52,7 +52,6 @@ bool never_above_one(const ResolvedParameter& parameter, const Study& study) {
 std::string why_idle(const ResolvedParameter& parameter, const Study& study,
                      const std::set<std::string>& generations) {
   const Parameter& row = *parameter.row;
-  if (row.unused) return "yet: nothing is computed from such figures";
   if (row.key.starts_with("chip.*.")) {
     const std::size_t name = std::string_view("chip.").size();
     const std::string generation = parameter.key.substr(name, parameter.key.rfind('.') - name);

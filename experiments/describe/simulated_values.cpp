@@ -29,6 +29,8 @@ std::map<std::string, std::string> figures_of(const Chip& chip) {
           {"hbm_bandwidth", quantity(chip.hbm_bandwidth, Dimension::bandwidth)},
           {"tdp", quantity(chip.tdp, Dimension::power)},
           {"idle_power", quantity(chip.idle_power, Dimension::power)},
+          {"context_power", quantity(chip.context_power, Dimension::power)},
+          {"host_power", quantity(chip.host_power, Dimension::power)},
           {"scale_up_bandwidth", quantity(chip.scale_up_bandwidth, Dimension::bandwidth)},
           {"scale_up_domain", format_number(chip.scale_up_domain)},
           {"node", format_number(chip.node)},

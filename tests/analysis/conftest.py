@@ -106,7 +106,26 @@ topology.kind = ocs_torus, torus
 reliability.slice_chips = 64, 128, 256
 """
 
-STUDIES = {"long_run": "title = What do checkpoints cost?" + LONG_RUN,
+POWER = """
+[sampling]
+trials = 8
+steps = 5
+[fleet]
+chips = GB200:144
+[job]
+model_parameters = 8e9
+layers = 32
+hidden = 4096
+tokens_per_chip = 8192
+[power]
+meter = on
+[sweep]
+power.floor = 0, 0.7, 0.9
+power.cap = none, 700W
+"""
+
+STUDIES = {"power": "title = What does a floor cost?" + POWER,
+           "long_run": "title = What do checkpoints cost?" + LONG_RUN,
            "scaling": "# From which size does a ring hurt?\ntitle = Scaling" + SCALING,
            "slices": "title = Slices" + SLICES,
            "uncertain": "title = Uncertain inputs" + UNCERTAIN,

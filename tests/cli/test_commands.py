@@ -5,8 +5,8 @@ import re
 import pytest
 
 COMMANDS = ["run", "describe", "summary", "merge", "list", "collective", "timeline",
-            "plan"]
-LISTINGS = ["parameters", "topologies", "chips", "distributions", "metrics"]
+            "plan", "power"]
+LISTINGS = ["parameters", "topologies", "chips", "distributions", "metrics", "limits"]
 
 
 def test_help_has_every_command_of_the_table(lockstep, repository):

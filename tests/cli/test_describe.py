@@ -356,7 +356,7 @@ def test_describe_tells_which_draw_a_distribution_is(lockstep):
 
 @pytest.mark.parametrize("lines, says", [
     ("[chip.H100]\nhbm_bandwidth = 4TB/s\ntdp = 700W\nidle_power = 80W\n",
-     "chip.H100.tdp, chip.H100.idle_power have no effect yet"),
+     "chip.H100.tdp, chip.H100.idle_power have no effect without power.meter"),
     ("[chip.h100]\nstack = 0.5\n", "chip.h100.stack has no effect where no chip is a h100"),
     ("[noise]\nstraggler_fraction = 0.1\nstraggler_slowdown = 0.1\n",
      "noise.straggler_slowdown has no effect at 1 or below: 10 % slower is 1.1."),

@@ -50,13 +50,19 @@ host_availability = 0.99
 slice_chips = 64
 """
 WITHIN = {"": ["1e-9", "0.5", "2", "1e9"], "s": ["1ns", "1s", "100d"], "B": ["1B", "1e6TB"],
-          "B/s": ["1kB/s", "1e15B/s"], "W": ["1W", "1e9W"], "/s": ["1e-9/s", "1e3/s"],
+          "B/s": ["1kB/s", "1e15B/s"], "W": ["1W", "1e9W"], "J": ["1J", "1e9J"], "/s": ["1e-9/s", "1e3/s"],
           "FLOP/s": ["1GFLOP/s", "1e6TFLOP/s"]}
 # What shapes arrays would only take time and memory.
 ARRAYS = ("sampling.", "topology.channels", "topology.chunks")
+# What only a meter reads: its trace has a length that other keys at their ends would make endless.
+METERED = ("power.", "chip.H100.tdp", "chip.H100.idle_power", "chip.H100.context_power",
+           "chip.H100.host_power")
+METER = ["--set", "power.meter=on"]
 # May be NaN: none in this trial, or for a generation out of the job.
 MAY_LACK = {"mfu", "mfu_used", "mfu_effective", "wait_fraction_by_generation",
-            "step_time_by_generation", "mean_time_between_interruptions", "checkpoint_interval"}
+            "step_time_by_generation", "mean_time_between_interruptions", "checkpoint_interval",
+            "power_ramp", "power_peak_to_peak", "power_band", "power_line_frequency",
+            "power_compliance", "power_largest_fleet", "energy_per_token"}
 LONGEST = 60  # s of one run
 # What a job computes and what its chips are comes to all topologies as bytes and rates: one switched
 # and one torus try it, the others what is theirs.
@@ -82,7 +88,8 @@ def problem_of(program, topology, key, value, number):
     name = f"{number}.h5"
     ended = subprocess.run(
         [program.path, "run", "s.ini", "-q", "--threads", "1", "-o", name,
-         "--set", f"topology.kind={topology}", "--set", f"{key}={value}"],
+         "--set", f"topology.kind={topology}", "--set", f"{key}={value}",
+         *(METER if key.startswith(METERED) else [])],
         cwd=program.folder, text=True, capture_output=True, timeout=LONGEST, check=False,
         env=program.environment(),
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30)))

@@ -38,6 +38,8 @@ TESTS = [
                          "model_pairing_test model_work_test model_validation_test"),
     ("engine/reliability/", "long_run_test failures_test model_long_run_test model_members_test "
                             "model_failures_test model_slices_test"),
+    ("engine/power/", "model_power_test power_grid_test power_smoothing_test "
+                      "power_storage_test"),
     ("engine/statistics/", "statistics_test width_test coverage_test"),
     ("engine/run/plan_search/", "plan_search_test"),
     ("engine/run/", "study_test study_file_test shards_test metrics_test key_hints_test "

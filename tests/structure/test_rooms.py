@@ -13,9 +13,10 @@ ENGINE = {
     "network": "base machine noise",
     "training": "base machine job noise network statistics",
     "reliability": "base machine job noise network training statistics",
+    "power": "base machine job noise network training statistics",
     "statistics": "base",
-    "run": "base machine job noise network training reliability statistics",
-    "storage": "base machine job noise network training reliability statistics run",
+    "run": "base machine job noise network training reliability power statistics",
+    "storage": "base machine job noise network training reliability power statistics run",
 }
 TOPOLOGIES = "base machine noise network"
 MOST_FILES = 21  # of a room at one level

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/reliability/schedulable_share.hpp"
 #include "engine/run/capabilities.hpp"
 #include "engine/training/phases/step_parts.hpp"
 
@@ -24,9 +25,11 @@ TEST(Metrics, NoVariableMayBeInfiniteAndFewMayBeNaN) {
       may_lack.insert(metric.variable.name);
   }
   EXPECT_EQ(may_lack,
-            (std::set<std::string>{"mfu", "mfu_used", "mfu_effective",
-                                   "wait_fraction_by_generation", "step_time_by_generation",
-                                   "mean_time_between_interruptions", "checkpoint_interval"}));
+            (std::set<std::string>{
+                "mfu", "mfu_used", "mfu_effective", "wait_fraction_by_generation",
+                "step_time_by_generation", "mean_time_between_interruptions", "checkpoint_interval",
+                "power_ramp", "power_peak_to_peak", "power_band", "power_line_frequency",
+                "power_compliance", "power_largest_fleet", "energy_per_token"}));
 }
 
 // In a result file variables, dimensions and axes stand side by side: axes are called as their keys
@@ -68,7 +71,7 @@ TEST(Metrics, NoTwoNamesInAResultFileAreAlike) {
 
   // A capability that is there twice has the same names, and each of the others is told too.
   std::vector<const Capability*> twice(capabilities().begin(), capabilities().end());
-  twice.push_back(twice.back());
+  twice.push_back(&schedulable_share_capability);
   EXPECT_EQ(colliding(names_without_dot(twice), rows),
             std::vector<std::string>{"schedulable_share"});
   EXPECT_EQ(colliding({"step", "a.b"}, {{.key = "plain"}, {.key = "input.x"}}),

@@ -23,10 +23,11 @@ class Results:
     def label(self, axis, value):
         return self.data[axis].dtype.type(value) if self.data[axis].dtype.kind == "f" else value
 
-    def at(self, variable, *labels, cause=None, generation=None):
-        """Every value of a variable at one design point; labels in the order of the axes."""
+    def at(self, variable, *labels, cause=None, generation=None, **elements):
+        """Every value of a variable at one design point; labels in the order of the axes, then of
+        dimensions of its own."""
         assert len(labels) == len(self.axes), (labels, self.axes)
-        where = {axis: self.label(axis, value) for axis, value in zip(self.axes, labels)}
+        where = {axis: self.label(axis, value) for axis, value in zip(self.axes, labels)} | elements
         if cause is not None:
             where["cause"] = cause
         if generation is not None:
@@ -304,9 +305,103 @@ def spares(r):
     some of the others take one sequence more."""
 
 
+def power_cap(r):
+    points = [str(label) for label in r.data[r.axes[0]].values]
+
+    def rate(point):
+        return r.mean("tokens_per_step", point) / r.mean("step_time", point)
+
+    def more(value, base):
+        return 100 * (value / base - 1)
+
+    free, best = points[0], max(points, key=rate)
+    chips, cap = best.strip("()").split(", ")
+    lowest = points[-1]
+    power = [r.mean("power_mean", point) / 1e6 for point in points]
+    assert all(149 < megawatts < 151 for megawatts in power)
+    met = [point.strip("()").split(", ")[1] for point in points
+           if (r.at("power_compliance", point, limit="ercot_2026") == 1).all()]
+    assert met == ["400W", "300W", "200W"]
+    swings = [r.mean("power_swing", point) / 1e6 for point in points]
+    return f"""Hardly: tokens a second grow by {more(rate(best), rate(free)):.1f} % at best, with
+    {more(float(chips[5:]), float(free[6:12])):.0f} % more chips at {cap[:-1]} W, as hosts, network and waits
+    take their power whatever the chips do. 500 W wins {more(rate(points[2]), rate(free)):.1f} % with
+    {more(156288, 135808):.0f} % more chips, 200 W loses what more chips bring
+    ({more(rate(lowest), rate(free)):+.1f} %). What a cap does take away is the swing:
+    {swings[0]:.0f} MW without, {swings[2]:.0f} MW at 500 W, {swings[3]:.1f} MW at 400 W, from where
+    on ERCOT's 10 MW in any 5 s are met. A step takes
+    {100 * r.mean("power_slowdown", points[3]):.0f} % longer there."""
+
+
+def power_topologies(r):
+    def swing(kind, overlap=0.5):
+        return r.mean("power_swing", kind, overlap) / 1e6
+
+    def rms(kind, overlap):
+        return r.mean("power_band", kind, overlap, band="0.1-1Hz") / 1e6
+
+    def step(kind, overlap=0.5):
+        return r.mean("step_time", kind, overlap)
+
+    for kind in ("ring", "tree", "hierarchical_ring"):
+        assert abs(swing(kind) / swing("nccl") - 1) < 0.01
+        assert abs(rms(kind, 0) / rms("nccl", 0) - 1) < 0.01
+    for kind in ("nccl", "torus", "ocs_torus"):
+        assert abs(swing(kind, 0) / swing(kind) - 1) < 0.02
+    return f"""No: it swings less. The swing is from compute at its peaks to communication, as deep
+    at any overlap; what is slower in every layer pulls the mean of compute down with it.
+    {swing("nccl"):.2f} MW over what NCCL would take, the ring and the trees alike, at
+    {step("nccl"):.2f} s a step; {swing("ocs_torus"):.2f} MW on the optical torus
+    ({step("ocs_torus"):.2f} s) and {swing("torus"):.2f} MW on the fixed one
+    ({step("torus"):.2f} s), whose links carry the tensor groups' traffic. How long the trough lasts
+    is another matter: with nothing hidden the rms within 0.1-1 Hz grows from
+    {rms("nccl", 0.5):.2f} to {rms("nccl", 0):.2f} MW over NCCL, from {rms("torus", 0.5):.2f} to
+    {rms("torus", 0):.2f} MW on the fixed torus."""
+
+
+def power_smoothing(r):
+    blackwell, mix = [str(label) for label in r.data[r.axes[0]].values]
+    nothing, floor, filler, shelf = "(0, 0, 0J)", "(0.9, 0, 0J)", "(0, 0.9, 0J)", "(0, 0, 65J)"
+    both, large = "(0.9, 0, 65J)", "(0, 0, 1000J)"
+
+    def swing(fleet, how):
+        return f"{r.mean('power_swing', fleet, how) / 1e6:.1f} MW"
+
+    def cost(fleet, how):
+        return f"{r.percent('energy_overhead', fleet, how):.1f} %"
+
+    def met(fleet, how, limit):
+        return (r.at("power_compliance", fleet, how, limit=limit) == 1).all()
+
+    def peaks(gb200, hopper):  # 0.2 TDP and what hosts add, behind supplies [MW]
+        return 0.2 * (gb200 * 1200 * (1 + 0.2 * 445 / 1010) +
+                      hopper * 700 * (1 + 0.2 * 230 / 624)) / 0.94e6
+
+    assert met(blackwell, floor, "ercot_2026") and met(mix, floor, "ercot_2026")
+    assert not met(blackwell, shelf, "ercot_2026") and not met(mix, shelf, "ercot_2026")
+    assert met(blackwell, both, "ieso") and met(mix, both, "ieso") and not met(mix, floor, "ieso")
+    assert r.mean("power_slowdown", mix, floor) == 0
+    whole = r.mean("power_swing", mix, "(0, 1, 0J)") / r.mean("power_swing", mix, filler)
+    assert whole > 2
+    power = r.mean("power_mean", blackwell, nothing) / 1e6
+    return f"""The {power:.0f} MW of GB200 swing {swing(blackwell, nothing)}, Colossus 1
+    {swing(mix, nothing)} of {r.mean("power_mean", mix, nothing) / 1e6:.0f}. A floor of 0.9 TDP
+    leaves {swing(blackwell, floor)} and {swing(mix, floor)} for {cost(blackwell, floor)} and
+    {cost(mix, floor)} more energy, within ERCOT's 10 MW, as pipelines spread the peaks of 1.1 TDP:
+    all at once these would be {peaks(54720, 0):.0f} and {peaks(20000, 200000):.0f} MW above it.
+    Filler of 0.9 does the same for
+    {cost(blackwell, filler)} and {cost(mix, filler)}, steps
+    {r.percent("power_slowdown", blackwell, filler):.1f} % longer; of 1.0 it swings the other way,
+    {swing(mix, "(0, 1, 0J)")}. 65 J a chip alone leave {swing(blackwell, shelf)} and
+    {swing(mix, shelf)}: troughs last longer than they do. 1,000 J leave
+    {swing(blackwell, large)} and {swing(mix, large)} for {cost(mix, large)}; 65 J above a floor of
+    0.9 leave {swing(blackwell, both)} and {swing(mix, both)}, and meet IESO's 0.25 % too."""
+
+
 ANSWERS = {answer.__name__: answer for answer in (
     quickstart, colossus1, mixing_tax, isolation, stragglers, eviction, tenancy, ring_scaling,
-    failures_100k, checkpoint, spares, ocs_slices, batch, optical)}
+    failures_100k, checkpoint, spares, ocs_slices, batch, optical, power_cap, power_topologies,
+    power_smoothing)}
 
 
 def text_of(study, path):

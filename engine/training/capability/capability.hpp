@@ -72,6 +72,9 @@ struct Capability {
   std::span<const SummaryColumn> columns;
   std::span<const CapabilityFact> facts;
   std::span<const CapabilityNote> notes;
+  /// Changes a job before it is made ready: what its chips can do. nullptr: nothing. Throws
+  /// InputError.
+  void (*change)(Scenario& job, const Values& values) = nullptr;
   /// For one design point; nullptr where its study does not ask. Throws InputError.
   std::unique_ptr<const PreparedCapability> (*prepare)(const Jobs& jobs);
 };

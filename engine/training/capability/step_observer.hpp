@@ -7,10 +7,10 @@ namespace lockstep {
 
 class DesignPoint;
 
-/// What every chip of a job did in one step. Spans are (groups, replicas), times count from the
-/// latest finish of the step before [s]: a chip begins at `start`, computes for `busy` of the time
-/// until the step's messages end at `finish` (which bubbles and faster members leave it), and waits
-/// until `next`, when the job goes on. They end with the call.
+/// What every chip of a job did in one step. Spans are (groups, replicas) where nothing else is
+/// said, times count from the latest finish of the step before [s]: a chip begins at `start`,
+/// computes for `busy` of the time until the step's messages end at `finish` (which bubbles and
+/// faster members leave it), and waits until `next`, when the job goes on. They end with the call.
 struct StepView {
   const DesignPoint& job;
   std::int64_t step;              ///< recorded, from 0
@@ -22,6 +22,9 @@ struct StepView {
   std::span<const double> busy;
   std::span<const double> ready;  ///< enters the data-parallel phases; of synchronizing steps
   std::span<const double> finish;
+  std::span<const double> compute_begin;  ///< (replicas) of the pipeline's schedule
+  std::span<const double> compute_end;    ///< (replicas)
+  std::span<const double> microbatch;     ///< (replicas) what one takes on the slowest stage [s]
 };
 
 /// Looks into the steps of one trial without their being stored. A thread of its own trial calls.

@@ -1,0 +1,73 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/power/metered_jobs.hpp"
+#include "engine/training/jobs.hpp"
+
+namespace lockstep {
+namespace {
+
+/// What is left open because the trace is too short or coarse.
+void note_what_is_not_shown(const PreparedCapability& capability, const Jobs& jobs,
+                            std::vector<std::string>& texts) {
+  const auto& metered = static_cast<const MeteredJobs&>(capability);
+  const double length = metered.length(), resolution = metered.power().resolution;
+  std::string open;
+  double longest = 0;
+  const auto add = [&](const std::string& name, double due) {
+    open += (open.empty() ? "" : ", ") + name;
+    longest = std::max(longest, due);
+  };
+  for (const PowerBand& band : power_bands)
+    if (!Spectrum::shows(band.low, band.high, length, resolution))
+      add(text_of(band), Spectrum::periods / band.low);
+  for (const GridLimit& limit : metered.limits())
+    if (!shows(limit, length, resolution)) add(std::string(limit.name), length_for(limit));
+  if (open.empty()) return;
+  std::string advice = " at a power.resolution of 5ms or finer";
+  if (length < longest)
+    advice = fmt::format(": all of them take {}, sampling.steps = {:.0f}",
+                         format_quantity(longest, Dimension::time),
+                         steps_for(longest, length, jobs.scenario().steps));
+  texts.push_back(fmt::format("The recorded steps, about {}, do not show the power's {}{}.",
+                              format_quantity(length, Dimension::time), open, advice));
+}
+
+/// What the chips' peaks leave above the floor, whatever else smooths waits.
+void note_what_no_floor_smooths(const PreparedCapability& capability, const Jobs&,
+                                std::vector<std::string>& texts) {
+  const auto& metered = static_cast<const MeteredJobs&>(capability);
+  const Power& power = metered.power();
+  if ((power.floor == 0 && power.filler == 0) || power.storage > 0 || power.peak_time == 0) return;
+  double least = 0;
+  for (const MeteredJob& job : metered.fleet().jobs())
+    for (std::size_t g = 0; g < job.chips.size(); ++g) {
+      const ChipPower& chip = job.chips[g];
+      least += (chip.peak - std::max(chip.communication, chip.waiting)) *
+               job.job->chips_by_generation()[g];
+    }
+  std::string broken;
+  for (const GridLimit& limit : metered.limits())
+    if (std::ranges::any_of(limit.rules, [&](const GridRule& rule) {
+          return rule.measure == GridMeasure::change && rule.watts < least;
+        }))
+      broken += (broken.empty() ? "" : ", ") + std::string(limit.name);
+  if (broken.empty()) return;
+  texts.push_back(
+      fmt::format("Peaks of {:.4g} TDP above waits at {:.4g} swing {} where all chips begin "
+                  "together: beyond {} "
+                  "without power.storage, or a higher power.filler.",
+                  power.peak, std::max(power.floor, power.filler),
+                  format_quantity(least, Dimension::power), broken));
+}
+
+}  // namespace
+
+std::span<const CapabilityNote> power_notes() {
+  static constexpr CapabilityNote notes[] = {{false, note_what_is_not_shown},
+                                             {false, note_what_no_floor_smooths}};
+  return notes;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace lockstep {
+
+/// Power over time as mean values of bins [W], built from what changes when: a jump at time t
+/// raises the mean of its bin by the share of it that is left, and that of all later bins whole.
+/// Kept as differences of neighbouring bins, so that a jump touches two of them, however long it
+/// lasts; bins are exact, and so is every integral over whole bins.
+class PowerTrace {
+ public:
+  explicit PowerTrace(double resolution) : per_second_(1 / resolution) {}
+
+  /// Makes room for jumps up to `time` [s]. Throws std::range_error beyond most_bins.
+  void reach(double time);
+  /// The power rises by `watts` at `time`, within reach; before 0 is at 0.
+  void jump(double time, double watts) {
+    const double at = std::max(0.0, time) * per_second_;
+    const auto bin = static_cast<std::size_t>(at);
+    const double later = watts * (at - static_cast<double>(bin));
+    double* const difference = differences_.data() + bin;
+    difference[0] += watts - later;
+    difference[1] += later;
+  }
+  /// The first `count` bins [W].
+  std::vector<double> bins(std::size_t count) const;
+  /// Bins that end by `time`.
+  std::size_t bins_until(double time) const;
+
+  static constexpr double most_bins = 1 << 25;
+
+ private:
+  double per_second_;
+  std::vector<double> differences_;
+};
+
+/// The sum of traces over the bins that all of them have.
+std::vector<double> sum_of(std::span<const std::vector<double>> traces);
+
+}  // namespace lockstep

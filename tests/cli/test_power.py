@@ -1,0 +1,121 @@
+"""The power of a fleet over its steps, as a study asks for it and its file holds it."""
+
+import re
+
+import h5py
+import numpy
+
+STUDY = """[sampling]
+trials = 4
+steps = 5
+[fleet]
+chips = H100:64, GB200:64
+[job]
+model_parameters = 8e9
+layers = 32
+hidden = 4096
+tensor = 8
+"""
+
+
+def values(path):
+    with h5py.File(path) as file:
+        return {name: item[...] for name, item in file.items()
+                if isinstance(item, h5py.Dataset) and "extents" in item.attrs}
+
+
+def test_a_meter_adds_variables_and_changes_none(lockstep):
+    lockstep.write("s.ini", STUDY)
+    lockstep.done("run", "s.ini", "-q", "-o", "off.h5")
+    ended = lockstep.done("run", "s.ini", "-o", "on.h5", "--set", "power.meter=on")
+    assert re.search(r"mean MW +swing MW$", ended.stdout.splitlines()[0])
+    off, on = values(lockstep.folder / "off.h5"), values(lockstep.folder / "on.h5")
+    assert set(off) < set(on)
+    assert all(off[name].tobytes() == on[name].tobytes() for name in off)
+    assert {"power_mean", "power_swing", "power_ramp", "energy_per_token"} <= set(on) - set(off)
+    with h5py.File(lockstep.folder / "on.h5") as file:
+        assert list(file["ramp_window"][...]) == [b"1s", b"15s", b"60s"]
+    mean, peak, trough = on["power_mean"], on["power_peak"], on["power_trough"]
+    assert (trough < mean).all() and (mean < peak).all()
+    assert numpy.allclose(on["power_swing"], peak - trough)
+    # From half of TDP without host to peaks with all of it, at the meter.
+    assert (mean > 0.5 * 64 * 1900).all() and (mean < 1.1 * 64 * (1900 + 675) * 1.42).all()
+
+
+def test_what_has_no_effect_is_said(lockstep):
+    lockstep.write("s.ini", STUDY + "[power]\ncompute = 0.8\n")
+    assert "power.compute has no effect without power.meter" in \
+        lockstep.done("describe", "s.ini", "--no-estimate").stdout
+
+
+def test_a_trace_without_end_is_refused(lockstep):
+    lockstep.write("s.ini", STUDY + "[power]\nmeter = on\nresolution = 1ns\n")
+    message = lockstep.refused("run", "s.ini")
+    assert "power.resolution = 1ns" in message and "fewer sampling.steps" in message
+
+
+def test_limits_are_judged_where_the_trace_shows_them(lockstep):
+    lockstep.write("s.ini", STUDY.replace("steps = 5", "steps = 40")
+                   + "[power]\nmeter = on\nswing_limit = 20kW\n")
+    lockstep.done("run", "s.ini", "-q", "-o", "all.h5")
+    listed = re.findall(r"^(\w+)$", lockstep.done("list", "limits").stdout, re.M)
+    with h5py.File(lockstep.folder / "all.h5") as file:
+        assert [name.decode() for name in file["limit"][...]] == [*listed, "own"]
+        met = dict(zip([*listed, "own"], file["power_compliance"][...].T))
+        room = dict(zip([*listed, "own"], file["power_largest_fleet"][...].T))
+        swing = file["power_swing"][...]
+        ramp = file["power_ramp"][...]
+    # Steps of a second or so: of 5 s, not of a minute.
+    assert numpy.isnan(met["caiso"]).all() and numpy.isnan(ramp[:, 2]).all()
+    described = lockstep.done("describe", "s.ini", "--no-estimate").stdout
+    assert re.search(r"do not show the power's .*caiso.* sampling.steps = \d+", described)
+    assert (met["own"] == (swing <= 20e3)).all()
+    assert numpy.allclose(room["own"], 128 * 20e3 / swing)
+    assert numpy.allclose(room["ercot_2026"], 500 * room["own"])
+    message = lockstep.refused("run", "s.ini", "--set", "power.limit=aeso", "-o", "x.h5")
+    steps = re.search(r"take sampling.steps = (\d+) or more", message).group(1)
+    lockstep.done("run", "s.ini", "-q", "--set", "power.limit=aeso", "--set",
+                  f"sampling.steps={steps}", "--trials", 1, "-o", "aeso.h5")
+    with h5py.File(lockstep.folder / "aeso.h5") as file:
+        judged = file["power_compliance"][0]
+    assert judged[listed.index("aeso")] == 1 and numpy.isnan(judged).sum() == len(judged) - 1
+
+
+def test_an_own_limit_has_numbers(lockstep):
+    lockstep.write("s.ini", STUDY + "[power]\nmeter = on\nlimit = own\n")
+    assert "give power.swing_limit or power.ramp_limit too" in lockstep.refused("run", "s.ini")
+
+
+def test_the_trace_of_a_trial_is_the_one_behind_its_row(lockstep):
+    lockstep.write("s.ini", STUDY + "[power]\nmeter = on\n[sweep]\npower.floor = 0, 0.8\n")
+    lockstep.done("run", "s.ini", "-q")
+    held = values(lockstep.folder / "s.h5")
+    for source in ("s.ini", "s.h5"):
+        printed = lockstep.done("power", source, "--point", 1, "--trial", 2).stdout.splitlines()
+        assert printed[0] == "time_s,power_W"
+        times, watts = numpy.array([line.split(",") for line in printed[1:]], float).T
+        assert times[0] == 0 and numpy.allclose(numpy.diff(times), 1e-3)
+        for name, value in (("mean", watts.mean()), ("peak", watts.max()), ("trough", watts.min())):
+            assert numpy.isclose(value, held[f"power_{name}"][1, 2], rtol=1e-8)
+    lines = lockstep.done("power", "s.ini", "--point", 1, "--trial", 2, "--spectrum").stdout
+    assert lines.startswith("frequency_Hz,density_W2_per_Hz\n")
+    frequency, density = numpy.array([line.split(",") for line in lines.splitlines()[1:]], float).T
+    half = frequency[1] / 2  # each value stands for so much to both sides
+    width = numpy.minimum(frequency + half, 100) - numpy.maximum(frequency - half, 7)
+    rms = numpy.sqrt((density * numpy.maximum(width, 0)).sum())
+    assert numpy.isclose(rms, held["power_band"][1, 2, 2], rtol=1e-6)
+    message = lockstep.refused("power", "s.ini", "--set", "power.meter=off", "--point", 0)
+    assert "write for example --set power.meter=on" in message
+
+
+def test_a_cap_is_felt_and_compared(lockstep):
+    lockstep.write("s.ini", STUDY + "[power]\nmeter = on\n[sweep]\npower.cap = none, 500W\n")
+    lockstep.done("run", "s.ini", "-q")
+    held = values(lockstep.folder / "s.h5")
+    steps, slower = held["step_time"].mean(axis=-1), held["power_slowdown"]
+    assert (steps[1] > 1.1 * steps[0]).all() and (slower[0] == 0).all()
+    assert numpy.allclose(slower[1], steps[1] / steps[0] - 1, rtol=1e-9)
+    energy = held["energy_per_step"]
+    assert numpy.allclose(held["energy_overhead"][1], energy[1] / energy[0] - 1, rtol=1e-9)
+    lockstep.write("low.ini", STUDY + "[power]\nmeter = on\ncap = 100W\n")
+    assert "a GB200 idles at 190W" in lockstep.refused("run", "low.ini")
