@@ -86,7 +86,7 @@ void PowerMeter::add_group(const StepView& step, std::int64_t group) {
     // Nothing where the phases of gradients are not there.
     const double gathers = step.synchronizes ? speaks : 0;
     for (std::size_t r = first; r < end; ++r) {
-      const double share = std::min(1.0, busy[r] * per_length[r]);
+      const double share = std::min(1.0, (busy[r] - update) * per_length[r]);
       above_[r] += computes * share;
       peak_above_[r] += peak * share;
     }
@@ -99,7 +99,7 @@ void PowerMeter::add_group(const StepView& step, std::int64_t group) {
     for (std::size_t r = first; r < end; ++r) {
       const double layers =
           job_.layers[job.layout().generation[r] * stages + stage] * microbatches[r];
-      const double left = 1 - std::min(1.0, busy[r] * per_length[r]);
+      const double left = 1 - std::min(1.0, (busy[r] - update) * per_length[r]);
       above_[r] += speaks * std::min(layers * per_length[r], left);
       trace_.jump(now_ + (start ? start[r] : 0), gathers);
       trace_.jump(now_ + step.compute_begin[r], -gathers);

@@ -48,7 +48,8 @@ class PhaseList final : public StepObserver {
           last = std::max(last, window(k).second);
         const Chip& chip = job_.scenario().fleet.generations[layout.generation[i]].chip;
         const auto watts = [&](std::string_view phase) { return supply(chip, share_of(phase)); };
-        const double busy = step.busy[i], length = end - begin;
+        const double update = job_.optimizer_time()[layout.generation[i]];
+        const double busy = step.busy[i] - update, length = end - begin;
         const double layers =
             layers_of(stage, r) * job_.work().microbatches[static_cast<std::size_t>(r)];
         const double speaks = std::min(layers, length - busy);
@@ -57,7 +58,6 @@ class PhaseList final : public StepObserver {
             length;
         const double start = step.start.empty() ? 0 : step.start[i];
         const double peak = std::min(peak_time_, length);
-        const double update = job_.optimizer_time()[layout.generation[i]];
         const double exchange = watts(step.synchronizes ? "communication" : "waiting");
         add(zero + start, zero + step.compute_begin[static_cast<std::size_t>(r)], exchange);
         add(zero + step.compute_begin[static_cast<std::size_t>(r)], zero + begin, watts("waiting"));
