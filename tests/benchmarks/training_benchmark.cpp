@@ -13,7 +13,7 @@
 namespace lockstep {
 namespace {
 
-constexpr double chip_steps_goal = 1.5e7;  // per second and AVX-512 core
+constexpr double chip_steps_goal = 1.5e7;  // of whole steps, per second and AVX-512 core
 
 struct Case {
   const char* name;
@@ -39,11 +39,11 @@ constexpr Case noises[] = {
     {"congestion", "noise.congestion=lognormal(median=1.2, sigma=0.3)\n"},
 };
 
-void report(benchmark::State& state, std::int64_t chips) {
+void report(benchmark::State& state, std::int64_t chips, double goal = chip_steps_goal) {
   using benchmark::Counter;
   const double chip_steps = static_cast<double>(chips * state.iterations());
   state.counters["chip_steps/s"] = Counter(chip_steps, Counter::kIsRate);
-  state.counters["of_goal"] = Counter(chip_steps / chip_steps_goal, Counter::kIsRate);
+  state.counters["of_goal"] = Counter(chip_steps / goal, Counter::kIsRate);
 }
 
 void training_step(benchmark::State& state, const std::string& lines) {
@@ -51,6 +51,26 @@ void training_step(benchmark::State& state, const std::string& lines) {
   TrainingSteps steps(*point, 0, 1);
   for (auto _ : state) benchmark::DoNotOptimize(steps.next());
   report(state, point->layout().chips());
+}
+
+/// What is drawn alone: of a trial's beginning, and of its steps.
+void trial_beginning(benchmark::State& state, const std::string& lines) {
+  const auto point = test::make_point(lines);
+  GroupSteps groups(*point, 0);
+  std::uint32_t trial = 0;
+  for (auto _ : state) groups.begin(draw_chips(*point, trial++).compute);
+  report(state, point->layout().chips(), 2e8);
+}
+
+void step_draws(benchmark::State& state, const std::string& lines) {
+  const auto point = test::make_point(lines);
+  const TrialChips chips = draw_chips(*point, 0);
+  GroupSteps groups(*point, 0);
+  groups.begin(chips.compute);
+  std::vector<double> stage_time;
+  std::uint32_t step = 0;
+  for (auto _ : state) groups.draw(step++, chips.compute, {}, false, 1, stage_time);
+  report(state, point->layout().chips(), 1e9);
 }
 
 /// Two threads over the blocks of a study against one.
@@ -90,6 +110,16 @@ int main(int count, char** values) {
             training_step, std::string(layout.lines) + noise.lines + "topology.kind=" + name)
             ->Unit(benchmark::kMillisecond);
       }
+  for (const Case& layout : layouts)
+    for (const char* operations : {"0.02", "0"}) {
+      const std::string lines = std::string(layout.lines) + noises[0].lines +
+                                "topology.kind=ring\nnoise.operation_jitter=" + operations;
+      const std::string name = std::string(layout.name) + "/operation_jitter=" + operations;
+      benchmark::RegisterBenchmark(("trial_beginning/" + name).c_str(), trial_beginning, lines)
+          ->Unit(benchmark::kMillisecond);
+      benchmark::RegisterBenchmark(("step_draws/" + name).c_str(), step_draws, lines)
+          ->Unit(benchmark::kMillisecond);
+    }
   for (const char* kind : {"ring", "torus"})
     benchmark::RegisterBenchmark((std::string("threads/") + kind).c_str(), threads,
                                  std::string(kind))

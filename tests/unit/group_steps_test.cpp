@@ -292,6 +292,47 @@ TEST(GroupSteps, ObservedChipsHaveTheirLaw) {
   }
 }
 
+// Replicas that share sequences are one group: the same times, and chip-seconds of mean and
+// variance as their chips have, weighed each by its own replica.
+TEST(GroupSteps, CoupledReplicasAreOneGroup) {
+  constexpr std::uint32_t steps = 20000;
+  const auto point = test::make_point(
+      "fleet.chips=H100:64\njob.tensor=4\njob.context=2\njob.compute_time=1s\n"
+      "job.sequence_length=8192");
+  const auto replicas = static_cast<std::size_t>(point->layout().replicas);
+  ASSERT_EQ(point->layout().coupled, 2);
+  const TrialChips chips = draw_chips(*point, 0);
+  const double sigma = point->scenario().noise.step_jitter;
+  for (const bool weighed : {false, true}) {
+    std::vector<double> weight, stage_time, own(chips.compute.size());
+    for (std::size_t r = 0; weighed && r < replicas; ++r)
+      weight.push_back(1 + 0.5 * static_cast<double>(r));
+    double mean = 0, variance = 0;
+    for (std::size_t i = 0; i < chips.compute.size(); ++i) {
+      const double busy = (weighed ? weight[i % replicas] : 1) * chips.compute[i];
+      mean += busy;
+      variance += std::expm1(sigma * sigma) * busy * busy;
+    }
+    GroupSteps groups(*point, 1);
+    groups.begin(chips.compute);
+    double sum = 0, squares = 0;
+    for (std::uint32_t step = 0; step < steps; ++step) {
+      groups.draw(step, chips.compute, weight, step < 20, 1, stage_time);
+      for (std::size_t r = 0; r < replicas; r += 2) ASSERT_EQ(stage_time[r], stage_time[r + 1]);
+      if (step < 20) {
+        groups.chips(chips.compute, weight, own);
+        EXPECT_NEAR(std::accumulate(own.begin(), own.end(), 0.0), groups.busy()[0], 1e-12 * mean);
+      }
+      sum += groups.busy()[0] - mean;
+      squares += std::pow(groups.busy()[0] - mean, 2);
+    }
+    EXPECT_LT(std::fabs(sum), score_limit * std::sqrt(steps * variance));
+    // Weights apart make replicas of a group count as independent beside its time: 3 % here.
+    EXPECT_NEAR(squares / steps / variance, 1,
+                (weighed ? 0.03 : 0.0) + score_limit * std::sqrt(2.0 / steps));
+  }
+}
+
 TEST(GroupSteps, DoNotDependOnThreads) {
   for (const char* operations : {"0", "0.004", "0.02"}) {
     const auto point = test::make_point(
