@@ -36,6 +36,11 @@ class Results:
         assert values.size > 0
         return values
 
+    def phase(self, name, *labels):
+        """What a part of the step adds without noise [s]."""
+        where = {axis: self.label(axis, value) for axis, value in zip(self.axes, labels)}
+        return float(self.data["phase_exposed"].sel({**where, "phase": name}).values)
+
     def mean(self, variable, *labels, **other):
         return float(numpy.mean(self.at(variable, *labels, **other)))
 
@@ -137,14 +142,21 @@ def tenancy(r):
 
 
 def batch(r):
-    def mfu(tokens, share):
-        return f"{r.percent('mfu', tokens, share):.1f}"
+    alone, shared = "(16, auto, 1)", "(8, 16, 4)"
 
-    small, middle, large = 16777216, 67108864, 225050624
-    return f"""16.8M tokens keep 1,717 replicas at one or two sequences each, far fewer than their
-    16 stages: {mfu(small, "equal")} % MFU; 67M reach {mfu(middle, "equal")} %, 225M
-    {mfu(large, "equal")} %, in proportion {mfu(small, "proportional")},
-    {mfu(middle, "proportional")} and {mfu(large, "proportional")} %."""
+    def mfu(tokens, plan, share):
+        return f"{r.percent('mfu', tokens, plan, share):.1f}"
+
+    batches = (16777216, 67108864, 225050624)
+
+    def of(plan, share):
+        small, middle, large = (mfu(tokens, plan, share) for tokens in batches)
+        return f"{small}, {middle} and {large} %"
+
+    return f"""Where each of 1,717 replicas has its own sequences, 16.8M tokens are one or two of them
+    for 16 stages: MFU is {of(alone, "equal")} with 16.8M, 67M and 225M tokens, in proportion
+    {of(alone, "proportional")}. Where four replicas of 8 stages share each, {of(shared, "equal")}, in
+    proportion {of(shared, "proportional")}: the small batches win most."""
 
 
 def checkpoint(r):
@@ -305,6 +317,73 @@ def spares(r):
     some of the others take one sequence more."""
 
 
+def moe(r):
+    halved, whole = "(H100:2048, 200GB/s, 62914560)", "(H100:2048, 450GB/s, 62914560)"
+    mixed = '("H100:150000, H200:50000, GB200:20000", 450GB/s, 503316480)'
+
+    def step(fleet, schedule, imbalance=1.0):
+        return r.mean("step_time", fleet, schedule, imbalance)
+
+    def experts(fleet, schedule):
+        return sum(r.phase(name, fleet, schedule, 1.0) for name in ("dispatch", "combine"))
+
+    uneven = 100 * (step(halved, "dual", 1.2) / step(halved, "dual") - 1)
+    assert abs(step(whole, "dual") / step(halved, "dual") - 1) < 0.01
+    assert step(halved, "dual") < step(halved, "interleaved")
+    return f"""With interleaved stages dispatch and combine add {experts(halved, "interleaved"):.1f} s to a
+    step of {step(halved, "interleaved"):.1f} s; with microbatches from both ends, which hide them behind
+    each other's compute, {experts(halved, "dual"):.1f} s to {step(halved, "dual"):.1f} s. Whole NVLink changes
+    nothing: tokens cross nodes at 50 GB/s a chip. Where the fullest experts have 1.2 times the
+    mean, the step takes {uneven:.0f} % longer. On the mixed fleet eight times the batch leaves 9 or 10
+    microbatches to a pipeline of 16: {r.percent("mfu", mixed, "dual", 1.0):.1f} % MFU against
+    {r.percent("mfu", whole, "dual", 1.0):.1f} %."""
+
+
+def sharding(r):
+    optimizer, hybrid = "(distributed_optimizer, auto, 8, none)", "(hsdp, 128, 1, full)"
+    sharded = "(fsdp, auto, 1, full)"
+    fleets = ("H100:1024", "H100:4096", "H100:16384", "H100:131072")
+
+    def step(fleet, kind, plan):
+        return r.mean("step_time", fleet, kind, plan)
+
+    kinds = ("nccl", "ring", "tree", "hierarchical_ring", "switch_reduce", "ocs_torus")
+    grouped = [step(fleet, kind, hybrid) for fleet in fleets for kind in kinds]
+    even = [step(fleet, kind, optimizer) for fleet in fleets for kind in kinds]
+    ring = [step(fleet, "ring", sharded) for fleet in fleets]
+    last = fleets[-1]
+    assert ring[1] < 1.02 * ring[0] < 1.02 * ring[2]
+    assert step(last, "switch_reduce", sharded) < 1.02 * step(fleets[0], "switch_reduce", sharded)
+    return f"""Weights sharded over all chips cost nothing over a flat ring up to 4,096 of them
+    ({ring[0]:.1f} and {ring[1]:.1f} s a step), {ring[2]:.1f} s at 16,384 and {ring[3]:.0f} s at 131,072, where a
+    hierarchical ring takes {step(last, "hierarchical_ring", sharded):.1f}, an optical torus
+    {step(last, "ocs_torus", sharded):.1f} and reduction in the switches
+    {step(last, "switch_reduce", sharded):.1f} s. NCCL has nothing else than a ring where a node has more
+    than one rank. In groups of 128 with copies of the weights it is {min(grouped):.1f}-{max(grouped):.1f} s
+    everywhere; a distributed optimizer, with tensor 8 and nothing computed twice, takes
+    {min(even):.1f}-{max(even):.1f} s."""
+
+
+def long_context(r):
+    lengths, slow, fast = (8192.0, 32768.0, 131072.0), 0.37, 0.655
+
+    def step(length, context, efficiency=fast):
+        return r.mean("step_time", length, float(context), efficiency)
+
+    def mfu(length, context, efficiency):
+        return r.percent("mfu", length, float(context), efficiency)
+
+    best = [min((1, 4, 16), key=lambda context, s=length: step(s, context)) for length in lengths]
+    assert best == [min((1, 4, 16), key=lambda context, s=length: step(s, context, slow))
+                    for length in lengths]
+    return f"""Fastest are {best[0]}, {best[1]} and {best[2]} replicas a sequence of 8k, 32k and 131k tokens: steps
+    of {step(lengths[0], best[0]):.1f}, {step(lengths[1], best[1]):.1f} and {step(lengths[2], best[2]):.1f} s. A sequence
+    of 131k for each replica is one microbatch for 16 stages: {step(lengths[2], 1):.0f} s. There attention
+    decides: with the kernels of FlashAttention-2 the step takes {step(lengths[2], best[2], slow):.1f} s, and
+    MFU is {mfu(lengths[2], best[2], slow):.0f} % for {mfu(lengths[2], best[2], fast):.0f} % (at 8k
+    {mfu(lengths[0], best[0], slow):.0f} and {mfu(lengths[0], best[0], fast):.0f} %)."""
+
+
 def power_cap(r):
     points = [str(label) for label in r.data[r.axes[0]].values]
 
@@ -400,7 +479,8 @@ def power_smoothing(r):
 
 ANSWERS = {answer.__name__: answer for answer in (
     quickstart, colossus1, mixing_tax, isolation, stragglers, eviction, tenancy, ring_scaling,
-    failures_100k, checkpoint, spares, ocs_slices, batch, optical, power_cap, power_topologies,
+    failures_100k, checkpoint, spares, ocs_slices, batch, optical, moe,
+    sharding, long_context, power_cap, power_topologies,
     power_smoothing)}
 
 
