@@ -105,7 +105,8 @@ void MeteredJobs::make_plain(const Jobs& jobs) {
     for (FleetGeneration& generation : own.fleet.generations)
       generation.chip = find_chip(generation.chip.name, jobs.values());
     all.push_back(
-        plain_jobs_.emplace_back(std::make_unique<DesignPoint>(std::move(own), jobs.values()))
+        plain_jobs_
+            .emplace_back(std::make_unique<DesignPoint>(std::move(own), job->settled_values()))
             .get());
   }
   plain_fleet_.emplace(all, power_.plain());

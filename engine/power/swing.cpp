@@ -1,6 +1,7 @@
 #include "engine/power/swing.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 
 namespace lockstep {

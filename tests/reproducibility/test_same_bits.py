@@ -10,7 +10,7 @@ from noisy import FLEET, NOISE
 from result_files import differences
 
 # Every cause of noise, every topology, both work shares, skew carried from step to step, every
-# failure over a long run, and inputs that are drawn for each trial. 3 x 2 x 2 points of 3 blocks each.
+# failure over a long run, smoothed power, and inputs that are drawn for each trial. 3 x 2 x 2 points of 3 blocks each.
 STUDY = f"""\
 [sampling]
 trials = 20
@@ -41,6 +41,14 @@ cable_failure_rate = 1e-3/d
 ocs_failure_rate = 2e-3/d
 maintenance = 1e-2/d
 link_flap_rate = 0.1/d
+
+[power]
+meter = on
+communication = uniform(low=0.4, high=0.6)
+waiting = 0.3
+cap = 600W
+floor = 0.4
+storage = 65J
 
 [sweep]
 topology.kind = ring, tree, ocs_torus
