@@ -17,7 +17,7 @@ ChipPower chip_power(const Power& power, const Chip& chip) {
           .compute = phase(power.compute, 0),
           .communication = communication,
           .waiting = power.waiting ? phase(*power.waiting, power.filler) : communication,
-          .peak = std::max(power.peak * cap, power.floor * chip.tdp)};
+          .peak = std::max(power.overshoot * cap, power.floor * chip.tdp)};
 }
 
 ChipPower supply_power(const Power& power, const Chip& chip) {

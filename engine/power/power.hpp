@@ -15,8 +15,8 @@ struct Power {
   double compute = 0;                ///< share of TDP
   double communication = 0;          ///< share of TDP
   std::optional<double> waiting;     ///< share of TDP; nullopt: as communication
-  double peak = 0;                   ///< share of TDP, when compute begins
-  double peak_time = 0;              ///< [s]
+  double overshoot = 0;              ///< share of TDP, when compute begins
+  double overshoot_time = 0;         ///< [s]
   double conversion_efficiency = 1;  ///< of chips and hosts, from the meter on
   double host_following = 0;         ///< share of a chip's host power that follows its load
   double network_share = 0;          ///< of chips, hosts and network together

@@ -7,7 +7,7 @@ namespace lockstep {
 
 MeteredJob::MeteredJob(const DesignPoint& point, const Power& power)
     : job(&point),
-      peak_time(power.peak_time),
+      peak_time(power.overshoot_time),
       resolution(power.resolution),
       layers(point.planned_phases().exposed_of_microbatch(point.phases().size(), {})) {
   const Fleet& fleet = point.scenario().fleet;

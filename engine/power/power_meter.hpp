@@ -32,11 +32,10 @@ struct MeteredJob {
 /// schedule, between the bubbles of fill and drain (ChunkTurns); in it a chip computes for its own
 /// time, communicates for what the phases of layers expose, and waits for the rest (bubbles, slower
 /// members): these alternate within milliseconds, so the window has their mean power. Its first
-/// power.peak_time has the peak's in place of compute's. `last` is when the last replica's window
-/// of that stage ends, from when gradients are on their way. Without the phases of gradients (local
-/// SGD) chips wait instead of communicating.
-/// Cost: 2 jumps of the trace a chip and step, 4 a tensor group, more where waiting is not
-/// communicating.
+/// power.overshoot_time has the peak's in place of compute's. `last` is when the last replica's
+/// window of that stage ends, from when gradients are on their way. Without the phases of gradients
+/// (local SGD) chips wait instead of communicating. Cost: 2 jumps of the trace a chip and step, 4 a
+/// tensor group, more where waiting is not communicating.
 class PowerMeter final : public StepObserver {
  public:
   explicit PowerMeter(const MeteredJob& job);

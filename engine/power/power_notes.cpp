@@ -39,7 +39,8 @@ void note_what_no_floor_smooths(const PreparedCapability& capability, const Jobs
                                 std::vector<std::string>& texts) {
   const auto& metered = static_cast<const MeteredJobs&>(capability);
   const Power& power = metered.power();
-  if ((power.floor == 0 && power.filler == 0) || power.storage > 0 || power.peak_time == 0) return;
+  if ((power.floor == 0 && power.filler == 0) || power.storage > 0 || power.overshoot_time == 0)
+    return;
   double least = 0;
   for (const MeteredJob& job : metered.fleet().jobs())
     for (std::size_t g = 0; g < job.chips.size(); ++g) {
@@ -58,7 +59,7 @@ void note_what_no_floor_smooths(const PreparedCapability& capability, const Jobs
       fmt::format("Peaks of {:.4g} TDP above waits at {:.4g} swing {} where all chips begin "
                   "together: beyond {} "
                   "without power.storage, or a higher power.filler.",
-                  power.peak, std::max(power.floor, power.filler),
+                  power.overshoot, std::max(power.floor, power.filler),
                   format_quantity(least, Dimension::power), broken));
 }
 

@@ -61,7 +61,7 @@ class PhaseList final : public StepObserver {
         const double exchange = watts(step.synchronizes ? "communication" : "waiting");
         add(zero + start, zero + step.compute_begin[static_cast<std::size_t>(r)], exchange);
         add(zero + step.compute_begin[static_cast<std::size_t>(r)], zero + begin, watts("waiting"));
-        add(zero + begin, zero + begin + peak, busy / length * watts("peak") + beside);
+        add(zero + begin, zero + begin + peak, busy / length * watts("overshoot") + beside);
         add(zero + begin + peak, zero + end, busy / length * watts("compute") + beside);
         add(zero + end, zero + last, watts("waiting"));
         add(zero + last, zero + step.finish[i] - update, exchange);
@@ -122,7 +122,7 @@ inline std::string square(double duty) {
                           "job.overlap=0\nfabric.hop_latency=0s\nfabric.hop_bandwidth=1GB/s\n"
                           "job.gradient_clipping=off\ntopology.kind=ring\ntopology.channels=1\n"
                           "job.tensor=1\njob.pipeline=1\nsampling.steps=20\npower.meter=on\n"
-                          "power.peak_time=0s\npower.network_share=0\npower.pue=1\n"
+                          "power.overshoot_time=0s\npower.network_share=0\npower.pue=1\n"
                           "power.host_following=0\npower.conversion_efficiency=1",
                           duty, (1 - duty) * 1e9 * 16 / 30));
 }

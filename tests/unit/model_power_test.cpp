@@ -53,7 +53,7 @@ TEST_P(Traces, AreTheSumOfEveryChipsPhases) {
   const Power power = power_from(point->values());
   const MeteredJob job(*point, power);
   PowerMeter meter(job);
-  PhaseList list(*point, power.peak_time), without_peak(*point, 0);
+  PhaseList list(*point, power.overshoot_time), without_peak(*point, 0);
   StepObserver* const both[] = {&meter, &list, &without_peak};
   TrainingSteps(*point, 3, 1).run(both);
 
@@ -96,7 +96,8 @@ INSTANTIATE_TEST_SUITE_P(
                               "job.sync_every=2\njob.gradient_clipping=off\n"
                               "power.waiting=0.3"},
                     TraceCase{"sharded", "job.data_parallel=fsdp\npower.waiting=0.2"},
-                    TraceCase{"no_pipeline", "job.pipeline=1\njob.tensor=8\npower.peak_time=1h"}),
+                    TraceCase{"no_pipeline",
+                              "job.pipeline=1\njob.tensor=8\npower.overshoot_time=1h"}),
     [](const auto& row) { return std::string(row.param.name); });
 
 TEST(SquareWave, HasItsMeanAndSwing) {

@@ -96,7 +96,7 @@ TEST(Floor, CannotMeetTenMegawattsOfAHundred) {
     power.conversion_efficiency=0.94
     power.network_share=0.1
     power.pue=1.2
-    power.peak_time=50ms
+    power.overshoot_time=50ms
     power.floor=0.9)");
   const Jobs jobs = jobs_of(lines);
   const double chips = value_of(jobs, "power_largest_fleet", 0);  // of ERCOT's limit
@@ -114,7 +114,7 @@ TEST(Floor, CannotMeetTenMegawattsOfAHundred) {
   };
   EXPECT_TRUE(says(""));
   EXPECT_FALSE(says("power.storage=65J"));
-  EXPECT_FALSE(says("power.peak_time=0s"));
+  EXPECT_FALSE(says("power.overshoot_time=0s"));
 }
 
 TEST(Stagger, OfHalfAStepTakesTheSwingAway) {
