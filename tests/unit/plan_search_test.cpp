@@ -178,8 +178,8 @@ Largest largest_bounds(const std::string& lines, int draws) {
 class PlanBounds : public testing::TestWithParam<const char*> {};
 
 TEST_P(PlanBounds, AreBelowTheStepAndNearIt) {
-  const Largest found = largest_bounds(std::string(model) + GetParam(), 120);
-  EXPECT_GT(found.plans, 60);
+  const Largest found = largest_bounds(std::string(model) + GetParam(), 240);
+  EXPECT_GT(found.plans, 120);
   EXPECT_GT(1.2 * found.bounds.compute, 1);
   EXPECT_GT(1.2 * found.bounds.traffic, 1);
   EXPECT_GE(found.bounds.traffic, found.bounds.compute);
@@ -192,7 +192,8 @@ INSTANTIATE_TEST_SUITE_P(
                     "fleet.chips=GB200:144\ntopology.kind=tree\n",
                     "fleet.chips=H100:64, GB200:64\ntopology.kind=nccl\n",
                     "fleet.chips=H100:64, GB200:64\ntopology.kind=ring\n"
-                    "job.work_share=proportional\n",
+                    "job.work_share=proportional\n"
+                    "job.context_method=ring\n",  // no bound knows what gathers add on a mix
                     "fleet.chips=H100:128\ntopology.kind=hierarchical_ring\n",
                     "fleet.chips=H100:128\ntopology.kind=switch_reduce\njob.overlap=0\n",
                     "fleet.chips=H100:128\ntopology.kind=nccl\njob.schedule=zero_bubble\n",

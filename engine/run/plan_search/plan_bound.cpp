@@ -53,7 +53,10 @@ std::vector<double> stage_times(const Job& job, double mean, const LayerTraffic&
   const bool is_dual = job.schedule == Schedule::dual;
   for (std::size_t s = 0; s < times.size(); ++s) {
     const double held = is_dual ? (layers[s] + layers[times.size() - 1 - s]) / 2 : layers[s];
-    times[s] = mean * times[s] + held * exposed;
+    const double chunks =
+        is_dual ? 0 : std::min(layers[s], static_cast<double>(job.virtual_stages));
+    // The less of a call hides in layers, the more layers wait for it than wait at ends.
+    times[s] = mean * times[s] + std::max(held * exposed, chunks * traffic.ends);
   }
   return times;
 }
@@ -194,6 +197,7 @@ LayerTraffic least_traffic(const Scenario& scenario, const Placement& placement,
       if (behind == Behind::forward || behind == Behind::backward)
         traffic.behind_pass += time - bare;
       if (behind == Behind::both_passes) traffic.behind_both += time - bare;
+      if (planned.phase->is_bare_at_end) traffic.ends += (1 - job.interference) * (time - bare);
     }
   } catch (const InputError&) {  // such as a topology that has no machine so small
     return {};

@@ -18,9 +18,11 @@ struct LayerTraffic {
   double bare = 0;         ///< that nothing hides [s]
   double behind_pass = 0;  ///< that may hide behind the same microbatch's passes [s]
   double behind_both = 0;  ///< behind those of another microbatch [s]
+  double ends = 0;         ///< of a microbatch at the ends of a chunk, however much hides [s]
 
   LayerTraffic operator+(const LayerTraffic& other) const {
-    return {bare + other.bare, behind_pass + other.behind_pass, behind_both + other.behind_both};
+    return {bare + other.bare, behind_pass + other.behind_pass, behind_both + other.behind_both,
+            ends + other.ends};
   }
 };
 
