@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/base/error.hpp"
 #include "topologies/algorithms/torus/torus_collective.hpp"
 #include "topologies/algorithms/torus/torus_search.hpp"
 #include "topologies/algorithms/torus/torus_send.hpp"
@@ -49,6 +50,10 @@ void ask_chips(const Fleet& fleet, TorusQuestion& question) {
     all_flat = all_flat && side > 0;
     all_cubes = all_cubes && largest > 0 && side == 0;
   }
+  if (wiring.optical && all_flat)
+    throw InputError(fmt::format(
+        "topology.kind = ocs_torus ({} have no optical switches: their tori are fixed) take torus",
+        fleet.generations.front().chip.name));
   if (wiring.optical && all_cubes) {
     wiring.legal = shapes_below_a_cube();
   } else if (!wiring.optical && all_flat && !wiring.machine) {

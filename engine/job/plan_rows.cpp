@@ -114,8 +114,8 @@ const std::vector<Field<Job>>& plan_fields() {
         .summary =
             "what replicas share: nothing; the optimizer's state (ZeRO-1); gradients, too (zero2), "
             "reduced when a chunk has gone back for a group of microbatches, without virtual "
-            "stages after each microbatch; weights, too, over shard_group (fsdp); the same in "
-            "groups that hold copies (hsdp)",
+            "stages after each microbatch; weights, too, over all (fsdp); the same in groups of "
+            "shard_group that hold copies (hsdp)",
         .source = "distributed_optimizer: Megatron-LM's recipes for H100 of 2024-25; zero2: Llama "
                   "3 405B, which does not reshard weights after the forward pass (arXiv "
                   "2407.21783, section 3.3.2)"}},
@@ -129,8 +129,8 @@ const std::vector<Field<Job>>& plan_fields() {
         .words = {"auto"},
         .shapes_arrays = true,
         .summary =
-            "replicas over which fsdp or hsdp shard, neighbours; auto: all, for fsdp; hsdp needs "
-            "a number",
+            "replicas over which hsdp shards, neighbours; auto: all, as fsdp does; hsdp needs a "
+            "number",
         .source = "Zhao et al., PyTorch FSDP (VLDB 2023), section 3.2"}},
       {{&Job::schedule, {Schedule::interleaved, Schedule::zero_bubble, Schedule::dual}},
        {.key = "job.schedule",

@@ -22,14 +22,37 @@ std::string seconds(double time) {
   return format_quantity(time, Dimension::time);
 }
 
-/// A trace of the steps without noise is not too long.
+/// A trace of the steps without noise has a value, and not too many.
 void check_length(double length, const Power& power) {
+  if (power.resolution > length)
+    throw InputError(
+        fmt::format("power.resolution = {} (the recorded steps take {}) shorten it, or take more "
+                    "sampling.steps",
+                    seconds(power.resolution), seconds(length)));
   if (length / power.resolution <= most_expected_bins) return;
   throw InputError(fmt::format(
       "power.resolution = {} (the recorded steps take {} or more, {:.1e} values of the trace) take "
       "at least {}, or fewer sampling.steps",
       seconds(power.resolution), seconds(length), length / power.resolution,
       seconds(length / most_expected_bins)));
+}
+
+/// A chip at work draws no less than with a job's context alone, and a floor no more than the cap.
+void refuse_impossible_powers(const Power& power, const Chip& chip) {
+  if (power.cap && power.floor * chip.tdp > *power.cap)
+    throw InputError(fmt::format(
+        "power.floor = {} ({:.6g} W of a {}, above power.cap = {:.6g} W) lower it, or raise the "
+        "cap",
+        power.floor, power.floor * chip.tdp, chip.name, *power.cap));
+  const ChipPower draws = chip_power(power, chip);
+  const double least = std::min({draws.compute, draws.communication, draws.waiting});
+  const double context = std::max(draws.idle, draws.context);
+  if (least < context)
+    throw InputError(fmt::format(
+        "power.meter = on (a {} at work draws {:.6g} W or more, and {:.6g} W with a job's context "
+        "alone) raise power.compute, power.communication, power.waiting or power.cap, or lower "
+        "chip.{}.context_power and idle_power",
+        chip.name, least, context, chip.name));
 }
 
 /// Those asked for, in the order of the table. Throws InputError where one by name cannot be
@@ -80,6 +103,8 @@ MeteredJobs::MeteredJobs(const Jobs& jobs)
   for (const auto& job : jobs.all()) all.push_back(job.get());
   const std::int64_t steps = jobs.scenario().steps;
   for (const DesignPoint* job : all) {
+    for (const FleetGeneration& generation : job->scenario().fleet.generations)
+      refuse_impossible_powers(power_, generation.chip);
     const double length = job->quiet_step().time() * static_cast<double>(steps);
     check_length(length, power_);
     length_ = std::min(length_, length);

@@ -215,6 +215,7 @@ const std::vector<Field<Power>>& fields() {
         .number = 327,
         .dimension = Dimension::time,
         .default_text = "10s",
+        .maximum = 1e9,
         .minimum_is_legal = false,
         .shapes_arrays = true,
         .needs = {"power.storage"},

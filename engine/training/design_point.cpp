@@ -36,6 +36,11 @@ DesignPoint::DesignPoint(Scenario scenario, const Values& values, std::int64_t m
         "{} replicas are no whole groups (job.context = {}, job.expert = {}, job.shard_group = {}) "
         "make these divide the replicas that topology.kind = {} has, or take other chips",
         usable, job.context, job.expert, job.shard_group.value_or(1), scenario_.topology->name));
+  if (job.data_parallel == Sharding::fsdp && job.shard_group.value_or(whole) < whole)
+    throw InputError(fmt::format(
+        "job.shard_group = {} (job.data_parallel = fsdp shares one copy of the weights over all {} "
+        "replicas) take hsdp, which sums gradients across groups, or leave it out",
+        *job.shard_group, whole));
   layout_ = arrange(scenario_.fleet, placement, job.tensor, job.pipeline, whole, coupled);
   identities_ = ChipIdentities(layout_);
   work_ = share_work(job, scenario_.fleet, layout_);

@@ -120,3 +120,15 @@ def test_a_cap_is_felt_and_compared(lockstep):
     assert numpy.allclose(held["energy_overhead"][1], energy[1] / energy[0] - 1, rtol=1e-9)
     lockstep.write("low.ini", STUDY + "[power]\nmeter = on\ncap = 100W\n")
     assert "a GB200 idles at 190W" in lockstep.refused("run", "low.ini")
+
+
+def test_powers_that_cannot_be_are_refused(lockstep):
+    lockstep.write("s.ini", STUDY + "[power]\nmeter = on\n")
+
+    def said(*settings):
+        return lockstep.refused("describe", "s.ini", *settings)
+
+    assert "above power.cap = 500 W) lower it" in said("--set", "power.floor=0.8", "--set",
+                                                       "power.cap=500W")
+    assert "699 W with a job's context" in said("--set", "chip.H100.idle_power=699W")
+    assert "take more sampling.steps" in said("--set", "power.resolution=1d")

@@ -53,7 +53,7 @@ def broken(path):
             given = values.get("job." + key, "")
             return otherwise if otherwise is not None and given in OPEN else float(given)
 
-        peak = max(PEAK[part.split(":")[0].strip()] for part in values["fleet.chips"].split(","))
+        peak = max(PEAK[part.split(":")[0].strip(' "')] for part in values["fleet.chips"].split(","))
         # FP8 products go at twice the rate; an MFU counts the BF16 peak.
         efficiency = of("kernel_efficiency") * (2 if values["job.compute_precision"] == "fp8" else 1)
         efficiency = max(efficiency, of("attention_efficiency", efficiency))

@@ -81,9 +81,8 @@ TEST(Finishes, LatestOfEveryKindWithSlowLinksAndLateMessages) {
 TEST(Finishes, LatestWhereOtherPhasesRun) {
   for (const char* more :
        {"job.data_parallel=all_reduce\n", "job.prefetch=on\njob.virtual_stages=2\n",
-        "job.data_parallel=fsdp\njob.shard_group=8\n",
-        "job.data_parallel=hsdp\njob.shard_group=8\n", "job.interference=0.3\n",
-        "job.free_phases=parameters\n", "job.free_phases=gradients\n",
+        "job.data_parallel=fsdp\n", "job.data_parallel=hsdp\njob.shard_group=8\n",
+        "job.interference=0.3\n", "job.free_phases=parameters\n", "job.free_phases=gradients\n",
         "noise.hop_jitter=exponential(mean=1us)\ntopology.method=exact\n"})
     for (const char* kind : {"ring", "tree"}) compare(test::join(job(kind), more));
 }

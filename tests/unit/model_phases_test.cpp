@@ -454,6 +454,17 @@ TEST(Phases, OfGroupsLargerThanTheJobAreRefused) {
     }
 }
 
+// Groups with copies of the weights must sum their gradients, which is what hsdp does.
+TEST(Phases, OfShardedWeightsSpanAllReplicas) {
+  try {
+    point_of(join(two_stages, "job.data_parallel=fsdp\njob.shard_group=4"));
+    ADD_FAILURE() << "accepted";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("take hsdp"));
+  }
+  EXPECT_NO_THROW(point_of(join(two_stages, "job.data_parallel=fsdp\njob.shard_group=8")));
+}
+
 TEST(Phases, ATopologyWithoutTheirOperationIsRefused) {
   const Values values = test::scenario_values("fleet.chips=H100:64\njob.data_parallel=all_reduce");
   Scenario scenario = scenario_from(values, topology_kinds(), 1);

@@ -173,7 +173,7 @@ std::vector<std::string> PlanChoices::searched_values(std::size_t key,
           std::min(room, static_cast<std::int64_t>(model_.experts)),
           [&](std::int64_t n) { return std::fmod(model_.experts, static_cast<double>(n)) == 0; });
     case key_data_parallel:
-      if (fixed_[key_shard_group] && *fixed_[key_shard_group] != automatic) return {"fsdp", "hsdp"};
+      if (fixed_[key_shard_group] && *fixed_[key_shard_group] != automatic) return {"hsdp"};
       if (room < 2) return {"distributed_optimizer"};
       return {"all_reduce", "distributed_optimizer", "zero2", "fsdp", "hsdp"};
     case key_shard_group:

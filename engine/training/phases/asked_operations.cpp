@@ -40,7 +40,10 @@ std::vector<AskedOperation> asked_operations(const Scenario& scenario, std::int6
   const PipelineShape shape = job.pipeline_shape(microbatches);
   const double time = microbatch_time(scenario, microbatches);
   const double length = PipelineSchedule::even_length(shape);  // in microbatches, with the bubble
-  const ChunkTurns turns = chunk_turns(job, PipelineSchedule(shape));
+  // What comes before the last microbatches moves no chunk's turn.
+  constexpr double enough = 4096;
+  const ChunkTurns turns =
+      chunk_turns(job, PipelineSchedule(job.pipeline_shape(std::min(microbatches, enough))));
   const double chunks =
       job.virtual_stages > 1 ? static_cast<double>(job.virtual_stages) : job.bucket_count();
   const double layers = job.model.layers / static_cast<double>(job.pipeline);
