@@ -121,7 +121,7 @@ tokens_per_chip = 8192
 meter = on
 [sweep]
 power.floor = 0, 0.7, 0.9
-power.cap = none, 700W
+power.cap = none, 1100W
 """
 
 STUDIES = {"power": "title = What does a floor cost?" + POWER,
