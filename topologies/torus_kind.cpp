@@ -71,7 +71,7 @@ TorusShape shape_of(const Values& values, std::int64_t chips, std::int64_t model
   const auto candidates =
       torus_candidates(question_of(values, model_parallel, optical), chips, whole);
   if (candidates.size() == 1) return candidates.front();
-  return choose_torus(candidates, TorusFabric::equal(), large_all_reduce).shape;
+  return choose_torus(candidates, TorusFabric::equal(), large_all_reduce, 0).shape;
 }
 
 Value word(std::string text) {
@@ -91,7 +91,7 @@ const Parameter& shape_row() {
       .shapes_arrays = true,
       .summary =
           "sides of the torus in chips, e.g. 16x16x16; auto: optical, of all tori of 4x4x4 cubes "
-          "that use nearly all chips the one of least communication time; static, the most cubic "
+          "that use nearly all chips the one of most throughput; static, the most cubic "
           "one, no side above twice another, that leaves the fewest chips idle",
       .source = "cubes of 4x4x4: TPU v4 (arXiv 2304.01433)"};
   return row;
@@ -107,7 +107,7 @@ const Parameter& mapping_row() {
       .summary =
           "what each side of the torus carries: data, model, tensor or pipeline ranks, or several "
           "that share it, with the ranks of all but one: model:4 data, data, data; auto: the one "
-          "of least communication time",
+          "of most throughput",
       .source =
           "assignment of parallel dimensions to torus dimensions: TPU v4 (arXiv 2304.01433), "
           "Table 3"};
@@ -207,7 +207,8 @@ Settled TorusKind<optical>::settle(const SettleRequest& request) {
   TorusChoice choice;
   choice.shape = candidates.front();
   if (candidates.size() > 1)
-    choice = choose_torus(candidates, {request.fabric, request.fleet}, request.asked);
+    choice =
+        choose_torus(candidates, {request.fabric, request.fleet}, request.asked, request.computing);
   Settled settled{request.values, {}};
   settled.values.set("topology.shape", word(sides_text(choice.shape.chips)));
   settled.values.set("topology.mapping", word(mapping_text(choice.shape, request.tensor)));
@@ -218,11 +219,11 @@ Settled TorusKind<optical>::settle(const SettleRequest& request) {
   if (slices_are_open && choice.shape.slices > 1)
     settled.note = fmt::format("a torus of these chips has at most {}", question.wiring.largest);
   if (choice.runner_up)
-    settled.note +=
-        fmt::format("{}best of {}; next {}, {}: {:.1f} % slower", settled.note.empty() ? "" : "; ",
-                    choice.candidates, sides_text(choice.runner_up->chips),
-                    mapping_text(*choice.runner_up, request.tensor),
-                    100 * (choice.runner_up_time / choice.time - 1));
+    settled.note += fmt::format("{}best of {}; next {}, {}: {:.1f} % less throughput",
+                                settled.note.empty() ? "" : "; ", choice.candidates,
+                                sides_text(choice.runner_up->chips),
+                                mapping_text(*choice.runner_up, request.tensor),
+                                100 * (1 - choice.cost / choice.runner_up_cost));
   return settled;
 }
 

@@ -118,6 +118,7 @@ struct SettleRequest {
   std::int64_t replicas = 1;  ///< that there are chips for
   std::int64_t tensor = 1, pipeline = 1;
   std::span<const AskedOperation> asked;
+  double computing = 0;  ///< of a step, beside what is asked, where no chip stays idle [s]
 };
 
 /// The values with what was open filled in, and what was chosen against.

@@ -19,7 +19,8 @@ SettledAnswer::Question::Question(const TopologyKind& of_kind, const SettleReque
       replicas(request.replicas),
       tensor(request.tensor),
       pipeline(request.pipeline),
-      asked(request.asked.begin(), request.asked.end()) {
+      asked(request.asked.begin(), request.asked.end()),
+      computing(request.computing) {
   fleet.chip_spread = 0;
   for (const Parameter& row : of_kind.parameters)
     rows.push_back(value_of(request.values, row.key).canonical);

@@ -33,6 +33,7 @@ class SettledAnswer {
     Fabric fabric;
     std::int64_t replicas, tensor, pipeline;
     std::vector<AskedOperation> asked;
+    double computing;
   };
 
   Question question_;

@@ -132,14 +132,15 @@ void DesignPoint::find_runs() {
 void DesignPoint::settle_topology(std::int64_t replicas, const SettledAnswers& known) {
   const TopologyKind& topology = *scenario_.topology;
   if (!topology.settle || replicas == 0) return;
-  const std::vector<AskedOperation> asked = asked_operations(scenario_, replicas);
+  const AskedStep asked = asked_step(scenario_, replicas);
   const SettleRequest request{.values = values_,
                               .fleet = scenario_.fleet,
                               .fabric = scenario_.fabric,
                               .replicas = replicas,
                               .tensor = scenario_.job.tensor,
                               .pipeline = scenario_.job.pipeline,
-                              .asked = asked};
+                              .asked = asked.operations,
+                              .computing = asked.computing};
   const SettledAnswer* answer = known.find(topology, request);
   if (!answer) answer = &new_answer_.emplace(topology, request);
   Settled settled = answer->settled(request);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "engine/job/pipeline/pipeline_schedule.hpp"
 #include "engine/job/stages.hpp"
@@ -34,7 +35,7 @@ double exposed_transfers(const Job& job, const PipelineShape& shape) {
 
 }  // namespace
 
-std::vector<AskedOperation> asked_operations(const Scenario& scenario, std::int64_t replicas) {
+AskedStep asked_step(const Scenario& scenario, std::int64_t replicas) {
   const Job& job = scenario.job;
   const double microbatches = job.microbatches_each(replicas);
   const PipelineShape shape = job.pipeline_shape(microbatches);
@@ -89,7 +90,7 @@ std::vector<AskedOperation> asked_operations(const Scenario& scenario, std::int6
         break;
     }
   }
-  return asked;
+  return {std::move(asked), time * length};
 }
 
 }  // namespace lockstep

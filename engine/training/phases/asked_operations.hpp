@@ -13,6 +13,10 @@ namespace lockstep {
 /// can hide behind the same passes together; transfers as often as the pipeline waits for one; of
 /// the phases of weights and gradients one chunk and what their window leaves of the others. Chips
 /// as the slowest generation has them, stages alike.
-std::vector<AskedOperation> asked_operations(const Scenario& scenario, std::int64_t replicas);
+struct AskedStep {
+  std::vector<AskedOperation> operations;
+  double computing = 0;  ///< a replica's passes, with the bubble [s]
+};
+AskedStep asked_step(const Scenario& scenario, std::int64_t replicas);
 
 }  // namespace lockstep

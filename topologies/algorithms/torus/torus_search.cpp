@@ -131,20 +131,29 @@ double exposed_time(std::span<const AskedOperation> calls, const std::vector<dou
   return exposed;
 }
 
-/// What tells candidates of one time apart: dimensions in any order.
-using Key = std::vector<std::array<std::tuple<std::int64_t, double, double, bool>, 4>>;
+/// What tells candidates of one cost apart: dimensions in any order and the chips.
+struct Key {
+  std::vector<std::array<std::tuple<std::int64_t, double, double, bool>, 4>> calls;
+  std::int64_t chips = 0;
+  auto operator<=>(const Key&) const = default;
+};
 
 struct Candidate {
-  double bound = 0;
+  double bound = 0;  ///< of the cost
   const TorusShape* shape = nullptr;
   std::vector<TorusDimensions> dimensions = {};  // (calls)
   Key key = {};
 };
 
+/// Of a step of so long, a chip at work [s].
+double cost_of(const TorusShape& shape, double step) {
+  return step / static_cast<double>(shape.volume());
+}
+
 /// None where some group is no sub-torus.
 std::optional<Candidate> look_at(const TorusShape& shape, const TorusFabric& fabric,
-                                 std::span<const AskedOperation> calls) {
-  Candidate candidate{0, &shape};
+                                 std::span<const AskedOperation> calls, double computing) {
+  Candidate candidate{.shape = &shape, .key = {{}, shape.volume()}};
   std::vector<double> bounds;
   for (const AskedOperation& call : calls) {
     const auto found = torus_dimensions_of(shape, call.groups, fabric);
@@ -153,12 +162,12 @@ std::optional<Candidate> look_at(const TorusShape& shape, const TorusFabric& fab
     bounds.push_back(is_twisted_exchange(call, shape, dimensions)
                          ? time_of(call, shape, dimensions, fabric)
                          : bound(call, dimensions));
-    auto& key = candidate.key.emplace_back();
+    auto& key = candidate.key.calls.emplace_back();
     for (std::size_t d = 0; d < torus_dimensions; ++d)
       key[d] = {dimensions[d].side, dimensions[d].rate, dimensions[d].latency, dimensions[d].ring};
     std::sort(key.begin(), key.end() - 1);
   }
-  candidate.bound = exposed_time(calls, bounds);
+  candidate.bound = cost_of(shape, computing + exposed_time(calls, bounds));
   return candidate;
 }
 
@@ -354,10 +363,11 @@ std::vector<TorusShape> torus_candidates(const TorusQuestion& question, std::int
 }
 
 TorusChoice choose_torus(const std::vector<TorusShape>& candidates, const TorusFabric& fabric,
-                         std::span<const AskedOperation> calls) {
+                         std::span<const AskedOperation> calls, double computing) {
   std::vector<Candidate> all;
   for (const TorusShape& shape : candidates)
-    if (auto candidate = look_at(shape, fabric, calls)) all.push_back(std::move(*candidate));
+    if (auto candidate = look_at(shape, fabric, calls, computing))
+      all.push_back(std::move(*candidate));
   std::ranges::stable_sort(all, [](const Candidate& a, const Candidate& b) {
     return std::tuple{a.bound, preference(*a.shape)} < std::tuple{b.bound, preference(*b.shape)};
   });
@@ -365,32 +375,32 @@ TorusChoice choose_torus(const std::vector<TorusShape>& candidates, const TorusF
   choice.shape = candidates.front();  // where none suits all groups: who builds them says why
   choice.candidates = all.size();
   constexpr double never = std::numeric_limits<double>::infinity();
-  choice.time = choice.runner_up_time = never;
+  choice.cost = choice.runner_up_cost = never;
   std::map<Key, double> known;
   const Key* chosen = nullptr;
   for (const Candidate& candidate : all) {
-    if (candidate.bound > choice.runner_up_time) break;
+    if (candidate.bound > choice.runner_up_cost) break;
     const auto [place, is_new] = known.try_emplace(candidate.key, 0.0);
     if (std::vector<double> times; is_new) {
       for (std::size_t i = 0; i < calls.size(); ++i)
         times.push_back(time_of(calls[i], *candidate.shape, candidate.dimensions[i], fabric));
-      place->second = exposed_time(calls, times);
+      place->second = cost_of(*candidate.shape, computing + exposed_time(calls, times));
     }
-    const double time = place->second;
+    const double cost = place->second;
     const auto better = [&](double than, const TorusShape& other) {
-      return std::tuple{time, preference(*candidate.shape)} < std::tuple{than, preference(other)};
+      return std::tuple{cost, preference(*candidate.shape)} < std::tuple{than, preference(other)};
     };
     if (chosen && candidate.key == *chosen) {
-      if (better(choice.time, choice.shape)) choice.shape = *candidate.shape;
-    } else if (!chosen || better(choice.time, choice.shape)) {
+      if (better(choice.cost, choice.shape)) choice.shape = *candidate.shape;
+    } else if (!chosen || better(choice.cost, choice.shape)) {
       if (chosen) choice.runner_up = choice.shape;
-      choice.runner_up_time = choice.time;
+      choice.runner_up_cost = choice.cost;
       choice.shape = *candidate.shape;
-      choice.time = time;
+      choice.cost = cost;
       chosen = &candidate.key;
-    } else if (time < choice.runner_up_time) {
+    } else if (cost < choice.runner_up_cost) {
       choice.runner_up = *candidate.shape;
-      choice.runner_up_time = time;
+      choice.runner_up_cost = cost;
     }
   }
   return choice;
