@@ -1,33 +1,27 @@
 #include "topologies/algorithms/tree/tree_kernels.hpp"
 
+#include "engine/base/wide/doubles.hpp"
+
 namespace lockstep::LOCKSTEP_SIMD_LEVEL {
 namespace {
 
-#if defined(__AVX512F__)
-constexpr int width = 8;
-#elif defined(__AVX2__)
-constexpr int width = 4;
-#else
-constexpr int width = 2;
-#endif
-using Register [[gnu::vector_size(width * sizeof(double)), gnu::may_alias]] = double;
-constexpr int registers = tree_lanes / width;
+using LOCKSTEP_SIMD_LEVEL::load, LOCKSTEP_SIMD_LEVEL::store, LOCKSTEP_SIMD_LEVEL::later;
+
+constexpr int registers = tree_lanes / double_width;
 constexpr std::int32_t ahead = 24;  // visits
 
 /// A LaneRow in registers.
 struct Row {
-  Register part[registers];
+  Doubles part[registers];
 };
 
 [[gnu::always_inline]] inline Row load(const LaneRow& memory) {
   Row row;
-  for (int r = 0; r < registers; ++r)
-    row.part[r] = *reinterpret_cast<const Register*>(memory.lane + r * width);
+  for (int r = 0; r < registers; ++r) row.part[r] = load(memory.lane + r * double_width);
   return row;
 }
 [[gnu::always_inline]] inline void store(LaneRow& memory, const Row& row) {
-  for (int r = 0; r < registers; ++r)
-    *reinterpret_cast<Register*>(memory.lane + r * width) = row.part[r];
+  for (int r = 0; r < registers; ++r) store(memory.lane + r * double_width, row.part[r]);
 }
 [[gnu::always_inline]] inline Row operator+(const Row& a, const Row& b) {
   Row sum;
@@ -41,8 +35,7 @@ struct Row {
 }
 [[gnu::always_inline]] inline Row later(const Row& a, const Row& b) {
   Row result;
-  for (int r = 0; r < registers; ++r)
-    result.part[r] = a.part[r] > b.part[r] ? a.part[r] : b.part[r];
+  for (int r = 0; r < registers; ++r) result.part[r] = later(a.part[r], b.part[r]);
   return result;
 }
 
