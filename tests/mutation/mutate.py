@@ -35,7 +35,8 @@ TESTS = [
     ("engine/network/", "model_slices_test settled_answers_test topology_invariants_test"),
     ("engine/training/", "model_step_test model_synchronization_test model_pipeline_test "
                          "model_phases_test model_local_sgd_test model_kernels_test "
-                         "model_pairing_test model_work_test model_validation_test"),
+                         "model_pairing_test model_work_test model_validation_test "
+                         "model_finishes_test model_zero2_test model_torus_choice_test"),
     ("engine/reliability/", "long_run_test failures_test model_long_run_test model_members_test "
                             "model_failures_test model_slices_test"),
     ("engine/power/", "model_power_test power_grid_test power_smoothing_test "
@@ -46,7 +47,8 @@ TESTS = [
                     "capability_test model_chip_test"),
     ("engine/storage/", "storage_test"),
     ("topologies/", "nccl_tuning_test box_packing_test ring_rows_test torus_phase_test "
-                    "nccl_bus_test topology_invariants_test model_slices_test"),
+                    "nccl_bus_test topology_invariants_test model_slices_test run_back_test "
+                    "model_torus_choice_test"),
 ]
 
 # What stands in the code, and what an author could have written by mistake.
