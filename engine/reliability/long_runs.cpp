@@ -188,9 +188,9 @@ constexpr SummaryColumn columns[] = {{"goodput %", "goodput", 100},
 
 }  // namespace
 
-PreparedLongRun::PreparedLongRun(const DesignPoint& job)
+PreparedLongRun::PreparedLongRun(const DesignPoint& job, const Values& values)
     : job_(job),
-      reliability_(reliability_from(job.values())),
+      reliability_(reliability_from(values)),
       nodes_(job.scenario().fleet, job.layout()),
       long_run_job_(long_run_job(job, reliability_, nodes_)) {}
 
@@ -214,7 +214,7 @@ LongRun PreparedLongRun::run(const TrainedJob& trained, std::uint32_t trial, con
 }
 
 LongRuns::LongRuns(const Jobs& jobs) {
-  for (const auto& job : jobs.all()) runs_.emplace_back(*job);
+  for (const auto& job : jobs.all()) runs_.emplace_back(*job, jobs.values());
 }
 
 MetricValues LongRuns::run_trial(const TrainedTrial& trial) const {

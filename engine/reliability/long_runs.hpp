@@ -13,8 +13,9 @@ namespace lockstep {
 /// Immutable. The design point must outlive it.
 class PreparedLongRun {
  public:
-  /// Throws InputError where the run cannot be simulated, or its parameters contradict each other.
-  explicit PreparedLongRun(const DesignPoint& job);
+  /// As `values` say. Throws InputError where the run cannot be simulated, or its parameters
+  /// contradict each other.
+  PreparedLongRun(const DesignPoint& job, const Values& values);
 
   const DesignPoint& design_point() const { return job_; }
   const Reliability& reliability() const { return reliability_; }

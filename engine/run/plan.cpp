@@ -99,9 +99,10 @@ std::vector<std::string> union_of_generations(const std::vector<std::vector<std:
 
 }  // namespace
 
-std::unique_ptr<Jobs> Plan::build(std::int64_t point) const {
-  return std::make_unique<Jobs>(study.points[static_cast<std::size_t>(point)], topologies,
-                                capabilities, study.seed, phases, answers);
+std::shared_ptr<const Jobs> Plan::build(std::int64_t point, const Jobs* like) const {
+  if (const auto p = static_cast<std::size_t>(point); p < kept.size()) return kept[p];
+  return std::make_shared<const Jobs>(study.points[static_cast<std::size_t>(point)], topologies,
+                                      capabilities, study.seed, phases, answers, like);
 }
 
 std::vector<std::int64_t> Plan::blocks_of(Shard shard) const {
@@ -154,8 +155,8 @@ BlockResult Plan::run_block(std::int64_t block, const Jobs& ready, const Executi
       trial_result = ready.run_trial(trial, how);
     } else {
       const Values drawn = draw_inputs(study.points[p], inputs[p], study.seed, trial);
-      trial_result =
-          Jobs(drawn, topologies, capabilities, study.seed, phases, answers).run_trial(trial, how);
+      trial_result = Jobs(drawn, topologies, capabilities, study.seed, phases, answers, &ready)
+                         .run_trial(trial, how);
       for (const UncertainInput& input : inputs[p]) {
         const auto at = static_cast<std::size_t>(
             std::find(input_keys.begin(), input_keys.end(), input.name) - input_keys.begin());
@@ -219,11 +220,19 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
   bool has_work = false;
   std::vector<bool> is_asked(capabilities.size(), false);
   ImpossiblePoints impossible(s);
+  std::shared_ptr<const Jobs> last;
+  constexpr std::int64_t most_chips_kept = 1 << 18;
+  std::int64_t chips_kept = 0;
   for (std::size_t p = 0; p < s.points.size(); ++p) {
-    std::unique_ptr<Jobs> point;
-    if (!impossible.holds(p, [&] { point = plan.build(static_cast<std::int64_t>(p)); })) continue;
-    for (const auto& job : point->all())
-      if (job->new_answer()) plan.answers.add(*job->new_answer());
+    std::shared_ptr<const Jobs> point;
+    if (!impossible.holds(p, [&] { point = plan.build(static_cast<std::int64_t>(p), last.get()); }))
+      continue;
+    last = point;
+    if (plan.kept.size() == p && chips_kept + point->fleet().chips() <= most_chips_kept) {
+      chips_kept += point->fleet().chips();
+      plan.kept.push_back(point);
+    }
+    for (const SettledAnswer& answer : point->new_answers()) plan.answers.add(answer);
     if (visit) visit(p, *point);
     has_work = has_work || !point->scenario().job.compute_time;
     for (std::size_t c = 0; c < capabilities.size(); ++c)

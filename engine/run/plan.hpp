@@ -35,12 +35,16 @@ struct Plan {
       input_keys;  ///< behind the schema's last variables, one "input.KEY" each
   std::vector<std::int64_t> trial_costs;  ///< of each design point, see shards.hpp
   SettledAnswers answers;                 ///< what topologies settled for the design points
+  /// The first points as they were built while planning, of a quarter of a million chips together:
+  /// most studies build nothing twice, and a large one keeps its memory.
+  std::vector<std::shared_ptr<const Jobs>> kept;
 
   /// Blocks of one shard, ascending; all blocks for shard 0/1.
   std::vector<std::int64_t> blocks_of(Shard shard) const;
 
-  /// Builds a design point; with uncertain inputs at their means.
-  std::unique_ptr<Jobs> build(std::int64_t point) const;
+  /// A design point that is kept, or builds it, with uncertain inputs at their means. What is the
+  /// same in `like`, another of the plan's, is shared.
+  std::shared_ptr<const Jobs> build(std::int64_t point, const Jobs* like = nullptr) const;
   /// Runs one block. `ready` is build(point of the block). Cost: that of its trials. Throws
   /// Interrupted where it is given up.
   BlockResult run_block(std::int64_t block, const Jobs& ready, const Execution& how) const;

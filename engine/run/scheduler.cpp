@@ -21,7 +21,10 @@ class PointCache {
   std::shared_ptr<const Jobs> acquire(std::int64_t block) {
     Entry& entry = entries_.at(point_of(block));
     const std::lock_guard lock(entry.mutex);
-    if (!entry.point) entry.point = plan_.build(point_of(block));
+    if (!entry.point) {
+      entry.point = plan_.build(point_of(block), last().get());
+      last(entry.point);
+    }
     std::shared_ptr<const Jobs> point = entry.point;
     if (--entry.blocks_left == 0) entry.point.reset();
     return point;
@@ -36,8 +39,19 @@ class PointCache {
   std::int64_t point_of(std::int64_t block) const {
     return block / plan_.schema.blocks_per_point();
   }
+  std::shared_ptr<const Jobs> last() {
+    const std::lock_guard lock(last_mutex_);
+    return last_;
+  }
+  void last(std::shared_ptr<const Jobs> point) {
+    const std::lock_guard lock(last_mutex_);
+    last_ = std::move(point);
+  }
+
   const Plan& plan_;
   std::map<std::int64_t, Entry> entries_;  // fixed after construction
+  std::mutex last_mutex_;
+  std::shared_ptr<const Jobs> last_;  // what the next one shares with it is not built again
 };
 
 }  // namespace

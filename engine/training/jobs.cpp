@@ -4,19 +4,51 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
+#include <utility>
 
 namespace lockstep {
+namespace {
+
+/// Whether two points differ in values of capabilities alone. A value that was drawn has no
+/// canonical text and is never taken for another's.
+bool differ_in_capabilities_alone(const Values& a, const Values& b,
+                                  std::span<const Capability* const> capabilities) {
+  std::set<std::string, std::less<>> own;
+  for (const Capability* capability : capabilities)
+    for (const Parameter& row : capability->parameters()) own.insert(std::string(row.key));
+  const auto differs = [&](const auto& one) {
+    const auto& [key, value] = one;
+    if (own.contains(key)) return false;
+    const auto other = b.all().find(key);
+    if (other == b.all().end()) return true;
+    if (value.data.index() == 0 && other->second.data.index() == 0) return false;
+    return value.canonical.empty() || value.canonical != other->second.canonical;
+  };
+  return a.all().size() == b.all().size() && std::ranges::none_of(a.all(), differs);
+}
+
+}  // namespace
 
 Jobs::Jobs(const Values& values, std::span<const TopologyKind* const> topologies,
            std::span<const Capability* const> capabilities, std::uint64_t seed,
-           std::span<const Phase> phases, const SettledAnswers& known)
+           std::span<const Phase> phases, const SettledAnswers& known, const Jobs* like)
     : scenario_(scenario_from(values, topologies, seed)), values_(values) {
   constexpr std::int64_t any_replicas = std::numeric_limits<std::int64_t>::max();
   scenario_.phases = phases;
+  if (like && !differ_in_capabilities_alone(values, like->values_, capabilities)) like = nullptr;
   const auto add = [&](Scenario own) {
     for (const Capability* capability : capabilities)
       if (capability->change) capability->change(own, values);
-    jobs_.push_back(std::make_unique<DesignPoint>(std::move(own), values, any_replicas, known));
+    if (const std::size_t j = jobs_.size();
+        like && j < like->jobs_.size() && like->jobs_[j]->scenario() == own) {
+      jobs_.push_back(like->jobs_[j]);
+      return;
+    }
+    const auto job =
+        std::make_shared<const DesignPoint>(std::move(own), values, any_replicas, known);
+    if (job->new_answer()) new_answers_.push_back(*job->new_answer());
+    jobs_.push_back(job);
   };
   if (values.text("job.work_share") != "isolated") {
     add(scenario_);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/network/settled_answers.hpp"
 #include "engine/training/capability/capability.hpp"
 #include "engine/training/design_point.hpp"
 #include "engine/training/trial/trial.hpp"
@@ -29,12 +30,17 @@ struct JobsResult {
 class Jobs {
  public:
   /// Whose steps that synchronize have `phases`; topologies do not settle anew what is `known`.
-  /// Throws InputError when a job is impossible.
+  /// Jobs of `like`, made with the same lists and seed, are shared where they would be the same:
+  /// where no value differs but of capabilities, and these change no chip. Throws InputError when a
+  /// job is impossible.
   Jobs(const Values& values, std::span<const TopologyKind* const> topologies,
        std::span<const Capability* const> capabilities, std::uint64_t seed,
-       std::span<const Phase> phases = lockstep::phases(), const SettledAnswers& known = {});
+       std::span<const Phase> phases = lockstep::phases(), const SettledAnswers& known = {},
+       const Jobs* like = nullptr);
 
-  std::span<const std::unique_ptr<DesignPoint>> all() const { return jobs_; }
+  std::span<const std::shared_ptr<const DesignPoint>> all() const { return jobs_; }
+  /// What topologies settled for jobs that are not shared.
+  std::span<const SettledAnswer> new_answers() const { return new_answers_; }
   /// Of the whole fleet, whatever jobs it runs.
   const Scenario& scenario() const { return scenario_; }
   const Fleet& fleet() const { return scenario_.fleet; }
@@ -56,7 +62,8 @@ class Jobs {
 
   Scenario scenario_;
   Values values_;
-  std::vector<std::unique_ptr<DesignPoint>> jobs_;
+  std::vector<std::shared_ptr<const DesignPoint>> jobs_;
+  std::vector<SettledAnswer> new_answers_;
   std::vector<JobsCapability> capabilities_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <tuple>
+
 #include "engine/base/error.hpp"
 #include "engine/training/sampling.hpp"
 
@@ -38,6 +40,13 @@ Scenario scenario_from(const Values& values, std::span<const TopologyKind* const
   scenario.warmup_steps = sampling.warmup_steps;
   scenario.seed = seed;
   return scenario;
+}
+
+bool Scenario::operator==(const Scenario& other) const {
+  return phases.data() == other.phases.data() && phases.size() == other.phases.size() &&
+         std::tie(fleet, job, fabric, noise, topology, steps, warmup_steps, seed, job_number) ==
+             std::tie(other.fleet, other.job, other.fabric, other.noise, other.topology,
+                      other.steps, other.warmup_steps, other.seed, other.job_number);
 }
 
 }  // namespace lockstep

@@ -25,6 +25,9 @@ struct Scenario {
   std::int64_t steps = 0, warmup_steps = 0;
   std::uint64_t seed = 0;
   std::uint64_t job_number = 0;  ///< of jobs side by side, from 0
+
+  /// Nothing that a design point is made of differs.
+  bool operator==(const Scenario& other) const;
 };
 
 /// Reads every struct. Throws InputError on what rows cannot check (contradictions, fleets).

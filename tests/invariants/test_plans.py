@@ -3,6 +3,7 @@ through all stages, and no chip computes above its kernels' share of the peak.""
 
 import itertools
 import random
+import re
 
 import pytest
 import xarray
@@ -76,6 +77,25 @@ def broken(path):
     return found, count
 
 
+def split(text):
+    """At commas outside parentheses and double quotes."""
+    return [part.strip() for part in re.split(r',(?![^()]*\))(?=(?:[^"]*"[^"]*")*[^"]*$)', text)]
+
+
+def one_value_of_each(study, sections):
+    """Settings that leave of each axis over keys of these sections one value: what a chip computes
+    does not hang on them. Which one hangs on the study's name."""
+    sweep = study.read_text().split("[sweep]")[1]
+    settings = []
+    for keys, values in re.findall(r"^([^#=\n]+?) *= *(.+)$", sweep, re.M):
+        keys = split(keys.strip("()"))
+        if all(key.startswith(sections) for key in keys):
+            chosen = random.Random(study.stem).choice(split(values))
+            parts = split(chosen[1:-1]) if len(keys) > 1 else [chosen]
+            settings += [f"{key}={part}" for key, part in zip(keys, parts, strict=True)]
+    return settings
+
+
 def quiet_run(lockstep, study, *settings):
     options = [part for setting in QUIET + settings for part in ("--set", setting)]
     lockstep.done("run", study, "-o", "r.h5", "--trials", 1, *options)
@@ -87,11 +107,12 @@ def test_every_study_keeps_them(lockstep, repository):
     assert len(studies) > 10
     for study in studies:
         settings = ["sampling.steps=1"]
+        settings += one_value_of_each(study, ("topology.", "fabric.", "reliability.", "power."))
         if study.stem in LONG_RUN_STUDIES:
             settings.append("reliability.horizon=none")
         path = quiet_run(lockstep, study, *settings)
         found, count = broken(path)
-        assert count > 1 and found == [], study.stem
+        assert count >= 1 and found == [], study.stem
         path.unlink()
 
 

@@ -43,7 +43,7 @@ TESTS = [
                       "power_storage_test"),
     ("engine/statistics/", "statistics_test width_test coverage_test"),
     ("engine/run/plan_search/", "plan_search_test"),
-    ("engine/run/", "study_test study_file_test shards_test metrics_test key_hints_test "
+    ("engine/run/", "shared_jobs_test study_test study_file_test shards_test metrics_test key_hints_test "
                     "capability_test model_chip_test"),
     ("engine/storage/", "storage_test"),
     ("topologies/", "nccl_tuning_test box_packing_test ring_rows_test torus_phase_test "

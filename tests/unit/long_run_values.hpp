@@ -15,7 +15,7 @@ struct LongRunPoint {
   PreparedLongRun run;
 
   explicit LongRunPoint(std::string_view lines, std::uint64_t seed = 1)
-      : point(make_point(lines, seed)), run(*point) {}
+      : point(make_point(lines, seed)), run(*point, point->values()) {}
   LongRun of_trial(std::uint32_t trial) const { return run.run(train(*point, trial, 1), trial, 1); }
 };
 
