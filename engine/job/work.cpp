@@ -98,6 +98,8 @@ std::vector<double> proportional_microbatches(const Job& job, std::int64_t total
   return share;
 }
 
+constexpr double most_microbatches = 1 << 24;
+
 /// Whole microbatches of a step on each stream of the blocks, summed over blocks. With
 /// compute_time, which sets what a step costs, their number only sizes the bubble and the last
 /// one's window: that of 1,024 tokens a chip, at least one a stream.
@@ -110,13 +112,15 @@ std::int64_t whole_microbatches(const Job& job, const Layout& layout, const Bloc
     return static_cast<std::int64_t>(std::max(1.0, each)) * blocks.count;
   }
   const double count = job.microbatches_of(tokens);
-  if (count > 0x1p53)
-    throw InputError(
-        fmt::format("a batch of {:.6g} tokens is {:.6g} microbatches (2^53 is the limit) lower "
-                    "job.tokens_per_batch or tokens_per_chip",
-                    tokens, count));
-  const auto total = static_cast<std::int64_t>(count);
   const std::int64_t streams = blocks.streams * blocks.count;
+  // A schedule keeps a number or two for each of a replica's.
+  if (count / static_cast<double>(streams) > most_microbatches)
+    throw InputError(
+        fmt::format("a batch of {:.6g} tokens is {:.6g} microbatches for {} replicas (a schedule "
+                    "has at most {:.0f} each) lower job.tokens_per_batch or tokens_per_chip, or "
+                    "raise job.microbatch_sequences",
+                    tokens, count, streams, most_microbatches));
+  const auto total = static_cast<std::int64_t>(count);
   if (total < streams)
     throw InputError(fmt::format(
         "a batch of {:.6g} tokens is {} microbatches for {} {} (each computes at least one of "

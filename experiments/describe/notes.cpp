@@ -91,6 +91,16 @@ void find_other_shape(const DesignPoint& job, Texts& texts) {
         model.parameters, model.layers, model.hidden, model.vocabulary, shape));
 }
 
+void find_busy_experts(const DesignPoint& job, Texts& texts) {
+  const Model& model = job.scenario().job.model;
+  if (model.experts > 0 && model.top_k >= model.experts)
+    texts.push_back(
+        fmt::format("job.top_k = {:.0f} of job.experts = {:.0f}: every token passes every expert, "
+                    "as in a dense "
+                    "model, and is still sent to them; lower job.top_k or leave job.experts out.",
+                    model.top_k, model.experts));
+}
+
 /// Whether chips beyond a scale-up domain meet in switches; on a torus its links go on.
 bool is_switched(const DesignPoint& job) {
   return job.scenario().topology->parts(job.values(), job.layout().chips()).leaf_switches;
@@ -178,9 +188,10 @@ constexpr JobNote job_notes[] = {
     {false, find_inventory},         {false, find_slowest_chip},
     {true, find_uneven_steps},       {true, find_idle_chips},
     {true, find_full_memory},        {true, find_other_shape},
-    {true, find_wide_tensor_groups}, {false, find_foreign_chips},
-    {true, find_independent_noise},  {true, find_implausible_peaks},
-    {true, find_implausible_steps},  {true, find_kernels_above_peak},
+    {true, find_busy_experts},       {true, find_wide_tensor_groups},
+    {false, find_foreign_chips},     {true, find_independent_noise},
+    {true, find_implausible_peaks},  {true, find_implausible_steps},
+    {true, find_kernels_above_peak},
 };
 Texts side_by_side(const Jobs& jobs) {
   if (jobs.all().size() == 1) return {};

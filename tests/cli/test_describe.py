@@ -365,6 +365,7 @@ def test_describe_tells_which_draw_a_distribution_is(lockstep):
     ("[chip.H100]\npeak = 989.4GFLOP/s\n", "the peak of H100 is 989.4GFLOP/s; chips of today"),
     ("[chip.H100]\npeak = 1979000PFLOP/s\n", "the peak of H100 is 1979000PFLOP/s"),
     ("[job]\ntokens_per_batch = 1e12\n", "is implausible; check the batch"),
+    ("[job]\nexperts = 8\ntop_k = 8\n", "every token passes every expert, as in a dense model"),
     ("[job]\nmodel_parameters = 10\nlayers = 1\nhidden = 1\nsequence_length = 1\nvirtual_stages = 1\n"
      "[fabric]\nhop_latency = 0s\nhop_bandwidth = 1e15B/s\n", "a step of "),
     ("[fabric]\nhop_latency = 1us\nhop_bandwidth = 1MB/s\n", "an MFU of about "),

@@ -152,6 +152,10 @@ TEST(ShareWork, FewerMicrobatchesThanReplicasIsRefused) {
 
 TEST(ShareWork, MoreMicrobatchesThanCanBeCountedAreRefused) {
   EXPECT_THROW(share("fleet.chips=H100:8\njob.pipeline=2\njob.tokens_per_batch=1e40"), InputError);
+  // A schedule that no memory holds: 2.5e9 microbatches in a replica.
+  EXPECT_THROW(share("fleet.chips=H100:8\njob.pipeline=2\njob.sequence_length=1\n"
+                     "job.tokens_per_batch=1e10"),
+               InputError);
 }
 
 // There tokens may not be given, so that their number cannot be what makes a study impossible.
