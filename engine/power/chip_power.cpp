@@ -3,26 +3,47 @@
 #include <algorithm>
 
 namespace lockstep {
+namespace {
+
+/// Of a host, with a watt of its chip.
+double host_per_watt(const Power& power, const Chip& chip) {
+  const double range = chip.tdp - chip.idle_power;
+  return range > 0 ? power.host_following * chip.host_power / range : 0;
+}
+
+}  // namespace
 
 ChipPower chip_power(const Power& power, const Chip& chip) {
   const double cap = std::min(power.cap.value_or(chip.tdp), chip.tdp);
   // Cap and filler act on what software does, the floor is the chip's own.
-  const auto phase = [&](double share, double least) {
+  const auto phase = [&](double share, double least, double floor) {
     const double watts = std::max(share, least) * chip.tdp;
-    return std::max(power.cap ? std::min(watts, *power.cap) : watts, power.floor * chip.tdp);
+    return std::max(power.cap ? std::min(watts, *power.cap) : watts, floor * chip.tdp);
   };
-  const double communication = phase(power.communication, power.filler);
+  const auto wait = [&](double share) {
+    return phase(share, power.filler, power.floor_in_waits());
+  };
+  const double communication = wait(power.communication);
   return {.idle = chip.idle_power,
           .context = chip.context_power,
-          .compute = phase(power.compute, 0),
+          .compute = phase(power.compute, 0, power.floor),
           .communication = communication,
-          .waiting = power.waiting ? phase(*power.waiting, power.filler) : communication,
+          .waiting = power.waiting ? wait(*power.waiting) : communication,
           .peak = std::max(power.overshoot * cap, power.floor * chip.tdp)};
 }
 
+ChipPower chip_demand(Power power, const Chip& chip) {
+  power.floor = 0;
+  power.tuned = false;
+  return chip_power(power, chip);
+}
+
+double supply_per_watt(const Power& power, const Chip& chip) {
+  return (1 + host_per_watt(power, chip)) / power.conversion_efficiency;
+}
+
 ChipPower supply_power(const Power& power, const Chip& chip) {
-  const double range = chip.tdp - chip.idle_power;
-  const double per_watt = range > 0 ? power.host_following * chip.host_power / range : 0;
+  const double per_watt = host_per_watt(power, chip);
   const double still = (1 - power.host_following) * chip.host_power;
   ChipPower all = chip_power(power, chip);
   for (double* watts :

@@ -56,6 +56,8 @@ MeteredFleet::Trace MeteredFleet::trace(std::span<const TrainedJob> trained,
     const double step = trained[j].step.step_time;
     result.energy_per_step += meter_factor(power_) * (means[j] * lost + metered.idle) * step;
     result.tokens_per_second += metered.job->work().tokens / step;
+    result.held +=
+        meters[j]->held() / (static_cast<double>(metered.job->scenario().steps) * chips_);
     result.down += metered.context + metered.idle;
     idle += metered.idle;
   }

@@ -4,8 +4,8 @@
 #include <span>
 #include <vector>
 
+#include "engine/power/meter/power_meter.hpp"
 #include "engine/power/power.hpp"
-#include "engine/power/power_meter.hpp"
 #include "engine/training/trial/trial.hpp"
 
 namespace lockstep {
@@ -24,6 +24,7 @@ class MeteredFleet {
     std::vector<double> watts;     ///< a value every power.resolution [W]
     double energy_per_step = 0;    ///< of all jobs [J]
     double tokens_per_second = 0;  ///< of all jobs
+    double held = 0;               ///< of a step, of a chip, by the chips' own floors [s]
     double down = 0;               ///< where all chips of the jobs hold a context alone [W]
   };
   /// From what `meters` (jobs) saw. Jobs begin power.stagger apart; the trace begins with the last

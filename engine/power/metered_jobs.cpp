@@ -127,6 +127,7 @@ void MeteredJobs::make_plain(const Jobs& jobs) {
   for (const auto& job : jobs.all()) {
     Scenario own = job->scenario();
     own.job.compute_time = jobs.scenario().job.compute_time;
+    own.stage_delay = nullptr;
     for (FleetGeneration& generation : own.fleet.generations)
       generation.chip = find_chip(generation.chip.name, jobs.values());
     all.push_back(
@@ -198,7 +199,8 @@ MetricValues MeteredJobs::run_trial(const TrainedTrial& trial) const {
                       .trough = swing.trough,
                       .swing = swing.peak - swing.trough,
                       .failure_drop = swing.peak - site.down,
-                      .energy_per_step = site.energy_per_step};
+                      .energy_per_step = site.energy_per_step,
+                      .smoothing_time = site.held};
   const bool has_work = !trial.jobs.front().job->scenario().job.compute_time;
   result.energy_per_token = has_work ? swing.mean / site.tokens_per_second : none;
   judge(site.watts, result);

@@ -156,9 +156,72 @@ const std::vector<Field<Power>>& fields() {
         .default_text = "0",
         .maximum = 1,
         .needs = {"power.meter"},
-        .summary = "power below which the chip itself holds no phase of a job's steps, of its TDP; "
-                   "waits are taken as shorter than its stop delay",
+        .summary = "power below which the chip itself holds no phase of a job's steps, of its TDP, "
+                   "in waits until power.stop_delay",
         .source = "off; GB200 0.2-0.9 (nvidia-smi; Choukse et al., 2025)"}},
+      {&Power::ramp_up,
+       {.key = "power.ramp_up",
+        .number = 331,
+        .dimension = Dimension::power_ramp,
+        .default_text = "unlimited",
+        .minimum_is_legal = false,
+        .words = {"unlimited"},
+        .needs = {"power.meter"},
+        .summary = "most that a chip's power rises by when its box is down: at a job's start, and "
+                   "after a wait longer than power.stop_delay, whose compute takes longer for it",
+        .source = "unlimited; GB200 in mW/s (nvidia-smi), of which no default is published; one "
+                  "operator simulates 70-500 W/s, range 70-1,000"}},
+      {&Power::ramp_down,
+       {.key = "power.ramp_down",
+        .number = 332,
+        .dimension = Dimension::power_ramp,
+        .default_text = "unlimited",
+        .minimum_is_legal = false,
+        .words = {"unlimited"},
+        .needs = {"power.meter"},
+        .summary = "most that the floor falls by after power.stop_delay, and at a job's stop",
+        .source = "as power.ramp_up"}},
+      {&Power::stop_delay,
+       {.key = "power.stop_delay",
+        .number = 333,
+        .dimension = Dimension::time,
+        .default_text = "none",
+        .words = {"none"},
+        .needs = {"power.meter"},
+        .summary = "time without compute after which a chip's box falls; none: not within a job",
+        .source = "none; GB200 in ms (nvidia-smi: ramp-down hysteresis); one operator simulates "
+                  "1-5 s"}},
+      {{&Power::tuned, {false, true}},
+       {.key = "power.stack",
+        .number = 334,
+        .type = ValueType::choice,
+        .default_text = "untuned",
+        .words = {"untuned", "tuned"},
+        .needs = {"power.stop_delay", "power.floor"},
+        .summary =
+            "untuned: software knows no box; tuned: it raises a fallen box power.lead before "
+            "compute begins, and lowers the floor to power.waiting_floor between",
+        .source = "untuned: what was written for Hopper, which has no box"}},
+      {&Power::lead,
+       {.key = "power.lead",
+        .number = 335,
+        .dimension = Dimension::time,
+        .default_text = "ramp",
+        .words = {"ramp"},
+        .needs = {"power.stack"},
+        .summary = "how long before a chip computes a tuned stack raises its box; ramp: what the "
+                   "rise from waiting to computing takes",
+        .source = "ramp: the shortest that no compute waits for; an assumption"}},
+      {&Power::waiting_floor,
+       {.key = "power.waiting_floor",
+        .number = 336,
+        .default_text = "floor",
+        .maximum = 1,
+        .words = {"floor"},
+        .needs = {"power.stack"},
+        .summary = "floor of a tuned stack while a chip communicates or waits, of its TDP; floor: "
+                   "power.floor",
+        .source = "floor: one floor (GB200 has a second one: nvidia-smi)"}},
       {&Power::filler,
        {.key = "power.filler",
         .number = 321,
@@ -263,7 +326,9 @@ std::span<const Parameter> power_parameters() {
 Power Power::plain() const {
   Power other = *this;
   other.floor = other.filler = other.storage = 0;
+  other.tuned = false;
   other.cap.reset();
+  other.stop_delay.reset();
   return other;
 }
 

@@ -27,10 +27,16 @@ struct Power {
   std::optional<double> swing_limit, ramp_limit;
 
   // What smooths it, and what is done about it.
-  double floor = 0;            ///< share of TDP below which no phase of a job is
-  double filler = 0;           ///< share of TDP that software burns in place of less
-  double filler_slowdown = 0;  ///< by which all compute takes longer with it
-  double storage = 0;          ///< of a chip in a job [J]
+  double floor = 0;  ///< share of TDP below which no phase of a job is
+  /// Of the chip's own box: how fast it moves [W/s], nullopt: at once; how long a wait may be
+  /// before it falls [s], nullopt: it never does.
+  std::optional<double> ramp_up, ramp_down, stop_delay;
+  bool tuned = false;  ///< software raises the box before compute, and sets the floor by phase
+  std::optional<double> lead;           ///< by so much [s]; nullopt: by what its rise takes
+  std::optional<double> waiting_floor;  ///< share of TDP, of a tuned stack; nullopt: floor
+  double filler = 0;                    ///< share of TDP that software burns in place of less
+  double filler_slowdown = 0;           ///< by which all compute takes longer with it
+  double storage = 0;                   ///< of a chip in a job [J]
   std::optional<double> storage_charge, storage_discharge;  ///< of a chip; nullopt: any [W]
   double storage_efficiency = 1;  ///< of what it gives over what is taken out of it
   double storage_window = 0;      ///< of the average that it follows [s]
@@ -39,7 +45,11 @@ struct Power {
   double cap_exponent = 1;        ///< g: power above idle grows as speed^g
 
   /// Whether anything of that is on.
-  bool smooths() const { return floor > 0 || filler > 0 || storage > 0 || cap; }
+  bool smooths() const {
+    return floor > 0 || floor_in_waits() > 0 || filler > 0 || storage > 0 || cap || stop_delay;
+  }
+  /// Share of TDP, while a chip communicates or waits.
+  double floor_in_waits() const { return tuned ? waiting_floor.value_or(floor) : floor; }
   /// The same without it.
   Power plain() const;
 

@@ -91,9 +91,14 @@ std::span<const MetricOf<MeteredTrial>> power_metrics() {
        of_trial<&T::energy_per_step>},
       {of_work(row("energy_per_token", "J", "mean power over tokens a second of all jobs")),
        of_trial<&T::energy_per_token>},
+      {row("power_smoothing_time", "s",
+           "time of a step in which a chip's own floor holds it above what its phase asks for, "
+           "mean "
+           "of the jobs' chips: what wears it"),
+       of_trial<&T::smoothing_time>},
       {any(row("energy_overhead", "1",
-               "energy_per_step over that of the same trial without floor, filler, storage and "
-               "cap, less 1")),
+               "energy_per_step over that of the same trial without floor, box, filler, storage "
+               "and cap, less 1")),
        of_trial<&T::energy_overhead>},
       {any(row("power_slowdown", "1", "the same of the mean time of a step")),
        of_trial<&T::slowdown>},

@@ -30,6 +30,7 @@ struct MeteredTrial {
   double failure_drop = 0;                                  ///< [W]
   double energy_per_step = 0;                               ///< [J]
   double energy_per_token = 0;                              ///< NaN with job.compute_time [J]
+  double smoothing_time = 0;                                ///< [s]
   double energy_overhead = 0, slowdown = 0;  ///< over the same trial without smoothing
 };
 

@@ -44,9 +44,10 @@ Scenario scenario_from(const Values& values, std::span<const TopologyKind* const
 
 bool Scenario::operator==(const Scenario& other) const {
   return phases.data() == other.phases.data() && phases.size() == other.phases.size() &&
-         std::tie(fleet, job, fabric, noise, topology, steps, warmup_steps, seed, job_number) ==
-             std::tie(other.fleet, other.job, other.fabric, other.noise, other.topology,
-                      other.steps, other.warmup_steps, other.seed, other.job_number);
+         std::tie(fleet, job, fabric, noise, topology, steps, warmup_steps, seed, job_number,
+                  stage_delay) == std::tie(other.fleet, other.job, other.fabric, other.noise,
+                                           other.topology, other.steps, other.warmup_steps,
+                                           other.seed, other.job_number, other.stage_delay);
 }
 
 }  // namespace lockstep

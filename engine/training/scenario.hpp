@@ -10,6 +10,7 @@
 #include "engine/machine/fleet.hpp"
 #include "engine/network/collective.hpp"
 #include "engine/noise/noise.hpp"
+#include "engine/training/capability/stage_delay.hpp"
 #include "engine/training/phases/phase.hpp"
 
 namespace lockstep {
@@ -25,8 +26,9 @@ struct Scenario {
   std::int64_t steps = 0, warmup_steps = 0;
   std::uint64_t seed = 0;
   std::uint64_t job_number = 0;  ///< of jobs side by side, from 0
+  BeginStageDelay stage_delay;   ///< null: nothing lengthens compute
 
-  /// Nothing that a design point is made of differs.
+  /// Nothing that a design point is made of differs. Delays of two origins are taken as different.
   bool operator==(const Scenario& other) const;
 };
 

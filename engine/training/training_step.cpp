@@ -27,7 +27,8 @@ TrainingSteps::TrainingSteps(const DesignPoint& point, std::uint32_t trial, cons
       congestion_(point.scenario().noise.congestion,
                   {point.scenario().seed, purpose::congestion, trial}),
       groups_(point, trial),
-      course_(point) {
+      course_(point),
+      delay_(point.scenario().stage_delay ? (*point.scenario().stage_delay)(point) : nullptr) {
   groups_.begin(chips_.compute);
   course_.begin({.link = chips_.link_factor});
   forget_sums();
@@ -67,10 +68,11 @@ StepResult TrainingSteps::step(std::span<StepObserver* const> observers, std::in
   result.compute_time = course_.compute_time();
   const std::vector<double> start = observers.empty() ? std::vector<double>() : start_;
   result.step_time = finish_step(synchronizes);
+  if (delay_) tell_delay(synchronizes, result.step_time);
   for (StepObserver* observer : observers)
     observer->see({point_, recorded, now_, synchronizes, result.step_time, start, chip_busy_,
                    course_.ready(), course_.finish(), course_.compute_begin(),
-                   course_.compute_end(), course_.microbatch()});
+                   course_.compute_end(), course_.microbatch(), delay_.get()});
   result.communication_time = result.step_time - course_.last_compute();
   now_ += result.step_time;
   ++step_;
@@ -104,6 +106,10 @@ std::vector<double> TrainingSteps::compute(bool observed) {
   for (std::size_t i = 0; !imbalance.empty() && i < stage_time.size(); ++i)
     stage_time[i] *= imbalance[i % replicas];
   if (!point_.scenario().job.expert_imbalance.is_none()) crowd_experts(stage_time);
+  if (delay_) {
+    delay_->delay(stage_time);
+    if (observed) delay_->add_to_chips(chip_busy_);
+  }
   return stage_time;
 }
 
@@ -121,6 +127,11 @@ void TrainingSteps::crowd_experts(std::vector<double>& stage_time) const {
                              traffic[i / replicas] * point_.work().microbatches[i % replicas]);
 }
 
+void TrainingSteps::tell_delay(bool synchronized, double end) {
+  delay_->see({course_.compute_begin(), course_.compute_end(), course_.microbatch(), end, start_,
+               synchronized, point_.scenario().job.synchronizes(step_ + 1)});
+}
+
 /// Ends the step: adds the optimizer's update to chip_busy_, sums up who was busy, sets the next
 /// starts, returns the step's time.
 double TrainingSteps::finish_step(bool synchronizes) {
@@ -130,6 +141,7 @@ double TrainingSteps::finish_step(bool synchronizes) {
   const bool together = synchronizes && point_.scenario().job.gradient_clipping;
   for (std::size_t g = 0; g < busy_.size(); ++g)
     busy_[g] += groups_.busy()[g] + point_.optimizer_time()[g] * point_.chips_by_generation()[g];
+  for (std::size_t g = 0; delay_ && g < busy_.size(); ++g) busy_[g] += delay_->busy()[g];
   for (std::size_t i = 0; i < chip_busy_.size(); ++i)
     chip_busy_[i] += point_.optimizer_time()[layout.generation[i]];
   for (std::int64_t g = 0; g < layout.groups(); ++g) {

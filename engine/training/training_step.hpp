@@ -8,6 +8,7 @@
 #include "engine/base/execution.hpp"
 #include "engine/base/random.hpp"
 #include "engine/noise/congestion.hpp"
+#include "engine/training/capability/stage_delay.hpp"
 #include "engine/training/capability/step_observer.hpp"
 #include "engine/training/design_point.hpp"
 #include "engine/training/step_course.hpp"
@@ -65,6 +66,7 @@ class TrainingSteps {
   std::vector<double> draw_imbalance() const;
   void crowd_experts(std::vector<double>& stage_time) const;
   double finish_step(bool synchronizes);
+  void tell_delay(bool synchronized, double end);
 
   const DesignPoint& point_;
   std::uint32_t trial_, step_ = 0;
@@ -75,6 +77,7 @@ class TrainingSteps {
   double now_ = 0;  // latest finish of the step before, since the trial began [s]
   GroupSteps groups_;
   StepCourse course_;
+  std::unique_ptr<StageDelay> delay_;  // null where nothing lengthens compute
   // All times count from the latest finish of the step before.
   std::vector<double> start_;  // (groups, replicas); empty while all start together at 0
   /// (groups, replicas) each chip's own compute, then its update, where it is observed.

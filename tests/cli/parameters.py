@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-EXAMPLE = {"s": "1s", "B": "1B", "B/s": "1B/s", "W": "1W", "J": "1J", "/s": "1/s", "step": "1step",
+EXAMPLE = {"s": "1s", "B": "1B", "B/s": "1B/s", "W": "1W", "J": "1J", "W/s": "1W/s", "/s": "1/s", "step": "1step",
            "FLOP/s": "1FLOP/s"}
 # Right for another dimension: a size where a time is due, a time for anything else.
 FOREIGN = {"s": "3GB"}

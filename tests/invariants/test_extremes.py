@@ -50,7 +50,7 @@ host_availability = 0.99
 slice_chips = 64
 """
 WITHIN = {"": ["1e-9", "0.5", "2", "1e9"], "s": ["1ns", "1s", "100d"], "B": ["1B", "1e6TB"],
-          "B/s": ["1kB/s", "1e15B/s"], "W": ["1W", "1e9W"], "J": ["1J", "1e9J"], "/s": ["1e-9/s", "1e3/s"],
+          "B/s": ["1kB/s", "1e15B/s"], "W": ["1W", "1e9W"], "J": ["1J", "1e9J"], "W/s": ["1W/s", "1e9W/s"], "/s": ["1e-9/s", "1e3/s"],
           "FLOP/s": ["1GFLOP/s", "1e6TFLOP/s"]}
 # What shapes arrays would only take time and memory.
 ARRAYS = ("sampling.", "topology.channels", "topology.chunks")

@@ -86,6 +86,7 @@ std::vector<Spelt> spelt_units() {
   add(Dimension::power, 1, {"watt", "watts", "w"});
   add(Dimension::power, 1e3, {"kw", "KW", "kilowatts"});
   add(Dimension::power, 1e9, {"GW"});
+  add(Dimension::power_ramp, 1e3, {"kW", "KW/s", "W/ms", "kW/sec"});
   add(Dimension::rate, 1 / day, {"/day", " per day", "/days", " 1/d", " failures/day"});
   add(Dimension::rate, 1.0 / 3600, {"/hour", " per hour", "/hr"});
   add(Dimension::rate, 1, {"/sec", "Hz", " per second"});

@@ -9,7 +9,7 @@
 #include "engine/base/elementary.hpp"
 #include "engine/base/random.hpp"
 #include "engine/power/grid/grid_limits.hpp"
-#include "engine/power/power_trace.hpp"
+#include "engine/power/meter/power_trace.hpp"
 
 namespace lockstep {
 namespace {

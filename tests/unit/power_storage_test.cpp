@@ -9,7 +9,7 @@
 #include <numeric>
 
 #include "engine/base/random.hpp"
-#include "engine/power/power_trace.hpp"
+#include "engine/power/meter/power_trace.hpp"
 
 namespace lockstep {
 namespace {

@@ -17,7 +17,8 @@ namespace {
 
 constexpr Dimension dimensions[] = {Dimension::none,      Dimension::time,  Dimension::bytes,
                                     Dimension::bandwidth, Dimension::power, Dimension::energy,
-                                    Dimension::rate,      Dimension::steps, Dimension::flop_rate};
+                                    Dimension::rate,      Dimension::steps, Dimension::flop_rate,
+                                    Dimension::power_ramp};
 
 TEST(Quantity, ReadsEveryUnit) {
   struct Case {
@@ -71,6 +72,9 @@ TEST(Quantity, ReadsEveryUnit) {
       {"1.2kW", Dimension::power, 1200},
       {"150MW", Dimension::power, 150e6},
       {"5J", Dimension::energy, 5},
+      {"5W/s", Dimension::power_ramp, 5},
+      {"5kW/s", Dimension::power_ramp, 5e3},
+      {"5MW/s", Dimension::power_ramp, 5e6},
       {"2/s", Dimension::rate, 2},
       {"3/min", Dimension::rate, 3.0 / 60},
       {"3/h", Dimension::rate, 3.0 / 3600},

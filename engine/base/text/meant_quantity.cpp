@@ -41,6 +41,9 @@ constexpr Spelling powers[] = {{"watt", "W"},       {"watts", "W"},     {"kilowa
                                {"gw", "MW", 1000}};
 constexpr Spelling energies[] = {
     {"joule", "J"}, {"joules", "J"}, {"kj", "J", 1e3}, {"wh", "J", 3600}, {"kwh", "J", 3.6e6}};
+constexpr Spelling ramps[] = {{"w", "W/s"},       {"w/sec", "W/s"},  {"watt/s", "W/s"},
+                              {"watts/s", "W/s"}, {"kw", "kW/s"},    {"kw/s", "kW/s"},
+                              {"w/ms", "kW/s"},   {"kw/sec", "kW/s"}};
 constexpr Spelling steps[] = {{"steps", "step"}, {"iteration", "step"}, {"iterations", "step"},
                               {"iter", "step"},  {"iters", "step"},     {"it", "step"}};
 /// Behind a bare number. B is a billion, as in 405B, for there are no bytes to count.
@@ -263,6 +266,9 @@ void add_readings(double number, bool fraction, std::string_view unit, Dimension
       break;
     case Dimension::energy:
       found.add(number, one_of(energies, word));
+      break;
+    case Dimension::power_ramp:
+      found.add(number, one_of(ramps, word));
       break;
     case Dimension::steps:
       found.add(number, one_of(steps, word));

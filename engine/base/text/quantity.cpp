@@ -122,6 +122,12 @@ std::span<const UnitFamily> families() {
         {"GFLOPs", 1e9, 1},
         {"TFLOPs", 1e12, 1},
         {"PFLOPs", 1e15, 1}}},
+      {Dimension::power_ramp,
+       "W/s",
+       "a power a second",
+       "W/s",
+       "W/s kW/s MW/s",
+       {{"W/s", 1, 1, true}, {"kW/s", 1e3, 1, true}, {"MW/s", 1e6, 1, true}}},
   };
   return table;
 }
@@ -245,6 +251,7 @@ Limits limits_of(Dimension dimension) {
       return {1, 1e18};
     case Dimension::power:
     case Dimension::energy:
+    case Dimension::power_ramp:
       return {1e-9, 1e21};
     case Dimension::rate:
       return {1e-18, 1e12};

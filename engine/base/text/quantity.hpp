@@ -8,19 +8,20 @@ namespace lockstep {
 
 /// What a number counts. Inside the program every quantity is in the SI unit named here.
 enum class Dimension {
-  none,       ///< bare: counts, tokens, shares, factors
-  time,       ///< s
-  bytes,      ///< B
-  bandwidth,  ///< B/s
-  power,      ///< W
-  energy,     ///< J
-  rate,       ///< 1/s
-  steps,      ///< training steps ("50step")
-  flop_rate,  ///< FLOP/s
+  none,        ///< bare: counts, tokens, shares, factors
+  time,        ///< s
+  bytes,       ///< B
+  bandwidth,   ///< B/s
+  power,       ///< W
+  energy,      ///< J
+  rate,        ///< 1/s
+  steps,       ///< training steps ("50step")
+  flop_rate,   ///< FLOP/s
+  power_ramp,  ///< W/s
 };
 
-/// SI unit symbol of a dimension ("s", "B", "B/s", "W", "J", "1/s", "step", "FLOP/s"; "1" for
-/// none).
+/// SI unit symbol of a dimension ("s", "B", "B/s", "W", "J", "1/s", "step", "FLOP/s", "W/s"; "1"
+/// for none).
 std::string_view unit_symbol(Dimension dimension);
 
 /// The units a user may write for a dimension, for messages and help ("ns us ms s min h d").

@@ -5,6 +5,7 @@
 #include "engine/base/elementary.hpp"
 #include "engine/base/error.hpp"
 #include "engine/power/chip_power.hpp"
+#include "engine/power/smoothing/chip_boxes.hpp"
 
 namespace lockstep {
 
@@ -29,6 +30,14 @@ void slow_down(Scenario& job, const Values& values) {
   if (!power.meters) return;
   for (FleetGeneration& generation : job.fleet.generations)
     generation.chip.stack *= speed_left(power, generation.chip);
+  if (power.stop_delay)
+    job.stage_delay =
+        std::make_shared<BeginStageDelay::element_type>([power](const DesignPoint& point) {
+          std::vector<BoxLaw> laws;
+          for (const FleetGeneration& generation : point.scenario().fleet.generations)
+            laws.push_back(box_law(power, generation.chip));
+          return std::make_unique<ChipBoxes>(point, std::move(laws));
+        });
   // Which is the first generation's.
   if (job.job.compute_time)
     *job.job.compute_time /= speed_left(power, job.fleet.generations.front().chip);

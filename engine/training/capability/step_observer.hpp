@@ -6,6 +6,7 @@
 namespace lockstep {
 
 class DesignPoint;
+class StageDelay;
 
 /// What every chip of a job did in one step. Spans are (groups, replicas) where nothing else is
 /// said, times count from the latest finish of the step before [s]: a chip begins at `start`,
@@ -25,6 +26,8 @@ struct StepView {
   std::span<const double> compute_begin;  ///< (replicas) of the pipeline's schedule
   std::span<const double> compute_end;    ///< (replicas)
   std::span<const double> microbatch;     ///< (replicas) what one takes on the slowest stage [s]
+  /// What lengthened the step, and has seen it; nullptr: Scenario::stage_delay is empty.
+  const StageDelay* delay;
 };
 
 /// Looks into the steps of one trial without their being stored. A thread of its own trial calls.

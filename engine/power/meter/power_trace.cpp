@@ -1,4 +1,4 @@
-#include "engine/power/power_trace.hpp"
+#include "engine/power/meter/power_trace.hpp"
 
 #include <fmt/format.h>
 
@@ -7,22 +7,26 @@
 namespace lockstep {
 
 void PowerTrace::reach(double time) {
-  const double bins = time * per_second_ + 3;
+  const double bins = time * per_second_ + 4;
   if (!(bins <= most_bins))
     throw std::range_error(
         fmt::format("the recorded steps of a trial take {:.4g} times power.resolution (more than "
                     "{:.0f} values) "
                     "take a coarser one, or fewer sampling.steps",
                     bins, most_bins));
-  if (static_cast<double>(differences_.size()) < bins)
-    differences_.resize(static_cast<std::size_t>(bins), 0.0);
+  for (auto* differences : {&differences_, &bends_})
+    if (static_cast<double>(differences->size()) < bins)
+      differences->resize(static_cast<std::size_t>(bins), 0.0);
 }
 
 std::vector<double> PowerTrace::bins(std::size_t count) const {
   std::vector<double> all(count, 0.0);
-  double power = 0;
+  double power = 0, slope = 0;
   for (std::size_t b = 0; b < count; ++b) {
-    if (b < differences_.size()) power += differences_[b];
+    if (b < differences_.size()) {
+      slope += bends_[b];
+      power += differences_[b] + slope;
+    }
     all[b] = power;
   }
   return all;

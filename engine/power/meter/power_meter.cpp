@@ -1,35 +1,17 @@
-#include "engine/power/power_meter.hpp"
+#include "engine/power/meter/power_meter.hpp"
 
 #include <algorithm>
 #include <cmath>
 
 namespace lockstep {
 
-MeteredJob::MeteredJob(const DesignPoint& point, const Power& power)
-    : job(&point),
-      peak_time(power.overshoot_time),
-      resolution(power.resolution),
-      layers(point.planned_phases().exposed_of_microbatch(point.phases().size(), {})) {
-  const Fleet& fleet = point.scenario().fleet;
-  for (std::size_t g = 0; g < fleet.generations.size(); ++g) {
-    chips.push_back(supply_power(power, fleet.generations[g].chip));
-    const double used = point.chips_by_generation()[g];
-    waiting += chips[g].waiting * used;
-    context += chips[g].context * used;
-    idle += chips[g].idle * (static_cast<double>(fleet.generations[g].chips) - used);
-  }
-}
-
-PowerMeter::PowerMeter(const MeteredJob& job) : job_(job), trace_(job.resolution) {
-  const Layout& layout = job.job->layout();
-  const auto windows = static_cast<std::size_t>(layout.pipeline * layout.replicas);
-  window_begin_.resize(windows);
-  window_length_.resize(windows);
-  per_length_.resize(windows);
-  last_.resize(static_cast<std::size_t>(layout.pipeline));
-  above_.resize(static_cast<std::size_t>(layout.replicas));
-  peak_above_.resize(above_.size());
-}
+PowerMeter::PowerMeter(const MeteredJob& job)
+    : job_(job),
+      trace_(job.resolution),
+      windows_(job.job->layout()),
+      above_(static_cast<std::size_t>(job.job->layout().replicas)),
+      peak_above_(above_),
+      held_power_(job) {}
 
 void PowerMeter::see(const StepView& step) {
   const Layout& layout = job_.job->layout();
@@ -38,7 +20,7 @@ void PowerMeter::see(const StepView& step) {
   now_ = step.begin - origin_;
   trace_.reach(now_ + step.end);
   if (first) trace_.jump(0, job_.waiting);
-  find_windows(step);
+  windows_.find(job_.job->chunk_turns(), step);
   for (std::int64_t g = 0; g < layout.groups(); ++g) {
     if (g % layout.tensor == 0) {
       std::fill(above_.begin(), above_.end(), 0.0);
@@ -47,24 +29,10 @@ void PowerMeter::see(const StepView& step) {
     add_group(step, g);
     if (g % layout.tensor == layout.tensor - 1) add_windows(g / layout.tensor);
   }
+  if (job_.has_floor()) count_held(step);
+  if (step.delay) held_ -= held_power_.add(step, windows_, now_, trace_);
   const bool together = step.synchronizes && job_.job->scenario().job.gradient_clipping;
   end_ = now_ + (together ? step.end : std::ranges::min(step.finish));
-}
-
-void PowerMeter::find_windows(const StepView& step) {
-  const ChunkTurns& turns = job_.job->chunk_turns();
-  const std::size_t replicas = above_.size();
-  for (std::size_t s = 0; s < last_.size(); ++s) {
-    last_[s] = -HUGE_VAL;
-    for (std::size_t r = 0; r < replicas; ++r) {
-      const double begin = step.compute_begin[r] + turns.first_used[s] * step.microbatch[r];
-      const double end = step.compute_end[r] - turns.last_done[s] * step.microbatch[r];
-      window_begin_[s * replicas + r] = begin;
-      window_length_[s * replicas + r] = end - begin;
-      per_length_[s * replicas + r] = end > begin ? 1 / (end - begin) : 0;
-      last_[s] = std::max(last_[s], end);
-    }
-  }
 }
 
 /// One chip of each replica: all but windows goes into the trace, windows into above_.
@@ -72,7 +40,7 @@ void PowerMeter::add_group(const StepView& step, std::int64_t group) {
   const DesignPoint& job = *job_.job;
   const auto stages = static_cast<std::size_t>(job.layout().pipeline);
   const auto stage = static_cast<std::size_t>(group / job.layout().tensor);
-  const double* const per_length = per_length_.data() + stage * above_.size();
+  const double* const per_length = windows_.per_length.data() + stage * above_.size();
   const auto row = static_cast<std::size_t>(job.layout().at(group, 0));
   const double* const finish = step.finish.data() + row;
   const double* const busy = step.busy.data() + row;
@@ -103,7 +71,7 @@ void PowerMeter::add_group(const StepView& step, std::int64_t group) {
       above_[r] += speaks * std::min(layers * per_length[r], left);
       trace_.jump(now_ + (start ? start[r] : 0), gathers);
       trace_.jump(now_ + step.compute_begin[r], -gathers);
-      trace_.jump(now_ + last_[stage], gathers);
+      trace_.jump(now_ + windows_.last[stage], gathers);
       trace_.jump(now_ + finish[r] - update, -gathers);
     }
   }
@@ -112,12 +80,43 @@ void PowerMeter::add_group(const StepView& step, std::int64_t group) {
 void PowerMeter::add_windows(std::int64_t stage) {
   const std::size_t first = static_cast<std::size_t>(stage) * above_.size();
   for (std::size_t r = 0; r < above_.size(); ++r) {
-    const double length = window_length_[first + r];
+    const double length = windows_.length[first + r];
     if (length <= 0) continue;
-    const double begin = now_ + window_begin_[first + r];
+    const double begin = now_ + windows_.begin[first + r];
     trace_.jump(begin, above_[r] + peak_above_[r]);
     trace_.jump(begin + std::min(job_.peak_time, length), -peak_above_[r]);
     trace_.jump(begin + length, -above_[r]);
+  }
+}
+
+void PowerMeter::count_held(const StepView& step) {
+  const DesignPoint& job = *job_.job;
+  const Layout& layout = job.layout();
+  for (std::int64_t g = 0; g < layout.groups(); ++g) {
+    const auto stage = static_cast<std::size_t>(g / layout.tensor);
+    const double* const length = windows_.length.data() + stage * above_.size();
+    for (const DesignPoint::Run& run : job.runs()[static_cast<std::size_t>(g)]) {
+      const ChipPower &asks = job_.asks[run.generation], &draws = job_.draws[run.generation];
+      const bool computes = draws.compute > asks.compute, waits = draws.waiting > asks.waiting;
+      const bool speaks = draws.communication > asks.communication;
+      const double update = job.optimizer_time()[run.generation];
+      for (std::int64_t replica = run.begin; replica < run.end; ++replica) {
+        const auto i = static_cast<std::size_t>(layout.at(g, replica));
+        const auto r = static_cast<std::size_t>(replica);
+        const double window = std::max(0.0, length[r]);
+        const double busy = std::min(window, step.busy[i] - update);
+        double spoken = 0;
+        if (speaks != waits) {
+          const double layers = job_.layers[layout.generation[r] * windows_.last.size() + stage];
+          spoken = std::min(layers * job.work().microbatches[r], window - busy);
+          if (step.synchronizes)
+            spoken += step.compute_begin[r] - (step.start.empty() ? 0 : step.start[i]) +
+                      step.finish[i] - update - windows_.last[stage];
+        }
+        held_ += (computes ? busy + update : 0) + (speaks ? spoken : 0) +
+                 (waits ? step.end - busy - update - spoken : 0);
+      }
+    }
   }
 }
 

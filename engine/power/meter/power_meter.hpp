@@ -2,26 +2,13 @@
 
 #include <vector>
 
-#include "engine/power/chip_power.hpp"
-#include "engine/power/power_trace.hpp"
+#include "engine/power/meter/held_power.hpp"
+#include "engine/power/meter/metered_job.hpp"
+#include "engine/power/meter/power_trace.hpp"
+#include "engine/power/meter/step_windows.hpp"
 #include "engine/training/capability/step_observer.hpp"
-#include "engine/training/design_point.hpp"
 
 namespace lockstep {
-
-/// What the meter of a job needs and no step changes.
-struct MeteredJob {
-  MeteredJob(const DesignPoint& point, const Power& power);
-
-  const DesignPoint* job;
-  double peak_time, resolution;  ///< [s]
-  std::vector<ChipPower> chips;  ///< (generations) at supplies [W]
-  double waiting = 0;            ///< of all chips of the job in this phase [W]
-  double context = 0;            ///< the same
-  double idle = 0;               ///< of the fleet's chips that are in no job [W]
-  /// (generations, pipeline) what a microbatch's phases of layers expose without noise [s].
-  std::vector<double> layers;
-};
 
 /// Power of a job's chips over the recorded steps of one trial, from each chip's intervals:
 ///
@@ -35,7 +22,8 @@ struct MeteredJob {
 /// power.overshoot_time has the peak's in place of compute's. `last` is when the last replica's
 /// window of that stage ends, from when gradients are on their way. Without the phases of gradients
 /// (local SGD) chips wait instead of communicating. Cost: 2 jumps of the trace a chip and step, 4 a
-/// tensor group, more where waiting is not communicating.
+/// tensor group, more where waiting is not communicating. What boxes that are not open change is
+/// HeldPower's.
 class PowerMeter final : public StepObserver {
  public:
   explicit PowerMeter(const MeteredJob& job);
@@ -44,19 +32,21 @@ class PowerMeter final : public StepObserver {
   const PowerTrace& trace() const { return trace_; }
   /// Up to when all chips were seen, since the recorded steps began [s].
   double end() const { return end_; }
+  /// Chip-seconds that floors held above what a phase asks for.
+  double held() const { return held_; }
 
  private:
-  void find_windows(const StepView& step);
   void add_group(const StepView& step, std::int64_t group);
   void add_windows(std::int64_t stage);
+  void count_held(const StepView& step);
 
   const MeteredJob& job_;
   PowerTrace trace_;
-  double origin_ = 0, now_ = 0, end_ = 0;             // [s]
-  std::vector<double> window_begin_, window_length_;  // (pipeline, replicas) [s]
-  std::vector<double> per_length_;                    // the same [1/s]; 0 where there is no window
-  std::vector<double> last_;                          // (pipeline)
+  double origin_ = 0, now_ = 0, end_ = 0;  // [s]
+  StepWindows windows_;
   std::vector<double> above_, peak_above_;  // (replicas) of a stage's tensor group, in its window
+  HeldPower held_power_;
+  double held_ = 0;
 };
 
 }  // namespace lockstep
