@@ -17,14 +17,15 @@ double HeldPower::hold(const BoxLine& line, double from, double to, double low, 
   if (to < from) return hold(line, to, from, low, high, -chips);
   from = std::max({from, line.begin, -now_});
   to = std::min(to, line.end);
-  if (!(from < to) || !(low < high)) return 0;
+  if (!(from < to) || chips == 0) return 0;
   const double weight = chips * per_watt_;
   const auto held = [&](double time) { return std::clamp(line.at(time), low, high) - high; };
   trace_->jump(now_ + from, weight * held(from));
   trace_->jump(now_ + to, -weight * held(to));
   if (line.slope == 0) return line.watts <= low ? chips * (to - from) : 0;
+  const double per_slope = 1 / line.slope;
   const auto crossing = [&](double watts) {
-    return std::clamp(line.begin + (watts - line.watts) / line.slope, from, to);
+    return std::clamp(line.begin + (watts - line.watts) * per_slope, from, to);
   };
   const double at_low = crossing(low), at_high = crossing(high);
   trace_->bend(now_ + std::min(at_low, at_high), weight * line.slope);
@@ -47,91 +48,78 @@ void HeldPower::take(std::size_t generation) {
   law_ = &boxes_->law(generation);
 }
 
-double HeldPower::add(const StepView& step, const StepWindows& windows, double now,
+void HeldPower::begin(const StepView& step, const StepWindows& windows, double now,
                       PowerTrace& trace) {
   boxes_ = static_cast<const ChipBoxes*>(step.delay);
+  step_ = &step;
+  windows_ = &windows;
   trace_ = &trace;
   now_ = now;
-  double below = hold_chips(step, windows);
-  for (std::size_t b = 0; b < boxes_->boxes().size(); ++b) {
-    const ChipBoxes::Box& box = boxes_->boxes()[b];
+}
+
+double HeldPower::add_stage(std::int64_t stage, std::span<const double> computing,
+                            std::span<const double> speaking) {
+  const std::size_t replicas = step_->compute_begin.size();
+  double below = 0;
+  for (const ChipBoxes::Box& box :
+       boxes_->of_windows(window(static_cast<std::size_t>(stage), 0), replicas)) {
     take(box.generation);
-    if (!law_->is_open(box.before) || !law_->is_open(box.after))
-      below +=
-          hold_box(step, b, windows.begin[box.window], std::max(0.0, windows.length[box.window]));
+    if (law_->is_open(box.before) && law_->is_open(box.after)) continue;
+    const std::size_t i = box.generation * replicas + box.window % replicas;
+    below += hold_box(box, computing[i], speaking[i]);
   }
   return below;
 }
 
 /// The waits around a window, taken as waiting, and the window.
-double HeldPower::hold_box(const StepView& step, std::size_t index, double from, double length) {
-  const ChipBoxes::Box& box = boxes_->boxes()[index];
+double HeldPower::hold_box(const ChipBoxes::Box& box, double computing, double speaking) {
+  const double from = windows_->begin[box.window];
+  const double length = std::max(0.0, windows_->length[box.window]);
   double below = hold(box.before, 0, from, asks_->waiting, draws_->waiting, box.chips);
-  below += hold(box.after, from + length, step.end, asks_->waiting, draws_->waiting, box.chips);
+  below += hold(box.after, from + length, step_->end, asks_->waiting, draws_->waiting, box.chips);
   const double level = box.before.next;
-  if (level >= law_->peak || length <= 0) return below;
+  if (level >= law_->peak || length == 0) return below;
   const BoxLine rises{from, never, level, law_->ramp_up};
-  const double computing = computing_[index], speaking = speaking_[index];
   const double to = from + length, peak = from + std::min(job_.peak_time, length);
   hold(rises, from, peak, 0, draws_->peak, computing);
   hold(rises, peak, to, 0, draws_->compute, computing);
-  below += hold(rises, from, to, asks_->communication, draws_->communication, speaking);
-  below += hold(rises, from, to, asks_->waiting, draws_->waiting, box.chips - computing - speaking);
+  if (asks_->communication < draws_->communication)
+    below += hold(rises, from, to, asks_->communication, draws_->communication, speaking);
+  if (asks_->waiting < draws_->waiting)
+    below +=
+        hold(rises, from, to, asks_->waiting, draws_->waiting, box.chips - computing - speaking);
   return below;
 }
 
-/// What differs between the chips of a box: finds their shares of the window, and adds what their
-/// exchanges and updates draw in place of waiting.
-double HeldPower::hold_chips(const StepView& step, const StepWindows& windows) {
-  const DesignPoint& job = *job_.job;
-  const Layout& layout = job.layout();
-  computing_.assign(boxes_->boxes().size(), 0.0);
-  speaking_ = computing_;
+double HeldPower::hold_exchange(std::size_t stage, std::size_t replica, std::size_t generation,
+                                double start, double done) {
+  const ChipBoxes::Box& own = box(window(stage, replica), generation);
   double below = 0;
-  for (std::int64_t g = 0; g < layout.groups(); ++g) {
-    const auto stage = static_cast<std::size_t>(g / layout.tensor);
-    for (const DesignPoint::Run& run : job.runs()[static_cast<std::size_t>(g)]) {
-      take(run.generation);
-      const bool alike = asks_->waiting == asks_->communication;
-      const double update = job.optimizer_time()[run.generation];
-      for (std::int64_t replica = run.begin; replica < run.end; ++replica) {
-        const auto r = static_cast<std::size_t>(replica);
-        const std::size_t window = stage * static_cast<std::size_t>(layout.replicas) + r;
-        const std::size_t b = boxes_->index(window, run.generation);
-        const ChipBoxes::Box& box = boxes_->boxes()[b];
-        if (law_->is_open(box.before) && law_->is_open(box.after)) continue;
-        const auto i = static_cast<std::size_t>(layout.at(g, replica));
-        const double share = std::min(1.0, (step.busy[i] - update) * windows.per_length[window]);
-        computing_[b] += share;
-        const double done = step.finish[i] - update;
-        if (update > 0) hold_update(box.after, done, step.finish[i]);
-        if (alike) continue;
-        const double layers = job_.layers[layout.generation[r] * windows.last.size() + stage];
-        speaking_[b] +=
-            std::min(layers * job.work().microbatches[r] * windows.per_length[window], 1 - share);
-        if (!step.synchronizes) continue;
-        below += hold_exchange(box.before, step.start.empty() ? 0 : step.start[i],
-                               step.compute_begin[r]);
-        below += hold_exchange(box.after, windows.last[stage], done);
-      }
-    }
-  }
+  if (!law_->is_open(own.before))
+    below += hold_exchange(own.before, start, step_->compute_begin[replica]);
+  if (!law_->is_open(own.after)) below += hold_exchange(own.after, windows_->last[stage], done);
   return below;
 }
 
-/// Communication in place of waiting, of one chip.
 double HeldPower::hold_exchange(const BoxWait& wait, double from, double to) {
   return hold(wait, from, to, asks_->communication, draws_->communication, 1) +
          hold(wait, from, to, asks_->waiting, draws_->waiting, -1);
 }
 
-/// An update in place of waiting, of one chip: until the box falls.
-void HeldPower::hold_update(const BoxWait& wait, double from, double to) {
-  const std::array<BoxLine, 4> lines = law_->lines(wait);
-  hold(lines[0], from, to, asks_->waiting, draws_->compute, 1);
-  hold(lines[0], from, to, asks_->waiting, draws_->waiting, -1);
-  const BoxLine waits{lines[0].end, never, 0, 0};
-  hold(waits, from, to, draws_->waiting, draws_->compute, 1);
+/// Until the box falls: an update beyond that draws what waits do.
+bool HeldPower::holds_update(std::size_t stage, std::size_t replica, std::size_t generation,
+                             double finish, double update) {
+  const BoxWait& wait = box(window(stage, replica), generation).after;
+  if (law_->is_open(wait)) return false;
+  const double from = finish - update, to = std::min(finish, wait.fall);
+  if (!(from < to)) return true;
+  const double more = (draws_->compute - draws_->waiting) * per_watt_;
+  trace_->jump(now_ + from, more);
+  trace_->jump(now_ + to, -more);
+  const BoxLine rises = law_->lines(wait)[0];
+  hold(rises, from, to, asks_->waiting, draws_->compute, 1);
+  if (asks_->waiting < draws_->waiting) hold(rises, from, to, asks_->waiting, draws_->waiting, -1);
+  return true;
 }
 
 }  // namespace lockstep

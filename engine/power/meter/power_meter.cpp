@@ -11,6 +11,8 @@ PowerMeter::PowerMeter(const MeteredJob& job)
       windows_(job.job->layout()),
       above_(static_cast<std::size_t>(job.job->layout().replicas)),
       peak_above_(above_),
+      computing_(job.chips.size() * above_.size()),
+      speaking_(computing_),
       held_power_(job) {}
 
 void PowerMeter::see(const StepView& step) {
@@ -21,16 +23,20 @@ void PowerMeter::see(const StepView& step) {
   trace_.reach(now_ + step.end);
   if (first) trace_.jump(0, job_.waiting);
   windows_.find(job_.job->chunk_turns(), step);
+  if (step.delay) held_power_.begin(step, windows_, now_, trace_);
   for (std::int64_t g = 0; g < layout.groups(); ++g) {
     if (g % layout.tensor == 0) {
       std::fill(above_.begin(), above_.end(), 0.0);
       std::fill(peak_above_.begin(), peak_above_.end(), 0.0);
+      std::fill(computing_.begin(), computing_.end(), 0.0);
+      std::fill(speaking_.begin(), speaking_.end(), 0.0);
     }
     add_group(step, g);
-    if (g % layout.tensor == layout.tensor - 1) add_windows(g / layout.tensor);
+    if (g % layout.tensor < layout.tensor - 1) continue;
+    add_windows(g / layout.tensor);
+    if (step.delay) held_ -= held_power_.add_stage(g / layout.tensor, computing_, speaking_);
   }
   if (job_.has_floor()) count_held(step);
-  if (step.delay) held_ -= held_power_.add(step, windows_, now_, trace_);
   const bool together = step.synchronizes && job_.job->scenario().job.gradient_clipping;
   end_ = now_ + (together ? step.end : std::ranges::min(step.finish));
 }
@@ -51,24 +57,37 @@ void PowerMeter::add_group(const StepView& step, std::int64_t group) {
     const double update = job.optimizer_time()[run.generation];
     const double computes = chip.compute - chip.waiting, peak = chip.peak - chip.compute;
     const double speaks = chip.communication - chip.waiting;
+    double* const computing = computing_.data() + run.generation * above_.size();
+    double* const speaking = speaking_.data() + run.generation * above_.size();
     // Nothing where the phases of gradients are not there.
     const double gathers = step.synchronizes ? speaks : 0;
     for (std::size_t r = first; r < end; ++r) {
       const double share = std::min(1.0, (busy[r] - update) * per_length[r]);
       above_[r] += computes * share;
       peak_above_[r] += peak * share;
+      computing[r] += share;
     }
     for (std::size_t r = first; update > 0 && r < end; ++r) {
+      if (step.delay && held_power_.holds_update(stage, r, run.generation, finish[r], update))
+        continue;
       trace_.jump(now_ + finish[r] - update, computes);
       trace_.jump(now_ + finish[r], -computes);
     }
-    if (speaks == 0) continue;
+    const bool exchanges = step.delay && !held_power_.waits_alike(run.generation);
+    if (speaks == 0 && !exchanges) continue;
     const double* const microbatches = job.work().microbatches.data();
     for (std::size_t r = first; r < end; ++r) {
       const double layers =
           job_.layers[job.layout().generation[r] * stages + stage] * microbatches[r];
       const double left = 1 - std::min(1.0, (busy[r] - update) * per_length[r]);
-      above_[r] += speaks * std::min(layers * per_length[r], left);
+      const double share = std::min(layers * per_length[r], left);
+      above_[r] += speaks * share;
+      speaking[r] += share;
+      if (exchanges && step.synchronizes) {
+        const double begin = start ? start[r] : 0, done = finish[r] - update;
+        held_ -= held_power_.hold_exchange(stage, r, run.generation, begin, done);
+      }
+      if (gathers == 0) continue;
       trace_.jump(now_ + (start ? start[r] : 0), gathers);
       trace_.jump(now_ + step.compute_begin[r], -gathers);
       trace_.jump(now_ + windows_.last[stage], gathers);

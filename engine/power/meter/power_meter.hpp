@@ -45,6 +45,8 @@ class PowerMeter final : public StepObserver {
   double origin_ = 0, now_ = 0, end_ = 0;  // [s]
   StepWindows windows_;
   std::vector<double> above_, peak_above_;  // (replicas) of a stage's tensor group, in its window
+  // (generations, replicas) of a stage: chips, by their shares of the window.
+  std::vector<double> computing_, speaking_;
   HeldPower held_power_;
   double held_ = 0;
 };

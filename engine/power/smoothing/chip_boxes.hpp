@@ -36,6 +36,9 @@ class ChipBoxes final : public StageDelay {
   };
   /// In the order of windows, then of generations.
   std::span<const Box> boxes() const { return boxes_; }
+  std::span<const Box> of_windows(std::size_t first, std::size_t count) const {
+    return boxes().subspan(first_[first], first_[first + count] - first_[first]);
+  }
   /// Among them, of a generation that is there.
   std::size_t index(std::size_t window, std::size_t generation) const {
     std::size_t i = first_[window];
