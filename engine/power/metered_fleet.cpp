@@ -20,14 +20,14 @@ std::unique_ptr<PowerMeter> MeteredFleet::meter(std::size_t job) const {
   return std::make_unique<PowerMeter>(jobs_[job]);
 }
 
-/// What the grid sees of `load` behind the storage of all chips.
-std::vector<double> MeteredFleet::behind_storage(std::vector<double> load) const {
+/// What is left of a job's `load` behind the storage of its chips.
+std::vector<double> MeteredFleet::behind_storage(std::vector<double> load, double chips) const {
   if (power_.storage == 0) return load;
   constexpr double any = std::numeric_limits<double>::infinity();
   return smoothed(load, power_.resolution,
-                  {.energy = chips_ * power_.storage,
-                   .charge = chips_ * power_.storage_charge.value_or(any),
-                   .discharge = chips_ * power_.storage_discharge.value_or(any),
+                  {.energy = chips * power_.storage,
+                   .charge = chips * power_.storage_charge.value_or(any),
+                   .discharge = chips * power_.storage_discharge.value_or(any),
                    .efficiency = power_.storage_efficiency,
                    .window = power_.storage_window});
 }
@@ -40,21 +40,19 @@ MeteredFleet::Trace MeteredFleet::trace(std::span<const TrainedJob> trained,
     const PowerTrace& trace = meters[j]->trace();
     // Steps shorter than the resolution have the one value that they begin in.
     const std::size_t bins = std::max<std::size_t>(1, trace.bins_until(meters[j]->end()));
-    std::vector<double>& own = traces.emplace_back(trace.bins(bins));
+    const auto chips = static_cast<double>(jobs_[j].job->layout().chips());
+    std::vector<double>& own = traces.emplace_back(behind_storage(trace.bins(bins), chips));
     means.push_back(swing_of(own).mean);
     const double later = static_cast<double>(jobs_.size() - 1 - j) * power_.stagger;
     const std::size_t ahead = std::min(trace.bins_until(later), bins - 1);
     own.erase(own.begin(), own.begin() + static_cast<std::ptrdiff_t>(ahead));
   }
-  std::vector<double> load = sum_of(traces);
-  const double before = swing_of(load).mean;
-  Trace result{.watts = behind_storage(std::move(load))};
-  const double lost = swing_of(result.watts).mean / before;  // by storage, which all jobs bear
+  Trace result{.watts = sum_of(traces)};
   double idle = 0;
   for (std::size_t j = 0; j < jobs_.size(); ++j) {
     const MeteredJob& metered = jobs_[j];
     const double step = trained[j].step.step_time;
-    result.energy_per_step += meter_factor(power_) * (means[j] * lost + metered.idle) * step;
+    result.energy_per_step += meter_factor(power_) * (means[j] + metered.idle) * step;
     result.tokens_per_second += metered.job->work().tokens / step;
     result.held +=
         meters[j]->held() / (static_cast<double>(metered.job->scenario().steps) * chips_);

@@ -28,11 +28,11 @@ class MeteredFleet {
     double down = 0;               ///< where all chips of the jobs hold a context alone [W]
   };
   /// From what `meters` (jobs) saw. Jobs begin power.stagger apart; the trace begins with the last
-  /// of them and ends with the first that ends.
+  /// of them and ends with the first that ends. Each job has the storage of its own chips.
   Trace trace(std::span<const TrainedJob> trained, std::span<const PowerMeter* const> meters) const;
 
  private:
-  std::vector<double> behind_storage(std::vector<double> load) const;
+  std::vector<double> behind_storage(std::vector<double> load, double chips) const;
 
   Power power_;
   std::vector<MeteredJob> jobs_;

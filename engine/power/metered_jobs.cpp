@@ -8,6 +8,7 @@
 
 #include "engine/base/error.hpp"
 #include "engine/power/smoothing/chip_speed.hpp"
+#include "engine/power/smoothing/job_edges.hpp"
 #include "engine/power/swing.hpp"
 #include "engine/training/jobs.hpp"
 
@@ -167,6 +168,12 @@ void MeteredJobs::judge(const std::vector<double>& site, MeteredTrial& result) c
     return largest_change(site, window_bins(window, resolution));
   };
   std::transform(ramp_windows.begin(), ramp_windows.end(), result.ramp.begin(), within);
+  const RisingPower start = start_of(fleet_->jobs(), power_),
+                    stop = stop_of(fleet_->jobs(), power_);
+  for (std::size_t w = 0; w < ramp_windows.size(); ++w) {
+    result.start[w] = start.largest(ramp_windows[w]);
+    result.stop[w] = stop.largest(ramp_windows[w]);
+  }
   result.peak_to_peak = within(rolling);
   const Spectrum spectrum(site, resolution);
   const GridTrace trace(site, resolution, result.mean, spectrum);

@@ -87,6 +87,16 @@ std::span<const MetricOf<MeteredTrial>> power_metrics() {
            "from power_peak to all chips of the jobs holding a context with nothing to run, as "
            "when they fail"),
        of_trial<&T::failure_drop>},
+      {over("ramp_window",
+            row("power_start", "W",
+                "largest rise within a window when the jobs start, from a context alone to "
+                "compute; without storage")),
+       [](const T& t) { return std::span<const double>(t.start); }},
+      {over("ramp_window",
+            row("power_stop", "W",
+                "largest fall within a window when all jobs stop together, from compute to a "
+                "context alone; without storage")),
+       [](const T& t) { return std::span<const double>(t.stop); }},
       {row("energy_per_step", "J", "mean power x mean time of a step, of all jobs"),
        of_trial<&T::energy_per_step>},
       {of_work(row("energy_per_token", "J", "mean power over tokens a second of all jobs")),

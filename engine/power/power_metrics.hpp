@@ -21,11 +21,12 @@ inline constexpr std::array<PowerBand, 7> power_bands{
 /// What the power of one trial's steps was, of all jobs and idle chips together, at the site's
 /// meter. NaN: the trace is too short or too coarse.
 struct MeteredTrial {
-  double mean = 0, peak = 0, trough = 0, swing = 0;  ///< [W]
-  std::array<double, ramp_windows.size()> ramp{};    ///< [W]
-  double peak_to_peak = 0;                           ///< [W]
-  std::array<double, power_bands.size()> band{};     ///< [W]
-  double line_share = 0, line_frequency = 0;         ///< frequency NaN where nothing swings [Hz]
+  double mean = 0, peak = 0, trough = 0, swing = 0;         ///< [W]
+  std::array<double, ramp_windows.size()> ramp{};           ///< [W]
+  std::array<double, ramp_windows.size()> start{}, stop{};  ///< [W]
+  double peak_to_peak = 0;                                  ///< [W]
+  std::array<double, power_bands.size()> band{};            ///< [W]
+  double line_share = 0, line_frequency = 0;  ///< frequency NaN where nothing swings [Hz]
   std::vector<double> compliance = {}, largest_fleet = {};  ///< (utilities' limits, own)
   double failure_drop = 0;                                  ///< [W]
   double energy_per_step = 0;                               ///< [J]

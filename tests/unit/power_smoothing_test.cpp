@@ -1,9 +1,11 @@
 // What smooths a fleet's power: the law of a capped chip, what cap and filler do to steps, what a
 // floor leaves, staggered starts, storage; and the same trial without it beside.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 
 #include "engine/power/smoothing/chip_speed.hpp"
 #include "tests/unit/metered_steps.hpp"
@@ -143,6 +145,75 @@ TEST(Shelf, OfGb300FlattensShortStepsAlone) {
   EXPECT_LT(value_of(lossy, "power_swing"), 0.02 * 16 * 280);
   // (1 - e) / e of what it gives, D e / (1 + e) for half of the time.
   EXPECT_NEAR(value_of(lossy, "energy_overhead"), 280 * 0.8 / 1.8 * 0.5 * 0.25 / 720, 2e-3);
+}
+
+TEST(Shelf, IsThatOfEachJob) {
+  // Half a step apart the jobs' swings cancel on the grid, but not in their own shelves: each is
+  // emptied as if it were alone, and its losses are paid.
+  const std::string two = join(square(0.5), R"(
+    fleet.chips=H100:16, H200:16
+    job.work_share=isolated
+    chip.H200.idle_power=72W
+    power.stagger=0.5s
+    power.storage=90J
+    power.storage_window=4s
+    power.storage_efficiency=0.8)");
+  const double alone = value_of(jobs_of(join(square(0.5),
+                                             "power.storage=90J\npower.storage_window=4s\n"
+                                             "power.storage_efficiency=0.8")),
+                                "power_mean");
+  EXPECT_NEAR(value_of(jobs_of(two), "power_mean"), 2 * alone, 2e-3 * alone);
+  const double free = value_of(jobs_of(join(two, "power.storage=0J")), "power_mean");
+  EXPECT_GT(value_of(jobs_of(two), "power_mean"), 1.01 * free);
+}
+
+/// The largest change of a chip's power within a window, in steps of 1 ms.
+double largest_in_small_steps(double window, const std::function<double(double)>& watts) {
+  double largest = 0;
+  const auto wide = static_cast<int>(std::lround(window * 1000));
+  for (int ms = -wide - 5; ms < 20000; ++ms)
+    largest = std::max(largest, std::abs(watts(1e-3 * (ms + wide)) - watts(1e-3 * ms)));
+  return largest;
+}
+
+TEST(StartAndStop, AreTheLargestRampsOfTheirCourse) {
+  constexpr double context = 122, compute = 630;
+  for (const double ramp : {40.0, 100.0, 700.0})
+    for (const double floor : {0.0, 0.6, 0.9})
+      for (const double delay : {0.0, 0.4, 3.0}) {
+        SCOPED_TRACE(fmt::format("{} {} {}", ramp, floor, delay));
+        const Jobs jobs = jobs_of(join(
+            square(0.5), fmt::format("power.floor={}\npower.ramp_up={}W/s\npower.ramp_down={}W/s\n"
+                                     "power.stop_delay={}s",
+                                     floor, ramp, ramp, delay)));
+        const double held = std::max(context, 700 * floor);
+        const auto start = [&](double time) {
+          return std::min(compute, context + ramp * std::max(0.0, time));
+        };
+        const auto stop = [&](double time) {
+          if (time <= 0) return compute;
+          return std::max(context, held - ramp * std::max(0.0, time - delay));
+        };
+        for (const auto& [place, window] : {std::pair{0, 1.0}, {1, 15.0}}) {
+          const auto at = static_cast<std::size_t>(place);
+          EXPECT_NEAR(value_of(jobs, "power_start", at), 16 * largest_in_small_steps(window, start),
+                      16 * 2e-3 * ramp);
+          EXPECT_NEAR(value_of(jobs, "power_stop", at), 16 * largest_in_small_steps(window, stop),
+                      16 * 2e-3 * ramp);
+        }
+      }
+  const Jobs free = jobs_of(join(square(0.5), "power.overshoot_time=50ms"));
+  EXPECT_NEAR(value_of(free, "power_start"), 16 * (770 - 122), 1e-6);
+  EXPECT_NEAR(value_of(free, "power_stop", 2), 16 * (630 - 122), 1e-6);
+}
+
+TEST(StartAndStop, JobsApartStartApart) {
+  const std::string two = join(square(0.5),
+                               "fleet.chips=H100:16, H200:16\njob.work_share=isolated\n"
+                               "power.stagger=2s\nchip.H200.context_power=122W");
+  EXPECT_NEAR(value_of(jobs_of(two), "power_start"), 16 * (630 - 122), 1e-6);
+  EXPECT_NEAR(value_of(jobs_of(two), "power_start", 1), 32 * (630 - 122), 1e-6);
+  EXPECT_NEAR(value_of(jobs_of(two), "power_stop"), 32 * (630 - 122), 1e-6);
 }
 
 }  // namespace
