@@ -5,6 +5,8 @@ import itertools
 import re
 from dataclasses import dataclass
 
+import numpy
+
 from lockstep_results import ResultsError
 
 # Words that values of an axis may be beside numbers.
@@ -113,6 +115,16 @@ class Design:
     def trials(self, point):
         """How many there are."""
         return self.summary.points[point.at]["trials"]
+
+    def course(self, point, name):
+        """A variable's values at a design point, of the first trial that has some; or None."""
+        if name not in self.data:
+            return None
+        array = self.data[name]
+        shape = array.shape[:array.dims.index("trial")]
+        rows = array[numpy.unravel_index(point.at, shape) if shape else ()].values
+        held = [row for row in rows if not numpy.isnan(row).all()]
+        return held[0] if held else None
 
     def known(self, point, name):
         """What is known of a design point before any trial (a number or a text), or None."""

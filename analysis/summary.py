@@ -15,13 +15,14 @@ class Summary:
         self.told = lockstep.ask(program, file)
         self.axes, self.points = self.told["axes"], self.told["points"]
         self.units = {v["variable"]: v["units"] for v in self.told["variables"]}
+        dimensions = {v["variable"]: v["dimension"] for v in self.told["variables"]}
         self._answers, self._differences, self._series = {}, {}, {}
         for row in self.told["answers"]:
-            key = row["variable"], row["point"], row.get("chip_generation", row.get("cause"))
+            key = row["variable"], row["point"], row.get(dimensions.get(row["variable"]))
             self._answers[key] = row
 
     def elements(self, variable):
-        """The generations or causes that a variable has values of, in the file's order."""
+        """The generations, causes or limits that a variable has values of, in the file's order."""
         return list(dict.fromkeys(e for name, _, e in self._answers if name == variable))
 
     def row(self, variable, point, element=None):

@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 #include <optional>
 
 #include "engine/base/error.hpp"
 #include "engine/base/notice.hpp"
+#include "engine/run/metrics.hpp"
 #include "engine/run/study/study.hpp"
 #include "experiments/command.hpp"
 #include "experiments/describe/variance_warnings.hpp"
@@ -96,7 +98,8 @@ Request read_request(const po::variables_map& map, const ResultSchema& schema) {
   else if (request.comparison)
     request.variables.push_back(known[find_named("--variable", "variable", "step_time", names)]);
   else if (request.json || request.csv)
-    request.variables = known;
+    std::copy_if(known.begin(), known.end(), std::back_inserter(request.variables),
+                 [](const Variable& variable) { return !is_course(variable.name); });
   return request;
 }
 

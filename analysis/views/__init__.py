@@ -7,7 +7,7 @@ from views.distribution import distribution
 from views.lines import checkpoints, scaling, sweep
 from views.losses import time_lost
 from views.mixing import mixing_tax
-from views.power import power
+from views.power import power, power_trace
 from views.sampling import convergence
 from views.sensitivity import sensitivity
 from views.step_parts import step_parts
@@ -35,6 +35,8 @@ FIGURES = [Figure(*row) for row in [
     ("goodput", "goodput against checkpoint interval and spares", checkpoints),
     ("time_lost", "wall time lost, by cause", time_lost),
     ("power", "power at the site's meter, its swing, and the energy that smoothing costs", power),
+    ("power_trace", "power over time in one trial, and its spectrum beside utilities' limits",
+     power_trace),
     ("timeline", "one trial's month, from `lockstep timeline` (--timeline FILE.csv)", timeline),
     ("sensitivity", "which uncertain inputs the output's spread comes from", sensitivity),
     ("convergence", "intervals against the number of trials", convergence),

@@ -212,6 +212,11 @@ MetricValues MeteredJobs::run_trial(const TrainedTrial& trial) const {
   result.energy_per_token = has_work ? swing.mean / site.tokens_per_second : none;
   judge(site.watts, result);
   if (plain_fleet_) compare(trial, result);
+  if (trial.number < power_.traces) {
+    result.trace = PowerCourse(power_).trace(site.watts, power_.resolution);
+    result.spectrum = PowerCourse::spectrum(site.watts, power_.resolution,
+                                            Spectrum(site.watts, power_.resolution));
+  }
   return values_of(power_metrics(), result);
 }
 
@@ -241,6 +246,7 @@ const Capability power_capability{
     .facts = {},
     .notes = power_notes(),
     .change = slow_down,
+    .set_extents = power_course_extents,
     .prepare = prepare};
 
 }  // namespace lockstep

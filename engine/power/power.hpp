@@ -26,6 +26,9 @@ struct Power {
   /// Of the user's own: within any 5 s, within any minute [W].
   std::optional<double> swing_limit, ramp_limit;
 
+  std::int64_t traces = 0;  ///< of so many first trials the trace and spectrum are kept
+  double trace_time = 0;    ///< of each, from its begin [s]
+
   // What smooths it, and what is done about it.
   double floor = 0;  ///< share of TDP below which no phase of a job is
   /// Of the chip's own box: how fast it moves [W/s], nullopt: at once; how long a wait may be

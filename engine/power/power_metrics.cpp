@@ -36,10 +36,21 @@ Metric share(Metric metric) {
   return metric;
 }
 
+Metric yes_or_no(Metric metric) {
+  metric.support = Support::yes_or_no();
+  return metric;
+}
+
 /// Of any sign.
 Metric any(Metric metric) {
   metric.support = {};
   return metric;
+}
+
+/// To be drawn; NaN where it is not kept.
+Metric course(std::string_view extent, Metric metric) {
+  metric.is_course = true;
+  return over(extent, std::move(metric));
 }
 
 Metric of_work(Metric metric) {
@@ -74,9 +85,10 @@ std::span<const MetricOf<MeteredTrial>> power_metrics() {
        of_trial<&T::line_share>},
       {where_shown(row("power_line_frequency", "Hz", "of that line; none where nothing swings")),
        of_trial<&T::line_frequency>},
-      {over("limit", share(row("power_compliance", "1",
-                               "1 where a limit is met, 0 where not; none where the trace is too "
-                               "short or too coarse for it, or it is not asked"))),
+      {over("limit",
+            yes_or_no(row("power_compliance", "1",
+                          "1 where a limit is met, 0 where not; none where the trace is too "
+                          "short or too coarse for it, or it is not asked"))),
        [](const T& t) { return std::span<const double>(t.compliance); }},
       {over("limit",
             row("power_largest_fleet", "1",
@@ -112,6 +124,14 @@ std::span<const MetricOf<MeteredTrial>> power_metrics() {
        of_trial<&T::energy_overhead>},
       {any(row("power_slowdown", "1", "the same of the mean time of a step")),
        of_trial<&T::slowdown>},
+      {course("time", row("power_trace", "W",
+                          "power at the site's meter, means of the time to the next value; of the "
+                          "first power.traces trials")),
+       [](const T& t) { return std::span<const double>(t.trace); }},
+      {course("frequency", row("power_spectrum", "W",
+                               "root mean square of what swings within a twentieth of a decade, of "
+                               "the whole trace; of the same trials, none as of power_band")),
+       [](const T& t) { return std::span<const double>(t.spectrum); }},
   };
   return rows;
 }

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/power/grid/spectrum.hpp"
+#include "engine/power/power.hpp"
 #include "engine/training/capability/metric.hpp"
 
 namespace lockstep {
@@ -32,11 +34,28 @@ struct MeteredTrial {
   double energy_per_step = 0;                               ///< [J]
   double energy_per_token = 0;                              ///< NaN with job.compute_time [J]
   double smoothing_time = 0;                                ///< [s]
-  double energy_overhead = 0, slowdown = 0;  ///< over the same trial without smoothing
+  double energy_overhead = 0, slowdown = 0;       ///< over the same trial without smoothing
+  std::vector<double> trace = {}, spectrum = {};  ///< PowerCourse's; empty where it is not kept [W]
 };
 
 std::span<const MetricOf<MeteredTrial>> power_metrics();
 std::vector<Extent> power_extents();
+
+/// What the file keeps of a trace: means from its begin on, a value every `spacing` s; and of its
+/// spectrum, the root mean squares of bands of a twentieth of a decade.
+struct PowerCourse {
+  explicit PowerCourse(const Power& power);
+  double spacing;
+  std::size_t values;
+  static constexpr std::size_t most_values = 2000, bands = 94;
+  /// Lower end of a band, from 0.01 to 500 Hz.
+  static double frequency(std::size_t band);
+
+  std::vector<double> trace(std::span<const double> watts, double resolution) const;
+  static std::vector<double> spectrum(std::span<const double> watts, double resolution,
+                                      const Spectrum& spectrum);
+};
+std::vector<Extent> power_course_extents(const Values& values);
 
 /// "0.1-55Hz".
 std::string text_of(const PowerBand& band);

@@ -31,6 +31,11 @@ bool may_yield(const Metric& metric, double value) {
   return std::isfinite(value) || (std::isnan(value) && !metric.of_each_trial);
 }
 
+bool is_course(std::string_view variable) {
+  const Metric* metric = metric_called(variable);
+  return metric != nullptr && metric->is_course;
+}
+
 std::optional<std::size_t> events_counted_by(std::string_view variable,
                                              std::span<const Variable> variables) {
   const Metric* metric = metric_called(variable);

@@ -18,6 +18,9 @@ std::vector<Metric> metrics(std::span<const Capability* const> of = capabilities
 /// Whether a trial may yield the value: a finite one, or NaN where some trials have none.
 bool may_yield(const Metric& metric, double value);
 
+/// Whether a variable is a course to be drawn, which summaries leave out unless they are asked.
+bool is_course(std::string_view variable);
+
 /// Index of the variable that counts, trial by trial, the events that move the one called
 /// `variable`; none where nothing counts them.
 std::optional<std::size_t> events_counted_by(std::string_view variable,

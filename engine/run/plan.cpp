@@ -6,6 +6,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "engine/base/error.hpp"
 #include "engine/run/metrics.hpp"
 #include "engine/run/study/impossible_points.hpp"
 #include "engine/run/version.hpp"
@@ -185,6 +186,24 @@ BlockResult Plan::run_block(std::int64_t block, const Jobs& ready, const Executi
   return result;
 }
 
+namespace {
+
+/// What the parameters of all points set alike.
+std::vector<Extent> set_extents(const Capability& capability, std::span<const Values> points) {
+  if (!capability.set_extents) return {};
+  std::vector<Extent> extents = capability.set_extents(points.front());
+  for (const Values& point : points.subspan(1))
+    if (capability.set_extents(point) != extents)
+      throw InputError(
+          fmt::format("[{}] (its design points ask for different dimensions, and share those of "
+                      "the file) sweep "
+                      "nothing that sets them",
+                      capability.name));
+  return extents;
+}
+
+}  // namespace
+
 Plan make_plan(Study study, std::span<const Parameter> rows,
                std::span<const TopologyKind* const> topologies,
                std::span<const Capability* const> capabilities, const PointVisitor& visit,
@@ -255,9 +274,14 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
       {std::string(generation_extent), union_of_generations(generations), "chip generation"});
   parts.move_to(schema);
   schema.point_variables.push_back(std::move(choice));
+  const auto is_there = [&](const std::string& extent) {
+    return extent == step_extent ||
+           std::ranges::find(schema.extents, extent, &Extent::name) != schema.extents.end();
+  };
   const auto add_metrics = [&](std::size_t source, const std::vector<Metric>& own) {
     for (std::size_t row = 0; row < own.size(); ++row) {
       if (own[row].needs_work && !has_work) continue;
+      if (!std::ranges::all_of(own[row].variable.extents, is_there)) continue;
       plan.metrics.push_back({own[row], source, row});
       schema.variables.push_back(own[row].variable);
     }
@@ -266,6 +290,8 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
   for (std::size_t c = 0; c < capabilities.size(); ++c) {
     if (!is_asked[c]) continue;
     for (Extent& extent : capabilities[c]->extents()) schema.extents.push_back(std::move(extent));
+    for (Extent& extent : set_extents(*capabilities[c], s.points))
+      schema.extents.push_back(std::move(extent));
     add_metrics(1 + c, capabilities[c]->metrics());
   }
   for (const std::string& key : plan.input_keys)

@@ -140,6 +140,14 @@ Estimate between_events(std::span<const double> values, double trial_time, doubl
           rate.lower > 0 ? between(rate.lower) : infinity};
 }
 
+/// Of trials that answer, those with a 1.
+Estimate share_of(std::span<const double> values, double level) {
+  double held = 0, answers = 0;
+  for (const double x : values)
+    if (!std::isnan(x)) held += x, ++answers;
+  return answers > 0 ? share_estimate(held, answers, level) : Estimate{};
+}
+
 }  // namespace
 
 double student_quantile(double p, double freedom) {
@@ -159,6 +167,7 @@ double student_quantile(double p, double freedom) {
 Estimate mean_estimate(std::span<const double> values, Support support, double level,
                        std::span<const double> events) {
   if (support.between_events) return between_events(values, support.trial_time, level);
+  if (support.whether) return share_of(values, level);
   Estimate estimate = skewed_estimate(values, level);
   if (!std::isfinite(estimate.lower) || !std::isfinite(estimate.upper)) return estimate;
   if (support.events != Support::Events::none)

@@ -21,6 +21,7 @@ struct Support {
   /// The time of a trial over its events, infinite without one. Its mean is that of all trials:
   /// their time over their events.
   bool between_events = false;
+  bool whether = false;  ///< 1 where something held in a trial, else 0
   double trial_time = std::numeric_limits<double>::quiet_NaN();  ///< NaN: not known
 
   static Support quantity() { return {.least = 0}; }
@@ -33,6 +34,10 @@ struct Support {
   static Support rest() { return {.least = 0, .events = Events::lower}; }
   /// Part of a whole that events change.
   static Support share() { return {.least = 0, .most = 1, .events = Events::change}; }
+  /// Whether something held: its mean is a share of independent trials.
+  static Support yes_or_no() {
+    return {.least = 0, .most = 1, .events = Events::change, .whether = true};
+  }
   static Support time_between(double trial_time) {
     return {.least = 0, .between_events = true, .trial_time = trial_time};
   }

@@ -119,6 +119,8 @@ hidden = 4096
 tokens_per_chip = 8192
 [power]
 meter = on
+traces = 1
+trace_time = 5s
 [sweep]
 power.floor = 0, 0.7, 0.9
 power.cap = none, 1100W

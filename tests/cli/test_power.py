@@ -132,3 +132,62 @@ def test_powers_that_cannot_be_are_refused(lockstep):
                                                        "power.cap=500W")
     assert "699 W with a job's context" in said("--set", "chip.H100.idle_power=699W")
     assert "take more sampling.steps" in said("--set", "power.resolution=1d")
+
+
+def test_traces_of_first_trials_are_kept(lockstep):
+    lockstep.write("s.ini", STUDY + "[power]\nmeter = on\ntraces = 2\ntrace_time = 4s\n"
+                   "[sweep]\npower.floor = 0, 0.8\n")
+    lockstep.done("run", "s.ini", "-q", "--threads", 2)
+    with h5py.File(lockstep.folder / "s.h5") as file:
+        times = numpy.array([float(text) for text in file["time"][...]])
+        frequencies = numpy.array([float(text) for text in file["frequency"][...]])
+        trace, spectrum = file["power_trace"][...], file["power_spectrum"][...]
+        assert trace.shape == (2, 4, 2000) and spectrum.shape == (2, 4, len(frequencies))
+        band = file["power_band"][1, 1, 2]
+    assert numpy.isnan(trace[:, 2:]).all() and numpy.isnan(spectrum[:, 2:]).all()
+    assert times[0] == 0 and numpy.allclose(numpy.diff(times), 2e-3)
+    lines = lockstep.done("power", "s.ini", "--point", 1, "--trial", 1).stdout.splitlines()[1:]
+    watts = numpy.array([line.split(",")[1] for line in lines], float)
+    whole = watts[:len(watts) // 2 * 2].reshape(-1, 2).mean(axis=1)[:2000]
+    assert numpy.allclose(trace[1, 1, :len(whole)], whole, rtol=1e-8)
+    assert numpy.isnan(trace[1, 1, len(whole):]).all()
+    # Bands of a twentieth of a decade add up to those of powers of ten, nearly.
+    decade = (frequencies > 6.5) & (frequencies < 95)
+    assert abs(numpy.sqrt((spectrum[1, 1, decade] ** 2).sum()) / band - 1) < 0.05
+    # The same bits in shards; summaries leave them out unless they are asked.
+    for shard in ("0/2", "1/2"):
+        lockstep.done("run", "s.ini", "-q", "--shard", shard, "-o", f"{shard[0]}.h5",
+                      "--set", "sampling.block=1")
+    lockstep.done("merge", "0.h5", "1.h5", "-o", "m.h5")
+    with h5py.File(lockstep.folder / "m.h5") as file:
+        assert file["power_trace"][...].tobytes() == trace.tobytes()
+        assert file["power_spectrum"][...].tobytes() == spectrum.tobytes()
+    assert "power_trace" not in lockstep.done("summary", "s.h5", "--json").stdout
+
+
+def test_points_share_the_times_of_traces(lockstep):
+    lockstep.write("s.ini", STUDY + "[power]\nmeter = on\n[sweep]\npower.traces = 0, 1\n")
+    assert "sweep nothing that sets them" in lockstep.refused("run", "s.ini")
+
+
+def test_a_box_that_falls_costs_time_and_saves_energy(lockstep):
+    lockstep.write("s.ini", STUDY + """
+data_parallel = all_reduce
+overlap = 0
+[power]
+meter = on
+floor = 0.8
+ramp_up = 200W/s
+ramp_down = 500W/s
+[sweep]
+power.stop_delay = none, 1h, 0s
+""")
+    lockstep.done("run", "s.ini", "-q")
+    held = values(lockstep.folder / "s.h5")
+    never, long, short = (held["step_time"][p] for p in range(3))
+    assert never.tobytes() == long.tobytes() and short.mean() > 1.001 * never.mean()
+    assert (held["power_slowdown"][2] > 0).all() and (held["power_slowdown"][:2] == 0).all()
+    assert (held["power_smoothing_time"][2] < held["power_smoothing_time"][0]).all()
+    # From context to compute at 200 W/s a chip and what of its host follows.
+    rise = held["power_start"][0, 0]
+    assert 128 * 200 < rise[0] < 128 * 250 and rise[1] > 2 * rise[0]

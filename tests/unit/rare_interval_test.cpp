@@ -108,6 +108,22 @@ TEST(MeanEstimate, OfNoEventUnderNoiseIsNotCertain) {
 }
 
 // Eight pairs, one of which lost a tenth: what was not seen the other way reaches as far.
+TEST(MeanEstimate, OfYesAndNoIsThatOfTheirShare) {
+  std::vector<double> values(20, 1.0);
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  values.push_back(none);
+  const Estimate all = mean_estimate(values, Support::yes_or_no(), 0.95);
+  EXPECT_EQ(all.value, 1);
+  EXPECT_NEAR(all.lower, 0.8316, 5e-5);  // Clopper and Pearson's tables
+  EXPECT_EQ(all.upper, 1);
+  std::fill_n(values.begin(), 12, 0.0);
+  const Estimate some = mean_estimate(values, Support::yes_or_no(), 0.95);
+  EXPECT_EQ(some.value, 0.4);
+  EXPECT_NEAR(some.lower, 0.1912, 5e-5);
+  EXPECT_NEAR(some.upper, 0.6395, 5e-5);
+  EXPECT_TRUE(std::isnan(mean_estimate({&none, 1}, Support::yes_or_no(), 0.95).value));
+}
+
 TEST(MeanDifference, OfMostlyEqualSharesIsBoundedByWhatWasSeen) {
   std::vector<double> first(8, 0.5), second(8, 0.5);
   second[2] = 0.4;

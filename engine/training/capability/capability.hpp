@@ -75,6 +75,9 @@ struct Capability {
   /// Changes a job before it is made ready: what its chips can do. nullptr: nothing. Throws
   /// InputError.
   void (*change)(Scenario& job, const Values& values) = nullptr;
+  /// Further dimensions, which the parameters set; metrics that name one that is not there are
+  /// none. All design points of a study must give the same. nullptr: none.
+  std::vector<Extent> (*set_extents)(const Values& values) = nullptr;
   /// For one design point; nullptr where its study does not ask. Throws InputError.
   std::unique_ptr<const PreparedCapability> (*prepare)(const Jobs& jobs);
 };

@@ -27,6 +27,8 @@ struct Extent {
   std::string name;  ///< "cause"
   std::vector<std::string> labels;
   std::string long_name;  ///< "what time was lost to"
+
+  bool operator==(const Extent&) const = default;
 };
 
 /// The parameters of one design point.
@@ -44,6 +46,7 @@ struct Metric {
   /// Not for all trials: NaN says that there is none, as of a generation without a chip in the job.
   /// Of any other variable it is an error.
   bool of_each_trial = true;
+  bool is_course = false;  ///< to be drawn, trial by trial: no mean or quantile is of use
   Support support = Support::quantity();
   /// Narrows it by a design point's parameters and by the label of the variable's own dimension, ""
   /// where it has none. nullptr: it is the same at all.
