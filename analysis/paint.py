@@ -23,6 +23,7 @@ WIDTH, HEIGHT, ROW = 4.3, 3.5, 0.26  # inches of a panel, of a row of it
 MOST_ROWS = 30
 MOST_LABELLED = 100  # ratio of a log scale's ends up to which 2 and 5 of a decade have labels
 MOST_MARKS = 300  # of one series; more are drawn as thin strokes
+MOST_ALONG = 44  # of a line of words along rows
 MOST_LETTERS = 28  # of the labels along a panel, side by side, and of a title beside rows
 
 
@@ -149,8 +150,9 @@ def _panel(axes, panel, order, labelled):
                     lambda v, _: f"{v:g}" if f"{v:e}"[0] in "125" else ""))
         if scale.limits:
             axes.set(**{f"{name}lim": scale.limits})
-        words = scale.label.replace(", ", ",\n") if len(scale.label) > MOST_LETTERS and \
-            scale.by_point else scale.label
+        words = "\n".join(
+            textwrap.fill(part, MOST_ALONG) for part in scale.label.replace(", ", ",\n").split("\n")
+        ) if len(scale.label) > MOST_LETTERS and scale.by_point else scale.label
         axes.set(**{f"{name}label": words if labelled or name == "x" else ""})
     if panel.y.by_point:
         axes.set_ylim(len(order) - 0.4, -0.6)

@@ -27,7 +27,8 @@ def power(design):
                    low=[swing.low], high=[swing.high])
             for point, cost, swing, look in zip(design.points, costs, swings, style)
             if cost.known and swing.known], "Energy against swing"))
-        panels.append(_frontier(design, costs, style))
+        frontier = _frontier(design, costs, style)
+        panels += [frontier] if frontier.series else []
     return Picture("Power at the site's meter", "Swing is from the lowest to the highest value of a "
                    f"trial's trace. {INTERVAL}", panels, columns=2)
 
@@ -44,8 +45,9 @@ def _frontier(design, costs, style):
             texts = [f"{e} {plain(100 * share)} %" for e, share in judged.items()]
             marks.append(Series("marks", [cost.value], [sum(judged.values())], point.text, look,
                                 points=point.number, texts=[", ".join(texts)]))
-    return Panel(Scale(ENERGY.label), Scale(f"limits met, of {len(limits)} judged"), marks,
-                 "Cost and compliance")
+    met = Scale(f"limits met, of {len(limits)} judged", limits=(-0.3, len(limits) + 0.3),
+                ticks=[(number, str(number)) for number in range(len(limits) + 1)])
+    return Panel(Scale(ENERGY.label), met, marks, "Cost and compliance")
 
 
 def power_trace(design):
@@ -66,9 +68,10 @@ def power_trace(design):
                                    points=point.number, plain=True))
     for name, low, high, watts in BANDS:
         rms = watts / PEAK_TO_PEAK / 1e6
-        spectra.append(Series("line", [low, high], [rms, rms], f"{name}, {low:g}-{high:g} Hz",
-                              look_of(len(COLOURS) - 2 if name == "LIPA" else len(COLOURS) - 1),
-                              plain=True))
+        look = look_of(len(COLOURS) - 2 if name == "LIPA" else len(COLOURS) - 1)
+        named = all(f"limit of {name}" != one.label for one in spectra)
+        spectra.append(Series("line", [low, high], [rms, rms], f"limit of {name}", look,
+                              legend=named, plain=True))
     return Picture(
         "Trace and spectrum of power at the site's meter",
         "The first trial of each design point. Spectrum: root mean square within bands of a "

@@ -71,8 +71,9 @@ const std::vector<Field<Chip>>& fields() {
         .summary =
             "what a node draws besides its chips, of one chip, under load, before conversion",
         .source =
-            "the catalogue's: nodes of 8 in air 230 W, range 220-290 (MLPerf power logs of "
-            "B200 and H200: 0.94 x wall less the chips' cap), racks of 72 445 W, range 420-600 "
+            "the catalogue's: nodes of 8 in air 230 W, range 220-290 (MLPerf power logs, 0.94 x "
+            "wall less the chips: 223 W of H200 under caps of 500 W, 226 W of idle B200 of whose "
+            "hosts four fifths do not follow load), racks of 72 445 W, range 420-600 "
             "(1,667-1,833 W a chip in all); TPUs 100 W: assumption"}},
       {&Chip::scale_up_bandwidth,
        {.key = "chip.*.scale_up_bandwidth",

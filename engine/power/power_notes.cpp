@@ -63,11 +63,23 @@ void note_what_no_floor_smooths(const PreparedCapability& capability, const Jobs
                   format_quantity(least, Dimension::power), broken));
 }
 
+/// The chips' boxes are open when a trial begins.
+void note_first_steps(const PreparedCapability& capability, const Jobs& jobs,
+                      std::vector<std::string>& texts) {
+  const auto& metered = static_cast<const MeteredJobs&>(capability);
+  if (metered.power().stop_delay && jobs.scenario().warmup_steps == 0)
+    texts.push_back(
+        "The first step finds every chip's box of power.stop_delay open, as no wait came before "
+        "it: "
+        "sampling.warmup_steps = 3 leave it out.");
+}
+
 }  // namespace
 
 std::span<const CapabilityNote> power_notes() {
   static constexpr CapabilityNote notes[] = {{false, note_what_is_not_shown},
-                                             {false, note_what_no_floor_smooths}};
+                                             {false, note_what_no_floor_smooths},
+                                             {false, note_first_steps}};
   return notes;
 }
 

@@ -49,7 +49,9 @@ const std::vector<Field<SamplingSettings>>& sampling_fields() {
         .maximum = 16777216,
         .shapes_arrays = true,
         .summary = "steps run and discarded before (skew carried without gradient clipping)",
-        .source = "assumption: with gradient clipping step 1 is already stationary"}},
+        .source =
+            "assumption: with gradient clipping and without power.stop_delay step 1 is already "
+            "stationary"}},
       {read_seed,
        {.key = "sampling.seed",
         .number = 153,

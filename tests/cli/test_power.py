@@ -182,6 +182,8 @@ ramp_down = 500W/s
 [sweep]
 power.stop_delay = none, 1h, 0s
 """)
+    note = "sampling.warmup_steps = 3 leave it out"
+    assert note in lockstep.done("describe", "s.ini", "--no-estimate").stdout.replace("\n", " ")
     lockstep.done("run", "s.ini", "-q")
     held = values(lockstep.folder / "s.h5")
     never, long, short = (held["step_time"][p] for p in range(3))

@@ -209,6 +209,27 @@ TEST(Nodes, DrawWhatWasMeasured) {
   EXPECT_NEAR(8 * idle, 2900, 0.1 * 2900);
 }
 
+/// 1,300 W a chip at the wall of a full B200 node (MLPerf, 1,311 and 1,308 logged) follow from host
+/// powers that other rows of the logs give: of 8 H200 under caps of 500 W (6,155 W in all), and of
+/// the idle B200 node (2,880-2,917 W), of whose host four fifths do not follow load.
+TEST(Nodes, OfFullB200FollowFromOtherNodesHosts) {
+  const Values values = scenario_values("fleet.chips=H100:8");
+  Power power = power_from(values);
+  power.compute = 1;
+  const double efficiency = power.conversion_efficiency;
+  Chip chip = find_chip("B200", values);
+  const double of_h200 = efficiency * 6155 / 8 - 500;
+  const double of_idle = (efficiency * 2900 / 8 - chip.idle_power) / (1 - power.host_following);
+  for (const double host : {of_h200, of_idle}) {
+    chip.host_power = host;
+    EXPECT_NEAR(supply_power(power, chip).compute, 1300, 0.05 * 1300) << host;
+    EXPECT_NEAR(find_chip("B200", values).host_power, host, 0.05 * host);
+  }
+  // A rack's host would not.
+  chip.host_power = find_chip("GB200", values).host_power;
+  EXPECT_GT(supply_power(power, chip).compute, 1.1 * 1300);
+}
+
 /// 150,000 H100, 50,000 H200 and 20,000 GB200 that compute: the published 300 MW lie within the 90
 /// % of what the stated ranges give. Host ranges are at the wall, so that conversion counts for
 /// chips alone.
