@@ -39,7 +39,7 @@ TESTS = [
                          "model_finishes_test model_zero2_test model_torus_choice_test"),
     ("engine/reliability/", "long_run_test failures_test model_long_run_test model_members_test "
                             "model_failures_test model_slices_test"),
-    ("engine/power/", "model_power_test power_grid_test power_smoothing_test "
+    ("engine/power/", "model_power_test power_boxes_test power_grid_test power_smoothing_test "
                       "power_storage_test"),
     ("engine/statistics/", "statistics_test width_test coverage_test"),
     ("engine/run/plan_search/", "plan_search_test"),

@@ -449,17 +449,34 @@ def power_topologies(r):
 
 def power_smoothing(r):
     blackwell, mix = [str(label) for label in r.data[r.axes[0]].values]
-    nothing, floor, filler, shelf = "(0, 0, 0J)", "(0.9, 0, 0J)", "(0, 0.9, 0J)", "(0, 0, 65J)"
-    both, large = "(0.9, 0, 65J)", "(0, 0, 1000J)"
 
-    def swing(fleet, how):
-        return f"{r.mean('power_swing', fleet, how) / 1e6:.1f} MW"
+    def how(floor, filler, storage, delay="none", up="unlimited", down="unlimited", stack="untuned"):
+        return f"({floor}, {filler}, {storage}, {delay}, {up}, {down}, {stack})"
 
-    def cost(fleet, how):
-        return f"{r.percent('energy_overhead', fleet, how):.1f} %"
+    nothing, floor, filler = how(0, 0, "0J"), how(0.9, 0, "0J"), how(0, 0.9, "0J")
+    shelf, both, large = how(0, 0, "65J"), how(0.9, 0, "65J"), how(0, 0, "1000J")
+    full = how(0, 1, "0J")
+    late = how(0.9, 0, "0J", "1s", "500W/s", "500W/s")
+    falls, tuned = (how(0.9, 0, "0J", "0s", "500W/s", "500W/s", stack)
+                    for stack in ("untuned", "tuned"))
+    lower = how(0.7, 0, "0J", "0s", "500W/s", "500W/s")
+    slow = how(0.7, 0, "0J", "0s", "70W/s", "500W/s")
+    gentle = how(0.9, 0, "0J", "0s", "70W/s", "70W/s")
 
-    def met(fleet, how, limit):
-        return (r.at("power_compliance", fleet, how, limit=limit) == 1).all()
+    def swing(fleet, point):
+        return f"{r.mean('power_swing', fleet, point) / 1e6:.1f} MW"
+
+    def cost(fleet, point):
+        return f"{r.percent('energy_overhead', fleet, point):.1f} %"
+
+    def longer(fleet, point, digits=1):
+        return f"{r.percent('power_slowdown', fleet, point):.{digits}f} %"
+
+    def met(fleet, point, limit):
+        return (r.at("power_compliance", fleet, point, limit=limit) == 1).all()
+
+    def start(fleet, point):
+        return f"{r.mean('power_start', fleet, point, ramp_window='1s') / 1e6:.0f}"
 
     def peaks(gb200, hopper):  # 0.2 TDP and what hosts add, behind supplies [MW]
         return 0.2 * (gb200 * 1200 * (1 + 0.2 * 445 / 1010) +
@@ -469,8 +486,12 @@ def power_smoothing(r):
     assert not met(blackwell, shelf, "ercot_2026") and not met(mix, shelf, "ercot_2026")
     assert met(blackwell, both, "ieso") and met(mix, both, "ieso") and not met(mix, floor, "ieso")
     assert r.mean("power_slowdown", mix, floor) == 0
-    whole = r.mean("power_swing", mix, "(0, 1, 0J)") / r.mean("power_swing", mix, filler)
-    assert whole > 2
+    assert r.mean("power_swing", mix, full) > 2 * r.mean("power_swing", mix, filler)
+    for fleet in (blackwell, mix):
+        assert r.mean("power_slowdown", fleet, late) == r.mean("power_slowdown", fleet, tuned) == 0
+        assert r.mean("power_slowdown", fleet, gentle) < r.mean("power_slowdown", fleet, falls)
+    assert r.mean("power_swing", blackwell, late) == r.mean("power_swing", blackwell, floor)
+    assert not met(mix, late, "ercot_2026") and met(blackwell, gentle, "ieso")
     power = r.mean("power_mean", blackwell, nothing) / 1e6
     return f"""The {power:.0f} MW of GB200 swing {swing(blackwell, nothing)}, Colossus 1
     {swing(mix, nothing)} of {r.mean("power_mean", mix, nothing) / 1e6:.0f}. A floor of 0.9 TDP
@@ -479,11 +500,22 @@ def power_smoothing(r):
     all at once these would be {peaks(54720, 0):.0f} and {peaks(20000, 200000):.0f} MW above it.
     Filler of 0.9 does the same for
     {cost(blackwell, filler)} and {cost(mix, filler)}, steps
-    {r.percent("power_slowdown", blackwell, filler):.1f} % longer; of 1.0 it swings the other way,
-    {swing(mix, "(0, 1, 0J)")}. 65 J a chip alone leave {swing(blackwell, shelf)} and
+    {longer(blackwell, filler)} longer; of 1.0 it swings the other way,
+    {swing(mix, full)}. 65 J a chip alone leave {swing(blackwell, shelf)} and
     {swing(mix, shelf)}: troughs last longer than they do. 1,000 J leave
     {swing(blackwell, large)} and {swing(mix, large)} for {cost(mix, large)}; 65 J above a floor of
-    0.9 leave {swing(blackwell, both)} and {swing(mix, both)}, and meet IESO's 0.25 % too."""
+    0.9 leave {swing(blackwell, both)} and {swing(mix, both)}, and meet IESO's 0.25 % too.
+
+    A stack written for Hopper runs into the ramps where waits outlast the stop delay, and nowhere
+    else: with 1 s no step is longer, though a few chips of Colossus 1 fall and it swings
+    {swing(mix, late)}. Without a delay, at 500 W/s, steps take {longer(blackwell, falls, 2)} longer
+    at a floor of 0.9 ({longer(mix, falls, 2)} in Colossus 1, which then swings {swing(mix, falls)}),
+    {longer(blackwell, lower)} at 0.7; rising by 70 W/s and falling by 500 {longer(blackwell, slow)}
+    and {longer(mix, slow)}. 70 W/s both ways hardly fall within a step
+    and leave no room for peaks: GB200 keep {swing(blackwell, gentle)}, within IESO's limit, for
+    {longer(blackwell, gentle, 2)} of time. A tuned stack loses none. In the first second of its start the GB200 job rises by {start(blackwell, nothing)} MW
+    without ramps, {start(blackwell, falls)} at 500 and {start(blackwell, gentle)} at 70 W/s.
+    Hopper in the mix is taken as if it had boxes."""
 
 
 ANSWERS = {answer.__name__: answer for answer in (
