@@ -18,19 +18,22 @@ MOST_CURVES = 4
 def power(design):
     if not there(design, SWING):
         raise NotShown("the study meters no power (power.meter)")
+    # Rows are the key to marks: no two are alike.
     style = looks(design)
+    if len(set(style)) < len(style):
+        style = [look_of(point.number) for point in design.points]
     panels = [mark_rows(design, m.label, summaries(design, m), style) for m in (SWING, MEAN)]
     swings, costs = summaries(design, SWING), summaries(design, ENERGY)
     if any(e.known and e.value != 0 for e in costs):
         panels.append(Panel(Scale(ENERGY.label), Scale(SWING.label), [
             Series("marks", [cost.value], [swing.value], point.text, look, points=point.number,
-                   low=[swing.low], high=[swing.high])
+                   low=[swing.low], high=[swing.high], legend=False)
             for point, cost, swing, look in zip(design.points, costs, swings, style)
             if cost.known and swing.known], "Energy against swing"))
         frontier = _frontier(design, costs, style)
         panels += [frontier] if frontier.series else []
     return Picture("Power at the site's meter", "Swing is from the lowest to the highest value of a "
-                   f"trial's trace. {INTERVAL}", panels, columns=2)
+                   f"trial's trace. {INTERVAL} Marks are those of the rows.", panels, columns=2)
 
 
 def _frontier(design, costs, style):
@@ -44,7 +47,7 @@ def _frontier(design, costs, style):
         if cost.known and judged:
             texts = [f"{e} {plain(100 * share)} %" for e, share in judged.items()]
             marks.append(Series("marks", [cost.value], [sum(judged.values())], point.text, look,
-                                points=point.number, texts=[", ".join(texts)]))
+                                points=point.number, texts=[", ".join(texts)], legend=False))
     met = Scale(f"limits met, of {len(limits)} judged", limits=(-0.3, len(limits) + 0.3),
                 ticks=[(number, str(number)) for number in range(len(limits) + 1)])
     return Panel(Scale(ENERGY.label), met, marks, "Cost and compliance")

@@ -62,7 +62,8 @@ METER = ["--set", "power.meter=on"]
 MAY_LACK = {"mfu", "mfu_used", "mfu_effective", "wait_fraction_by_generation",
             "step_time_by_generation", "mean_time_between_interruptions", "checkpoint_interval",
             "power_ramp", "power_peak_to_peak", "power_band", "power_line_frequency",
-            "power_compliance", "power_largest_fleet", "energy_per_token"}
+            "power_compliance", "power_largest_fleet", "energy_per_token", "power_trace",
+            "power_spectrum"}
 LONGEST = 60  # s of one run
 # What a job computes and what its chips are comes to all topologies as bytes and rates: one switched
 # and one torus try it, the others what is theirs, each every second value.

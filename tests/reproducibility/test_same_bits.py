@@ -48,8 +48,15 @@ meter = on
 communication = uniform(low=0.4, high=0.6)
 waiting = 0.3
 cap = 600W
-floor = 0.4
+floor = 0.45
+stop_delay = 10ms
+ramp_up = 500W/s
+ramp_down = 2kW/s
+stack = tuned
+lead = 10ms
 storage = 65J
+traces = 2
+trace_time = 2s
 
 [sweep]
 topology.kind = ring, tree, ocs_torus

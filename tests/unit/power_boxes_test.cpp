@@ -40,6 +40,12 @@ TEST(Ramp, LosesItsKnownShare) {
     EXPECT_NEAR(unit_law().lost_time(begun, 0.3 * (1 - begun), 1), time - 0.3 * (1 - begun), 5e-6);
   }
   EXPECT_EQ(unit_law().lost_time(1, 10, 1), 0);
+  // A rise that takes years leaves the speed of its beginning.
+  BoxLaw slow = unit_law();
+  for (const double ramp : {1e-12, 1e-9, 1e-7, 1e-6}) {
+    slow.ramp_up = ramp;
+    EXPECT_NEAR(slow.lost_time(0.5, 3, 1), 3 * (std::pow(0.5, -1 / 1.9) - 1), 1e-5) << ramp;
+  }
   // A chip that computes for half of the time meets a ramp twice as steep.
   EXPECT_NEAR(unit_law().lost_time(0, 10, 0.5), 0.5 * .3448, 5e-5);
 }

@@ -31,6 +31,8 @@ double BoxLaw::lost_time(double level, double work, double share) const {
   const double x0 = std::max(0.0, level - idle) / range;
   const double rate = ramp_up / (share * range);  // by which x rises in a second of compute
   const double begun = elementary::pow(x0, power);
+  constexpr double hardly = 1e-7;  // as it rises too little to be told from the level that it has
+  if (power * rate * work < hardly * begun) return work * (elementary::pow(x0, -1 / exponent) - 1);
   const double ramp_work = (1 - begun) / (power * rate);
   if (work >= ramp_work) return (1 - x0) / rate - ramp_work;
   return (elementary::pow(begun + power * rate * work, 1 / power) - x0) / rate - work;
