@@ -264,7 +264,7 @@ TEST(Box, OfTheSlowestChipDelaysItsGroup) {
       join(fleet, "fleet.chips=H100:12, GB200:12\njob.tensor=8\njob.pipeline=1\njob.context=2"));
   const Layout& layout = point->layout();
   ASSERT_EQ(layout.coupled, 2);
-  const auto begun = point->scenario().stage_delay(*point);
+  const auto begun = (*point->scenario().stage_delay)(*point);
   const auto& boxes = static_cast<const ChipBoxes&>(*begun);
   const auto replicas = static_cast<std::size_t>(layout.replicas);
   ASSERT_GT(boxes.boxes().size(), replicas);  // some windows have two

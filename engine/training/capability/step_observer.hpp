@@ -26,7 +26,7 @@ struct StepView {
   std::span<const double> compute_begin;  ///< (replicas) of the pipeline's schedule
   std::span<const double> compute_end;    ///< (replicas)
   std::span<const double> microbatch;     ///< (replicas) what one takes on the slowest stage [s]
-  /// What lengthened the step, and has seen it; nullptr: Scenario::stage_delay is empty.
+  /// What lengthened the step, and has seen it; nullptr: Scenario::stage_delay is null.
   const StageDelay* delay;
 };
 
