@@ -19,11 +19,16 @@ Metric row(std::string_view name, std::string_view unit, std::string_view meanin
           .support = Support::quantity()};
 }
 
-/// Over a dimension of its own; NaN where the trace does not show it.
-Metric over(std::string_view extent, Metric metric) {
+/// Over a dimension of its own.
+Metric at_each(std::string_view extent, Metric metric) {
   metric.variable.extents = {std::string(extent)};
-  metric.of_each_trial = false;
   return metric;
+}
+
+/// NaN where the trace does not show it.
+Metric over(std::string_view extent, Metric metric) {
+  metric.of_each_trial = false;
+  return at_each(extent, std::move(metric));
 }
 
 Metric where_shown(Metric metric) {
@@ -99,15 +104,15 @@ std::span<const MetricOf<MeteredTrial>> power_metrics() {
            "from power_peak to all chips of the jobs holding a context with nothing to run, as "
            "when they fail"),
        of_trial<&T::failure_drop>},
-      {over("ramp_window",
-            row("power_start", "W",
-                "largest rise within a window when the jobs start, from a context alone to "
-                "compute; without storage")),
+      {at_each("ramp_window",
+               row("power_start", "W",
+                   "largest rise within a window when the jobs start, from a context alone to "
+                   "compute; without storage")),
        [](const T& t) { return std::span<const double>(t.start); }},
-      {over("ramp_window",
-            row("power_stop", "W",
-                "largest fall within a window when all jobs stop together, from compute to a "
-                "context alone; without storage")),
+      {at_each("ramp_window",
+               row("power_stop", "W",
+                   "largest fall within a window when all jobs stop together, from compute to a "
+                   "context alone; without storage")),
        [](const T& t) { return std::span<const double>(t.stop); }},
       {row("energy_per_step", "J", "mean power x mean time of a step, of all jobs"),
        of_trial<&T::energy_per_step>},
