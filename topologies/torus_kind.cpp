@@ -10,6 +10,7 @@
 #include "topologies/algorithms/torus/torus_search.hpp"
 #include "topologies/algorithms/torus/torus_send.hpp"
 #include "topologies/algorithms/torus/twisted_exchange.hpp"
+#include "topologies/wiring/torus_candidates.hpp"
 
 namespace lockstep {
 namespace {

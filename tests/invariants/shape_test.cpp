@@ -9,8 +9,8 @@
 
 #include "engine/base/error.hpp"
 #include "tests/invariants/torus_shapes.hpp"
-#include "topologies/algorithms/torus/torus_search.hpp"
 #include "topologies/algorithms/tree/double_binary_tree.hpp"
+#include "topologies/wiring/torus_candidates.hpp"
 
 namespace lockstep::test {
 namespace {

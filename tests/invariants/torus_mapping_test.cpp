@@ -9,7 +9,7 @@
 #include "engine/base/error.hpp"
 #include "tests/invariants/topology_rows.hpp"
 #include "tests/unit/any_purpose.hpp"
-#include "topologies/algorithms/torus/torus_search.hpp"
+#include "topologies/wiring/torus_candidates.hpp"
 #include "topologies/wiring/torus_groups.hpp"
 
 namespace lockstep::test {
