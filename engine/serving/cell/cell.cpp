@@ -135,7 +135,7 @@ void Cell::tell(std::int32_t place, std::int32_t count) {
   const Signal signal{now_ + settings_.signal_delay, request.replica, count,
                       count * size / view_.rate[index(request.replica)],
                       routes_.block(entity(request), draw).word[0]};
-  if (settings_.signal_delay == 0)
+  if (settings_.signal_delay == 0 || (count > 0 && settings_.counts_own))
     apply(signal);
   else
     signals_.push_back(signal);

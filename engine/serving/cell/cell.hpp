@@ -37,7 +37,8 @@ struct CellChange {
 struct CellSettings {
   const RouterKind* router = nullptr;
   Ticks warmup = 0, window = 0;
-  Ticks signal_delay = 0;
+  Ticks signal_delay = 0;   ///< until a router sees that requests came to a replica, or left it
+  bool counts_own = false;  ///< those that it sends there it sees at once
   std::int64_t admission_limit = std::numeric_limits<std::int64_t>::max();  ///< of a replica
   bool restarts = true;          ///< requests of a failed replica are routed anew, or are lost
   double first_token_limit = 0;  ///< of what counts as good [s]
