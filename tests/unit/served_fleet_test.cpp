@@ -178,6 +178,14 @@ TEST(ServedFailures, AreThoseOfTheLongRun) {
   EXPECT_EQ(served(mixed, 1).down, 0);
 }
 
+TEST(ServedTrials, AreTheSameOnAnyNumberOfThreads) {
+  const Jobs jobs = jobs_of(join(mixed, noise, "serving.cell=8\nserving.sampled_cells=4"));
+  const ServedFleet fleet(jobs);
+  const Execution one(1), three(3);
+  EXPECT_EQ(fleet.run_trial({2, one, {}, {}}), fleet.run_trial({2, three, {}, {}}));
+  EXPECT_NE(fleet.run_trial({2, one, {}, {}}), fleet.run_trial({3, one, {}, {}}));
+}
+
 constexpr std::string_view saturated = R"(
   serving.load=1.3
   noise.step_jitter=0
