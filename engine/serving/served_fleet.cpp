@@ -17,7 +17,7 @@
 namespace lockstep {
 namespace {
 
-constexpr double least_completions = 2000, relaxation_times = 5;
+constexpr double least_completions = 2000, responses_due = 5, relaxations = 3;
 constexpr double longest_run = 1e6;    // virtual [s]
 constexpr double most_requests = 1e9;  // of a trial
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
@@ -83,26 +83,33 @@ double ServedFleet::rated_requests() const {
   return sum;
 }
 
-/// Five mean response times without noise at this load, of the generation where they are longest,
-/// and what 2,000 requests of a cell take.
+/// Due are five mean response times without noise at this load, of the generation where they are
+/// longest, and what 2,000 requests of a cell take. Left open, five of the requests that tokens
+/// belong to, and three relaxation times, these at up to 0.9 of what a replica is rated for.
 void ServedFleet::set_times() {
-  double response = 0;
+  double response = 0, settled = 0;
+  const double mean_rate = rated_requests() / static_cast<double>(cells_.replicas());
   for (std::size_t g = 0; g < generations_.size(); ++g) {
     if (cells_.replicas(g) == 0) continue;
-    const GenerationReplicas& of = generations_[g];
-    const double requests = std::min(load_, 1.0) * of.rated.requests;
-    response = std::max(response, point_at(of.sort, means_, requests).time * means_.output);
+    const auto& [chips, sort, rated] = generations_[g];
+    const double own = load_ * (settings_.router->splits_alike ? mean_rate : rated.requests);
+    const auto at = [&](double most) {
+      return point_at(sort, means_, std::min(own, most * rated.requests));
+    };
+    response = std::max(response, at(1).time * means_.output);
+    settled = std::max({settled, responses_due * at(1).time * means_.output_of_token,
+                        relaxations * relaxation_time(sort, means_, at(0.9))});
   }
-  const double cell_rate = load_ * rated_requests() / static_cast<double>(cells_.count());
-  const double due = std::max(relaxation_times * response,
-                              least_completions / (std::min(1.0, 1 / load_) * cell_rate));
+  const double cell_rate =
+      std::min(1.0, load_) * rated_requests() / static_cast<double>(cells_.count());
+  const double due = std::max(responses_due * response, least_completions / cell_rate);
   const auto time = [&](std::string_view key, const std::optional<double>& given) {
     if (given && *given < due)
       throw InputError(fmt::format(
           "{} = {} (five mean response times of {} and {} completions a cell are due) set "
           "serving.warmup_time and serving.window to {} or more, or to auto",
           key, seconds(*given), seconds(response), least_completions, seconds(std::ceil(due))));
-    const double chosen = given.value_or(std::ceil(due));
+    const double chosen = given.value_or(std::ceil(std::max(due, settled)));
     if (chosen > longest_run)
       throw InputError(
           fmt::format("{} = {} (virtual clocks go to {}) take more requests, or a "

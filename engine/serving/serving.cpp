@@ -119,9 +119,10 @@ std::vector<Field<Serving>> fleet_fields() {
         .words = {"auto"},
         .shapes_arrays = true,
         .needs = {"serving.load", "serving.request_rate"},
-        .summary = "from empty cells until what is recorded; auto: five mean response times, and "
-                   "not less than 2,000 requests a cell take",
-        .source = "five relaxation times leave 0.7 %"}},
+        .summary = "from empty cells until what is recorded; auto: five response times, of the "
+                   "mean token\'s request, three times in which batches settle, and what 2,000 "
+                   "requests of a cell take",
+        .source = "three relaxation times leave 5 % of a batch"}},
       {&Serving::window,
        {.key = "serving.window",
         .number = 410,

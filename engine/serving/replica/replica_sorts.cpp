@@ -110,7 +110,7 @@ GenerationReplicas replicas_of(const Chip& chip, const Serving& serving,
 }  // namespace
 
 RequestMeans calibration_requests() {
-  return {.input = 150, .output = 294.45, .context = 150 + 0.5 * 294.45};
+  return {.input = 150, .output = 294.45, .context = 150 + 0.5 * 294.45, .output_of_token = 294.45};
 }
 
 RatedPoint rated_point(const ReplicaSort& sort, const RequestMeans& means, double token_limit) {
@@ -125,6 +125,13 @@ RatedPoint point_at(const ReplicaSort& sort, const RequestMeans& means, double r
   return point(sort, means, largest(most, [&](double sequences) {
                  return point(sort, means, sequences).requests <= requests;
                }));
+}
+
+double relaxation_time(const ReplicaSort& sort, const RequestMeans& means, const RatedPoint& at) {
+  constexpr double step = 1e-3;  // of the batch
+  const double further = time_of(sort, means, at.sequences * (1 + step));
+  const double left = at.time - (further - at.time) / step;
+  return means.output * at.time * at.time / std::max(left, 1e-3 * at.time);
 }
 
 std::vector<GenerationReplicas> replicas_of(const Fleet& fleet, const Serving& serving,

@@ -15,6 +15,8 @@ struct RequestMeans {
   double input = 0, output = 1;
   /// Tokens that a sequence in a batch holds: longer outputs are there for longer.
   double context = 0;
+  /// Of the output of the request that a token belongs to: longer than the mean.
+  double output_of_token = 1;
 };
 
 /// The requests that published operating points were measured with: MLPerf's Llama2-70B samples,
@@ -34,6 +36,11 @@ RatedPoint point_at(const ReplicaSort& sort, const RequestMeans& means, double r
 
 /// With as many sequences as the limit on an iteration's time, contexts, batch and chunk allow.
 RatedPoint rated_point(const ReplicaSort& sort, const RequestMeans& means, double token_limit);
+
+/// In which a replica's batch goes e times nearer to that of an operating point: B sequences leave
+/// at B / (t output), so that it is output t^2 / (t - B dt/dB), far longer than a response where
+/// iterations are long [s].
+double relaxation_time(const ReplicaSort& sort, const RequestMeans& means, const RatedPoint& at);
 
 /// A generation's replicas.
 struct GenerationReplicas {

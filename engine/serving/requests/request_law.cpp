@@ -96,18 +96,23 @@ RequestMeans means_of(const RequestLaw& law) {
     const Moments output = moments(law.output, 1, std::max(1.0, longest - input.mean));
     return {.input = input.mean,
             .output = output.mean,
-            .context = input.mean + 0.5 * output.square / output.mean};
+            .context = input.mean + 0.5 * output.square / output.mean,
+            .output_of_token = output.square / output.mean};
   }
-  double inputs = 0, outputs = 0, held = 0;
+  double inputs = 0, outputs = 0, squares = 0, held = 0;
   const auto count = static_cast<double>(law.trace->time.size());
   for (std::size_t i = 0; i < law.trace->time.size(); ++i) {
     const double input = std::min<double>(law.trace->input[i], longest - 1);
     const double output = std::min<double>(law.trace->output[i], longest - input);
     inputs += input;
     outputs += output;
+    squares += output * output;
     held += output * (input + 0.5 * output);
   }
-  return {.input = inputs / count, .output = outputs / count, .context = held / outputs};
+  return {.input = inputs / count,
+          .output = outputs / count,
+          .context = held / outputs,
+          .output_of_token = squares / outputs};
 }
 
 }  // namespace lockstep

@@ -34,7 +34,8 @@ class Router {
 /// A kind of router: a row of the table.
 struct RouterKind {
   std::string_view name, summary;
-  bool uses_load;  ///< and so waits for signals
+  bool uses_load;     ///< and so waits for signals
+  bool splits_alike;  ///< all replicas get as many requests, whatever their speed
   /// `view` must outlive it.
   std::unique_ptr<Router> (*make)(const RouterView& view);
 };

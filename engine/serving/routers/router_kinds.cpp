@@ -137,18 +137,19 @@ std::unique_ptr<Router> make(const RouterView& view) {
 
 std::span<const RouterKind> router_kinds() {
   static constexpr RouterKind rows[] = {
-      {"random", "any replica alike", false, make<Random>},
-      {"round_robin", "one after another", false, make<RoundRobin>},
-      {"weighted_random", "any, in proportion to its generation's rated speed", false,
+      {"random", "any replica alike", false, true, make<Random>},
+      {"round_robin", "one after another", false, true, make<RoundRobin>},
+      {"weighted_random", "any, in proportion to its generation's rated speed", false, false,
        make<WeightedRandom>},
-      {"power_of_two", "the one of two at random with fewer requests", true, make<PowerOfTwo>},
+      {"power_of_two", "the one of two at random with fewer requests", true, false,
+       make<PowerOfTwo>},
       {"least_outstanding", "the one with the fewest requests, join the shortest queue", true,
-       make<Least<by_count>>},
+       false, make<Least<by_count>>},
       {"jsq_speed", "the one with the fewest requests over its rated speed, the new one counted",
-       true, make<Least<by_speed>>},
+       true, false, make<Least<by_speed>>},
       {"least_expected_wait",
        "the one with the least work over its rated speed: prompts as they are, outputs as expected",
-       true, make<Least<by_wait>>},
+       true, false, make<Least<by_wait>>},
   };
   return rows;
 }
