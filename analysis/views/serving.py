@@ -21,12 +21,14 @@ def serving(design):
         title = design.axes[fleet].labels[place] if fleet is not None else ""
         if load is not None and len(design.axes[load].labels) > 1:
             panels.append(_latency(design, load, line, at, title))
-        panels.append(_generations(design, load, line, at, title))
+        shares = _generations(design, load, line, at, title)
+        if len(shares.series) > 1 or len(design.generations) == 1:  # of one alone it is the load
+            panels.append(shares)
     others = [f"{axis.title} {axis.labels[0]}" for i, axis in enumerate(design.axes)
               if i not in (load, line, fleet) and len(axis.labels) > 1]
     fixed = f" At {', '.join(others)}." if others else ""
-    return Picture("Serving", "Left: the 99th percentile of the time to the first token. Right: "
-                   f"tokens that a generation makes over its rated ones. {INTERVAL}{fixed}", panels,
+    return Picture("Serving", "The 99th percentile of the time to the first token, and tokens that a "
+                   f"generation of a mix makes over its rated ones. {INTERVAL}{fixed}", panels,
                    columns=2)
 
 
@@ -80,7 +82,7 @@ def _generations(design, load, line, at, title):
                  for i, p in enumerate(points)]
         found = [row for row in found if row[2].known]
         if found:
-            aside = (number - (len(design.generations) - 1) / 2) * 0.12
+            aside = (number - (len(design.generations) - 1) / 2) * 0.15
             series.append(Series("marks", [e.value for _, _, e in found],
                                  [i + aside for i, _, _ in found], generation, look_of(number),
                                  low=[e.low for _, _, e in found], high=[e.high for _, _, e in found],

@@ -45,7 +45,7 @@ std::vector<std::int64_t> chips_of(const std::vector<GenerationReplicas>& genera
 }  // namespace
 
 ServedFleet::ServedFleet(const Jobs& jobs)
-    : jobs_(jobs),
+    : scenario_(jobs.scenario()),
       serving_(serving_from(jobs.values())),
       power_(power_of(jobs.values())),
       law_(request_law(serving_)),
@@ -134,16 +134,15 @@ double ServedFleet::expected_requests() const {
 
 CellResult ServedFleet::run_cell(std::uint32_t trial, std::int64_t sampled,
                                  const Execution& how) const {
-  const Scenario& scenario = jobs_.scenario();
   const std::int64_t first = sampled * cells_.count() / sampled_;
   const std::int64_t end = (sampled + 1) * cells_.count() / sampled_;
-  const Stream choice{scenario.seed, purpose::serving_cell, trial};
+  const Stream choice{scenario_.seed, purpose::serving_cell, trial};
   const double u = choice.uniform(static_cast<std::uint64_t>(sampled), 0);
   const std::int64_t number =
       first + static_cast<std::int64_t>(u * static_cast<double>(end - first));
   const std::vector<ReplicaPlace> places = cells_.cell(number);
 
-  const CellNoise noise(jobs_.fleet(), scenario.noise, relative_, scenario.seed, trial);
+  const CellNoise noise(scenario_.fleet, scenario_.noise, relative_, scenario_.seed, trial);
   CellNoise::Course course = noise.of(places, warmup() + window());
   const std::vector<CellChange> failures = failures_.of(places, trial, warmup() + window());
   course.changes.insert(course.changes.end(), failures.begin(), failures.end());
@@ -157,15 +156,15 @@ CellResult ServedFleet::run_cell(std::uint32_t trial, std::int64_t sampled,
     rate += load_ * generations_[g].rated.requests;
   }
   const auto cell = static_cast<std::uint32_t>(sampled);
-  RequestSource source(law_, rate, scenario.seed, trial, cell);
+  RequestSource source(law_, rate, scenario_.seed, trial, cell);
   return lockstep::run_cell(replicas, generations_.size(), course.changes, source, settings_,
-                            {scenario.seed, purpose::request_route, trial}, cell, how);
+                            {scenario_.seed, purpose::request_route, trial}, cell, how);
 }
 
 double ServedFleet::watts(const CellResult& all) const {
   double watts = 0;
   for (std::size_t g = 0; g < generations_.size(); ++g) {
-    const FleetGeneration& generation = jobs_.fleet().generations[g];
+    const FleetGeneration& generation = scenario_.fleet.generations[g];
     const ChipPower chip = supply_power(power_, generation.chip);
     const ReplicaUse& use = all.use[g];
     const double time = all.replicas[g] * all.window;

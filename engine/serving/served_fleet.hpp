@@ -54,7 +54,7 @@ class ServedFleet final : public PreparedCapability {
   ServedTrial result_of(std::span<const CellResult> cells) const;
   double watts(const CellResult& all) const;
 
-  const Jobs& jobs_;
+  Scenario scenario_;
   Serving serving_;
   Power power_;
   RequestLaw law_;

@@ -147,7 +147,7 @@ TEST(ServedFailures, AreThoseOfTheLongRun) {
                          1000);
   const auto places = cells.cell(0);
   const auto changes = CellFailures(jobs, 20).of(places, 1, 600);
-  const PreparedLongRun run(*jobs.all().front());
+  const PreparedLongRun run(*jobs.all().front(), jobs.values());
   Failures failures(run.reliability(), run.job(), 20, 1);
   std::vector<double> times;
   for (Failure f = failures.next(); f.time < 600; f = failures.next()) times.push_back(f.time);

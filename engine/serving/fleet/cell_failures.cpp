@@ -8,9 +8,11 @@
 
 namespace lockstep {
 
-CellFailures::CellFailures(const Jobs& jobs, double reload_time) : jobs_(jobs) {
+CellFailures::CellFailures(const Jobs& jobs, double reload_time) {
   if (!reliability_from(jobs.values()).on()) return;
-  for (const auto& job : jobs.all()) runs_.emplace_back(*job);
+  for (const auto& job : jobs.all()) runs_.emplace_back(*job, jobs.values());
+  for (const FleetGeneration& generation : jobs.fleet().generations)
+    identities_.push_back(generation.identity);
   down_time_ = runs_.front().reliability().detection_time + reload_time;
 }
 
@@ -24,8 +26,8 @@ std::vector<CellChange> CellFailures::of(std::span<const ReplicaPlace> places, s
     return static_cast<std::uint64_t>(high) << 32 | low;
   };
   for (std::size_t r = 0; r < places.size(); ++r) {
-    const auto& generation = jobs_.fleet().generations[places[r].generation];
-    by_chip[identity(generation.identity, places[r].first_chip)] = static_cast<std::int32_t>(r);
+    const std::uint64_t first = identity(identities_[places[r].generation], places[r].first_chip);
+    by_chip[first] = static_cast<std::int32_t>(r);
   }
   for (const PreparedLongRun& run : runs_) {
     const Layout& layout = run.design_point().layout();

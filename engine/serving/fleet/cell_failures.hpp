@@ -24,7 +24,7 @@ class CellFailures {
                              double end) const;
 
  private:
-  const Jobs& jobs_;
+  std::vector<std::uint32_t> identities_;  // (generations) high part of chips' identities
   std::vector<PreparedLongRun> runs_;
   double down_time_ = 0;
 };
