@@ -6,6 +6,12 @@
 #include "engine/base/elementary.hpp"
 
 namespace lockstep {
+namespace {
+
+constexpr double shortest_piece = 1e-3, longest_piece = 1;  // [s]
+constexpr double horizon = 2e6;  // that virtual clocks know, and no trial reaches [s]
+
+}  // namespace
 
 double RateProfile::factor(double time) const {
   const double at = start + time;
@@ -23,7 +29,8 @@ RateCourse::RateCourse(double rate, const RateProfile& profile, const RateVariat
     : rate_(rate),
       profile_(&profile),
       constant_(profile.kind == RateProfile::Kind::none && variation.sigma == 0),
-      length_(std::min(1.0, variation.sigma > 0 ? variation.time / 16 : 1.0)),
+      length_(variation.sigma > 0 ? std::clamp(variation.time / 16, shortest_piece, longest_piece)
+                                  : longest_piece),
       stream_(stream),
       cell_(cell) {
   if (variation.sigma > 0) {
@@ -49,8 +56,8 @@ void RateCourse::next_piece() {
 }
 
 double RateCourse::time_of(double count) {
-  while (!constant_ && count > count_ + piece_rate_ * length_) next_piece();
-  return begin_ + (count - count_) / piece_rate_;
+  while (!constant_ && begin_ < horizon && count > count_ + piece_rate_ * length_) next_piece();
+  return std::min(begin_ + (count - count_) / piece_rate_, horizon);
 }
 
 }  // namespace lockstep

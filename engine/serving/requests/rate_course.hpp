@@ -34,16 +34,16 @@ struct RateVariation {
   double time = 1;   ///< its correlation falls by e in so long [s]
 };
 
-/// The rate, constant over pieces of at most a second and a sixteenth of variation.time, and its
-/// integral. Draws: of purpose::request_rate one uniform a piece (entity: cell, draw: piece) where
-/// the rate varies.
+/// The rate, constant over pieces of a second, or a sixteenth of variation.time where that is less
+/// but not below 1 ms, and its integral. Draws: of purpose::request_rate one uniform a piece
+/// (entity: cell, draw: piece) where the rate varies.
 class RateCourse {
  public:
   /// `rate`: mean, of requests [1/s].
   RateCourse(double rate, const RateProfile& profile, const RateVariation& variation,
              const Stream& stream, std::uint64_t cell);
   /// The time at which the expected number of requests since the start is `count`, not below the
-  /// last one asked [s].
+  /// last one asked; 2e6 s where it is later [s].
   double time_of(double count);
 
  private:
