@@ -18,6 +18,7 @@ namespace lockstep {
 namespace {
 
 constexpr double least_completions = 2000, responses_due = 5, relaxations = 3;
+constexpr double most_load = 4;        // of request_rate, as of serving.load
 constexpr double longest_run = 1e6;    // virtual [s]
 constexpr double most_requests = 1e9;  // of a trial
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
@@ -63,6 +64,11 @@ ServedFleet::ServedFleet(const Jobs& jobs)
   for (std::size_t g = 0; g < generations_.size(); ++g)
     generations_[g].sort.law.compute /= speed_left(power_, jobs.fleet().generations[g].chip);
   load_ = serving_.load ? *serving_.load : *serving_.request_rate / rated_requests();
+  if (load_ > most_load)
+    throw InputError(fmt::format(
+        "serving.request_rate = {:.6g}/s ({:.4g} times what the fleet is rated for, of at most {}) "
+        "lower it, or take a larger fleet.chips",
+        *serving_.request_rate, load_, most_load));
   settings_ = {.router = &router_of(serving_),
                .signal_delay = ticks_of(serving_.signal_delay),
                .counts_own = serving_.counts_own,
@@ -100,6 +106,7 @@ void ServedFleet::set_times() {
     settled = std::max({settled, responses_due * at(1).time * means_.output_of_token,
                         relaxations * relaxation_time(sort, means_, at(0.9))});
   }
+  const double flood = std::min(1.0, 1.2 / load_), sooner = flood * flood;
   const double cell_rate =
       std::min(1.0, load_) * rated_requests() / static_cast<double>(cells_.count());
   const double due = std::max(responses_due * response, least_completions / cell_rate);
@@ -109,7 +116,7 @@ void ServedFleet::set_times() {
           "{} = {} (five mean response times of {} and {} completions a cell are due) set "
           "serving.warmup_time and serving.window to {} or more, or to auto",
           key, seconds(*given), seconds(response), least_completions, seconds(std::ceil(due))));
-    const double chosen = given.value_or(std::ceil(std::max(due, settled)));
+    const double chosen = given.value_or(std::ceil(std::max(due, settled * sooner)));
     if (chosen > longest_run)
       throw InputError(
           fmt::format("{} = {} (virtual clocks go to {}) take more requests, or a "

@@ -14,7 +14,7 @@ std::vector<Field<Serving>> fleet_fields() {
        {.key = "serving.load",
         .number = 400,
         .default_text = "none",
-        .maximum = 10,
+        .maximum = 4,
         .minimum_is_legal = false,
         .words = {"none"},
         .summary =

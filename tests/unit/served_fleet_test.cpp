@@ -311,21 +311,22 @@ TEST_P(Refusals, SayWhatToSet) {
 
 INSTANTIATE_TEST_SUITE_P(
     Serving, Refusals,
-    testing::Values(Refused{"serving.request_rate=5/s", "both given"},
-                    Refused{"serving.warmup_time=3s",
-                            "set serving.warmup_time and serving.window to"},
-                    Refused{"serving.window=1s", "set serving.warmup_time and serving.window to"},
-                    Refused{"serving.model_parameters=71e9", "take roofline"},
-                    Refused{"fleet.chips=A100:8", "no published operating point"},
-                    Refused{"serving.law=roofline\nserving.model_parameters=4e12", "do not fit"},
-                    Refused{"serving.chips_per_replica=16", "has 8 chips"},
-                    Refused{"serving.longest=1000000", "tokens of context"},
-                    Refused{"serving.token_limit=10ms", "with one request takes"},
-                    Refused{"serving.iteration=H100 14ms", "is no law"},
-                    Refused{"serving.trace=other", "is no CSV file"},
-                    Refused{"serving.profile=weekly", "is no CSV file"},
-                    Refused{"serving.load=none\nserving.request_rate=1e-9/s", "virtual clocks"},
-                    Refused{"fleet.chips=H100:1", "fewer chips than a replica"}));
+    testing::Values(
+        Refused{"serving.request_rate=5/s", "both given"},
+        Refused{"serving.load=none\nserving.request_rate=1e6/s", "times what the fleet is rated"},
+        Refused{"serving.warmup_time=3s", "set serving.warmup_time and serving.window to"},
+        Refused{"serving.window=1s", "set serving.warmup_time and serving.window to"},
+        Refused{"serving.model_parameters=71e9", "take roofline"},
+        Refused{"fleet.chips=A100:8", "no published operating point"},
+        Refused{"serving.law=roofline\nserving.model_parameters=4e12", "do not fit"},
+        Refused{"serving.chips_per_replica=16", "has 8 chips"},
+        Refused{"serving.longest=1000000", "tokens of context"},
+        Refused{"serving.token_limit=10ms", "with one request takes"},
+        Refused{"serving.iteration=H100 14ms", "is no law"},
+        Refused{"serving.trace=other", "is no CSV file"},
+        Refused{"serving.profile=weekly", "is no CSV file"},
+        Refused{"serving.load=none\nserving.request_rate=1e-9/s", "virtual clocks"},
+        Refused{"fleet.chips=H100:1", "fewer chips than a replica"}));
 
 }  // namespace
 }  // namespace lockstep
