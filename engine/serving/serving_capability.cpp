@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include "engine/serving/replica/iteration_laws.hpp"
+#include "engine/serving/requests/request_law.hpp"
 #include "engine/serving/served_fleet.hpp"
 #include "engine/training/jobs.hpp"
 
@@ -11,7 +13,10 @@ const ServedFleet& fleet_of(const PreparedCapability& capability) {
 }
 
 std::unique_ptr<const PreparedCapability> prepare(const Jobs& jobs) {
-  if (!serving_from(jobs.values()).on()) return nullptr;
+  const Serving serving = serving_from(jobs.values());
+  check_names(serving);
+  check_iterations(serving);
+  if (!serving.on()) return nullptr;
   return std::make_unique<ServedFleet>(jobs);
 }
 

@@ -36,7 +36,7 @@ constexpr double calibrated_parameters = 70e9;
 std::optional<Calibration> written(std::string_view text, std::string_view generation) {
   const auto problem = [&](std::string_view part) {
     return InputError(fmt::format(
-        "serving.iteration: '{}' is no law (GENERATION: t0 + c is due) write for example H200: "
+        "serving.iteration = {} is no law (GENERATION: t0 + c is due) write for example H200: "
         "14ms + 0.218ms",
         part));
   };
@@ -99,6 +99,10 @@ IterationLaw roofline(const Serving& serving, const Chip& chip, std::int64_t chi
 }
 
 }  // namespace
+
+void check_iterations(const Serving& serving) {
+  if (serving.iteration != "auto") written(serving.iteration, "");
+}
 
 double weight_bytes(const ServedModel& model, const Chip& chip) {
   return model.weight_bytes.value_or(chip.nccl == "blackwell" ? 0.5

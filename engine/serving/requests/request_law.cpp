@@ -49,10 +49,7 @@ RateProfile read_profile(const std::string& path) {
 RateProfile profile_of(const Serving& serving) {
   if (serving.profile == "none") return {};
   RateProfile profile{.kind = RateProfile::Kind::diurnal};
-  if (serving.profile != "diurnal") {
-    require_csv("serving.profile", serving.profile, "none, diurnal");
-    profile = read_profile(serving.profile);
-  }
+  if (serving.profile != "diurnal") profile = read_profile(serving.profile);
   profile.start = serving.time_of_day;
   return profile;
 }
@@ -74,6 +71,12 @@ Moments moments(const Distribution& law, double least, double most) {
 
 }  // namespace
 
+void check_names(const Serving& serving) {
+  if (serving.profile != "none" && serving.profile != "diurnal")
+    require_csv("serving.profile", serving.profile, "none, diurnal");
+  if (serving.trace != "none") require_csv("serving.trace", serving.trace, "none");
+}
+
 RequestLaw request_law(const Serving& serving) {
   RequestLaw law{.arrival_cv = serving.arrival_cv,
                  .profile = profile_of(serving),
@@ -83,7 +86,6 @@ RequestLaw request_law(const Serving& serving) {
                  .longest = static_cast<std::int32_t>(serving.longest),
                  .trace = nullptr};
   if (serving.trace != "none") {
-    require_csv("serving.trace", serving.trace, "none");
     law.trace = std::make_shared<RequestTrace>(read_request_trace(serving.trace));
   }
   return law;
