@@ -10,6 +10,7 @@
 #include "engine/power/grid/grid_limits.hpp"
 #include "engine/run/metrics.hpp"
 #include "engine/run/study/key_hints.hpp"
+#include "engine/serving/routers/router.hpp"
 #include "experiments/command.hpp"
 #include "experiments/study_options.hpp"
 #include "experiments/table.hpp"
@@ -100,6 +101,10 @@ void list_metrics() {
   fmt::print("{}", format_table(rows));
 }
 
+void list_routers() {
+  for (const RouterKind& kind : router_kinds()) fmt::print("{}\n    {}\n", kind.name, kind.summary);
+}
+
 void list_limits() {
   for (const GridLimit& limit : grid_limits())
     fmt::print("{}\n    {}\n    {}\n    source: {}\n", limit.name, limit.summary, limit.status,
@@ -119,6 +124,7 @@ constexpr Listing listings[] = {
     {"distributions", "laws for noise and uncertain inputs", list_distributions},
     {"metrics", "variables of a result file", list_metrics},
     {"limits", "of utilities, which a load's swing may have to meet", list_limits},
+    {"routers", "who choose a replica for each request that is served", list_routers},
 };
 
 int run(const std::vector<std::string>& arguments) {
@@ -158,10 +164,10 @@ int run(const std::vector<std::string>& arguments) {
 
 }  // namespace
 
-const Command list_command{"list",
-                           "[parameters [FILTER]|topologies|chips|distributions|metrics|limits]",
-                           "Lists what a study can say, with sources; of parameters those whose "
-                           "key contains FILTER.",
-                           run};
+const Command list_command{
+    "list", "[parameters [FILTER]|topologies|chips|distributions|metrics|limits|routers]",
+    "Lists what a study can say, with sources; of parameters those whose "
+    "key contains FILTER.",
+    run};
 
 }  // namespace lockstep

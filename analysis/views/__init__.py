@@ -10,6 +10,7 @@ from views.mixing import mixing_tax
 from views.power import power, power_trace
 from views.sampling import convergence
 from views.sensitivity import sensitivity
+from views.serving import serving
 from views.step_parts import step_parts
 from views.timeline import timeline
 from views.utilisation import utilisation, waiting
@@ -37,6 +38,7 @@ FIGURES = [Figure(*row) for row in [
     ("power", "power at the site's meter, its swing, and the energy that smoothing costs", power),
     ("power_trace", "power over time in one trial, and its spectrum beside utilities' limits",
      power_trace),
+    ("serving", "latency of requests against load by router, use of each generation", serving),
     ("timeline", "one trial's month, from `lockstep timeline` (--timeline FILE.csv)", timeline),
     ("sensitivity", "which uncertain inputs the output's spread comes from", sensitivity),
     ("convergence", "intervals against the number of trials", convergence),

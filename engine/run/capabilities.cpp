@@ -3,6 +3,7 @@
 #include "engine/power/metered_jobs.hpp"
 #include "engine/reliability/long_runs.hpp"
 #include "engine/reliability/schedulable_share.hpp"
+#include "engine/serving/served_fleet.hpp"
 #include "engine/training/sampling.hpp"
 #include "engine/training/scenario.hpp"
 
@@ -13,6 +14,7 @@ std::span<const Capability* const> capabilities() {
       &reliability_capability,
       &schedulable_share_capability,
       &power_capability,
+      &serving_capability,
   };
   return rows;
 }

@@ -126,7 +126,25 @@ power.floor = 0, 0.7, 0.9
 power.cap = none, 1100W
 """
 
-STUDIES = {"power": "title = What does a floor cost?" + POWER,
+SERVING = """
+[sampling]
+trials = 3
+steps = 1
+warmup_steps = 0
+[fleet]
+chips = H100:32, H200:8
+[job]
+compute_time = 1s
+model_parameters = 1e9
+layers = 24
+hidden = 2048
+[sweep]
+serving.router = random, jsq_speed
+serving.load = 0.5, 0.9
+"""
+
+STUDIES = {"serving": "title = What does a mixed fleet serve?" + SERVING,
+           "power": "title = What does a floor cost?" + POWER,
            "long_run": "title = What do checkpoints cost?" + LONG_RUN,
            "scaling": "# From which size does a ring hurt?\ntitle = Scaling" + SCALING,
            "slices": "title = Slices" + SLICES,

@@ -6,7 +6,8 @@ import pytest
 
 COMMANDS = ["run", "describe", "summary", "merge", "list", "collective", "timeline",
             "plan", "power"]
-LISTINGS = ["parameters", "topologies", "chips", "distributions", "metrics", "limits"]
+LISTINGS = ["parameters", "topologies", "chips", "distributions", "metrics", "limits",
+            "routers"]
 
 
 def test_help_has_every_command_of_the_table(lockstep, repository):

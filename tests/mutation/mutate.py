@@ -41,6 +41,8 @@ TESTS = [
                             "model_failures_test model_slices_test"),
     ("engine/power/", "model_power_test power_boxes_test power_grid_test power_smoothing_test "
                       "power_storage_test"),
+    ("engine/serving/", "serving_replica_test serving_queues_test served_fleet_test "
+                        "served_rates_test"),
     ("engine/statistics/", "statistics_test width_test coverage_test"),
     ("engine/run/plan_search/", "plan_search_test"),
     ("engine/run/", "shared_jobs_test study_test study_file_test shards_test metrics_test key_hints_test "

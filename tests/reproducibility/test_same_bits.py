@@ -10,8 +10,8 @@ from noisy import FLEET, NOISE
 from result_files import differences
 
 # Every cause of noise, three topologies, both work shares, skew carried from step to step or not,
-# every failure over a long run, smoothed power, and inputs that are drawn for each trial. 3 x 2
-# points of 3 blocks each.
+# every failure over a long run, smoothed power, requests served, and inputs that are drawn for each
+# trial. 3 x 2 points of 3 blocks each.
 STUDY = f"""\
 [sampling]
 trials = 20
@@ -57,6 +57,18 @@ lead = 10ms
 storage = 65J
 traces = 2
 trace_time = 2s
+
+[serving]
+load = 0.8
+router = power_of_two
+cell = 8
+rate_variation = 0.2
+profile = diurnal
+law = roofline
+model_parameters = 8e9
+layers = 32
+hidden = 4096
+context_bytes = 65536B
 
 [sweep]
 topology.kind = ring, tree, ocs_torus

@@ -14,9 +14,10 @@ ENGINE = {
     "training": "base machine job noise network statistics",
     "reliability": "base machine job noise network training statistics",
     "power": "base machine job noise network training statistics",
+    "serving": "base machine job noise network training reliability power statistics",
     "statistics": "base",
-    "run": "base machine job noise network training reliability power statistics",
-    "storage": "base machine job noise network training reliability power statistics run",
+    "run": "base machine job noise network training reliability power serving statistics",
+    "storage": "base machine job noise network training reliability power serving statistics run",
 }
 TOPOLOGIES = "base machine noise network"
 MOST_FILES = 21  # of a room at one level

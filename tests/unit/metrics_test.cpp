@@ -24,12 +24,30 @@ TEST(Metrics, NoVariableMayBeInfiniteAndFewMayBeNaN) {
     if (may_yield(metric, std::numeric_limits<double>::quiet_NaN()))
       may_lack.insert(metric.variable.name);
   }
-  EXPECT_EQ(may_lack, (std::set<std::string>{
-                          "mfu", "mfu_used", "mfu_effective", "wait_fraction_by_generation",
-                          "step_time_by_generation", "mean_time_between_interruptions",
-                          "checkpoint_interval", "power_ramp", "power_peak_to_peak", "power_band",
-                          "power_line_frequency", "power_compliance", "power_largest_fleet",
-                          "power_trace", "power_spectrum", "energy_per_token"}));
+  EXPECT_EQ(may_lack, (std::set<std::string>{"mfu",
+                                             "mfu_used",
+                                             "mfu_effective",
+                                             "wait_fraction_by_generation",
+                                             "step_time_by_generation",
+                                             "mean_time_between_interruptions",
+                                             "checkpoint_interval",
+                                             "power_ramp",
+                                             "power_peak_to_peak",
+                                             "power_band",
+                                             "power_line_frequency",
+                                             "power_compliance",
+                                             "power_largest_fleet",
+                                             "power_trace",
+                                             "power_spectrum",
+                                             "energy_per_token",
+                                             "time_to_first_token",
+                                             "time_per_token",
+                                             "serving_utilization",
+                                             "serving_busy_share",
+                                             "serving_output_rate_by_generation",
+                                             "serving_batch",
+                                             "serving_context_share",
+                                             "serving_energy_per_token"}));
 }
 
 // In a result file variables, dimensions and axes stand side by side: axes are called as their keys

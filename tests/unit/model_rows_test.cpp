@@ -3,6 +3,7 @@
 #include "engine/base/error.hpp"
 #include "engine/power/power.hpp"
 #include "engine/reliability/reliability.hpp"
+#include "engine/serving/serving.hpp"
 #include "engine/training/sampling.hpp"
 #include "tests/unit/scenario_values.hpp"
 
@@ -20,12 +21,14 @@ struct Structs {
   Noise noise;
   Reliability reliability;
   Power power;
+  Serving serving;
   bool operator==(const Structs&) const = default;
 };
 
 Structs structs_of(const Values& values) {
-  return {sampling_from(values), fleet_from(values),       job_from(values),  fabric_from(values),
-          noise_from(values),    reliability_from(values), power_from(values)};
+  return {sampling_from(values), fleet_from(values),  job_from(values),
+          fabric_from(values),   noise_from(values),  reliability_from(values),
+          power_from(values),    serving_from(values)};
 }
 
 // Every row has an effect beside these.
@@ -71,9 +74,10 @@ bool is_read(const Parameter& row) {
 
 TEST(Rows, EachIsReadIntoAStruct) {
   int rows = 0;
-  for (const auto table : {sampling_parameters(), fleet_parameters(), job_parameters(),
-                           fabric_parameters(), noise_parameters(), reliability_parameters(),
-                           failure_parameters(), power_parameters(), chip_parameters()})
+  for (const auto table :
+       {sampling_parameters(), fleet_parameters(), job_parameters(), fabric_parameters(),
+        noise_parameters(), reliability_parameters(), failure_parameters(), power_parameters(),
+        serving_parameters(), chip_parameters()})
     for (const Parameter& row : table) {
       if (row.key == "fleet.inventory") continue;  // a file: model_inventory_test
       EXPECT_TRUE(is_read(row)) << row.key;

@@ -518,11 +518,55 @@ def power_smoothing(r):
     Hopper in the mix is taken as if it had boxes."""
 
 
+def serving_mixed_fleet(r):
+    mix, alone = "H100:1504, H200:504, GB200:216", ("GB200:216", "H100:1504", "H200:504")
+    calm, shared = "(none, 0)", "(multi, 0.02)"
+
+    def first(router, load=0.9, noise=calm, fleet=mix):
+        return r.mean("time_to_first_token", fleet, router, load, noise, latency_quantile="p99")
+
+    def share(router, load, noise=calm, fleet=mix):
+        return r.percent("serving_rated_share", fleet, router, load, noise)
+
+    def used(router, generation, load=0.9):
+        return r.percent("serving_utilization", mix, router, load, calm, generation=generation)
+
+    def joule(fleet):
+        return r.mean("serving_tokens_per_joule", fleet, "jsq_speed", 0.9, calm)
+
+    gb200, h100, h200 = (first("jsq_speed", fleet=fleet) for fleet in alone)
+    assert gb200 < h100 < first("jsq_speed") < h200
+    assert all(99 < share("jsq_speed", 1.1, fleet=fleet) < 102 for fleet in (mix, *alone))
+    blind, looking = ("round_robin", "jsq_speed")
+    overloaded = [r.mean("serving_overloaded", mix, blind, load, calm) for load in (0.5, 0.7)]
+    assert overloaded == [0, 1] and used(blind, "H200") > 99
+    kept = r.mean("serving_goodput", mix, blind, 0.7, calm) / \
+        r.mean("serving_goodput", mix, looking, 0.7, calm)
+    queues = first("least_outstanding")
+    assert abs(share("least_outstanding", 0.9) - share(looking, 0.9)) < 0.2
+    assert abs(share(looking, 0.9, shared) - share(looking, 0.9)) < 0.2
+    for router in ("power_of_two", "least_outstanding", looking):
+        assert first(router, noise=shared) < 1.05 * first(router)
+    weighted = first("weighted_random")
+    joules = [joule(fleet) for fleet in (mix, *alone)]
+    return f"""Under a router that knows speeds the mix makes {share(looking, 1.1):.0f} % of the sum of its
+    parts, and at 0.9 of that 99 % of requests have their first token within {first(looking):.2f} s: GB200
+    alone {gb200:.2f} s, H100 {h100:.2f} s, H200 {h200:.2f} s. Round robin stops where the slowest
+    replicas, of one H200 each, are full, between a load of 0.5 and 0.7: at 0.7 requests pile up,
+    and {100 * kept:.0f} % as many as elsewhere are within the limits. Who looks at queues but not at speeds serves as
+    much, with H200 at {used("least_outstanding", "H200"):.0f} % and GB200 at
+    {used("least_outstanding", "GB200"):.0f} %, and takes {queues:.2f} s. Neighbours, and 2 % of chips 1.5
+    times as slow, add less than 5 % to these times where a router looks at queues, and cost no
+    tokens; weighted random, which knows generations only, goes from {weighted:.1f} to {first("weighted_random", noise=shared):.0f} s, as slow
+    replicas get their full part. A joule makes {joules[0]:.2f} tokens, of GB200 alone {joules[1]:.2f}, of
+    H100 {joules[2]:.2f}, of H200 {joules[3]:.2f}."""
+
+
 ANSWERS = {answer.__name__: answer for answer in (
     quickstart, colossus1, mixing_tax, isolation, stragglers, eviction, tenancy, ring_scaling,
     failures_100k, checkpoint, spares, ocs_slices, batch, optical, moe,
     sharding, long_context, power_cap, power_topologies,
-    power_smoothing)}
+    power_smoothing, serving_mixed_fleet)}
 
 
 def text_of(study, path):

@@ -1,0 +1,40 @@
+#include "engine/serving/cell/cell_result.hpp"
+
+#include "engine/base/elementary.hpp"
+
+namespace lockstep {
+
+/// More than a hundredth of what arrives stays, beyond five standard deviations of Poisson
+/// arrivals.
+bool CellResult::overloaded() const {
+  const auto count = static_cast<double>(arrivals);
+  return backlog_growth > 0.01 * count + 5 * elementary::sqrt(count);
+}
+
+void CellResult::add(const CellResult& other) {
+  const double before = static_cast<double>(arrived), more = static_cast<double>(other.arrived);
+  if (before + more > 0)
+    mean_residence = (before * mean_residence + more * other.mean_residence) / (before + more);
+  mean_in_system += other.mean_in_system;
+  window = other.window;
+  arrived += other.arrived;
+  completed += other.completed;
+  lost += other.lost;
+  left += other.left;
+  arrivals += other.arrivals;
+  completions += other.completions;
+  losses += other.losses;
+  good += other.good;
+  input_tokens += other.input_tokens;
+  first_token.add(other.first_token);
+  per_token.add(other.per_token);
+  backlog_growth += other.backlog_growth;
+  use.resize(other.use.size());
+  replicas.resize(other.replicas.size());
+  for (std::size_t g = 0; g < use.size(); ++g) {
+    use[g].add(other.use[g]);
+    replicas[g] += other.replicas[g];
+  }
+}
+
+}  // namespace lockstep

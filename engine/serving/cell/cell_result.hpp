@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/serving/replica/replica.hpp"
+#include "engine/serving/sketch/quantile_sketch.hpp"
+
+namespace lockstep {
+
+/// What a cell did. Of the whole run where it says so, else within the window.
+struct CellResult {
+  // Of the whole run: arrived = completed + lost + left.
+  std::int64_t arrived = 0, completed = 0, lost = 0, left = 0;
+  double mean_in_system = 0;  ///< over the whole run, by the integral over time
+  double mean_residence = 0;  ///< of all that arrived, up to the end [s]
+
+  double window = 0;  ///< [s]
+  std::int64_t arrivals = 0, completions = 0, losses = 0;
+  std::int64_t good = 0;                  ///< completions within both limits
+  std::int64_t input_tokens = 0;          ///< of completed requests
+  QuantileSketch first_token, per_token;  ///< of those; per_token where there are two tokens [s]
+  std::vector<ReplicaUse> use;            ///< (generations) sums over replicas
+  std::vector<double> replicas;           ///< (generations)
+  double backlog_growth = 0;  ///< requests in the cell over the window, by a line through 17 points
+  bool overloaded() const;
+
+  void add(const CellResult& other);
+};
+
+}  // namespace lockstep

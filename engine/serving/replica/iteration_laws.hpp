@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+
+#include "engine/machine/chip.hpp"
+#include "engine/serving/replica/iteration_law.hpp"
+#include "engine/serving/serving.hpp"
+
+namespace lockstep {
+
+/// Of a parameter, in the format that the generation serves in [B].
+double weight_bytes(const ServedModel& model, const Chip& chip);
+
+/// Throws InputError where the text of serving.iteration is none.
+void check_iterations(const Serving& serving);
+
+/// The law of a replica of so many chips: the study's own, the calibrated one of its generation, or
+/// the roofline. Throws InputError where there is none.
+///
+/// Calibrated: t0 + c B of B sequences on a chip, from the published rate and latency of one or two
+/// operating points. c holds what a sequence's share of prompts takes; matrix products take as long
+/// for a token of a prompt as for one that is made, so that other requests take
+///   compute = (c - per_context K) / ((input + output - 1) / output)
+/// a token, of the calibration's requests (replica_sorts.hpp). n chips of a replica share c.
+///
+/// Roofline: weights streamed at 0.87, 0.85, 0.78, 0.71 of HBM bandwidth with 1, 2, 4, 8 chips,
+/// FLOPs at 0.72 of the peak of their format, 3 us and 186, 129, 99, 86 ns a token for a layer's
+/// other operations (vidur's profiles of an H100), 126 us a step (BLIS), two all-reduces a layer:
+/// 33 us (30-37, NCCL on 8 H100) and the ring's bytes over the scale-up bandwidth.
+IterationLaw iteration_law(const Serving& serving, const Chip& chip, std::int64_t chips);
+
+}  // namespace lockstep

@@ -1,0 +1,92 @@
+#include <fmt/format.h>
+
+#include "engine/serving/replica/iteration_laws.hpp"
+#include "engine/serving/requests/request_law.hpp"
+#include "engine/serving/served_fleet.hpp"
+#include "engine/training/jobs.hpp"
+
+namespace lockstep {
+namespace {
+
+const ServedFleet& fleet_of(const PreparedCapability& capability) {
+  return static_cast<const ServedFleet&>(capability);
+}
+
+std::unique_ptr<const PreparedCapability> prepare(const Jobs& jobs) {
+  const Serving serving = serving_from(jobs.values());
+  check_names(serving);
+  check_iterations(serving);
+  if (!serving.on()) return nullptr;
+  return std::make_unique<ServedFleet>(jobs);
+}
+
+std::string times(const PreparedCapability& capability) {
+  const ServedFleet& fleet = fleet_of(capability);
+  return fmt::format("{}, {}", format_quantity(fleet.warmup(), Dimension::time),
+                     format_quantity(fleet.window(), Dimension::time));
+}
+
+constexpr SummaryColumn columns[] = {{"served tokens/s", "serving_output_rate", 1},
+                                     {"of rated %", "serving_rated_share", 100},
+                                     {"overloaded", "serving_overloaded", 1}};
+
+constexpr CapabilityFact facts[] = {
+    {"rated requests/s", "requests a second that the fleet is rated for",
+     [](const PreparedCapability& c) {
+       return fmt::format("{:.4g}", fleet_of(c).rated_requests());
+     }},
+    {"cells", "cells of replicas that serve, and how many of them a trial samples",
+     [](const PreparedCapability& c) {
+       return fmt::format("{}, {}", fleet_of(c).cells().count(), fleet_of(c).sampled_cells());
+     }},
+    {"warm-up, window", "serving's warm-up and window", times},
+};
+
+/// What each generation's replicas are.
+void note_replicas(const PreparedCapability& capability, const Jobs& jobs,
+                   std::vector<std::string>& texts) {
+  const ServedFleet& fleet = fleet_of(capability);
+  for (std::size_t g = 0; g < fleet.generations().size(); ++g) {
+    const GenerationReplicas& of = fleet.generations()[g];
+    const FleetGeneration& generation = jobs.fleet().generations[g];
+    const std::int64_t idle = generation.chips - fleet.cells().chips(g);
+    texts.push_back(fmt::format(
+        "A replica on {} takes {} chip{}, holds {:.4g} tokens of context and is rated at {:.4g} "
+        "requests/s: {:.4g} sequences in iterations of {:.4g} ms.{}",
+        generation.chip.name, of.chips, of.chips == 1 ? "" : "s",
+        static_cast<double>(of.sort.context_tokens), of.rated.requests, of.rated.sequences,
+        1e3 * of.rated.time, idle > 0 ? fmt::format(" {} chips serve nobody.", idle) : ""));
+  }
+}
+
+/// Which noise of the study does not reach it.
+void note_what_does_not_reach(const PreparedCapability&, const Jobs& jobs,
+                              std::vector<std::string>& texts) {
+  const Noise& noise = jobs.scenario().noise;
+  if (noise.slow_link_fraction > 0 || noise.link_episodes.on() || noise.congestion.on())
+    texts.emplace_back(
+        "Slow links, their episodes and congestion do not reach serving: a replica is within one "
+        "scale-up domain.");
+}
+
+constexpr CapabilityNote notes[] = {{false, note_replicas}, {false, note_what_does_not_reach}};
+
+std::vector<Parameter> parameters() {
+  const auto rows = serving_parameters();
+  return {rows.begin(), rows.end()};
+}
+
+}  // namespace
+
+const Capability serving_capability{
+    .name = "serving",
+    .summary = "requests that the fleet serves, in the other use of the same chips",
+    .parameters = parameters,
+    .metrics = [] { return rows_of(serving_metrics()); },
+    .extents = serving_extents,
+    .columns = columns,
+    .facts = facts,
+    .notes = notes,
+    .prepare = prepare};
+
+}  // namespace lockstep
