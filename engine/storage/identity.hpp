@@ -12,7 +12,7 @@ namespace lockstep {
 /// Version of the file's layout. A reader takes any minor of its own major: a minor adds
 /// attributes and variables, a major changes or removes some. Policy: FORMAT.md.
 inline constexpr int schema_major = 3;
-inline constexpr int schema_minor = 0;
+inline constexpr int schema_minor = 1;
 std::string schema_version();
 
 /// What must be equal before results of two runs may stand in one file.

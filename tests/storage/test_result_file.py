@@ -50,7 +50,7 @@ def test_h5py(sample):
     with h5py.File(sample.path("a.h5")) as file:
         assert file.attrs["seed"] == SEED and file.attrs["seed_text"].decode() == str(SEED)
         assert file.attrs["title"].decode() == "Synthetic study, 7 µs"
-        assert file.attrs["lockstep_schema_version"] == b"3.0"
+        assert file.attrs["lockstep_schema_version"] == b"3.1"
         times = file["step_time"]
         assert times.shape == (3, 2, 40, 5) and times.chunks == (1, 1, 40, 5)
         assert times.fletcher32 and times.compression is None
