@@ -8,7 +8,7 @@ set(LOCKSTEP_PACKAGE ${CMAKE_INSTALL_LIBDIR}/cmake/lockstep)
 
 target_include_directories(lockstep_options INTERFACE
   $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/lockstep>)
-set(rooms options base machine job noise network training reliability power serving statistics run storage topologies)
+set(rooms options base machine job noise network training reliability power serving money statistics run storage topologies)
 foreach(room ${rooms})
   set_target_properties(lockstep_${room} PROPERTIES EXPORT_NAME ${room})
   add_library(lockstep::${room} ALIAS lockstep_${room})

@@ -7,6 +7,7 @@ from views.distribution import distribution
 from views.lines import checkpoints, scaling, sweep
 from views.losses import time_lost
 from views.mixing import mixing_tax
+from views.money import money
 from views.power import power, power_trace
 from views.sampling import convergence
 from views.sensitivity import sensitivity
@@ -39,6 +40,7 @@ FIGURES = [Figure(*row) for row in [
     ("power_trace", "power over time in one trial, and its spectrum beside utilities' limits",
      power_trace),
     ("serving", "latency of requests against load by router, use of each generation", serving),
+    ("money", "what the same fleet makes, draws and earns, training and serving", money),
     ("timeline", "one trial's month, from `lockstep timeline` (--timeline FILE.csv)", timeline),
     ("sensitivity", "which uncertain inputs the output's spread comes from", sensitivity),
     ("convergence", "intervals against the number of trials", convergence),

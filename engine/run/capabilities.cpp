@@ -1,5 +1,6 @@
 #include "engine/run/capabilities.hpp"
 
+#include "engine/money/counted_fleet.hpp"
 #include "engine/power/metered_jobs.hpp"
 #include "engine/reliability/long_runs.hpp"
 #include "engine/reliability/schedulable_share.hpp"
@@ -11,10 +12,9 @@ namespace lockstep {
 
 std::span<const Capability* const> capabilities() {
   static constexpr const Capability* rows[] = {
-      &reliability_capability,
-      &schedulable_share_capability,
-      &power_capability,
-      &serving_capability,
+      &reliability_capability, &schedulable_share_capability,
+      &power_capability,       &serving_capability,
+      &money_capability,
   };
   return rows;
 }

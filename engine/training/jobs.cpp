@@ -3,12 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
 #include <set>
 #include <utility>
 
 namespace lockstep {
 namespace {
+
+/// "chip.*.rent" of "chip.H100.rent", else the key itself.
+std::string row_key(const std::string& key) {
+  const std::string_view chip = "chip.";
+  return key.starts_with(chip) ? "chip.*" + key.substr(key.rfind('.')) : key;
+}
 
 /// Whether two points differ in values of capabilities alone. A value that was drawn has no
 /// canonical text and is never taken for another's.
@@ -19,7 +26,7 @@ bool differ_in_capabilities_alone(const Values& a, const Values& b,
     for (const Parameter& row : capability->parameters()) own.insert(std::string(row.key));
   const auto differs = [&](const auto& one) {
     const auto& [key, value] = one;
-    if (own.contains(key)) return false;
+    if (own.contains(row_key(key))) return false;
     const auto other = b.all().find(key);
     if (other == b.all().end()) return true;
     if (value.data.index() == 0 && other->second.data.index() == 0) return false;
@@ -29,6 +36,18 @@ bool differ_in_capabilities_alone(const Values& a, const Values& b,
 }
 
 }  // namespace
+
+std::span<const double> EarlierResults::find(std::string_view capability,
+                                             std::string_view metric) const {
+  for (std::size_t c = 0; c < values.size(); ++c) {
+    if (capabilities[c].row->name != capability || values[c].empty()) continue;
+    const std::vector<Metric> metrics = capabilities[c].row->metrics();
+    for (std::size_t m = 0; m < metrics.size(); ++m)
+      if (metrics[m].variable.name == metric) return values[c][m];
+    std::abort();
+  }
+  return {};
+}
 
 Jobs::Jobs(const Values& values, std::span<const TopologyKind* const> topologies,
            std::span<const Capability* const> capabilities, std::uint64_t seed,
@@ -99,7 +118,9 @@ JobsResult Jobs::run_trial(std::uint32_t trial, const Execution& how) const {
   for (std::size_t c = 0; c < capabilities_.size(); ++c) {
     const auto& prepared = capabilities_[c].prepared;
     result.capabilities.push_back(
-        prepared ? prepared->run_trial({trial, how, trained, observers[c]}) : MetricValues());
+        prepared ? prepared->run_trial(
+                       {trial, how, trained, observers[c], {capabilities(), result.capabilities}})
+                 : MetricValues());
   }
   return result;
 }

@@ -138,6 +138,10 @@ compute_time = 1s
 model_parameters = 1e9
 layers = 24
 hidden = 2048
+[power]
+meter = on
+[money]
+count = on
 [sweep]
 serving.router = random, jsq_speed
 serving.load = 0.5, 0.9

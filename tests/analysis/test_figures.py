@@ -14,7 +14,7 @@ from views import FIGURES
 SOURCE = {"distribution": "mixed", "design_points": "mixed", "sweep": "long_run",
           "scaling": "scaling", "utilisation": "mixed", "step_parts": "mixed", "waiting": "mixed",
           "mixing_tax": "scaling", "goodput": "long_run", "time_lost": "long_run",
-          "power": "power", "power_trace": "power", "serving": "serving",
+          "power": "power", "power_trace": "power", "serving": "serving", "money": "serving",
           "timeline": "long_run", "sensitivity": "uncertain", "convergence": "mixed"}
 EVENTS = """time_s,cause,action
 3600.000,"node failure, place 12","loses 1.2 min of work, restarts with spares in place, runs from 0d 01:11:00.0"

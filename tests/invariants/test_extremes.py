@@ -61,6 +61,9 @@ METER = ["--set", "power.meter=on"]
 # What only a fleet that serves reads.
 SERVED = ("serving.",)
 SERVE = ["--set", "serving.load=0.5"]
+# What only counted money reads.
+COUNTED = ("money.", "chip.H100.rent", "chip.H100.capex")
+COUNT = ["--set", "money.count=on", *METER, *SERVE]
 # May be NaN: none in this trial, or for a generation out of the job.
 MAY_LACK = {"mfu", "mfu_used", "mfu_effective", "wait_fraction_by_generation",
             "step_time_by_generation", "mean_time_between_interruptions", "checkpoint_interval",
@@ -69,11 +72,12 @@ MAY_LACK = {"mfu", "mfu_used", "mfu_effective", "wait_fraction_by_generation",
             "power_spectrum", "time_to_first_token",
             "time_per_token", "serving_utilization", "serving_busy_share",
             "serving_output_rate_by_generation", "serving_batch", "serving_context_share",
-            "serving_energy_per_token"}
+            "serving_energy_per_token", "token_revenue", "electricity_cost",
+            "serving_electricity_cost", "rent_margin", "token_margin", "training_cost"}
 LONGEST = 60  # s of one run
 # What a job computes and what its chips are comes to all topologies as bytes and rates: one switched
 # and one torus try it, the others what is theirs, each every second value.
-BEFORE_THE_NETWORK = ("job.", "chip.", "serving.")
+BEFORE_THE_NETWORK = ("job.", "chip.", "serving.", "money.")
 EVERY_KEY = {"ring", "ocs_torus"}
 TOPOLOGIES = ["ring", "hierarchical_ring", "tree", "switch_reduce", "torus", "ocs_torus"]
 
@@ -96,7 +100,8 @@ def problem_of(program, topology, key, value, number):
     name = f"{number}.h5"
     ended = subprocess.run(
         [program.path, "run", "s.ini", "-q", "--threads", "1", "-o", name,
-         *(METER if key.startswith(METERED) else SERVE if key.startswith(SERVED) else []),
+         *(METER if key.startswith(METERED) else SERVE if key.startswith(SERVED) else
+           COUNT if key.startswith(COUNTED) else []),
          "--set", f"topology.kind={topology}", "--set", f"{key}={value}"],
         cwd=program.folder, text=True, capture_output=True, timeout=LONGEST, check=False,
         env=program.environment(),

@@ -39,7 +39,7 @@ def points(data):
         for axis, i in zip(axes, place):
             label = str(data[axis].values[i])
             linked = axis.split(",")
-            labels = label.strip("()").split(", ") if len(linked) > 1 else [label]
+            labels = split(label[1:-1]) if len(linked) > 1 else [label]
             values.update(zip(linked, labels))
         yield values, dict(zip(axes, place))
 

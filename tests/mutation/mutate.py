@@ -43,6 +43,7 @@ TESTS = [
                       "power_storage_test"),
     ("engine/serving/", "serving_replica_test serving_queues_test served_fleet_test "
                         "served_rates_test"),
+    ("engine/money/", "money_test"),
     ("engine/statistics/", "statistics_test width_test coverage_test"),
     ("engine/run/plan_search/", "plan_search_test"),
     ("engine/run/", "shared_jobs_test study_test study_file_test shards_test metrics_test key_hints_test "

@@ -70,6 +70,13 @@ layers = 32
 hidden = 4096
 context_bytes = 65536B
 
+[money]
+count = on
+electricity = uniform(low=0.04, high=0.09)
+
+[chip.H100]
+rent = uniform(low=1.7, high=2.95)
+
 [sweep]
 topology.kind = ring, tree, ocs_torus
 (job.work_share, job.gradient_clipping) = (equal, on), (proportional, off)

@@ -15,9 +15,10 @@ ENGINE = {
     "reliability": "base machine job noise network training statistics",
     "power": "base machine job noise network training statistics",
     "serving": "base machine job noise network training reliability power statistics",
+    "money": "base machine job noise network training statistics",
     "statistics": "base",
-    "run": "base machine job noise network training reliability power serving statistics",
-    "storage": "base machine job noise network training reliability power serving statistics run",
+    "run": "base machine job noise network training reliability power serving money statistics",
+    "storage": "base machine job noise network training reliability power serving money statistics run",
 }
 TOPOLOGIES = "base machine noise network"
 MOST_FILES = 21  # of a room at one level

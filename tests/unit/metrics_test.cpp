@@ -47,7 +47,13 @@ TEST(Metrics, NoVariableMayBeInfiniteAndFewMayBeNaN) {
                                              "serving_output_rate_by_generation",
                                              "serving_batch",
                                              "serving_context_share",
-                                             "serving_energy_per_token"}));
+                                             "serving_energy_per_token",
+                                             "token_revenue",
+                                             "electricity_cost",
+                                             "serving_electricity_cost",
+                                             "rent_margin",
+                                             "token_margin",
+                                             "training_cost"}));
 }
 
 // In a result file variables, dimensions and axes stand side by side: axes are called as their keys

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/base/error.hpp"
+#include "engine/money/money.hpp"
 #include "engine/power/power.hpp"
 #include "engine/reliability/reliability.hpp"
 #include "engine/serving/serving.hpp"
@@ -22,13 +23,14 @@ struct Structs {
   Reliability reliability;
   Power power;
   Serving serving;
+  Money money;
   bool operator==(const Structs&) const = default;
 };
 
 Structs structs_of(const Values& values) {
-  return {sampling_from(values), fleet_from(values),  job_from(values),
-          fabric_from(values),   noise_from(values),  reliability_from(values),
-          power_from(values),    serving_from(values)};
+  return {sampling_from(values), fleet_from(values),   job_from(values),
+          fabric_from(values),   noise_from(values),   reliability_from(values),
+          power_from(values),    serving_from(values), money_from(values, fleet_from(values))};
 }
 
 // Every row has an effect beside these.
@@ -77,7 +79,7 @@ TEST(Rows, EachIsReadIntoAStruct) {
   for (const auto table :
        {sampling_parameters(), fleet_parameters(), job_parameters(), fabric_parameters(),
         noise_parameters(), reliability_parameters(), failure_parameters(), power_parameters(),
-        serving_parameters(), chip_parameters()})
+        serving_parameters(), money_parameters(), chip_parameters()})
     for (const Parameter& row : table) {
       if (row.key == "fleet.inventory") continue;  // a file: model_inventory_test
       EXPECT_TRUE(is_read(row)) << row.key;

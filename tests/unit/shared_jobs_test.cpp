@@ -19,7 +19,9 @@ const std::string base = R"(
     fleet.chips=H100:64
     job.tensor=2
     reliability.horizon=10d
-    power.meter=on)";
+    power.meter=on
+    chip.H100.rent=2.35
+    chip.H100.hbm=80GB)";
 
 std::shared_ptr<const Jobs> jobs_of(const std::string& lines, const Jobs* like = nullptr) {
   return std::make_shared<const Jobs>(test::scenario_values(lines), topology_kinds(),
@@ -35,11 +37,14 @@ TEST(SharedJobs, DifferInCapabilitiesThatChangeNoChip) {
   EXPECT_TRUE(shares(""));
   EXPECT_TRUE(shares("reliability.spares=3"));
   EXPECT_TRUE(shares("power.floor=0.5"));
+  EXPECT_TRUE(shares("money.count=on"));
+  EXPECT_TRUE(shares("chip.H100.rent=uniform(low=1.7, high=2.95)"));
 }
 
 TEST(SharedJobs, AreNotThoseOfOtherChipsJobsOrNoise) {
   EXPECT_FALSE(shares("power.cap=400W"));
   EXPECT_FALSE(shares("job.tensor=4"));
+  EXPECT_FALSE(shares("chip.H100.hbm=90GB"));
   EXPECT_FALSE(shares("noise.step_jitter=0.1"));
   EXPECT_FALSE(shares("topology.kind=ring"));
   EXPECT_FALSE(shares("noise.spike_delay=exponential(mean=uncertain(uniform(low=1ms, high=2ms)))"));

@@ -562,11 +562,56 @@ def serving_mixed_fleet(r):
     H100 {joules[2]:.2f}, of H200 {joules[3]:.2f}."""
 
 
+def asset_rotation(r):
+    mix = {share: f'("H100:150000, H200:50000, GB200:20000", {share}, 8, 8, 16)'
+           for share in ("equal", "proportional", "isolated")}
+    equal, blackwell = mix["equal"], "(GB200:131072, equal, 4, 32, 4)"
+
+    def mfu(point, noise="none"):
+        return f"{r.percent('mfu', point, noise):.1f} %"
+
+    def megawatts(point, use):
+        return f"{r.mean(use, point, 'none') / 1e6:.0f} MW"
+
+    def billions(variable, point=equal, period="quarter"):
+        return f"{r.mean(variable, point, 'none', money_period=period) / 1e9:.2f}"
+
+    def million(point):
+        return f"{r.mean('training_cost', point, 'none'):.2f} $"
+
+    for noise in ("none", "multi"):
+        served = [r.mean("serving_output_rate", point, noise) for point in mix.values()]
+        assert max(served) == min(served)  # the same chips, whatever they train
+        for point in (equal, blackwell):
+            assert 89 < r.percent("serving_rated_share", point, noise) < 91
+            assert r.mean("serving_overloaded", point, noise) == 0
+    year = r.mean("rent_revenue", equal, "none", money_period="year")
+    electricity = r.mean("electricity_cost", equal, "none", money_period="year")
+    assert electricity < 0.03 * year
+    tokens = r.mean("serving_output_rate", blackwell, "none") / \
+        r.mean("serving_output_rate", equal, "none")
+    return f"""As one job Colossus 1 reaches {mfu(equal)} MFU at {megawatts(equal, "power_mean")}, in proportion
+    {mfu(mix["proportional"])}, as three isolated jobs {mfu(mix["isolated"])}; with neighbours
+    {mfu(equal, "multi")}, {mfu(mix["proportional"], "multi")} and {mfu(mix["isolated"], "multi")}. The same chips
+    serve the 90 % of their rated tokens that are asked for, beside neighbours too, whose congestion does not
+    reach them in this model, at
+    {megawatts(equal, "serving_power")}. A quarter at rent is {billions("rent_revenue")} B$, whatever they
+    compute, and at listed prices these tokens would sell for
+    {billions("token_revenue")} B$, if someone bought them all; the chips take {billions("capital_cost")} B$ of it over five years,
+    electricity {billions("electricity_cost")} B$. Of a year it is {billions("rent_revenue", period="year")} B$, and 3.6-6.7 from low rents to
+    high: published are 3-6, and a contract of 1.25 B$ a month, {15e9 / year:.1f} times as much, which
+    includes Colossus 2. GB200 of the same power train at
+    {mfu(blackwell)} and {megawatts(blackwell, "power_mean")}, serve {tokens:.1f} times the tokens at
+    {megawatts(blackwell, "serving_power")}, and rent for {billions("rent_revenue", blackwell)} B$ a quarter. A
+    million trained tokens of 405B cost {million(equal)} on the mix, {million(mix["isolated"])} isolated (of three
+    models) and {million(blackwell)} on GB200, chips and electricity alone."""
+
+
 ANSWERS = {answer.__name__: answer for answer in (
     quickstart, colossus1, mixing_tax, isolation, stragglers, eviction, tenancy, ring_scaling,
     failures_100k, checkpoint, spares, ocs_slices, batch, optical, moe,
     sharding, long_context, power_cap, power_topologies,
-    power_smoothing, serving_mixed_fleet)}
+    power_smoothing, serving_mixed_fleet, asset_rotation)}
 
 
 def text_of(study, path):

@@ -15,6 +15,18 @@
 namespace lockstep {
 
 class Jobs;
+struct JobsCapability;
+
+/// What the capabilities that stand before one in the list told of the same trial.
+struct EarlierResults {
+  std::span<const JobsCapability> capabilities = {};
+  std::span<const MetricValues> values = {};  ///< (capabilities); of one that is not asked nothing
+
+  /// A metric's values in the order of its extents; empty where the study does not ask for its
+  /// capability, or that stands no earlier. Both names are the program's own: a metric that its
+  /// capability does not have aborts.
+  std::span<const double> find(std::string_view capability, std::string_view metric) const;
+};
 
 /// One trial of all jobs of a design point, when they are trained: what a capability goes on from.
 struct TrainedTrial {
@@ -23,6 +35,7 @@ struct TrainedTrial {
   std::span<const TrainedJob> jobs;
   /// (jobs) what PreparedCapability::observer made.
   std::span<const std::unique_ptr<StepObserver>> observers;
+  EarlierResults earlier = {};
 };
 
 /// A capability made ready for the jobs of one design point. Immutable; shared by threads.
