@@ -87,9 +87,9 @@ struct Candidate {
   Key key = {};
 };
 
-/// Of a step of so long, a chip at work [s].
-double cost_of(const TorusShape& shape, double step) {
-  return step / static_cast<double>(shape.volume());
+/// Of a step, a chip at work [s]; of operations alone, to which no chip brings work, their time.
+double cost_of(const TorusShape& shape, double computing, double exposed) {
+  return computing > 0 ? (computing + exposed) / static_cast<double>(shape.volume()) : exposed;
 }
 
 /// None where some group is no sub-torus.
@@ -109,7 +109,7 @@ std::optional<Candidate> look_at(const TorusShape& shape, const TorusFabric& fab
       key[d] = {dimensions[d].side, dimensions[d].rate, dimensions[d].latency, dimensions[d].ring};
     std::sort(key.begin(), key.end() - 1);
   }
-  candidate.bound = cost_of(shape, computing + exposed_time(calls, bounds));
+  candidate.bound = cost_of(shape, computing, exposed_time(calls, bounds));
   return candidate;
 }
 
@@ -143,7 +143,7 @@ TorusChoice choose_torus(const std::vector<TorusShape>& candidates, const TorusF
     if (std::vector<double> times; is_new) {
       for (std::size_t i = 0; i < calls.size(); ++i)
         times.push_back(time_of(calls[i], *candidate.shape, candidate.dimensions[i], fabric));
-      place->second = cost_of(*candidate.shape, computing + exposed_time(calls, times));
+      place->second = cost_of(*candidate.shape, computing, exposed_time(calls, times));
     }
     const double cost = place->second;
     const auto better = [&](double than, const TorusShape& other) {
