@@ -5,7 +5,6 @@ import itertools
 import re
 from dataclasses import dataclass
 
-import numpy
 
 from lockstep_results import ResultsError
 
@@ -121,9 +120,11 @@ class Design:
         if name not in self.data:
             return None
         array = self.data[name]
-        shape = array.shape[:array.dims.index("trial")]
-        rows = array[numpy.unravel_index(point.at, shape) if shape else ()].values
-        held = [row for row in rows if not numpy.isnan(row).all()]
+        at, place = point.at, []
+        for size in reversed(array.shape[:array.dims.index("trial")]):
+            at, index = divmod(at, size)
+            place.insert(0, index)
+        held = [row for row in array[tuple(place)].values if (row == row).any()]  # NaN: kept none
         return held[0] if held else None
 
     def known(self, point, name):

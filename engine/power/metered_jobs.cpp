@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "engine/base/error.hpp"
 #include "engine/power/smoothing/chip_speed.hpp"
@@ -40,11 +41,12 @@ void check_length(double length, const Power& power) {
 
 /// A chip at work draws no less than with a job's context alone, and a floor no more than the cap.
 void refuse_impossible_powers(const Power& power, const Chip& chip) {
-  if (power.cap && power.floor * chip.tdp > *power.cap)
-    throw InputError(fmt::format(
-        "power.floor = {} ({:.6g} W of a {}, above power.cap = {:.6g} W) lower it, or raise the "
-        "cap",
-        power.floor, power.floor * chip.tdp, chip.name, *power.cap));
+  for (const auto& [key, floor] : {std::pair("power.floor", power.floor),
+                                   std::pair("power.waiting_floor", power.floor_in_waits())})
+    if (power.cap && floor * chip.tdp > *power.cap)
+      throw InputError(fmt::format(
+          "{} = {} ({:.6g} W of a {}, above power.cap = {:.6g} W) lower it, or raise the cap", key,
+          floor, floor * chip.tdp, chip.name, *power.cap));
   const ChipPower draws = chip_power(power, chip);
   const double least = std::min({draws.compute, draws.communication, draws.waiting});
   const double context = std::max(draws.idle, draws.context);

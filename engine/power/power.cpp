@@ -16,6 +16,9 @@ std::vector<std::string_view> limit_words() {
   return words;
 }
 
+/// Of a chip [W/s]: a microsecond for all that it draws. Sums of steeper slopes lose their digits.
+constexpr double steepest_ramp = 1e9;
+
 const std::vector<Field<Power>>& fields() {
   static const std::vector<Field<Power>> all{
       {{&Power::meters, {false, true}},
@@ -187,6 +190,7 @@ const std::vector<Field<Power>>& fields() {
         .dimension = Dimension::power_ramp,
         .default_text = "unlimited",
         .minimum_is_legal = false,
+        .maximum = steepest_ramp,
         .words = {"unlimited"},
         .needs = {"power.meter"},
         .summary = "most that a chip's power rises by when its box is down: at a job's start, and "
@@ -199,6 +203,7 @@ const std::vector<Field<Power>>& fields() {
         .dimension = Dimension::power_ramp,
         .default_text = "unlimited",
         .minimum_is_legal = false,
+        .maximum = steepest_ramp,
         .words = {"unlimited"},
         .needs = {"power.meter"},
         .summary = "most that the floor falls by after power.stop_delay, and at a job's stop",

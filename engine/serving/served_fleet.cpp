@@ -19,7 +19,6 @@ namespace {
 
 constexpr double least_completions = 2000, responses_due = 5, relaxations = 3;
 constexpr double most_load = 4;        // of request_rate, as of serving.load
-constexpr double longest_run = 1e6;    // virtual [s]
 constexpr double most_requests = 1e9;  // of a trial
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
@@ -203,7 +202,7 @@ ServedTrial ServedFleet::result_of(std::span<const CellResult> cells) const {
     const auto fleet = static_cast<double>(cells_.replicas(g));
     const auto each = [&](double value) { return count > 0 ? value / time : none; };
     trial.utilization.push_back(each(made / rated));
-    trial.busy_share.push_back(each(use.busy));
+    trial.busy_share.push_back(std::min(1.0, each(use.busy)));
     trial.output_rate_by_generation.push_back(each(made * fleet));
     trial.batch.push_back(each(use.sequences));
     trial.context_share.push_back(std::min(

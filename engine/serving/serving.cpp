@@ -44,6 +44,7 @@ std::vector<Field<Serving>> fleet_fields() {
         .number = 403,
         .dimension = Dimension::time,
         .default_text = "50ms",
+        .maximum = longest_run,
         .needs = {"serving.load", "serving.request_rate"},
         .summary = "how old the loads are that replicas report to a router",
         .source = "50 ms in llm-d, 100 ms in vLLM"}},
@@ -79,7 +80,7 @@ std::vector<Field<Serving>> fleet_fields() {
         .needs = {"serving.load", "serving.request_rate"},
         .summary =
             "replicas behind one router, of all generations as the fleet has them; cells are "
-            "of equal size, as near to this as can be",
+            "of equal size, as near to this as can be, each with a replica of every generation",
         .source = "assumption: routers of thousands of replicas are not published"}},
       {&Serving::sampled_cells,
        {.key = "serving.sampled_cells",
@@ -107,6 +108,7 @@ std::vector<Field<Serving>> fleet_fields() {
         .number = 408,
         .dimension = Dimension::time,
         .default_text = "2min",
+        .maximum = longest_run,
         .needs = {"serving.load", "serving.request_rate"},
         .summary =
             "from the detection of a failure until another node, at hand, serves in its place",

@@ -10,6 +10,8 @@
 
 namespace lockstep {
 
+inline constexpr double longest_run = 1e6;  ///< of a cell's virtual clock [s]; it ends at 9.2e6
+
 /// The model that is served.
 struct ServedModel {
   double parameters = 0;

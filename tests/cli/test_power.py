@@ -130,6 +130,8 @@ def test_powers_that_cannot_be_are_refused(lockstep):
 
     assert "above power.cap = 500 W) lower it" in said("--set", "power.floor=0.8", "--set",
                                                        "power.cap=500W")
+    assert "power.waiting_floor = 0.9" in said("--set", "power.waiting_floor=0.9", "--set",
+                                               "power.stack=tuned", "--set", "power.cap=500W")
     assert "699 W with a job's context" in said("--set", "chip.H100.idle_power=699W")
     assert "take more sampling.steps" in said("--set", "power.resolution=1d")
 

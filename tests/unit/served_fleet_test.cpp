@@ -131,6 +131,15 @@ TEST(ServedCells, ShareTheFleetAndItsDomains) {
     }
   }
   EXPECT_EQ(seen.size(), 16);
+  // However small cells are asked for, each has a replica of every generation.
+  const FleetCells small(jobs.fleet(), place(jobs.fleet(), 20), std::vector<std::int64_t>{8, 16},
+                         1);
+  ASSERT_EQ(small.count(), 4);
+  for (std::int64_t c = 0; c < 4; ++c) {
+    std::set<std::size_t> generations;
+    for (const ReplicaPlace& place : small.cell(c)) generations.insert(place.generation);
+    EXPECT_EQ(generations.size(), 2);
+  }
 }
 
 TEST(ServedFailures, AreThoseOfTheLongRun) {

@@ -40,6 +40,8 @@ FleetCells::FleetCells(const Fleet& fleet, const Placement& placement,
         "fleet.chips, or a smaller serving.model_parameters");
   cells_ = std::max<std::int64_t>(
       1, std::llround(static_cast<double>(replicas()) / static_cast<double>(cell)));
+  for (std::size_t g = 0; g < chips_.size(); ++g)
+    if (replicas(g) > 0) cells_ = std::min(cells_, replicas(g));
 }
 
 std::int64_t FleetCells::replicas() const {
