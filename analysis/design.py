@@ -5,7 +5,6 @@ import itertools
 import re
 from dataclasses import dataclass
 
-
 from lockstep_results import ResultsError
 
 # Words that values of an axis may be beside numbers.
