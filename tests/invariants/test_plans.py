@@ -83,8 +83,8 @@ def split(text):
 
 
 def one_value_of_each(study, sections):
-    """Settings that leave of each axis over keys of these sections one value: what a chip computes
-    does not hang on them. Which one hangs on the study's name."""
+    """Settings that leave of each axis over keys of these sections one value, which hangs on the
+    study's name: the other axes are those that shape what a chip computes."""
     sweep = study.read_text().split("[sweep]")[1]
     settings = []
     for keys, values in re.findall(r"^([^#=\n]+?) *= *(.+)$", sweep, re.M):
@@ -112,7 +112,8 @@ def test_every_study_keeps_them(lockstep, repository):
         settings = ["sampling.steps=1"]
         if "[serving]" in text:  # the chips' other use, which takes its time
             settings.append("serving.load=none")
-        settings += one_value_of_each(study, ("topology.", "fabric.", "reliability.", "power."))
+        settings += one_value_of_each(study, ("fleet.", "topology.", "fabric.",
+                                             "reliability.", "power."))
         if study.stem in LONG_RUN_STUDIES:
             settings.append("reliability.horizon=none")
         path = quiet_run(lockstep, study, *settings)
