@@ -8,12 +8,15 @@
 
 #include "engine/run/scheduler.hpp"
 #include "engine/training/training_step.hpp"
+#include "engine/training/trial/trial.hpp"
 #include "tests/unit/scenario_values.hpp"
 
 namespace lockstep {
 namespace {
 
-constexpr double chip_steps_goal = 1.5e7;  // of whole steps, per second and AVX-512 core
+// Per second and core:
+constexpr double chip_steps_goal = 1.5e7;  // of whole steps
+constexpr double whole_trial_goal = 1e9;   // chip-steps of trials, their beginning counted
 
 struct Case {
   const char* name;
@@ -51,6 +54,16 @@ void training_step(benchmark::State& state, const std::string& lines) {
   TrainingSteps steps(*point, 0, 1);
   for (auto _ : state) benchmark::DoNotOptimize(steps.next());
   report(state, point->layout().chips());
+}
+
+/// Trials with their beginning, whose first one the point's windows are made in before.
+void whole_trial(benchmark::State& state, const std::string& lines) {
+  const auto point =
+      test::make_point(lines + "\nsampling.steps=" + std::to_string(state.range(0)) + "\n");
+  std::uint32_t trial = 0;
+  train(*point, trial++, 1);
+  for (auto _ : state) benchmark::DoNotOptimize(train(*point, trial++, 1));
+  report(state, point->layout().chips() * state.range(0), whole_trial_goal);
 }
 
 /// What is drawn alone: of a trial's beginning, and of its steps.
@@ -105,6 +118,14 @@ int main(int count, char** values) {
     for (const Case& noise : noises)
       for (const TopologyKind* kind : topology_kinds()) {
         const std::string name(kind->name);
+        if (noise.name != std::string("congestion") && noise.name != std::string("link_episodes"))
+          benchmark::RegisterBenchmark(
+              ("whole_trial/" + std::string(layout.name) + "/" + noise.name + "/" + name).c_str(),
+              whole_trial, std::string(layout.lines) + noise.lines + "topology.kind=" + name)
+              ->Arg(1)
+              ->Arg(10)
+              ->Arg(100)
+              ->Unit(benchmark::kMillisecond);
         benchmark::RegisterBenchmark(
             ("training_step/" + std::string(layout.name) + "/" + noise.name + "/" + name).c_str(),
             training_step, std::string(layout.lines) + noise.lines + "topology.kind=" + name)
