@@ -9,8 +9,8 @@
 
 #include "engine/base/error.hpp"
 #include "engine/job/memory.hpp"
+#include "engine/training/course/step_course.hpp"
 #include "engine/training/phases/asked_operations.hpp"
-#include "engine/training/step_course.hpp"
 
 namespace lockstep {
 DesignPoint::DesignPoint(const Values& values, std::span<const TopologyKind* const> topologies,
@@ -55,7 +55,7 @@ DesignPoint::DesignPoint(Scenario scenario, const Values& values, std::int64_t m
   clipping_time_ = job.gradient_clipping ? kept_phase().collective->scalar_all_reduce_time() : 0;
   find_runs();
   find_pipelines();
-  turns_ = lockstep::chunk_turns(job, pipelines_.front().schedule);
+  turns_ = lockstep::chunk_turns(job, pipelines_.front());
   find_optimizer_times();
   find_quiet_step();
 }
@@ -91,15 +91,39 @@ double DesignPoint::bubble(std::int64_t replica) const {
          1;
 }
 
-void DesignPoint::pipeline_ends(const double* stage_time, double transfer, double* end) const {
-  for (const Pipeline& pipeline : pipelines_)
-    pipeline.schedule.ends(stage_time, layout_.replicas, pipeline.replicas, end,
-                           scenario_.job.pipeline_transfer(transfer));
+void DesignPoint::pipeline_ends(const double* stage_time, double transfer,
+                                std::span<const std::int32_t> replicas, double* end) const {
+  by_pipeline(&PipelineSchedule::ends, stage_time, transfer, replicas, end);
+}
+
+void DesignPoint::pipeline_most_ends(const double* stage_time, double transfer,
+                                     std::span<const std::int32_t> replicas, double* end) const {
+  by_pipeline(&PipelineSchedule::most_ends, stage_time, transfer, replicas, end);
+}
+
+void DesignPoint::by_pipeline(Ends ends, const double* stage_time, double transfer,
+                              std::span<const std::int32_t> replicas, double* end) const {
+  std::vector<std::int32_t> sorted(replicas.begin(), replicas.end());
+  const auto pipeline = [&](std::int32_t r) { return pipeline_of_[static_cast<std::size_t>(r)]; };
+  std::ranges::stable_sort(sorted, {}, pipeline);
+  for (auto first = sorted.begin(); first != sorted.end();) {
+    const std::int32_t which = pipeline(*first);
+    const auto last = std::ranges::upper_bound(first, sorted.end(), which, {}, pipeline);
+    (pipelines_[static_cast<std::size_t>(which)].*ends)(stage_time, layout_.replicas, {first, last},
+                                                        end,
+                                                        scenario_.job.pipeline_transfer(transfer));
+    first = last;
+  }
+}
+
+double DesignPoint::pipeline_more(std::int64_t replica, double sum, double slowest) const {
+  const auto i = static_cast<std::size_t>(pipeline_of_[static_cast<std::size_t>(replica)]);
+  return pipelines_[i].more_end(sum, slowest);
 }
 
 double DesignPoint::pipeline_bound(std::int64_t replica, std::span<const double> stage_time) const {
   const auto i = static_cast<std::size_t>(pipeline_of_[static_cast<std::size_t>(replica)]);
-  return pipelines_[i].schedule.bound(stage_time);
+  return pipelines_[i].bound(stage_time);
 }
 
 void DesignPoint::find_pipelines() {
@@ -108,9 +132,7 @@ void DesignPoint::find_pipelines() {
     const double microbatches = work_.microbatches[static_cast<std::size_t>(r)];
     const auto [place, is_new] =
         known.try_emplace(microbatches, static_cast<std::int32_t>(pipelines_.size()));
-    if (is_new)
-      pipelines_.push_back({PipelineSchedule(scenario_.job.pipeline_shape(microbatches)), {}});
-    pipelines_[static_cast<std::size_t>(place->second)].replicas.push_back(r);
+    if (is_new) pipelines_.emplace_back(scenario_.job.pipeline_shape(microbatches));
     pipeline_of_.push_back(place->second);
   }
 }
@@ -226,13 +248,14 @@ const DesignPoint::Windows& DesignPoint::windows() const {
     const bool keeps = scenario_.noise.slow_link_fraction == 0;
     windows_->windows.emplace(Windows{{phases(), Window::first_forward, layout_, one, keeps},
                                       {phases(), Window::last_backward, layout_, class_of, keeps},
-                                      updates});
+                                      updates,
+                                      profiles()});
   });
   return *windows_->windows;
 }
 
-/// Each phase exposes what a step takes longer with it than with those before it alone.
-void DesignPoint::find_quiet_step() {
+/// (stages, replicas) [s].
+std::vector<double> DesignPoint::quiet_stage_times() const {
   const auto replicas = static_cast<std::size_t>(layout_.replicas);
   std::vector<double> stage(static_cast<std::size_t>(layout_.pipeline) * replicas, 0.0);
   for (std::int64_t g = 0; g < layout_.groups(); ++g)
@@ -240,6 +263,37 @@ void DesignPoint::find_quiet_step() {
       double& slowest = stage[static_cast<std::size_t>(g / layout_.tensor) * replicas + r];
       slowest = std::max(slowest, work_.chip_time[static_cast<std::size_t>(layout_.at(g, 0)) + r]);
     }
+  return stage;
+}
+
+/// Where hardly two replicas are alike, as in a measured fleet, those with the same schedule count
+/// as if they were.
+DesignPoint::Profiles DesignPoint::profiles() const {
+  constexpr std::size_t most_profiles = 64;
+  Profiles all{.stage_time = quiet_stage_times(), .first = {}, .like = {}};
+  const std::size_t replicas = pipeline_of_.size();
+  const auto find = [&](bool by_times) {
+    std::map<std::pair<std::int32_t, std::vector<double>>, std::int32_t> known;
+    all.first.clear();
+    all.like.clear();
+    for (std::size_t r = 0; r < replicas && known.size() <= most_profiles; ++r) {
+      std::vector<double> times;
+      for (std::size_t i = r; by_times && i < all.stage_time.size(); i += replicas)
+        times.push_back(all.stage_time[i]);
+      const auto [place, is_new] =
+          known.try_emplace({pipeline_of_[r], times}, static_cast<std::int32_t>(r));
+      if (is_new) all.first.push_back(static_cast<std::int32_t>(r));
+      all.like.push_back(place->second);
+    }
+    return all.like.size() == replicas && known.size() <= most_profiles;
+  };
+  if (!find(true)) find(false);
+  return all;
+}
+
+/// Each phase exposes what a step takes longer with it than with those before it alone.
+void DesignPoint::find_quiet_step() {
+  const std::vector<double> stage = quiet_stage_times();
   double before = 0;
   for (std::size_t rows = 0; rows <= phases().size(); ++rows) {
     StepCourse course(*this, rows);

@@ -88,11 +88,18 @@ class DesignPoint {
   const std::vector<double>& optimizer_time() const { return optimizer_time_; }
   /// The optimizer's update of each replica, of its slowest chip (replicas) [s].
   const std::vector<double>& update_time() const { return update_time_; }
+  /// Replicas whose stages take the same without noise and run the same schedule.
+  struct Profiles {
+    std::vector<double> stage_time;   ///< (stages, replicas) without noise [s]
+    std::vector<std::int32_t> first;  ///< one of each
+    std::vector<std::int32_t> like;   ///< (replicas) the one of these
+  };
   /// What trials share of the windows around compute. Cost: of the first call, some noise-free
   /// calls of their phases.
   struct Windows {
     StageWindow first_forward, last_backward;
     std::vector<double> updates;  ///< (classes of last_backward) update times [s]
+    Profiles profiles;
     /// The phase's trial on healthy links, where one of them keeps it.
     const CollectiveTrial* healthy(std::size_t phase) const {
       for (const StageWindow* window : {&first_forward, &last_backward})
@@ -110,8 +117,14 @@ class DesignPoint {
   double bubble(std::int64_t replica) const;
   /// What each replica's pipeline takes, written to end (replicas) [s], from what all its
   /// microbatches take on each stage, stage_time (stages, replicas) [s], and a microbatch from one
-  /// stage to the next, transfer [s].
-  void pipeline_ends(const double* stage_time, double transfer, double* end) const;
+  /// stage to the next, transfer [s]. Of some replicas alone: the same.
+  void pipeline_ends(const double* stage_time, double transfer,
+                     std::span<const std::int32_t> replicas, double* end) const;
+  /// PipelineSchedule::most_ends in place of them.
+  void pipeline_most_ends(const double* stage_time, double transfer,
+                          std::span<const std::int32_t> replicas, double* end) const;
+  /// PipelineSchedule::more_end of a replica's.
+  double pipeline_more(std::int64_t replica, double sum, double slowest) const;
   /// An upper bound of one replica's, from stage_time (stages) [s]; costs O(stages).
   double pipeline_bound(std::int64_t replica, std::span<const double> stage_time) const;
 
@@ -124,6 +137,11 @@ class DesignPoint {
   const std::vector<std::vector<Run>>& runs() const { return runs_; }
 
  private:
+  using Ends = void (PipelineSchedule::*)(const double*, std::int64_t,
+                                          std::span<const std::int32_t>, double*,
+                                          const PipelineTransfer&) const;
+  void by_pipeline(Ends ends, const double* stage_time, double transfer,
+                   std::span<const std::int32_t> replicas, double* end) const;
   void settle_topology(std::int64_t replicas, const SettledAnswers& known);
   void find_runs();
   void find_pipelines();
@@ -131,6 +149,8 @@ class DesignPoint {
   void share_work_anew();
   void find_optimizer_times();
   void find_quiet_step();
+  std::vector<double> quiet_stage_times() const;
+  Profiles profiles() const;
 
   Scenario scenario_;
   Values values_, settled_;   // settled: what the topology chose is filled in
@@ -152,12 +172,8 @@ class DesignPoint {
   };
   std::unique_ptr<LazyWindows> windows_ = std::make_unique<LazyWindows>();
   std::vector<std::vector<Run>> runs_;
-  struct Pipeline {
-    PipelineSchedule schedule;
-    std::vector<std::int32_t> replicas;  // that run it
-  };
-  std::vector<Pipeline> pipelines_;        // one for each number of microbatches
-  std::vector<std::int32_t> pipeline_of_;  // (replicas)
+  std::vector<PipelineSchedule> pipelines_;  // one for each number of microbatches
+  std::vector<std::int32_t> pipeline_of_;    // (replicas)
 };
 
 }  // namespace lockstep

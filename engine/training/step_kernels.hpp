@@ -17,6 +17,11 @@ struct Identities {
   std::int64_t count = 0;
 };
 
+/// Part of the normal distribution: upper tails above + width u of uniform u.
+struct NormalPart {
+  float above = 0, width = 1;
+};
+
 /// Shifted lognormals: scale (exp(bend z - bend^2 / 2) - 1).
 struct ShiftedLognormals {
   const double* scale = nullptr;  ///< [s]
@@ -30,9 +35,11 @@ struct ShiftedLognormals {
 /// output s of lane l. Some asked or all, the numbers are the same. Cost on AVX2: 2 ns a number,
 /// and 0.1 us a tile of which less is asked.
 struct StepKernels {
-  /// z[i] (count): standard normals of `who`; error below 6e-7 (1 + |z|), |z| <= 6.338.
-  void (*normals)(const Stream& stream, const Identities& who, std::uint32_t draw, float* z);
-  /// factor[i] (count) = exp(sigma z[i] + shift) - 1 of the same, |sigma z + shift| < 80; with
+  /// z[i] (count): standard normals of `who`, each from `part`; error below 6e-7 (1 + |z|), |z| <=
+  /// 6.338. The same bits give a number of either part.
+  void (*normals)(const Stream& stream, const Identities& who, std::uint32_t draw,
+                  const NormalPart& part, float* z);
+  /// factor[i] (count) = exp(sigma z[i] + shift) - 1 of normals z, |sigma z + shift| < 80; with
   /// shift = -sigma^2 / 2 what a lognormal of mean 1 differs from it.
   void (*lognormals)(const Stream& stream, const Identities& who, std::uint32_t draw, float sigma,
                      float shift, float* factor_less_one);

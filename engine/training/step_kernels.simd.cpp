@@ -7,13 +7,16 @@ namespace lockstep::LOCKSTEP_SIMD_LEVEL {
 namespace {
 
 struct Normal {
-  [[gnu::always_inline]] Floats operator()(Floats z) const { return z; }
+  float above, part, below;
+  [[gnu::always_inline]] Floats operator()(Words random) const {
+    return normal_of_tail(random, above, part, below);
+  }
 };
 
 struct Lognormal {
   float sigma, shift;
-  [[gnu::always_inline]] Floats operator()(Floats z) const {
-    return exponential_less_one(sigma * z + shift);
+  [[gnu::always_inline]] Floats operator()(Words random) const {
+    return exponential_less_one(sigma * standard_normal(random) + shift);
   }
 };
 
@@ -28,7 +31,7 @@ template <class Shape>
     Generator generator = seeds.generator(lane);
     for (int s = 0; s < begin; ++s) generator.next();
     for (int s = begin; s < end; ++s) {
-      const Floats one = shape(standard_normal(generator.next()));
+      const Floats one = shape(generator.next());
       __builtin_memcpy(value + (s - begin) * lanes + lane, &one, sizeof one);
     }
   }
@@ -60,8 +63,9 @@ template <class Shape>
   }
 }
 
-void normals(const Stream& stream, const Identities& who, std::uint32_t draw, float* z) {
-  fill(stream, who, draw, Normal{}, z);
+void normals(const Stream& stream, const Identities& who, std::uint32_t draw,
+             const NormalPart& part, float* z) {
+  fill(stream, who, draw, Normal{part.above, part.width, 1 - part.above - part.width}, z);
 }
 
 void lognormals(const Stream& stream, const Identities& who, std::uint32_t draw, float sigma,

@@ -28,6 +28,7 @@ TrainingSteps::TrainingSteps(const DesignPoint& point, std::uint32_t trial, cons
                   {point.scenario().seed, purpose::congestion, trial}),
       groups_(point, trial),
       course_(point),
+      slowest_(point),
       delay_(point.scenario().stage_delay ? (*point.scenario().stage_delay)(point) : nullptr) {
   groups_.begin(chips_.compute);
   course_.begin({.link = chips_.link_factor});
@@ -54,16 +55,14 @@ StepResult TrainingSteps::step(std::span<StepObserver* const> observers, std::in
   how_.check();
   const TrialEpisodes::Change changed = episodes_.advance(now_, chips_);
   if (changed.compute) groups_.begin(chips_.compute);
-  if (congestion_.advance(now_) || changed.links)
-    course_.begin({chips_.link_factor, congestion_.factors()});
-  const Scenario& scenario = point_.scenario();
-  const bool synchronizes = scenario.job.synchronizes(step_);
-  using enum StepCourse::Finishes;
-  const StepCourse::Finishes asked = !(synchronizes && scenario.job.gradient_clipping) ? all
-                                     : observers.empty()                               ? latest
-                                                         : latest_and_all;
-  course_.run(compute(!observers.empty()), start_, synchronizes, asked,
-              {&scenario.noise, scenario.seed, trial_, step_}, how_);
+  const bool links = congestion_.advance(now_) || changed.links;
+  if (links) course_.begin({chips_.link_factor, congestion_.factors()});
+  if (changed.compute || links) has_bounds_ = false;
+  const bool synchronizes = point_.scenario().job.synchronizes(step_);
+  if (leaves_out(!observers.empty(), synchronizes))
+    run_slowest();
+  else
+    run_all(!observers.empty(), synchronizes);
   StepResult result;
   result.compute_time = course_.compute_time();
   const std::vector<double> start = observers.empty() ? std::vector<double>() : start_;
@@ -92,39 +91,60 @@ std::vector<double> TrainingSteps::draw_imbalance() const {
   return factors;
 }
 
-/// Returns (stages, replicas) what all microbatches take on a stage [s]; fills chip_busy_ where it
-/// is observed.
-std::vector<double> TrainingSteps::compute(bool observed) {
+/// Where the latest finish is all that is asked for, and follows from bounds.
+bool TrainingSteps::leaves_out(bool observed, bool synchronizes) const {
+  const Scenario& scenario = point_.scenario();
+  return !asks_all_ && slowest_.is_useful() && !observed && !delay_ && synchronizes &&
+         scenario.job.gradient_clipping && start_.empty() && scenario.noise.imbalance == 0 &&
+         scenario.job.expert_imbalance.is_none() && course_.goes_by_replica(noise());
+}
+
+void TrainingSteps::run_slowest() {
+  if (!has_bounds_) slowest_.begin(course_, groups_.range());
+  has_bounds_ = true;
+  course_.begin_latest(noise(), how_);
+  groups_.draw(step_, chips_.compute, {}, GroupSteps::Asked::some, how_, stage_time_);
+  course_.end_latest(noise(), how_, slowest_.add(groups_, course_, stage_time_));
+}
+
+/// Fills chip_busy_ where the step is observed.
+void TrainingSteps::run_all(bool observed, bool synchronizes) {
   const auto replicas = static_cast<std::size_t>(point_.layout().replicas);
   const std::vector<double> imbalance = draw_imbalance();
-  std::vector<double> stage_time;
-  groups_.draw(step_, chips_.compute, imbalance, observed, how_, stage_time);
+  groups_.draw(step_, chips_.compute, imbalance,
+               observed ? GroupSteps::Asked::all_chips : GroupSteps::Asked::all, how_, stage_time_);
   if (observed) {
     chip_busy_.resize(chips_.compute.size());
     groups_.chips(chips_.compute, imbalance, chip_busy_);
   }
-  for (std::size_t i = 0; !imbalance.empty() && i < stage_time.size(); ++i)
-    stage_time[i] *= imbalance[i % replicas];
-  if (!point_.scenario().job.expert_imbalance.is_none()) crowd_experts(stage_time);
+  for (std::size_t i = 0; !imbalance.empty() && i < stage_time_.size(); ++i)
+    stage_time_[i] *= imbalance[i % replicas];
+  if (!point_.scenario().job.expert_imbalance.is_none()) crowd_experts();
   if (delay_) {
-    delay_->delay(stage_time);
+    delay_->delay(stage_time_);
     if (observed) delay_->add_to_chips(chip_busy_);
   }
-  return stage_time;
+  using enum StepCourse::Finishes;
+  const bool latest_only = synchronizes && point_.scenario().job.gradient_clipping;
+  course_.run(stage_time_, start_, synchronizes,
+              !latest_only ? all
+              : observed   ? latest_and_all
+                           : latest,
+              noise(), how_);
 }
 
 /// The chip with the fullest experts sets the pace of a step's expert layers, on every stage alike:
 /// their products and what their traffic exposes.
-void TrainingSteps::crowd_experts(std::vector<double>& stage_time) const {
+void TrainingSteps::crowd_experts() {
   const Job& job = point_.scenario().job;
   const Stream stream{point_.scenario().seed, purpose::expert_imbalance, trial_};
   const double more = std::max(0.0, job.expert_imbalance.sample(stream.uniform(0, step_)) - 1);
   const std::vector<double> computed = expert_shares(job);
   const std::vector<double> traffic = point_.planned_phases().expert_traffic();
   const auto replicas = static_cast<std::size_t>(point_.layout().replicas);
-  for (std::size_t i = 0; i < stage_time.size(); ++i)
-    stage_time[i] += more * (computed[i / replicas] * stage_time[i] +
-                             traffic[i / replicas] * point_.work().microbatches[i % replicas]);
+  for (std::size_t i = 0; i < stage_time_.size(); ++i)
+    stage_time_[i] += more * (computed[i / replicas] * stage_time_[i] +
+                              traffic[i / replicas] * point_.work().microbatches[i % replicas]);
 }
 
 void TrainingSteps::tell_delay(bool synchronized, double end) {

@@ -10,9 +10,10 @@
 #include "engine/noise/congestion.hpp"
 #include "engine/training/capability/stage_delay.hpp"
 #include "engine/training/capability/step_observer.hpp"
+#include "engine/training/course/step_course.hpp"
 #include "engine/training/design_point.hpp"
-#include "engine/training/step_course.hpp"
 #include "engine/training/trial/group_steps.hpp"
+#include "engine/training/trial/slowest_replicas.hpp"
 #include "engine/training/trial/trial_chips.hpp"
 #include "engine/training/trial/trial_episodes.hpp"
 
@@ -46,6 +47,12 @@ class TrainingSteps {
   /// With other chips than the trial's own.
   TrainingSteps(const DesignPoint& point, std::uint32_t trial, const Execution& how,
                 TrialChips chips);
+  /// Whether replicas that cannot be the slowest are left out where nothing else needs them, as
+  /// they are unless told otherwise; no result depends on it.
+  void ask_all(bool all) { asks_all_ = all; }
+  /// Of the steps so far that left some out.
+  const SlowestReplicas& slowest() const { return slowest_; }
+
   /// Runs the next step. Throws Interrupted where it is given up, as run() does.
   StepResult next() { return step({}, 0); }
   /// Runs a trial's steps, warm-up and recorded ones, and returns the latter; the sums are theirs.
@@ -62,9 +69,14 @@ class TrainingSteps {
  private:
   void forget_sums();
   StepResult step(std::span<StepObserver* const> observers, std::int64_t recorded);
-  std::vector<double> compute(bool observed);
+  bool leaves_out(bool observed, bool synchronizes) const;
+  void run_slowest();
+  void run_all(bool observed, bool synchronizes);
+  StepNoise noise() const {
+    return {&point_.scenario().noise, point_.scenario().seed, trial_, step_};
+  }
   std::vector<double> draw_imbalance() const;
-  void crowd_experts(std::vector<double>& stage_time) const;
+  void crowd_experts();
   double finish_step(bool synchronizes);
   void tell_delay(bool synchronized, double end);
 
@@ -77,6 +89,9 @@ class TrainingSteps {
   double now_ = 0;  // latest finish of the step before, since the trial began [s]
   GroupSteps groups_;
   StepCourse course_;
+  SlowestReplicas slowest_;
+  bool asks_all_ = false, has_bounds_ = false;
+  std::vector<double> stage_time_;     // (stages, replicas) of the step, of those asked [s]
   std::unique_ptr<StageDelay> delay_;  // null where nothing lengthens compute
   // All times count from the latest finish of the step before.
   std::vector<double> start_;  // (groups, replicas); empty while all start together at 0

@@ -82,7 +82,8 @@ void step_draws(benchmark::State& state, const std::string& lines) {
   groups.begin(chips.compute);
   std::vector<double> stage_time;
   std::uint32_t step = 0;
-  for (auto _ : state) groups.draw(step++, chips.compute, {}, false, 1, stage_time);
+  for (auto _ : state)
+    groups.draw(step++, chips.compute, {}, GroupSteps::Asked::all, 1, stage_time);
   report(state, point->layout().chips(), 1e9);
 }
 

@@ -183,7 +183,7 @@ TEST(GroupSteps, TakeWhatTheirChipsWould) {
     drawn.begin(compute);
     std::vector<double> all, stage_time;
     for (std::uint32_t step = 0; step < steps; ++step) {
-      drawn.draw(step, compute, {}, false, 1, stage_time);
+      drawn.draw(step, compute, {}, GroupSteps::Asked::all, 1, stage_time);
       all.insert(all.end(), stage_time.begin(), stage_time.end());
     }
     const std::vector<double> reference = times(reference_steps(c, *point, all.size()));
@@ -215,6 +215,88 @@ TEST(GroupSteps, HaveALawWhereItHolds) {
   }
 }
 
+/// Of a generation so large that those who are not flagged count by their law: the latest, the
+/// chip-seconds and what chips wait for the latest.
+TEST(GroupSteps, ManyHaveTheLatestAndTheSumOfTheirChips) {
+  constexpr std::size_t groups = GroupSteps::few_groups, steps = 1500;
+  for (const Case& c : cases) {
+    if (!c.by_law || c.alone.size() > 8) continue;
+    SCOPED_TRACE(c.name);
+    const auto point = point_of(c, groups);
+    const std::vector<double> compute = compute_of(c, groups);
+    const double chips = static_cast<double>(compute.size());
+    GroupSteps drawn(*point, 5);
+    drawn.begin(compute);
+    Reference reference(c, point->synchronization(), c.step_jitter);
+    Reference other(c, point->synchronization(), 1.15 * c.step_jitter);
+    std::vector<double> busy[3], latest[3], wait[3], stage_time;
+    for (std::uint32_t step = 0; step < steps; ++step) {
+      drawn.draw(step, compute, {}, GroupSteps::Asked::all, 1, stage_time);
+      latest[0].push_back(*std::max_element(stage_time.begin(), stage_time.end()));
+      busy[0].push_back(drawn.busy()[0]);
+      for (std::size_t i : {1u, 2u}) {
+        Step all;
+        for (std::size_t g = 0; g < groups; ++g) {
+          const Step one = (i == 1 ? reference : other).draw();
+          all = {std::max(all.time, one.time), all.busy + one.busy};
+        }
+        latest[i].push_back(all.time);
+        busy[i].push_back(all.busy);
+      }
+      for (std::size_t i : {0u, 1u, 2u})
+        wait[i].push_back(chips * latest[i].back() - busy[i].back());
+    }
+    for (const auto* sample : {&busy, &latest, &wait}) {
+      EXPECT_LT(distance((*sample)[0], (*sample)[1]), kolmogorov_limit);
+      EXPECT_LT(mean_score((*sample)[0], (*sample)[1]), score_limit);
+    }
+    // The control: step factors that spread 15 % more.
+    if (c.step_jitter > 0) {
+      EXPECT_GT(distance(latest[0], latest[2]), kolmogorov_limit);
+    }
+  }
+}
+
+// Asked alone, in any order, or all: the same bits, of chip-seconds too.
+TEST(GroupSteps, SomeAreThoseOfAll) {
+  for (const char* more : {"", "job.context=2\njob.sequence_length=8192\n",
+                           "noise.operation_jitter=0.004\n", "fleet.placement=random\n"}) {
+    const auto point = test::make_point(
+        test::join("fleet.chips=H100:16384, GB200:2048\njob.tensor=4\njob.pipeline=4\n"
+                   "noise.straggler_fraction=0.01\n",
+                   more));
+    const auto replicas = static_cast<std::size_t>(point->layout().replicas);
+    const TrialChips chips = draw_chips(*point, 0);
+    GroupSteps all(*point, 0), some(*point, 0);
+    all.begin(chips.compute);
+    some.begin(chips.compute);
+    const GroupSteps::Range range = all.range();
+    std::vector<double> a, b;
+    std::size_t drawn = 0;
+    for (std::uint32_t step = 0; step < 20; ++step) {
+      all.draw(step, chips.compute, {}, GroupSteps::Asked::all, 1, a);
+      b.assign(a.size(), -1);
+      some.draw(step, chips.compute, {}, GroupSteps::Asked::some, 1, b);
+      EXPECT_EQ(all.busy(), some.busy());
+      std::vector<bool> known(a.size());
+      for (std::int32_t place : some.drawn()) known[static_cast<std::size_t>(place)] = true;
+      drawn += some.drawn().size();
+      for (std::size_t r = 0; r < replicas; ++r) {
+        const std::size_t replica = 7 * r % replicas;
+        if (replica % 3 != 0) continue;
+        some.ask(static_cast<std::int64_t>(replica), b);
+        for (std::size_t i = replica; i < a.size(); i += replicas) {
+          EXPECT_EQ(a[i], b[i]) << more;
+          EXPECT_GE(a[i], range.least[i]);
+          const std::size_t first = i - i % static_cast<std::size_t>(point->layout().coupled);
+          EXPECT_TRUE(a[i] <= range.most[i] || known[first]) << more;
+        }
+      }
+    }
+    EXPECT_GT(drawn, 0u);
+  }
+}
+
 /// Of a job of one group: times, chip-seconds and what the group waits, chips' own included.
 TEST(GroupSteps, ChipSecondsFollowTheGroupsTimes) {
   constexpr std::uint32_t steps = 40000;
@@ -229,8 +311,8 @@ TEST(GroupSteps, ChipSecondsFollowTheGroupsTimes) {
     std::vector<double> busy, wait, first, stage_time, also;
     std::vector<double> own(compute.size());
     for (std::uint32_t step = 0; step < steps; ++step) {
-      drawn.draw(step, compute, {}, false, 1, stage_time);
-      looked_at.draw(step, compute, {}, true, 1, also);
+      drawn.draw(step, compute, {}, GroupSteps::Asked::all, 1, stage_time);
+      looked_at.draw(step, compute, {}, GroupSteps::Asked::all_chips, 1, also);
       ASSERT_EQ(stage_time, also) << "to look changes what is seen";
       ASSERT_EQ(drawn.busy(), looked_at.busy());
       looked_at.chips(compute, {}, own);
@@ -276,7 +358,7 @@ TEST(GroupSteps, ObservedChipsHaveTheirLaw) {
     drawn.begin(compute);
     std::vector<double> last, stage_time, own(compute.size());
     for (std::uint32_t step = 0; step < steps; ++step) {
-      drawn.draw(step, compute, {}, true, 1, stage_time);
+      drawn.draw(step, compute, {}, GroupSteps::Asked::all_chips, 1, stage_time);
       drawn.chips(compute, {}, own);
       last.push_back(own.back());
     }
@@ -317,7 +399,8 @@ TEST(GroupSteps, CoupledReplicasAreOneGroup) {
     groups.begin(chips.compute);
     double sum = 0, squares = 0;
     for (std::uint32_t step = 0; step < steps; ++step) {
-      groups.draw(step, chips.compute, weight, step < 20, 1, stage_time);
+      groups.draw(step, chips.compute, weight,
+                  step < 20 ? GroupSteps::Asked::all_chips : GroupSteps::Asked::all, 1, stage_time);
       for (std::size_t r = 0; r < replicas; r += 2) ASSERT_EQ(stage_time[r], stage_time[r + 1]);
       if (step < 20) {
         groups.chips(chips.compute, weight, own);
@@ -348,8 +431,8 @@ TEST(GroupSteps, DoNotDependOnThreads) {
     many.begin(chips.compute);
     std::vector<double> a, b;
     for (std::uint32_t step = 0; step < 3; ++step) {
-      one.draw(step, chips.compute, weight, false, 1, a);
-      many.draw(step, chips.compute, weight, false, 5, b);
+      one.draw(step, chips.compute, weight, GroupSteps::Asked::all, 1, a);
+      many.draw(step, chips.compute, weight, GroupSteps::Asked::all, 5, b);
       EXPECT_EQ(a, b);
       EXPECT_EQ(one.busy(), many.busy());
     }
@@ -367,7 +450,7 @@ TEST(GroupSteps, ArePairedOverPlacements) {
     GroupSteps groups(*point, 0);
     groups.begin(compute);
     std::vector<double> stage_time;
-    groups.draw(step, compute, {}, false, 1, stage_time);
+    groups.draw(step, compute, {}, GroupSteps::Asked::all, 1, stage_time);
     std::map<std::pair<std::uint32_t, std::uint32_t>, double> by_chip;
     for (std::int64_t r = 0; r < point->layout().replicas; ++r)
       by_chip[{point->layout().entity_high[static_cast<std::size_t>(r)],

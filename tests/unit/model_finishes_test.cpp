@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/training/step_course.hpp"
+#include "engine/training/course/step_course.hpp"
 #include "engine/training/training_step.hpp"
 #include "tests/unit/scenario_values.hpp"
 

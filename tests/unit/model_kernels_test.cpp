@@ -30,14 +30,15 @@ namespace {
 // ---- numbers by tiles
 
 std::vector<float> normals(const StepKernels& kernels, const Identities& who,
-                           std::uint32_t draw = 1, std::uint32_t trial = 4) {
+                           std::uint32_t draw = 1, std::uint32_t trial = 4,
+                           const NormalPart& part = {}) {
   std::vector<float> z(static_cast<std::size_t>(who.count), -99.0f);
-  kernels.normals({3, purpose::step_jitter, trial}, who, draw, z.data());
+  kernels.normals({3, purpose::step_jitter, trial}, who, draw, part, z.data());
   return z;
 }
 
-/// A normal as the kernel's page says it is made, alone and in doubles.
-double expected_normal(std::uint32_t kind, std::uint32_t identity, std::uint32_t draw) {
+/// The bits of a number as the kernel's page says they are made, alone.
+std::uint32_t expected_bits(std::uint32_t kind, std::uint32_t identity, std::uint32_t draw) {
   const std::uint32_t tile = identity / 256, lane = identity % 16, output = identity % 256 / 16;
   const PhiloxBlock b = Stream{3, purpose::step_jitter, 4}.block_of(16 * tile + lane, kind, draw);
   std::uint32_t s[4] = {b.word[0], b.word[1], b.word[2], b.word[3]}, random = 0;
@@ -51,9 +52,23 @@ double expected_normal(std::uint32_t kind, std::uint32_t identity, std::uint32_t
     s[2] ^= t;
     s[3] = std::rotl(s[3], 11);
   }
+  return random;
+}
+
+/// In doubles, of all normals by sign and size.
+double expected_normal(std::uint32_t random) {
   const double size =
       -elementary::normal_quantile((static_cast<double>(random >> 1) + 0.5) * 0x1p-32);
   return random % 2 ? -size : size;
+}
+
+/// Of a part of them, by the upper tail.
+double expected_of(const NormalPart& part, std::uint32_t random) {
+  const double u = (static_cast<double>(random >> 1) + 0.5) * 0x1p-31;
+  const double above = part.above + part.width * u;
+  const double below = 1 - part.above - part.width + part.width * (1 - u);
+  return above < below ? -elementary::normal_quantile(std::max(0x1p-33, above))
+                       : elementary::normal_quantile(std::max(0x1p-33, below));
 }
 
 TEST(Normals, FollowTheirDefinitionAtEveryLevel) {
@@ -61,20 +76,29 @@ TEST(Normals, FollowTheirDefinitionAtEveryLevel) {
   if (simd_level() >= SimdLevel::avx2) levels.push_back(&avx2::step_kernels);
   if (simd_level() >= SimdLevel::avx512) levels.push_back(&avx512::step_kernels);
   const Identities who{0xABCDEFu, 250, 100003};
-  const std::vector<float> reference = normals(sse2::step_kernels, who);
-  std::vector<float> factor(reference.size()), other(reference.size());
+  constexpr NormalPart parts[] = {{0, 1}, {0x1p-10f, 1 - 0x1p-10f}, {0, 0x1p-10f}};
+  std::vector<std::vector<float>> reference;
+  for (const NormalPart& part : parts)
+    reference.push_back(normals(sse2::step_kernels, who, 1, 4, part));
+  std::vector<float> factor(reference[0].size()), other(factor.size());
   const Stream stream{3, purpose::step_jitter, 4};
   sse2::step_kernels.lognormals(stream, who, 1, 0.3f, -0.045f, factor.data());
   for (const StepKernels* kernels : levels) {
-    const std::vector<float> z = normals(*kernels, who);
-    EXPECT_EQ(std::memcmp(z.data(), reference.data(), z.size() * sizeof(float)), 0);
+    for (std::size_t p = 0; p < std::size(parts); ++p) {
+      const std::vector<float> z = normals(*kernels, who, 1, 4, parts[p]);
+      EXPECT_EQ(std::memcmp(z.data(), reference[p].data(), z.size() * sizeof(float)), 0);
+    }
     kernels->lognormals(stream, who, 1, 0.3f, -0.045f, other.data());
     EXPECT_EQ(std::memcmp(other.data(), factor.data(), other.size() * sizeof(float)), 0);
   }
-  for (std::size_t i = 0; i < reference.size(); i += 37) {
-    const double z = expected_normal(who.kind, who.first + static_cast<std::uint32_t>(i), 1);
-    EXPECT_NEAR(reference[i], z, 6e-7 * (1 + std::fabs(z))) << i;
-    EXPECT_NEAR(factor[i], std::expm1(0.3 * z - 0.045), 1e-6) << i;
+  for (std::size_t i = 0; i < factor.size(); i += 37) {
+    const std::uint32_t bits =
+        expected_bits(who.kind, who.first + static_cast<std::uint32_t>(i), 1);
+    for (std::size_t p = 0; p < std::size(parts); ++p) {
+      const double z = expected_of(parts[p], bits);
+      EXPECT_NEAR(reference[p][i], z, 6e-7 * (1 + std::fabs(z))) << i;
+    }
+    EXPECT_NEAR(factor[i], std::expm1(0.3 * expected_normal(bits) - 0.045), 1e-6) << i;
   }
 }
 

@@ -32,7 +32,8 @@ inline const PlannedPhase& run_phase(const DesignPoint& point) {
 
 /// Steps of a job with `one_phase` and without jitter of its compute: a call on the whole buffer
 /// begins when a stage's first chunk is done; the last chunk leaves once the last replica has it,
-/// at the pace of the call.
+/// at the pace of its links: how much longer the slowest of a stage's groups takes than without
+/// slow ones, all ready at once and no message late.
 inline Told told(const DesignPoint& point, std::uint32_t trial, int steps) {
   const Layout& layout = point.layout();
   const Job& job = point.scenario().job;
@@ -41,6 +42,12 @@ inline Told told(const DesignPoint& point, std::uint32_t trial, int steps) {
   const PlannedPhase& phase = run_phase(point);
   const auto collective = phase.collective->begin_trial({.link = chips.link_factor});
   std::vector<double> start(static_cast<std::size_t>(layout.chips()), 0.0);
+  std::vector<double> took(start.size()), pace(static_cast<std::size_t>(layout.pipeline), 1.0);
+  collective->run(MessageNoise{}, 0, layout.groups(), start.data(), took.data(), 1);
+  for (std::size_t i = 0; i < took.size(); ++i) {
+    double& slowest = pace[i / static_cast<std::size_t>(layout.tensor * layout.replicas)];
+    slowest = std::max(slowest, took[i] / phase.noise_free_time);
+  }
   Told result;
   for (int step = 0; step < steps; ++step) {
     const bool synchronizes = (step + 1) % job.sync_every == 0;
@@ -66,11 +73,10 @@ inline Told told(const DesignPoint& point, std::uint32_t trial, int steps) {
                       0, layout.groups(), first.data(), finish.data(), 1);
       for (std::int64_t g = 0; g < layout.groups(); ++g) {
         const auto row = [&](std::vector<double>& all) { return all.begin() + layout.at(g, 0); };
-        const double begun = *std::max_element(row(first), row(first) + layout.replicas);
         const double left = *std::max_element(row(last), row(last) + layout.replicas);
         std::for_each(row(finish), row(finish) + layout.replicas, [&](double& done) {
-          const double pace = std::max(1.0, (done - begun) / phase.noise_free_time);
-          done = std::max(done, left + pace * phase.chunk_time);
+          done = std::max(
+              done, left + pace[static_cast<std::size_t>(g / layout.tensor)] * phase.chunk_time);
         });
       }
       if (job.gradient_clipping)

@@ -36,12 +36,10 @@ template <int scale>
   return k * 0.6931471806f - f * p;
 }
 
-/// The standard normal of 32 random bits: the lowest is the sign, t = upper_bits 2^-31 the chance
-/// of a larger |z|. With w = -log(t (2 - t)), |z| = (1 - t) p(w), p a polynomial in w for w < 5, in
-/// sqrt(w) beyond. Error below 6e-7 (1 + |z|); |z| <= 6.338, and what is rarer, 1 in 2^32, does not
-/// occur.
-[[gnu::always_inline]] inline Floats standard_normal(Words random) {
-  const Floats t = upper_bits(random) * 0x1p-31f;
+/// |z| of the standard normal that is exceeded, on both sides together, with chance t in (2^-33,
+/// 1]. With w = -log(t (2 - t)), |z| = (1 - t) p(w), p a polynomial in w for w < 5, in sqrt(w)
+/// beyond. Error below 6e-7 (1 + |z|).
+[[gnu::always_inline]] inline Floats normal_exceeded(Floats t) {
   const Floats w = minus_log<0>(t * (2.0f - t));
   Floats p = polynomial(w - 2.5f, 2.123313665f, 0.3488026559f, -0.005908167921f, -0.001773009077f,
                         0.0003091475519f, -6.218400813e-06f, -4.989822628e-06f, 4.861484513e-07f,
@@ -53,8 +51,26 @@ template <int scale>
                                 -0.0002386093402f);
     p = far ? q : p;
   }
-  const Floats z = p * (1.0f - t);
+  return p * (1.0f - t);
+}
+
+/// The standard normal of 32 random bits: the lowest is the sign, t = upper_bits 2^-31 the chance
+/// of a larger |z|. |z| <= 6.338, and what is rarer, 1 in 2^32, does not occur.
+[[gnu::always_inline]] inline Floats standard_normal(Words random) {
+  const Floats z = normal_exceeded(upper_bits(random) * 0x1p-31f);
   return reinterpret_cast<Floats>(reinterpret_cast<Words>(z) ^ (random << 31));
+}
+
+/// The standard normal with the upper tail above + part u, u = upper_bits 2^-31, and the lower one
+/// below + part (1 - u); above + part + below = 1. What is rarer than 1 in 2^32 counts as that.
+[[gnu::always_inline]] inline Floats normal_of_tail(Words random, float above, float part,
+                                                    float below) {
+  const Floats upper = above + part * (upper_bits(random) * 0x1p-31f);
+  const Floats lower = below + part * (upper_bits(~random) * 0x1p-31f);
+  const Integers is_high = upper < lower;
+  const Floats t = 2.0f * (is_high ? upper : lower);
+  const Floats z = normal_exceeded(t < 0x1p-32f ? Floats{} + 0x1p-32f : t);
+  return is_high ? z : -z;
 }
 
 /// e^x - 1 for |x| < 80: x = k ln 2 + r, e^r - 1 = r + r^2 p(r). Error below 2e-7 of the result and

@@ -20,10 +20,14 @@ struct PipelineOperation {
 /// latency.
 inline constexpr std::int64_t pipeline_lanes = 16;
 
-/// One number for each of them.
-struct alignas(64) PipelineLanes {
-  double lane[pipeline_lanes];
+/// One number for each of them; of floats, for four times as many replicas.
+template <class Real>
+struct alignas(64) LanesOf {
+  static constexpr std::int64_t count = pipeline_lanes * (sizeof(Real) == sizeof(double) ? 1 : 4);
+  Real lane[count];
 };
+using PipelineLanes = LanesOf<double>;
+using RoughPipelineLanes = LanesOf<float>;
 
 /// The loop over a schedule's operations, compiled once per instruction set.
 struct PipelineKernels {
@@ -32,6 +36,9 @@ struct PipelineKernels {
   /// [s]; clocks: (stages) ends of the stages, 0 before [s]; slots: (slots), 0 before [s].
   void (*run)(const PipelineOperation* operations, std::int64_t count, const PipelineLanes* times,
               double transfer, PipelineLanes* clocks, PipelineLanes* slots);
+  void (*run_roughly)(const PipelineOperation* operations, std::int64_t count,
+                      const RoughPipelineLanes* times, float transfer, RoughPipelineLanes* clocks,
+                      RoughPipelineLanes* slots);
 };
 
 LOCKSTEP_KERNELS(PipelineKernels, pipeline_kernels)

@@ -3,18 +3,19 @@
 namespace lockstep::LOCKSTEP_SIMD_LEVEL {
 namespace {
 
-void run(const PipelineOperation* operations, std::int64_t count, const PipelineLanes* times,
-         double transfer, PipelineLanes* clocks, PipelineLanes* slots) {
+template <class Real>
+void run(const PipelineOperation* operations, std::int64_t count, const LanesOf<Real>* times,
+         Real transfer, LanesOf<Real>* clocks, LanesOf<Real>* slots) {
   for (std::int64_t i = 0; i < count; ++i) {
     const PipelineOperation operation = operations[i];
-    const double* time = times[operation.time].lane;
-    const double* input = slots[operation.input].lane;
-    double* output = slots[operation.output].lane;
-    double* clock = clocks[operation.stage].lane;
+    const Real* time = times[operation.time].lane;
+    const Real* input = slots[operation.input].lane;
+    Real* output = slots[operation.output].lane;
+    Real* clock = clocks[operation.stage].lane;
 #pragma omp simd
-    for (std::int64_t lane = 0; lane < pipeline_lanes; ++lane) {
-      const double start = clock[lane] > input[lane] ? clock[lane] : input[lane];
-      const double end = start + time[lane];
+    for (std::int64_t lane = 0; lane < LanesOf<Real>::count; ++lane) {
+      const Real start = clock[lane] > input[lane] ? clock[lane] : input[lane];
+      const Real end = start + time[lane];
       clock[lane] = end;
       output[lane] = end + transfer;
     }
@@ -23,6 +24,6 @@ void run(const PipelineOperation* operations, std::int64_t count, const Pipeline
 
 }  // namespace
 
-const PipelineKernels pipeline_kernels{run};
+const PipelineKernels pipeline_kernels{run<double>, run<float>};
 
 }  // namespace lockstep::LOCKSTEP_SIMD_LEVEL

@@ -11,7 +11,20 @@ namespace {
 
 constexpr auto width = static_cast<std::size_t>(pipeline_lanes);
 
+void run(const PipelineOrder& order, const PipelineLanes* times, double transfer,
+         PipelineLanes* clocks, PipelineLanes* slots) {
+  pipeline_kernels().run(order.operations.data(), std::ssize(order.operations), times, transfer,
+                         clocks, slots);
+}
+
+void run(const PipelineOrder& order, const RoughPipelineLanes* times, double transfer,
+         RoughPipelineLanes* clocks, RoughPipelineLanes* slots) {
+  pipeline_kernels().run_roughly(order.operations.data(), std::ssize(order.operations), times,
+                                 static_cast<float>(transfer), clocks, slots);
+}
+
 /// Runs an order with so many lanes; scratch of its own.
+template <class Real>
 class Evaluation {
  public:
   Evaluation(const PipelineOrder& order, std::int64_t stages)
@@ -20,38 +33,51 @@ class Evaluation {
         times_(clocks_.size() * order.costs.size()),
         slots_(static_cast<std::size_t>(order.slots)) {}
 
+  static constexpr auto lanes = static_cast<std::size_t>(LanesOf<Real>::count);
+
   /// Sets what each operation takes: its share of `chunk_time(stage, lane)` and `blocked` a send.
   template <class ChunkTime>
   void set(ChunkTime chunk_time, double chunks, double blocked) {
     for (std::size_t s = 0; s < clocks_.size(); ++s) {
-      PipelineLanes time;
-      for (std::size_t lane = 0; lane < width; ++lane) time.lane[lane] = chunk_time(s, lane);
+      std::array<double, lanes> time;
+      for (std::size_t lane = 0; lane < lanes; ++lane) time[lane] = chunk_time(s, lane);
       for (std::size_t c = 0; c < order_.costs.size(); ++c) {
         const double share = order_.costs[c].share / chunks, sent = order_.costs[c].sends * blocked;
-        double* times = times_[s * order_.costs.size() + c].lane;
-        for (std::size_t lane = 0; lane < width; ++lane)
-          times[lane] = share * time.lane[lane] + sent;
+        Real* times = times_[s * order_.costs.size() + c].lane;
+        for (std::size_t lane = 0; lane < lanes; ++lane)
+          times[lane] = static_cast<Real>(share * time[lane] + sent);
       }
     }
   }
 
   /// (lanes) the end of the last stage to end.
-  PipelineLanes run(double under_way) {
-    std::fill(clocks_.begin(), clocks_.end(), PipelineLanes{});
-    pipeline_kernels().run(order_.operations.data(),
-                           static_cast<std::int64_t>(order_.operations.size()), times_.data(),
-                           under_way, clocks_.data(), slots_.data());
-    PipelineLanes last{};
-    for (const PipelineLanes& clock : clocks_)
-      for (std::size_t lane = 0; lane < width; ++lane)
+  LanesOf<Real> run(double under_way) {
+    std::fill(clocks_.begin(), clocks_.end(), LanesOf<Real>{});
+    lockstep::run(order_, times_.data(), under_way, clocks_.data(), slots_.data());
+    LanesOf<Real> last{};
+    for (const LanesOf<Real>& clock : clocks_)
+      for (std::size_t lane = 0; lane < lanes; ++lane)
         last.lane[lane] = std::max(last.lane[lane], clock.lane[lane]);
     return last;
   }
 
  private:
   const PipelineOrder& order_;
-  std::vector<PipelineLanes> clocks_, times_, slots_;
+  std::vector<LanesOf<Real>> clocks_, times_, slots_;
 };
+
+/// Operations on the longest path.
+double depth_of(const PipelineOrder& order, std::int64_t stages) {
+  std::vector<std::int32_t> clocks(static_cast<std::size_t>(stages), 0);
+  std::vector<std::int32_t> slots(static_cast<std::size_t>(order.slots), 0);
+  for (const PipelineOperation& operation : order.operations) {
+    std::int32_t& clock = clocks[static_cast<std::size_t>(operation.stage)];
+    clock = 1 + std::max(clock, slots[static_cast<std::size_t>(operation.input)]);
+    if (operation.output != PipelineOperation::no_output)
+      slots[static_cast<std::size_t>(operation.output)] = clock;
+  }
+  return *std::max_element(clocks.begin(), clocks.end());
+}
 
 /// Microbatch time at a node over the transfer's.
 double node(std::size_t i) {
@@ -87,6 +113,7 @@ PipelineSchedule::PipelineSchedule(const PipelineShape& shape) : shape_(shape) {
   PipelineShape some = shape;
   some.microbatches = evaluated_;
   if (evaluated_ > 0) order_ = pipeline_order(some, microbatch_groups(some));
+  depth_ = depth_of(order_, p);
   find_like_stages();
 }
 
@@ -103,7 +130,7 @@ void PipelineSchedule::find_like_stages() {
     return;
   }
   const auto fill = [&](const PipelineOrder& order, LikeStages& like) {
-    Evaluation evaluation(order, shape_.stages);
+    Evaluation<double> evaluation(order, shape_.stages);
     evaluation.set([](std::size_t, std::size_t lane) { return node(lane); }, v, 0);
     const PipelineLanes end = evaluation.run(1);
     std::copy(end.lane, end.lane + width, like.at.begin());
@@ -168,6 +195,10 @@ double PipelineSchedule::bound(std::span<const double> stage_time,
   return bound(sum, slowest, least, split(transfer));
 }
 
+double PipelineSchedule::more_end(double sum, double slowest) const {
+  return (shape_.virtual_stages > 1 ? 1.03 : 1.0) * still_bound(shape_, sum, slowest);
+}
+
 double PipelineSchedule::end(std::span<const double> stage_time,
                              const PipelineTransfer& transfer) const {
   double end = 0;
@@ -179,6 +210,21 @@ double PipelineSchedule::end(std::span<const double> stage_time,
 void PipelineSchedule::ends(const double* stage_time, std::int64_t row,
                             std::span<const std::int32_t> replicas, double* end,
                             const PipelineTransfer& transfer) const {
+  evaluate<double>(stage_time, row, replicas, end, transfer, 1);
+}
+
+/// An operation rounds twice, its input to begin with and the end three times more.
+void PipelineSchedule::most_ends(const double* stage_time, std::int64_t row,
+                                 std::span<const std::int32_t> replicas, double* end,
+                                 const PipelineTransfer& transfer) const {
+  evaluate<float>(stage_time, row, replicas, end, transfer, 1 + (2 * depth_ + 4) * 0x1.01p-24);
+}
+
+/// `most`: over what a lane ends at.
+template <class Real>
+void PipelineSchedule::evaluate(const double* stage_time, std::int64_t row,
+                                std::span<const std::int32_t> replicas, double* end,
+                                const PipelineTransfer& transfer, double most) const {
   const auto stages = static_cast<std::size_t>(shape_.stages);
   const auto of = [&](std::size_t stage, std::int32_t replica) {
     return stage_time[static_cast<std::int64_t>(stage) * row + replica];
@@ -194,23 +240,25 @@ void PipelineSchedule::ends(const double* stage_time, std::int64_t row,
   const auto m = static_cast<double>(shape_.microbatches);
   const Split sent = split(transfer);
   const double left = m - static_cast<double>(evaluated_);
-  Evaluation evaluation(order_, shape_.stages);
-  for (std::size_t first = 0; first < replicas.size(); first += width) {
-    const auto tile = replicas.subspan(first, std::min(width, replicas.size() - first));
-    PipelineLanes slowest{}, least{};
+  Evaluation<Real> evaluation(order_, shape_.stages);
+  constexpr std::size_t lanes = Evaluation<Real>::lanes;
+  for (std::size_t first = 0; first < replicas.size(); first += lanes) {
+    const auto tile = replicas.subspan(first, std::min(lanes, replicas.size() - first));
+    std::array<double, lanes> slowest{}, least{};
     evaluation.set(
         [&](std::size_t s, std::size_t lane) {
           const double time = of(s, tile[std::min(lane, tile.size() - 1)]);
-          slowest.lane[lane] = std::max(slowest.lane[lane], time);
-          least.lane[lane] = s == 0 ? time : std::min(least.lane[lane], time);
+          slowest[lane] = std::max(slowest[lane], time);
+          least[lane] = s == 0 ? time : std::min(least[lane], time);
           return time;
         },
         m * static_cast<double>(shape_.virtual_stages), sent.blocked);
-    const PipelineLanes last = evaluation.run(sent.under_way);
+    const LanesOf<Real> last = evaluation.run(sent.under_way);
     for (std::size_t lane = 0; lane < tile.size(); ++lane) {
-      double& ended = end[tile[lane]] = last.lane[lane] + left / m * slowest.lane[lane];
+      double& ended = end[tile[lane]] =
+          most * static_cast<double>(last.lane[lane]) + left / m * slowest[lane];
       if (left > 0 && transfer.time > 0)
-        ended += left * (like_pace_(least.lane[lane] / m, sent.under_way) - least.lane[lane] / m +
+        ended += left * (like_pace_(least[lane] / m, sent.under_way) - least[lane] / m +
                          like_pace_.blocked * sent.blocked);
     }
   }

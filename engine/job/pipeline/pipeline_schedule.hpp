@@ -60,11 +60,20 @@ class PipelineSchedule {
   /// nanosecond for each `pipeline_lanes` replicas.
   void ends(const double* stage_time, std::int64_t row, std::span<const std::int32_t> replicas,
             double* end, const PipelineTransfer& transfer = {}) const;
+  /// What these ends do not exceed, and exceed less 1e-4, at half the cost: in single precision, by
+  /// its worst rounding too late.
+  void most_ends(const double* stage_time, std::int64_t row, std::span<const std::int32_t> replicas,
+                 double* end, const PipelineTransfer& transfer = {}) const;
   /// Of one replica: (stages) [s].
   double end(std::span<const double> stage_time, const PipelineTransfer& transfer = {}) const;
   /// What `end` does not exceed (but see still_bound for stages far from alike); equal to it for
   /// like stages without transfers. O(stages).
   double bound(std::span<const double> stage_time, const PipelineTransfer& transfer = {}) const;
+
+  /// What stages that take so much more at most lengthen the end by: of `sum` and `slowest` of what
+  /// all microbatches take more on each [s]. still_bound, where it can be short with the 3 % that
+  /// it is short by at most.
+  double more_end(double sum, double slowest) const;
 
   /// When a chunk's parameters are first needed and its gradients complete, in microbatch times (a
   /// microbatch's whole time on one stage). (stages x chunks), the chunks of a stage side by side.
@@ -93,12 +102,16 @@ class PipelineSchedule {
   };
   static Split split(const PipelineTransfer& transfer);
 
+  template <class Real>
+  void evaluate(const double* stage_time, std::int64_t row, std::span<const std::int32_t> replicas,
+                double* end, const PipelineTransfer& transfer, double most) const;
   void find_like_stages();
   double bound(double sum, double slowest, double least, const Split& transfer) const;
 
   PipelineShape shape_;
   std::int64_t evaluated_ = 0;  // microbatches in order_; 0: bound
   PipelineOrder order_;
+  double depth_ = 0;             // operations on its longest path
   LikeStages like_, like_pace_;  // end; what a microbatch more adds to it
 };
 

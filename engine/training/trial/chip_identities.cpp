@@ -49,6 +49,7 @@ void ChipIdentities::number_groups(const Layout& layout) {
       }
       groups[layout.generation[start]].push_back(group);
     }
+  group_at_.resize(static_cast<std::size_t>(layout.pipeline * layout.replicas));
   for (std::size_t g = 0; g < groups.size(); ++g) {
     std::sort(groups[g].begin(), groups[g].end(),
               [](const Group& a, const Group& b) { return a.first < b.first; });
@@ -56,8 +57,11 @@ void ChipIdentities::number_groups(const Layout& layout) {
     for (const Group& group : groups[g]) {
       const auto number = static_cast<std::size_t>(group.first / chips);
       places.resize(std::max(places.size(), number), -1);
+      group_at_[static_cast<std::size_t>(group.place)] =
+          static_cast<std::int32_t>(group_numbers_ + places.size());
       places.push_back(group.place);
     }
+    group_numbers_ += places.size();
   }
 }
 

@@ -28,6 +28,15 @@ class ChipIdentities {
   };
   const std::vector<Generation>& generations() const { return generations_; }
 
+  /// Where the tensor group at (stage, replica), a group's first replica, stands among the numbers
+  /// of all generations, one after another.
+  std::size_t group_at(std::int64_t stage, std::int64_t replica) const {
+    return static_cast<std::size_t>(
+        group_at_[static_cast<std::size_t>(stage * replicas_ + replica)]);
+  }
+  /// Numbers in all.
+  std::size_t group_numbers() const { return group_numbers_; }
+
   /// Whether all chips of the tensor group at (stage, replica) are of one generation.
   bool is_pure(std::int64_t stage, std::int64_t replica) const {
     return mixed_.empty() || !mixed_[static_cast<std::size_t>(stage * replicas_ + replica)];
@@ -37,6 +46,8 @@ class ChipIdentities {
   void number_groups(const Layout& layout);
 
   std::int64_t replicas_ = 0;
+  std::size_t group_numbers_ = 0;
+  std::vector<std::int32_t> group_at_;   // (pipeline, replicas)
   std::vector<std::uint8_t> mixed_;      // (pipeline, replicas), empty where none is
   std::vector<Generation> generations_;  // of the fleet
 };

@@ -59,6 +59,15 @@ double needed_lead(double n, double deviation, double delay) {
   return high;
 }
 
+/// E[exp(b z - b^2 / 2); z < edge] = Phi(edge - b), of its square exp(b^2) Phi(edge - 2 b).
+void set_unflagged(GroupLaw::Value& value) {
+  const double b = value.bend, keep = 1 - flagged_share;
+  const double first = elementary::normal_cdf(flag_edge - b) / keep;
+  const double second = elementary::exp(b * b) * elementary::normal_cdf(flag_edge - 2 * b) / keep;
+  value.unflagged_mean = value.scale * (first - 1);
+  value.unflagged_variance = value.scale * value.scale * std::max(0.0, second - first * first);
+}
+
 GroupLaw::Value law(const SynchronizationCost::Value& cost, double chips, double of_one) {
   const double others = chips - 1;
   const double other_share = others > 0 ? (1 - cost.share) / others : 0;
@@ -73,6 +82,7 @@ GroupLaw::Value law(const SynchronizationCost::Value& cost, double chips, double
     const double y = lognormal_deviation(all.third / (all.second * deviation));
     value.scale = deviation / y;
     value.bend = elementary::sqrt(elementary::log1p(y * y));
+    set_unflagged(value);
     const double error = all.fourth / (all.second * all.second) - Cumulants::excess_kurtosis(y * y);
     if (!(std::fabs(error) < most_kurtosis_error)) return value;
   }
@@ -108,9 +118,14 @@ GroupLaw::Value GroupLaw::at(double q) const {
   const auto between = [&](double Value::*part) {
     return here.*part + past * (next.*part - here.*part);
   };
-  return {between(&Value::excess),   between(&Value::scale),
-          between(&Value::bend),     between(&Value::share),
-          between(&Value::variance), std::min(here.second_most, next.second_most)};
+  return {between(&Value::excess),
+          between(&Value::scale),
+          between(&Value::bend),
+          between(&Value::share),
+          between(&Value::variance),
+          between(&Value::unflagged_mean),
+          between(&Value::unflagged_variance),
+          std::min(here.second_most, next.second_most)};
 }
 
 }  // namespace lockstep

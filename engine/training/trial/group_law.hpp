@@ -7,6 +7,10 @@
 
 namespace lockstep {
 
+/// Share of its steps in which a group's number comes from the upper tail of that size: a group is
+/// flagged then. `flag_edge` is where the tail begins.
+inline constexpr double flagged_share = 0x1p-10, flag_edge = 3.097269078198785;
+
 /// The law of what a tensor group takes in a step, in units of its slowest chip's lasting time, as
 /// a function of one standard normal z:
 ///   1 + excess + scale (exp(bend z - bend^2 / 2) - 1),
@@ -31,8 +35,10 @@ class GroupLaw {
 
   struct Value {
     double excess = 0, scale = 0, bend = 0;
-    double share = 1;         ///< of the slowest chip
-    double variance = 0;      ///< of the whole
+    double share = 1;     ///< of the slowest chip
+    double variance = 0;  ///< of the whole
+    /// Of what is beyond 1 + excess, in a step that does not flag the group.
+    double unflagged_mean = 0, unflagged_variance = 0;
     double second_most = -1;  ///< the slowest chip but one must take no more, over the slowest
   };
   /// q as SynchronizationCost has it.

@@ -5,12 +5,13 @@
 
 #include "engine/base/elementary.hpp"
 #include "engine/base/parallel_for.hpp"
+#include "engine/noise/rare_entities.hpp"
 #include "engine/training/step_kernels.hpp"
 
 namespace lockstep {
 namespace {
 
-constexpr std::int64_t alone_together = 64;  // groups chip by chip whose sums share a slot
+constexpr double least_normal = 6.34;  // what a standard normal is drawn below of, either side
 
 double weight_of(std::span<const double> weight, std::size_t replica) {
   return weight.empty() ? 1.0 : weight[replica];
@@ -33,21 +34,22 @@ GroupSteps::GroupSteps(const DesignPoint& point, std::uint32_t trial)
                                 point.scenario().noise.step_jitter)),
       random_(point.scenario().noise.step_jitter > 0 || !point.synchronization().is_nothing()),
       factors_(point, trial) {
-  const auto& generations = point.identities().generations();
-  std::size_t index = 0;
-  for (std::size_t g = 0; g < generations.size(); ++g) {
-    const auto count = static_cast<std::int64_t>(generations[g].group.size());
-    for (std::int64_t first = 0; first < count; first += normal_tile) {
-      const std::int64_t here = std::min<std::int64_t>(normal_tile, count - first);
-      tiles_.push_back({g, static_cast<std::uint32_t>(first), here, index, 0, 0, 0});
-      index += static_cast<std::size_t>(here);
-    }
+  std::size_t first = 0;
+  for (const auto& generation : point.identities().generations()) {
+    const std::size_t end = first + generation.group.size();
+    for (std::size_t tile = first; tile < end; tile += normal_tile)
+      tiles_.push_back({generations_.size(), tile,
+                        static_cast<std::int64_t>(std::min<std::size_t>(normal_tile, end - tile)),
+                        0, 0, 0});
+    generations_.push_back({generation.identity, first, end});
+    first = end;
   }
-  for (auto* array : {&base_, &scale_, &bend_, &beyond_}) array->resize(index);
+  for (auto* array : {&base_, &scale_, &bend_, &beyond_, &mean_, &variance_}) array->resize(first);
   for (auto* array : {&own_, &slope_, &spread_})
-    array->resize(index * static_cast<std::size_t>(point.layout().coupled));
-  place_.resize(index);
-  z_.resize(index);
+    array->resize(first * static_cast<std::size_t>(point.layout().coupled));
+  place_.resize(first);
+  z_.resize(first);
+  drawn_in_.resize(first);
 }
 
 GroupSteps::Scan GroupSteps::scan(std::span<const double> compute) const {
@@ -75,16 +77,14 @@ GroupSteps::Scan GroupSteps::scan(std::span<const double> compute) const {
 
 void GroupSteps::begin(std::span<const double> compute) {
   const Scan all = scan(compute);
-  const std::size_t generations = point_.scenario().fleet.generations.size();
-  own_sum_.assign(generations, 0);
-  spread_sum_.assign(generations, 0);
-  busy_.assign(generations, 0);
+  busy_.assign(point_.scenario().fleet.generations.size(), 0);
   chip_by_chip_.clear();
-  for (const Tile& tile : tiles_) {
-    const std::vector<std::int32_t>& places =
-        point_.identities().generations()[tile.generation].group;
-    for (std::size_t i = 0; i < static_cast<std::size_t>(tile.count); ++i)
-      set_law(all, tile.generation, tile.index + i, places[tile.first + i]);
+  for (std::size_t g = 0; g < generations_.size(); ++g) {
+    Generation& generation = generations_[g];
+    generation.own = generation.mean = generation.variance = 0;
+    const std::vector<std::int32_t>& places = point_.identities().generations()[g].group;
+    for (std::size_t i = generation.first; i < generation.end; ++i)
+      set_law(all, g, i, places[i - generation.first]);
   }
   std::sort(chip_by_chip_.begin(), chip_by_chip_.end(),
             [](const Alone& a, const Alone& b) { return a.place < b.place; });
@@ -96,7 +96,7 @@ void GroupSteps::set_law(const Scan& scan, std::size_t generation, std::size_t i
   const Layout& layout = point_.layout();
   const auto coupled = static_cast<std::size_t>(layout.coupled), at = index * coupled;
   place_[index] = -1;
-  base_[index] = scale_[index] = bend_[index] = 0;
+  base_[index] = scale_[index] = bend_[index] = mean_[index] = variance_[index] = 0;
   for (auto* array : {&own_, &slope_, &spread_})
     std::fill_n(array->begin() + static_cast<std::ptrdiff_t>(at), coupled, 0.0);
   if (place < 0) return;
@@ -118,13 +118,17 @@ void GroupSteps::set_law(const Scan& scan, std::size_t generation, std::size_t i
   const bool told_apart = second < slowest || q > 1 - 1e-9;
   const bool pure = point_.identities().is_pure(place / layout.replicas, place % layout.replicas);
   if (!(pure && told_apart && second <= law.second_most * slowest)) {
-    chip_by_chip_.push_back({place, index});
+    const double jitter = point_.scenario().noise.step_jitter;
+    chip_by_chip_.push_back(
+        {place, index, slowest * (1 + law.excess + flag_edge * jitter),
+         slowest * elementary::exp(-least_normal * jitter - 0.5 * jitter * jitter)});
     return;
   }
   place_[index] = place;
   base_[index] = slowest * (1 + law.excess);
   scale_[index] = slowest * law.scale;
   bend_[index] = law.bend;
+  Generation& sums = generations_[generation];
   const double other_share = others > 0 ? (1 - law.share) / others : 0;
   double slopes = 0;
   for (std::size_t c = 0; c < coupled; ++c) {
@@ -139,223 +143,195 @@ void GroupSteps::set_law(const Scan& scan, std::size_t generation, std::size_t i
     spread_[at + c] = others == 0 ? 0
                                   : of_one_ * scan.squares[first + c] -
                                         slope_[at + c] * slopes * slowest * slowest * law.variance;
-    own_sum_[generation] += own_[at + c];
-    spread_sum_[generation] += spread_[at + c];
+    sums.own += own_[at + c];
+    sums.variance += spread_[at + c];
   }
+  mean_[index] = slopes * slowest * law.unflagged_mean;
+  variance_[index] = slopes * slopes * slowest * slowest * law.unflagged_variance;
+  sums.mean += mean_[index];
+  sums.variance += variance_[index];
 }
 
-void GroupSteps::draw_tile(std::size_t number, std::span<const double> weight, double* stage_time) {
-  Tile& tile = tiles_[number];
-  const auto coupled = static_cast<std::size_t>(point_.layout().coupled);
-  const auto replicas = static_cast<std::size_t>(point_.layout().replicas);
-  const std::uint32_t kind = point_.identities().generations()[tile.generation].identity;
-  double* const beyond = beyond_.data() + tile.index;
-  if (random_) {
-    step_kernels().normals({point_.scenario().seed, purpose::group_jitter, trial_},
-                           {kind, tile.first, tile.count}, step_, z_.data() + tile.index);
-    step_kernels().shifted_lognormals({scale_.data() + tile.index, bend_.data() + tile.index},
-                                      z_.data() + tile.index, tile.count, beyond);
-  }
-  double sum = 0, own = 0, spread = 0;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(tile.count); ++i) {
-    const std::size_t index = tile.index + i;
-    if (place_[index] < 0) continue;
-    const auto place = static_cast<std::size_t>(place_[index]);
-    for (std::size_t c = 0; c < coupled; ++c) {
-      stage_time[place + c] = base_[index] + beyond[i];
-      const double following = slope_[index * coupled + c] * beyond[i];
-      if (weight.empty()) {
-        sum += following;
-        continue;
-      }
-      const double w = weight[(place + c) % replicas];
-      sum += w * following;
-      own += w * own_[index * coupled + c];
-      spread += w * w * spread_[index * coupled + c];
+GroupSteps::Range GroupSteps::range() const {
+  const Layout& layout = point_.layout();
+  const auto coupled = static_cast<std::size_t>(layout.coupled);
+  Range range;
+  range.most.resize(static_cast<std::size_t>(layout.pipeline * layout.replicas));
+  range.least.resize(range.most.size());
+  const auto set = [&](std::int32_t place, double most, double least) {
+    std::fill_n(range.most.begin() + place, coupled, most);
+    std::fill_n(range.least.begin() + place, coupled, least);
+  };
+  // Beyond what rounding to floats makes of the edge.
+  const std::vector<float> edge(place_.size(), static_cast<float>(flag_edge + 1e-5));
+  std::vector<double> most(place_.size(), 0.0);
+  if (random_)
+    step_kernels().shifted_lognormals({scale_.data(), bend_.data()}, edge.data(),
+                                      static_cast<std::int64_t>(most.size()), most.data());
+  for (std::size_t i = 0; i < place_.size(); ++i)
+    if (place_[i] >= 0)  // e^x - 1 >= x
+      set(place_[i], base_[i] + most[i],
+          base_[i] - scale_[i] * bend_[i] * (least_normal + 0.5 * bend_[i]));
+  for (const Alone& group : chip_by_chip_) set(group.place, group.usual, group.least);
+  return range;
+}
+
+/// Numbers of groups that are not flagged, from `index` on.
+void GroupSteps::draw_numbers(std::size_t generation, std::size_t index, std::int64_t count,
+                              float* z) const {
+  const Generation& all = generations_[generation];
+  constexpr auto tail = static_cast<float>(flagged_share);
+  step_kernels().normals({point_.scenario().seed, purpose::group_jitter, trial_},
+                         {all.identity, static_cast<std::uint32_t>(index - all.first), count},
+                         step_, {tail, 1 - tail}, z);
+}
+
+void GroupSteps::find_flagged() {
+  flagged_.clear();
+  if (!random_) return;
+  const Stream stream{point_.scenario().seed, purpose::group_flag, trial_};
+  for (const Generation& all : generations_)
+    for (std::uint32_t number :
+         rare_entities(stream, all.identity, step_, static_cast<std::uint32_t>(all.end - all.first),
+                       flagged_share)) {
+      const std::size_t index = all.first + number;
+      step_kernels().normals({point_.scenario().seed, purpose::group_jitter, trial_},
+                             {all.identity, number, 1}, step_,
+                             {0, static_cast<float>(flagged_share)}, &z_[index]);
+      drawn_in_[index] = draws_;
+      flagged_.push_back(static_cast<std::uint32_t>(index));
     }
-  }
-  tile.sum = sum;
-  tile.own = own;
-  tile.spread = spread;
 }
 
-void GroupSteps::ask(std::int32_t place, Members& members) const {
-  const Layout& layout = point_.layout();
-  const std::int64_t stage = place / layout.replicas, replica = place % layout.replicas;
-  members.positions.clear();
-  for (std::int64_t r = replica; r < replica + layout.coupled; ++r)
-    for (std::int64_t t = 0; t < layout.tensor; ++t)
-      members.positions.push_back(
-          static_cast<std::int32_t>(layout.at(stage * layout.tensor + t, r)));
-  members.less_one.resize(members.positions.size());
-  factors_.at(members.positions, members.less_one.data());
+/// Draws those among groups that are not drawn yet, and writes their times.
+void GroupSteps::draw_groups(std::size_t generation, std::size_t index, std::int64_t count,
+                             double* stage_time) {
+  const auto coupled = static_cast<std::size_t>(point_.layout().coupled);
+  const std::size_t end = index + static_cast<std::size_t>(count);
+  if (random_) {
+    std::array<float, normal_tile> z;
+    draw_numbers(generation, index, count, z.data());
+    for (std::size_t i = index; i < end; ++i)
+      if (drawn_in_[i] != draws_) z_[i] = z[i - index];
+    step_kernels().shifted_lognormals({scale_.data() + index, bend_.data() + index},
+                                      z_.data() + index, count, beyond_.data() + index);
+  }
+  for (std::size_t i = index; i < end; ++i) {
+    drawn_in_[i] = draws_;
+    if (place_[i] >= 0) std::fill_n(stage_time + place_[i], coupled, base_[i] + beyond_[i]);
+  }
 }
 
-/// Time of such a group; adds what its chips compute to busy (generations).
-double GroupSteps::chip_by_chip(std::size_t group, std::span<const double> compute,
-                                std::span<const double> weight, Members& members,
-                                double* busy) const {
+void GroupSteps::ask(std::int64_t replica, std::vector<double>& stage_time) {
   const Layout& layout = point_.layout();
-  const auto& [place, index] = chip_by_chip_[group];
-  ask(place, members);
-  const auto& [positions, less_one] = members;
-  double time = 0, slowest = 0, all = 0, factors = 0, slow_factors = 0, slow = 0;
-  for (std::size_t i = 0; i < positions.size(); ++i) {
-    const auto chip = static_cast<std::size_t>(positions[i]);
-    const double own = compute[chip] * (1 + static_cast<double>(less_one[i]));
-    time = std::max(time, own);
-    slowest = std::max(slowest, compute[chip]);
-    all += compute[chip];
-    busy[layout.generation[chip]] +=
-        own * weight_of(weight, chip % static_cast<std::size_t>(layout.replicas));
+  const std::int64_t first = replica / layout.coupled * layout.coupled;
+  std::size_t from = 0, end = 0;  // consecutive numbers
+  const auto draw_those = [&] {
+    if (from == end) return;
+    const auto generation =
+        std::ranges::upper_bound(generations_, from, {}, &Generation::first) - 1;
+    draw_groups(static_cast<std::size_t>(generation - generations_.begin()), from,
+                static_cast<std::int64_t>(end - from), stage_time.data());
+  };
+  for (std::int64_t stage = 0; stage < layout.pipeline; ++stage) {
+    const std::size_t index = point_.identities().group_at(stage, first);
+    if (drawn_in_[index] == draws_) continue;
+    const bool follows =
+        index == end && end - from < normal_tile &&
+        std::ranges::none_of(generations_, [&](const Generation& g) { return g.first == index; });
+    if (!follows) {
+      draw_those();
+      from = index;
+    }
+    end = index + 1;
   }
-  if (point_.synchronization().is_nothing()) return time;
-  for (std::size_t i = 0; i < positions.size(); ++i) {
-    const bool is_slowest = compute[static_cast<std::size_t>(positions[i])] == slowest;
-    factors += static_cast<double>(less_one[i]);
-    slow_factors += is_slowest ? static_cast<double>(less_one[i]) : 0.0;
-    slow += is_slowest ? 1 : 0;
+  draw_those();
+}
+
+/// One group at a time.
+void GroupSteps::draw_flagged(double* stage_time) {
+  const auto coupled = static_cast<std::size_t>(point_.layout().coupled);
+  for (std::uint32_t i : flagged_) {
+    step_kernels().shifted_lognormals({&scale_[i], &bend_[i]}, &z_[i], 1, &beyond_[i]);
+    if (place_[i] < 0) continue;
+    std::fill_n(stage_time + place_[i], coupled, base_[i] + beyond_[i]);
+    drawn_.push_back(place_[i]);
   }
-  const auto n = static_cast<double>(positions.size());
-  const auto [excess, share, residual] =
-      point_.synchronization().at(slowest > 0 ? (all - slowest) / ((n - 1) * slowest) : 1);
-  const double other = (1 - share) / (n - 1);
-  const double mean = (share * slow_factors + other * (factors - slow_factors)) /
-                      (share * slow + other * (n - slow));
-  const double left = elementary::exp(residual * (static_cast<double>(z_[index]) - 0.5 * residual));
-  return std::max(time, slowest * (mean + (1 + excess) * left));
 }
 
 void GroupSteps::draw(std::uint32_t step, std::span<const double> compute,
-                      std::span<const double> weight, bool observed, const Execution& how,
+                      std::span<const double> weight, Asked asked, const Execution& how,
                       std::vector<double>& stage_time) {
   const Layout& layout = point_.layout();
-  const std::size_t generations = busy_.size();
   step_ = step;
+  ++draws_;
   stage_time.resize(static_cast<std::size_t>(layout.pipeline * layout.replicas));
-  const std::int64_t asked =
-      static_cast<std::int64_t>(chip_by_chip_.size()) * layout.tensor * layout.coupled;
-  factors_.begin(step, observed || 8 * asked > layout.chips(), how);
-  parallel_for(how, static_cast<std::int64_t>(tiles_.size()), [&](std::int64_t tile) {
-    draw_tile(static_cast<std::size_t>(tile), weight, stage_time.data());
+  drawn_.clear();
+  find_flagged();
+  draw_flagged(stage_time.data());
+  parallel_for(how, static_cast<std::int64_t>(tiles_.size()), [&](std::int64_t t) {
+    const Tile& tile = tiles_[static_cast<std::size_t>(t)];
+    if (asked != Asked::some || generations_[tile.generation].is_small())
+      draw_groups(tile.generation, tile.first, tile.count, stage_time.data());
   });
-  // Sums in slots that no number of threads changes.
-  const auto alone = static_cast<std::int64_t>(chip_by_chip_.size());
-  const std::int64_t slots = (alone + alone_together - 1) / alone_together;
-  std::vector<double> slot(static_cast<std::size_t>(slots) * generations, 0.0);
-  parallel_for(how, slots, [&](std::int64_t s) {
-    double* const sums = slot.data() + static_cast<std::size_t>(s) * generations;
-    Members members;
-    for (std::int64_t i = s * alone_together; i < std::min(alone, (s + 1) * alone_together); ++i) {
-      const auto group = static_cast<std::size_t>(i);
-      const double time = chip_by_chip(group, compute, weight, members, sums);
-      std::fill_n(stage_time.begin() + chip_by_chip_[group].place, layout.coupled, time);
+  for (const Generation& all : generations_)
+    for (std::size_t i = all.first; asked == Asked::some && all.is_small() && i < all.end; ++i)
+      if (place_[i] >= 0) drawn_.push_back(place_[i]);
+
+  const std::int64_t alone =
+      static_cast<std::int64_t>(chip_by_chip_.size()) * layout.tensor * layout.coupled;
+  factors_.begin(step, asked == Asked::all_chips || 8 * alone > layout.chips(), how);
+  busy_.assign(busy_.size(), 0.0);
+  add_alone(compute, weight, how, stage_time);
+  add_groups(weight, how);
+}
+
+/// Chip-seconds of the groups with a law.
+void GroupSteps::add_groups(std::span<const double> weight, const Execution& how) {
+  const auto coupled = static_cast<std::size_t>(point_.layout().coupled);
+  const auto replicas = static_cast<std::size_t>(point_.layout().replicas);
+  const auto one_by_one = [&](const Generation& all) { return all.is_small() || !weight.empty(); };
+  parallel_for(how, static_cast<std::int64_t>(tiles_.size()), [&](std::int64_t t) {
+    Tile& tile = tiles_[static_cast<std::size_t>(t)];
+    tile.sum = tile.own = tile.spread = 0;
+    if (!one_by_one(generations_[tile.generation])) return;
+    for (std::size_t i = tile.first; i < tile.first + static_cast<std::size_t>(tile.count); ++i) {
+      if (place_[i] < 0) continue;
+      for (std::size_t c = 0; c < coupled; ++c) {
+        const std::size_t part = i * coupled + c;
+        const double w = weight_of(weight, (static_cast<std::size_t>(place_[i]) + c) % replicas);
+        tile.sum += w * slope_[part] * beyond_[i];
+        tile.own += w * own_[part];
+        tile.spread += w * w * spread_[part];
+      }
     }
   });
-
-  std::vector<double> spread(generations, 0.0);
-  busy_.assign(generations, 0.0);
-  for (std::size_t i = 0; i < slot.size(); ++i) busy_[i % generations] += slot[i];
+  std::vector<double> spread(generations_.size(), 0.0);
   for (const Tile& tile : tiles_) {
     busy_[tile.generation] += tile.sum + tile.own;
     spread[tile.generation] += tile.spread;
   }
-  for (std::size_t g = 0; g < point_.identities().generations().size(); ++g) {
-    if (weight.empty()) {
-      busy_[g] += own_sum_[g];
-      spread[g] = spread_sum_[g];
-    }
+  for (std::size_t g = 0; g < generations_.size(); ++g) {
+    const Generation& all = generations_[g];
+    if (one_by_one(all)) continue;
+    busy_[g] += all.own + all.mean;
+    spread[g] = all.variance;
+  }
+  for (std::uint32_t i : flagged_) {
+    const auto g =
+        static_cast<std::size_t>(std::ranges::upper_bound(generations_, i, {}, &Generation::first) -
+                                 1 - generations_.begin());
+    if (place_[i] < 0 || one_by_one(generations_[g])) continue;
+    for (std::size_t c = 0; c < coupled; ++c) busy_[g] += slope_[i * coupled + c] * beyond_[i];
+    busy_[g] -= mean_[i];
+    spread[g] -= variance_[i];
+  }
+  const Stream stream{point_.scenario().seed, purpose::busy_time, trial_};
+  for (std::size_t g = 0; g < generations_.size(); ++g) {
     if (!(spread[g] > 0)) continue;
-    const std::uint64_t who =
-        static_cast<std::uint64_t>(point_.identities().generations()[g].identity) << 32;
-    const double u = Stream{point_.scenario().seed, purpose::busy_time, trial_}.uniform(who, step);
+    const double u =
+        stream.uniform(static_cast<std::uint64_t>(generations_[g].identity) << 32, step_);
     busy_[g] += elementary::sqrt(spread[g]) * elementary::normal_quantile(u);
-  }
-}
-
-/// Writes what the chips of a group with a law compute, their covariances with the sum over its
-/// generation, and adds up both, of_generation {sum, covariances}.
-void GroupSteps::move_to_group(std::size_t index, std::span<const double> compute,
-                               std::span<const double> weight, Members& members,
-                               std::span<double> busy, std::vector<double>& with_sum,
-                               std::span<double> of_generation) const {
-  ask(place_[index], members);
-  const auto& [positions, less_one] = members;
-  const auto replicas = static_cast<std::size_t>(point_.layout().replicas);
-  double slowest = 0, all = 0;
-  std::size_t slow = 0;
-  for (std::size_t i = 0; i < positions.size(); ++i) {
-    const double own = compute[static_cast<std::size_t>(positions[i])];
-    if (own > slowest) slow = i;
-    slowest = std::max(slowest, own);
-    all += own;
-  }
-  const double others = static_cast<double>(positions.size()) - 1;
-  const GroupLaw::Value law =
-      point_.group_law().at(slowest > 0 && others > 0 ? (all - slowest) / (others * slowest) : 1);
-  const auto share = [&](std::size_t i) {
-    return i == slow ? law.share : (1 - law.share) / others;
-  };
-  const auto slope = [&](std::size_t i) {
-    return slowest > 0 && law.variance > 0
-               ? of_one_ * compute[static_cast<std::size_t>(positions[i])] * share(i) /
-                     (slowest * law.variance)
-               : 0;
-  };
-  const auto factor_weight = [&](std::size_t i) {
-    return weight_of(weight, static_cast<std::size_t>(positions[i]) % replicas);
-  };
-  double drawn = 0, carried = 0, weighted_slopes = 0;
-  for (std::size_t i = 0; i < positions.size(); ++i) {
-    drawn += share(i) * static_cast<double>(less_one[i]);
-    carried += share(i) * share(i) * of_one_;
-    weighted_slopes += factor_weight(i) * slope(i);
-  }
-  const std::size_t first = static_cast<std::size_t>(positions.front());
-  const double u = Stream{point_.scenario().seed, purpose::busy_time, trial_}.uniform_pair(
-      (static_cast<std::uint64_t>(point_.layout().entity_high[first]) << 32) |
-          point_.layout().entity_low[first],
-      step_)[1];
-  drawn += elementary::sqrt(std::max(0.0, law.variance - carried)) * elementary::normal_quantile(u);
-  for (std::size_t i = 0; i < positions.size(); ++i) {
-    const auto chip = static_cast<std::size_t>(positions[i]);
-    const double w = factor_weight(i);
-    busy[chip] = w * (compute[chip] * (1 + static_cast<double>(less_one[i])) +
-                      slope(i) * (beyond_[index] - slowest * drawn));
-    if (others > 0)
-      with_sum[chip] = w * (w * of_one_ * compute[chip] * compute[chip] -
-                            slope(i) * weighted_slopes * slowest * slowest * law.variance);
-    of_generation[0] += busy[chip];
-    of_generation[1] += with_sum[chip];
-  }
-}
-
-void GroupSteps::chips(std::span<const double> compute, std::span<const double> weight,
-                       std::span<double> busy) const {
-  const Layout& layout = point_.layout();
-  std::vector<double> with_sum(busy.size(), 0.0);
-  std::vector<std::array<double, 2>> of_generation(busy_.size(), {0, 0});
-  Members members;
-  for (const Tile& tile : tiles_)
-    for (std::size_t index = tile.index; index < tile.index + static_cast<std::size_t>(tile.count);
-         ++index)
-      if (place_[index] >= 0)
-        move_to_group(index, compute, weight, members, busy, with_sum,
-                      of_generation[tile.generation]);
-  for (const Alone& group : chip_by_chip_) {
-    ask(group.place, members);
-    const auto& [positions, less_one] = members;
-    for (std::size_t i = 0; i < positions.size(); ++i) {
-      const auto chip = static_cast<std::size_t>(positions[i]);
-      busy[chip] = compute[chip] * (1 + static_cast<double>(less_one[i])) *
-                   weight_of(weight, chip % static_cast<std::size_t>(layout.replicas));
-      of_generation[layout.generation[chip]][0] += busy[chip];
-    }
-  }
-  for (std::size_t i = 0; i < busy.size(); ++i) {
-    const std::size_t g = layout.generation[i];
-    const auto [sum, covariances] = of_generation[g];
-    if (covariances > 0) busy[i] += (busy_[g] - sum) * with_sum[i] / covariances;
   }
 }
 

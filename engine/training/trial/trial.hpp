@@ -35,8 +35,9 @@ struct TrainedJob {
 /// Trains a job in trial number `trial`: draws the chips' lasting speeds, stragglers and slow
 /// links, then steps one after another, which each of `observers` sees. A pure function of (point,
 /// seed, trial), however it is carried out. Throws Interrupted where it is given up.
-/// Draws: per chip one for speed, one for straggler, one a link; per step one a chip, one a
-/// replica (imbalance), one a spike. Cost per step: about 20 ns a chip, plus the collective.
+/// Draws: per chip one for speed; one a straggler, slow link and spike; per step one a replica
+/// (imbalance) and one a tensor group with a law, of those that can matter (SlowestReplicas), one a
+/// chip of other groups.
 TrainedJob train(const DesignPoint& point, std::uint32_t trial, const Execution& how,
                  std::span<StepObserver* const> observers = {});
 

@@ -1,0 +1,208 @@
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/base/execution.hpp"
+#include "engine/training/design_point.hpp"
+
+namespace lockstep {
+
+/// Which draws messages of a step get.
+struct StepNoise {
+  const Noise* noise = nullptr;  ///< nullptr: none
+  std::uint64_t seed = 0;
+  std::uint32_t trial = 0, step = 0;
+};
+
+/// How a step runs from what its stages compute to the latest finish: layers' phases, the
+/// pipeline's schedule, the phases of weights and gradients around it.
+///
+/// A stage's microbatch takes its compute and what its layers' phases expose. Weights that are
+/// gathered first arrive chunk by chunk while the first microbatch goes forward, gradients leave
+/// chunk by chunk while the last one comes back: T of the whole collective, T_1 of one chunk, w the
+/// time between the first and the last chunk's turn, `overlap` of which can be used, give
+///   exposed = max(T_1, T - overlap w),
+/// by one call on the whole buffer that begins overlap w before the last chunk's turn, and the
+/// last chunk after it at the pace that the call had: for gradients that of the links, where a few
+/// late messages are the only noise of messages. The optimizer's update follows. Each stage
+/// has its own turns (PipelineSchedule::chunk_times), so that the later ones wait for nobody. With
+/// job.prefetch the weights come T_1 earlier, while data are loaded (MegaScale, arXiv 2402.15627,
+/// section 3.2).
+class StepCourse {
+ public:
+  /// Not kept beyond the point.
+  explicit StepCourse(const DesignPoint& point);
+  /// With the first `rows` phases of the point alone.
+  StepCourse(const DesignPoint& point, std::size_t rows);
+  /// The links from now on; what `links` refers to is read here only.
+  void begin(const LinkState& links);
+  /// What is asked of a step's finishes. The latest one is the same with all of them or without.
+  enum class Finishes { all, latest, latest_and_all };
+  /// stage_time: (stages, replicas) what all microbatches compute on a stage [s]; start: (groups,
+  /// replicas) [s], empty where all begin at 0. Times count from the latest finish before.
+  /// Where all finishes are asked for, each goes on from its own, and the latest is that of these;
+  /// else it is the latest ready time + cost of StageWindow where that can be, to rounding the
+  /// same, with the groups that have a late message by the kernels.
+  void run(std::span<const double> stage_time, std::span<const double> start, bool synchronizes,
+           Finishes asked, const StepNoise& noise, const Execution& how);
+
+  /// How late replicas can be whose stages take no more than they are said to.
+  struct Bounds {
+    /// (replicas) how much less than the latest each is at least: of the step's end, or of the end
+    /// of compute, whichever is closer [s].
+    std::vector<double> behind;
+    /// (replicas) at most: the schedule [s], and what it takes with interference.
+    std::vector<double> schedule, taken;
+    double latest = left_out, compute = left_out;  // of all [s]
+    std::vector<double> finish;                    // (stages) of the gradients' calls [s]
+    /// In the step: by which all may be later, and by which some are beyond that [s].
+    double delayed = 0, raised = 0;
+  };
+  /// Whether a step's latest finish, where all begin at 0, can be found from some replicas alone.
+  bool goes_by_replica(const StepNoise& noise) const;
+  /// Such a step: begins it, adds some replicas' stage times, and ends it with the latest finish of
+  /// those added; compute_time() and last_compute() are theirs, too. All of them added, it is run()
+  /// that asks for the latest.
+  void begin_latest(const StepNoise& noise, const Execution& how);
+  /// Of many, schedules are looked through in single precision first, and those run again that the
+  /// bounds of its rounding leave.
+  void add(std::span<const std::int32_t> replicas, std::span<const double> stage_time);
+  /// With `bounds` of what was not added, groups with late messages that cannot matter are not run.
+  void end_latest(const StepNoise& noise, const Execution& how, const Bounds* bounds = nullptr);
+
+  /// From (stages, replicas) what stages take at most and at least [s], on the links that there
+  /// are.
+  Bounds bounds(std::span<const double> most, std::span<const double> least);
+  /// In a step under way: a replica that is so far behind, or more, changes nothing. Where it takes
+  /// f times what it is said to at most, it is behind by (f - 1) `taken` less.
+  double needed(const Bounds& bounds) const;
+  /// What weights are late by delays of the step's messages at most [s].
+  double most_delay() const;
+
+  /// Of the replica that takes longest: its pipeline's schedule and the optimizer's update [s].
+  double compute_time() const { return compute_time_; }
+  /// The latest end of these where each replica begins at once.
+  double last_compute() const { return last_compute_; }
+  /// What the schedule of a replica that was added takes [s].
+  double schedule(std::int64_t replica) const {
+    return replica_time_[static_cast<std::size_t>(replica)];
+  }
+  /// (replicas) when the schedules begin and end, and what a microbatch takes on the slowest stage.
+  const std::vector<double>& compute_begin() const { return compute_begin_; }
+  const std::vector<double>& compute_end() const { return compute_end_; }
+  const std::vector<double>& microbatch() const { return microbatch_; }
+  /// The latest finish [s].
+  double latest() const { return latest_; }
+  /// (groups, replicas) when chips enter the gradients' phases, and when they are done with them,
+  /// where that was asked for.
+  const std::vector<double>& ready() const { return ready_; }
+  const std::vector<double>& finish() const { return finish_; }
+
+ private:
+  void begin_step(std::span<const double> start, bool synchronizes, const StepNoise& noise,
+                  const Execution& how);
+  /// When weights are there, (stages, replicas) [s]: all of a stage's, and its first chunk.
+  struct Arrivals {
+    const double *all = nullptr, *chunk = nullptr;
+  };
+  Arrivals weights_arrive(std::span<const double> start, const StepNoise& noise,
+                          const Execution& how);
+  void compute(std::span<const std::int32_t> replicas, std::span<const double> stage_time,
+               bool at_most = false);
+  void add_exactly(std::span<const std::int32_t> replicas, std::span<const double> stage_time);
+  void set_behind(std::span<const std::int32_t> replicas, const std::vector<double>& end,
+                  const std::vector<double>& microbatch, Bounds& bounds) const;
+  void reduce_gradients(const StepNoise& noise, const Execution& how);
+  void find_late(const StepNoise& noise);
+  std::vector<double> most_schedules(const std::vector<double>& most);
+  /// Whether late messages of a stage's gradients can matter, beside what was added.
+  bool matters(const Bounds& bounds, std::size_t stage) const;
+  void update_weights();
+  /// The phases of a window together.
+  struct Calls {
+    double time = 0, chunk_time = 0;  // without noise: of the whole buffers, of one chunk [s]
+    /// How much longer they took than that.
+    double pace(double took) const { return time > 0 ? std::max(1.0, took / time) : 1.0; }
+  };
+  std::vector<double> chunks_of(const double* arrived, double last_start) const;
+  /// Calls body(replica) for each, all of them in order as a loop over lanes.
+  template <class Body>
+  void each(std::span<const std::int32_t> replicas, const Body& body) const {
+    if (replicas.size() == all_.size()) {
+#pragma omp simd
+      for (std::size_t r = 0; r < all_.size(); ++r) body(r);
+    } else {
+      for (std::int32_t r : replicas) body(static_cast<std::size_t>(r));
+    }
+  }
+  /// Moves `begin` (replicas) to when their weights are there, whose microbatches take so long [s].
+  void await(const Arrivals& arrivals, std::span<const std::int32_t> replicas,
+             const std::vector<double>& microbatch, std::vector<double>& begin) const;
+  double room_of_weights() const {
+    return point_.chunk_turns().last_used[0] - point_.chunk_turns().first_used[0];
+  }
+  double room_of_gradients() const {
+    return point_.chunk_turns().first_done[0] - point_.chunk_turns().last_done[0];
+  }
+  /// When a stage's groups, which have the same ready times, begin first and have the last chunk.
+  struct StageGradients {
+    double last_begin = left_out, last_ready = left_out;
+    /// When all chunks are there, the whole buffer by `finish`.
+    double complete(double finish, double pace, const Calls& calls) const {
+      return std::max(finish, last_ready + pace * calls.chunk_time);
+    }
+  };
+  /// Fills stage_ready_.
+  StageGradients gradients_of(std::int64_t stage);
+  Calls times_of(Window window) const;
+  const double* times_of(const StageWindow& window, const LinkState& links,
+                         std::vector<double>& own) const;
+  /// No message but a few late ones has noise.
+  static bool is_sparse(const StepNoise& noise) {
+    return !noise.noise || noise.noise->hop_jitter.is_none();
+  }
+  MessageNoise noise_of(std::size_t phase, const StepNoise& noise) const;
+  void run_groups(std::size_t phase, std::span<const std::int64_t> groups,
+                  const MessageNoise& noise, const double* begin, double* done,
+                  const Execution& how) const;
+  /// Compute beside communication: job.interference of the time that both run, `room` microbatches
+  /// at most.
+  double slow_down(const Calls& calls, double room, double microbatch) const {
+    return point_.scenario().job.interference * std::min(calls.time, room * microbatch);
+  }
+  Calls run_calls(Window window, const StepNoise& noise, const Execution& how);
+  void call(std::size_t phase, const StepNoise& noise, const Execution& how);
+
+  const DesignPoint& point_;
+  std::size_t rows_;
+  const DesignPoint::Windows* windows_ = nullptr;             // with all phases
+  std::vector<const CollectiveTrial*> trials_;                // of phases, where one is kept
+  std::vector<std::unique_ptr<CollectiveTrial>> own_trials_;  // those that the point does not have
+  const double* arrived_ = nullptr;  // (stages, replicas) as windows_ has them, on these links,
+  const double* cost_ = nullptr;     // (classes, stages, replicas), or null
+  std::vector<double> own_arrived_, own_cost_;
+  std::vector<double> pace_;  // (stages) of calls of gradients on these links, where cost_ is
+  std::vector<double> chunk_arrived_;  // of arrived_
+  std::vector<double> exposed_;        // (stages, replicas) what layers' phases expose [s]
+  std::vector<std::int32_t> all_;      // replicas
+
+  // Of a step, (replicas):
+  bool synchronizes_ = true, starts_together_ = true;
+  std::vector<std::int32_t> added_;  // whose times are of the step, or of the one before
+  std::vector<double> start_, replica_time_, compute_begin_, compute_end_, microbatch_,
+      stage_ready_;
+  std::vector<double> stage_time_;  // (stages, replicas) with what layers' phases expose
+  Arrivals step_arrivals_;          // (stages, replicas) when weights are there
+  std::vector<double> step_arrived_, step_chunk_arrived_;
+  double delayed_ = 0;              // longest of those against arrived_ [s]
+  std::vector<std::int64_t> late_;  // groups whose gradients have a late message
+  std::vector<double> late_by_;     // (stages) longest sum of a group's delays [s]
+  std::vector<double> last_;        // by number_of
+  double last_start_ = 0, compute_time_ = 0, last_compute_ = 0, latest_ = 0;
+  std::vector<double> ready_, finish_;  // (groups, replicas)
+};
+
+}  // namespace lockstep
