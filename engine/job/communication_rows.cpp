@@ -144,13 +144,16 @@ const std::vector<Field<Job>>& communication_fields() {
         .type = ValueType::count,
         .default_text = "auto",
         .minimum = 1,
-        .maximum = 16777216,
+        .maximum = 65536,
         .words = {"auto"},
         .shapes_arrays = true,
-        .summary =
-            "parts in which a stage's gradients are reduced where virtual_stages is 1; auto: its "
-            "layers",
-        .source = "Li et al., PyTorch Distributed (VLDB 2020), section 3.2.3"}},
+        .summary = "parts in which a stage's gradients are reduced where virtual_stages is 1, a "
+                   "call each; "
+                   "auto: its layers, of max(40e6, 1e6 ranks) parameters at least",
+        .source =
+            "Li et al., PyTorch Distributed (VLDB 2020), section 3.2.3; Megatron-LM, "
+            "DistributedDataParallelConfig.bucket_size: larger groups need larger buckets not "
+            "to become latency-bound"}},
       {&Job::optimizer_bytes,
        {.key = "job.optimizer_bytes",
         .number = 234,

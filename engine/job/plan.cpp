@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "engine/job/job.hpp"
@@ -30,8 +31,13 @@ double Job::gradient_rounds(double microbatches) const {
   return static_cast<double>(microbatch_groups(shape).size());
 }
 
-double Job::bucket_count() const {
-  return buckets.value_or(std::max(1.0, model.layers / static_cast<double>(pipeline)));
+std::int64_t Job::gradient_chunks(std::int64_t replicas) const {
+  if (virtual_stages > 1) return virtual_stages;
+  if (buckets) return static_cast<std::int64_t>(*buckets);
+  const double least = std::max(40e6, 1e6 * static_cast<double>(replicas));  // parameters
+  const double layers = std::ceil(model.layers / static_cast<double>(pipeline));
+  const double parts = std::ceil(common_parameters_per_chip() / least);
+  return static_cast<std::int64_t>(std::max(1.0, std::min(layers, parts)));
 }
 
 double Job::stages_held() const {

@@ -224,12 +224,13 @@ MessageNoise message_noise(const Noise& noise, std::uint64_t seed, std::uint32_t
 }
 
 SpikeSequence::SpikeSequence(const MessageNoise& noise, std::int64_t group, std::int64_t messages)
-    : noise_(&noise), group_(group), messages_(messages) {
+    : noise_(&noise), group_(group), end_(noise.first_message + messages) {
   if (noise.spike_probability > 0) {
     log_keep_ = elementary::log1p(-noise.spike_probability);
-    next();
+    do next();
+    while (message_ < noise.first_message);
   } else {
-    message_ = messages_;
+    message_ = end_;
   }
 }
 
@@ -237,8 +238,8 @@ void SpikeSequence::next() {
   const auto [place, size] =
       noise_->spikes.uniform_pair(static_cast<std::uint64_t>(group_), draw_++);
   const double gap = elementary::log(place) / log_keep_;
-  if (gap >= static_cast<double>(messages_ - message_)) {
-    message_ = messages_;
+  if (gap >= static_cast<double>(end_ - message_)) {
+    message_ = end_;
     return;
   }
   message_ += 1 + static_cast<std::int64_t>(gap);

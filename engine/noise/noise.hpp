@@ -55,6 +55,8 @@ struct MessageNoise {
   double spike_probability = 0;
   const Distribution* spike_delay = nullptr;
   const MessageJitter* hop_jitter = nullptr;  ///< null when off
+  /// Of a group's messages in several calls, those before this one; they count in spikes alone.
+  std::int64_t first_message = 0;
 
   /// Dense delays [s] of the messages first, first + 1, ... of `group`, with hop_jitter on.
   void dense(std::int64_t group, std::int64_t first, std::span<float> delay) const {
@@ -72,20 +74,21 @@ struct MessageNoise {
 MessageNoise message_noise(const Noise& noise, std::uint64_t seed, std::uint32_t trial,
                            std::uint32_t step, std::uint32_t phase = 0);
 
-/// The spikes among messages 0 .. messages-1 of one group, in order: independent events of equal
-/// probability, found by geometric gaps (Devroye, Non-Uniform Random Variate Generation, 1986,
-/// X.2). Draws: one block a spike, and one more at the end; cost O(spikes).
+/// The spikes among messages 0 .. messages-1 of one group, in order, as they are numbered in the
+/// noise's call: independent events of equal probability, found by geometric gaps (Devroye,
+/// Non-Uniform Random Variate Generation, 1986, X.2). Draws: one block a spike, those of calls
+/// before too, and one more at the end; cost O(spikes).
 class SpikeSequence {
  public:
   SpikeSequence(const MessageNoise& noise, std::int64_t group, std::int64_t messages);
-  bool done() const { return message_ >= messages_; }
-  std::int64_t message() const { return message_; }
+  bool done() const { return message_ >= end_; }
+  std::int64_t message() const { return message_ - noise_->first_message; }
   double delay() const { return delay_; }  ///< [s]
   void next();
 
  private:
   const MessageNoise* noise_;
-  std::int64_t group_, messages_, message_ = -1;
+  std::int64_t group_, end_, message_ = -1;
   double delay_ = 0, log_keep_ = 0;
   std::uint32_t draw_ = 0;
 };

@@ -55,7 +55,7 @@ DesignPoint::DesignPoint(Scenario scenario, const Values& values, std::int64_t m
   clipping_time_ = job.gradient_clipping ? kept_phase().collective->scalar_all_reduce_time() : 0;
   find_runs();
   find_pipelines();
-  turns_ = lockstep::chunk_turns(job, pipelines_.front());
+  turns_ = lockstep::chunk_turns(job, pipelines_.front(), chunks());
   find_optimizer_times();
   find_quiet_step();
 }
@@ -214,7 +214,7 @@ double DesignPoint::noise_free_communication_time() const {
   double time = 0;
   for (const PlannedPhase& planned : phases())
     if (planned.is_of(Window::first_forward) || planned.is_of(Window::last_backward))
-      time += planned.noise_free_time;
+      time += planned.calls * planned.noise_free_time;
   return time;
 }
 

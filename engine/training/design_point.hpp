@@ -60,7 +60,9 @@ class DesignPoint {
   /// The communication of a step that synchronizes, in order; one at least is kept for trials.
   std::span<const PlannedPhase> phases() const { return planned_->all(); }
   const PlannedPhases& planned_phases() const { return *planned_; }
-  /// When chunks of weights are used and their gradients done, on each stage.
+  /// Of each stage's weights and gradients (Job::gradient_chunks).
+  std::int64_t chunks() const { return scenario_.job.gradient_chunks(layout_.replicas); }
+  /// When they are used and done, on each stage.
   const ChunkTurns& chunk_turns() const { return turns_; }
   /// Links a chip owns, as Collective::links_per_chip.
   int links_per_chip() const { return kept_phase().collective->links_per_chip(); }
@@ -100,12 +102,6 @@ class DesignPoint {
     StageWindow first_forward, last_backward;
     std::vector<double> updates;  ///< (classes of last_backward) update times [s]
     Profiles profiles;
-    /// The phase's trial on healthy links, where one of them keeps it.
-    const CollectiveTrial* healthy(std::size_t phase) const {
-      for (const StageWindow* window : {&first_forward, &last_backward})
-        if (window->usable() && window->phase() == phase) return window->healthy();
-      return nullptr;
-    }
   };
   const Windows& windows() const;
   /// Peak of the chips in the job [FLOP/s].

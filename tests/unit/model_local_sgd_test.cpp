@@ -110,6 +110,8 @@ TEST(SyncEvery, SkewIsCarriedAndTelescopes) {
         SCOPED_TRACE(fmt::format("{} clipping {} every {}", kind->name, clipping, every));
         const auto point =
             make_point(join(test::one_phase, fmt::format(R"(
+          job.virtual_stages=1
+          job.buckets=1
           fleet.chips=H100:64, GB200:32
           fleet.chip_spread=0.05
           noise.step_jitter=0

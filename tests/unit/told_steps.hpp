@@ -30,10 +30,8 @@ inline const PlannedPhase& run_phase(const DesignPoint& point) {
   return *only;
 }
 
-/// Steps of a job with `one_phase` and without jitter of its compute: a call on the whole buffer
-/// begins when a stage's first chunk is done; the last chunk leaves once the last replica has it,
-/// at the pace of its links: how much longer the slowest of a stage's groups takes than without
-/// slow ones, all ready at once and no message late.
+/// Steps of a job with `one_phase` and without jitter of its compute: a call for each chunk, one
+/// after another, each chip of which begins when it has ended the one before and its chunk is done.
 inline Told told(const DesignPoint& point, std::uint32_t trial, int steps) {
   const Layout& layout = point.layout();
   const Job& job = point.scenario().job;
@@ -42,12 +40,6 @@ inline Told told(const DesignPoint& point, std::uint32_t trial, int steps) {
   const PlannedPhase& phase = run_phase(point);
   const auto collective = phase.collective->begin_trial({.link = chips.link_factor});
   std::vector<double> start(static_cast<std::size_t>(layout.chips()), 0.0);
-  std::vector<double> took(start.size()), pace(static_cast<std::size_t>(layout.pipeline), 1.0);
-  collective->run(MessageNoise{}, 0, layout.groups(), start.data(), took.data(), 1);
-  for (std::size_t i = 0; i < took.size(); ++i) {
-    double& slowest = pace[i / static_cast<std::size_t>(layout.tensor * layout.replicas)];
-    slowest = std::max(slowest, took[i] / phase.noise_free_time);
-  }
   Told result;
   for (int step = 0; step < steps; ++step) {
     const bool synchronizes = (step + 1) % job.sync_every == 0;
@@ -68,16 +60,18 @@ inline Told told(const DesignPoint& point, std::uint32_t trial, int steps) {
       }
     }
     if (synchronizes) {
-      collective->run(message_noise(point.scenario().noise, point.scenario().seed, trial,
-                                    static_cast<std::uint32_t>(step)),
-                      0, layout.groups(), first.data(), finish.data(), 1);
-      for (std::int64_t g = 0; g < layout.groups(); ++g) {
-        const auto row = [&](std::vector<double>& all) { return all.begin() + layout.at(g, 0); };
-        const double left = *std::max_element(row(last), row(last) + layout.replicas);
-        std::for_each(row(finish), row(finish) + layout.replicas, [&](double& done) {
-          done = std::max(
-              done, left + pace[static_cast<std::size_t>(g / layout.tensor)] * phase.chunk_time);
-        });
+      MessageNoise noise = message_noise(point.scenario().noise, point.scenario().seed, trial,
+                                         static_cast<std::uint32_t>(step));
+      const std::int64_t chunks = point.chunks();
+      const std::vector<double> begin = first;
+      for (std::int64_t k = 0; k < chunks; ++k) {
+        noise.first_message = k * phase.collective->messages_per_group();
+        if (k > 0)
+          for (std::size_t i = 0; i < first.size(); ++i)
+            first[i] = std::max(finish[i], begin[i] + static_cast<double>(k) /
+                                                          static_cast<double>(chunks - 1) *
+                                                          (last[i] - begin[i]));
+        collective->run(noise, 0, layout.groups(), first.data(), finish.data(), 1);
       }
       if (job.gradient_clipping)
         finish.assign(finish.size(),

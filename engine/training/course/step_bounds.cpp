@@ -44,8 +44,6 @@ std::vector<double> StepCourse::most_schedules(const std::vector<double>& most) 
 
 StepCourse::Bounds StepCourse::bounds(std::span<const double> most, std::span<const double> least) {
   const std::size_t replicas = start_.size();
-  const Calls weights = times_of(Window::first_forward),
-              gradients = times_of(Window::last_backward);
   std::vector<double> all(most.begin(), most.end());
   // Slowest microbatches at most and at least: the shorter they are, the later chunks' turns are.
   std::vector<double> longest(replicas, 0.0), shortest(replicas, 0.0);
@@ -64,13 +62,14 @@ StepCourse::Bounds StepCourse::bounds(std::span<const double> most, std::span<co
   for (std::size_t r = 0; r < replicas; ++r) {
     longest[r] /= point_.work().microbatches[r];
     shortest[r] /= point_.work().microbatches[r];
-    end[r] = slow_down(weights, room_of_weights(), longest[r]);
+    end[r] = slow_down(weights_, room_of_weights(), longest[r]);
     bounds.taken[r] =
-        bounds.schedule[r] + end[r] + slow_down(gradients, room_of_gradients(), longest[r]);
+        bounds.schedule[r] + end[r] + slow_down(gradients_, room_of_gradients(), longest[r]);
   }
-  if (weights.time > 0) await({arrived_, chunk_arrived_.data()}, all_, shortest, end);
+  if (!weights_.empty())
+    await({weights_.times(), weights_.stage_took().data()}, all_, shortest, end);
   for (std::size_t r = 0; r < replicas; ++r)
-    end[r] += bounds.schedule[r] + slow_down(gradients, room_of_gradients(), longest[r]);
+    end[r] += bounds.schedule[r] + slow_down(gradients_, room_of_gradients(), longest[r]);
   set_behind(all_, end, shortest, bounds);
   return bounds;
 }
@@ -81,29 +80,32 @@ void StepCourse::set_behind(std::span<const std::int32_t> replicas, const std::v
                             const std::vector<double>& microbatch, Bounds& bounds) const {
   const ChunkTurns& turns = point_.chunk_turns();
   const std::vector<double>& updates = windows_->updates;
-  const Calls calls = times_of(Window::last_backward);
   const std::size_t stages = bounds.finish.size(), row = start_.size();
+  const auto chunks = static_cast<double>(gradients_.chunks());
   std::vector<double> last(row, left_out), own(row);
   for (std::size_t s = 0; s < stages; ++s) {
-    const double chunk = pace_[s] * calls.chunk_time + updates.back();
+    const double took = gradients_.stage_took()[s], others = (chunks - 1) * took;
     const double first_done = turns.first_done[s], last_done = turns.last_done[s];
     each(replicas, [&](std::size_t r) {
-      const double chunks = end[r] - last_done * microbatch[r] + chunk;
+      const double chunk = end[r] - last_done * microbatch[r] + took + updates.back();
       own[r] = end[r] - first_done * microbatch[r];
-      last[r] = last[r] > chunks ? last[r] : chunks;
+      last[r] = last[r] > chunk ? last[r] : chunk;
     });
     for (std::size_t c = 0; c < updates.size(); ++c) {
-      const double* const cost = cost_ + (c * stages + s) * row;
-      const double update = updates[c];
-      double finish = left_out;
+      const double* const cost = gradients_.times() + (c * stages + s) * row;
+      const double after = others + updates[c];
       each(replicas, [&](std::size_t r) {
-        const double one = own[r] + cost[r] + update;
+        const double one = own[r] + cost[r] + after;
         last[r] = last[r] > one ? last[r] : one;
       });
-      for (std::int32_t r : replicas)
-        finish = std::max(finish, own[static_cast<std::size_t>(r)] + cost[r] + update);
-      bounds.finish[s] = std::max(bounds.finish[s], finish);
     }
+    double latest = left_out;  // late messages lengthen any of the calls
+    for (std::int32_t r : replicas) {
+      const double last_chunk =
+          end[static_cast<std::size_t>(r)] - last_done * microbatch[static_cast<std::size_t>(r)];
+      latest = std::max({latest, own[static_cast<std::size_t>(r)] + others, last_chunk});
+    }
+    bounds.finish[s] = std::max(bounds.finish[s], latest + took + updates.back());
   }
   bounds.latest = left_out;
   for (std::int32_t replica : replicas) {
@@ -117,12 +119,6 @@ void StepCourse::set_behind(std::span<const std::int32_t> replicas, const std::v
                                 bounds.compute - bounds.schedule[r] - point_.update_time()[r]) -
                        1e-12 * bounds.latest;
   }
-}
-
-/// A chunk's pace may grow by more than the delay.
-double StepCourse::most_delay() const {
-  const Calls weights = times_of(Window::first_forward);
-  return weights.time > 0 ? delayed_ * std::max(1.0, weights.chunk_time / weights.time) : 0;
 }
 
 bool StepCourse::matters(const Bounds& bounds, std::size_t stage) const {

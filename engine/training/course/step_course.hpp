@@ -6,30 +6,23 @@
 #include <vector>
 
 #include "engine/base/execution.hpp"
+#include "engine/training/course/window_calls.hpp"
 #include "engine/training/design_point.hpp"
 
 namespace lockstep {
-
-/// Which draws messages of a step get.
-struct StepNoise {
-  const Noise* noise = nullptr;  ///< nullptr: none
-  std::uint64_t seed = 0;
-  std::uint32_t trial = 0, step = 0;
-};
 
 /// How a step runs from what its stages compute to the latest finish: layers' phases, the
 /// pipeline's schedule, the phases of weights and gradients around it.
 ///
 /// A stage's microbatch takes its compute and what its layers' phases expose. Weights that are
 /// gathered first arrive chunk by chunk while the first microbatch goes forward, gradients leave
-/// chunk by chunk while the last one comes back: T of the whole collective, T_1 of one chunk, w the
-/// time between the first and the last chunk's turn, `overlap` of which can be used, give
-///   exposed = max(T_1, T - overlap w),
-/// by one call on the whole buffer that begins overlap w before the last chunk's turn, and the
-/// last chunk after it at the pace that the call had: for gradients that of the links, where a few
-/// late messages are the only noise of messages. The optimizer's update follows. Each stage
+/// chunk by chunk while the last one comes back, a call for each chunk (WindowCalls, ChunkCalls): K
+/// calls of T each, w the time between the first and the last chunk's turn, `overlap` of which can
+/// be used, expose
+///   max(T, K T - overlap w),
+/// without noise and where all are ready at once. The optimizer's update follows. Each stage
 /// has its own turns (PipelineSchedule::chunk_times), so that the later ones wait for nobody. With
-/// job.prefetch the weights come T_1 earlier, while data are loaded (MegaScale, arXiv 2402.15627,
+/// job.prefetch the weights come T earlier, while data are loaded (MegaScale, arXiv 2402.15627,
 /// section 3.2).
 class StepCourse {
  public:
@@ -80,7 +73,7 @@ class StepCourse {
   /// f times what it is said to at most, it is behind by (f - 1) `taken` less.
   double needed(const Bounds& bounds) const;
   /// What weights are late by delays of the step's messages at most [s].
-  double most_delay() const;
+  double most_delay() const { return delayed_; }
 
   /// Of the replica that takes longest: its pipeline's schedule and the optimizer's update [s].
   double compute_time() const { return compute_time_; }
@@ -104,9 +97,16 @@ class StepCourse {
  private:
   void begin_step(std::span<const double> start, bool synchronizes, const StepNoise& noise,
                   const Execution& how);
-  /// When weights are there, (stages, replicas) [s]: all of a stage's, and its first chunk.
+  /// When weights are there: where no call but the first has a late message, those of the first
+  /// chunk (stages, replicas), and what each of the others takes (stages) [s].
   struct Arrivals {
-    const double *all = nullptr, *chunk = nullptr;
+    const double *first = nullptr, *took = nullptr;
+  };
+  /// Those of one group with late messages.
+  struct LateWeights {
+    std::size_t stage;
+    std::vector<double> first;  // (replicas)
+    std::vector<ChunkCalls::Arrival> chunks;
   };
   Arrivals weights_arrive(std::span<const double> start, const StepNoise& noise,
                           const Execution& how);
@@ -115,19 +115,11 @@ class StepCourse {
   void add_exactly(std::span<const std::int32_t> replicas, std::span<const double> stage_time);
   void set_behind(std::span<const std::int32_t> replicas, const std::vector<double>& end,
                   const std::vector<double>& microbatch, Bounds& bounds) const;
-  void reduce_gradients(const StepNoise& noise, const Execution& how);
   void find_late(const StepNoise& noise);
   std::vector<double> most_schedules(const std::vector<double>& most);
   /// Whether late messages of a stage's gradients can matter, beside what was added.
   bool matters(const Bounds& bounds, std::size_t stage) const;
   void update_weights();
-  /// The phases of a window together.
-  struct Calls {
-    double time = 0, chunk_time = 0;  // without noise: of the whole buffers, of one chunk [s]
-    /// How much longer they took than that.
-    double pace(double took) const { return time > 0 ? std::max(1.0, took / time) : 1.0; }
-  };
-  std::vector<double> chunks_of(const double* arrived, double last_start) const;
   /// Calls body(replica) for each, all of them in order as a loop over lanes.
   template <class Body>
   void each(std::span<const std::int32_t> replicas, const Body& body) const {
@@ -141,53 +133,41 @@ class StepCourse {
   /// Moves `begin` (replicas) to when their weights are there, whose microbatches take so long [s].
   void await(const Arrivals& arrivals, std::span<const std::int32_t> replicas,
              const std::vector<double>& microbatch, std::vector<double>& begin) const;
+  void await_late(std::span<const std::int32_t> replicas);
   double room_of_weights() const {
     return point_.chunk_turns().last_used[0] - point_.chunk_turns().first_used[0];
   }
   double room_of_gradients() const {
     return point_.chunk_turns().first_done[0] - point_.chunk_turns().last_done[0];
   }
-  /// When a stage's groups, which have the same ready times, begin first and have the last chunk.
+  /// Of the chunks of a stage's groups, which have the same ready times, the first and the last
+  /// one: when all replicas have it.
   struct StageGradients {
-    double last_begin = left_out, last_ready = left_out;
-    /// When all chunks are there, the whole buffer by `finish`.
-    double complete(double finish, double pace, const Calls& calls) const {
-      return std::max(finish, last_ready + pace * calls.chunk_time);
-    }
+    double first_ready = left_out, last_ready = left_out;
   };
   /// Fills stage_ready_.
   StageGradients gradients_of(std::int64_t stage);
-  Calls times_of(Window window) const;
-  const double* times_of(const StageWindow& window, const LinkState& links,
-                         std::vector<double>& own) const;
-  /// No message but a few late ones has noise.
-  static bool is_sparse(const StepNoise& noise) {
-    return !noise.noise || noise.noise->hop_jitter.is_none();
+  /// The end of a stage's calls where none has a late message.
+  ChunkCalls::End quiet_end(std::size_t stage, const StageGradients& gradients) const {
+    return ChunkCalls{gradients_.chunks(), gradients_.stage_took()[stage]}.end(
+        gradients.first_ready, gradients.last_ready);
   }
-  MessageNoise noise_of(std::size_t phase, const StepNoise& noise) const;
-  void run_groups(std::size_t phase, std::span<const std::int64_t> groups,
-                  const MessageNoise& noise, const double* begin, double* done,
-                  const Execution& how) const;
+  void run_gradients(std::span<const std::int64_t> groups, const StepNoise& noise,
+                     const Execution& how);
   /// Compute beside communication: job.interference of the time that both run, `room` microbatches
   /// at most.
-  double slow_down(const Calls& calls, double room, double microbatch) const {
-    return point_.scenario().job.interference * std::min(calls.time, room * microbatch);
+  double slow_down(const WindowCalls& calls, double room, double microbatch) const {
+    const double time = static_cast<double>(calls.chunks()) * calls.time();
+    return point_.scenario().job.interference * std::min(time, room * microbatch);
   }
-  Calls run_calls(Window window, const StepNoise& noise, const Execution& how);
-  void call(std::size_t phase, const StepNoise& noise, const Execution& how);
 
   const DesignPoint& point_;
   std::size_t rows_;
-  const DesignPoint::Windows* windows_ = nullptr;             // with all phases
-  std::vector<const CollectiveTrial*> trials_;                // of phases, where one is kept
-  std::vector<std::unique_ptr<CollectiveTrial>> own_trials_;  // those that the point does not have
-  const double* arrived_ = nullptr;  // (stages, replicas) as windows_ has them, on these links,
-  const double* cost_ = nullptr;     // (classes, stages, replicas), or null
-  std::vector<double> own_arrived_, own_cost_;
-  std::vector<double> pace_;  // (stages) of calls of gradients on these links, where cost_ is
-  std::vector<double> chunk_arrived_;  // of arrived_
-  std::vector<double> exposed_;        // (stages, replicas) what layers' phases expose [s]
-  std::vector<std::int32_t> all_;      // replicas
+  const DesignPoint::Windows* windows_ = nullptr;  // with all phases
+  WindowCalls weights_, gradients_;
+  std::vector<std::int64_t> groups_;  // all of them
+  std::vector<double> exposed_;       // (stages, replicas) what layers' phases expose [s]
+  std::vector<std::int32_t> all_;     // replicas
 
   // Of a step, (replicas):
   bool synchronizes_ = true, starts_together_ = true;
@@ -195,12 +175,12 @@ class StepCourse {
   std::vector<double> start_, replica_time_, compute_begin_, compute_end_, microbatch_,
       stage_ready_;
   std::vector<double> stage_time_;  // (stages, replicas) with what layers' phases expose
-  Arrivals step_arrivals_;          // (stages, replicas) when weights are there
-  std::vector<double> step_arrived_, step_chunk_arrived_;
-  double delayed_ = 0;              // longest of those against arrived_ [s]
-  std::vector<std::int64_t> late_;  // groups whose gradients have a late message
-  std::vector<double> late_by_;     // (stages) longest sum of a group's delays [s]
-  std::vector<double> last_;        // by number_of
+  Arrivals arrivals_;
+  std::vector<double> first_arrived_, stage_took_;  // where they are of the step alone
+  std::vector<LateWeights> late_weights_;
+  double delayed_ = 0;                        // the most that one of them is late by [s]
+  std::vector<WindowCalls::LateGroup> late_;  // of gradients
+  std::vector<double> late_by_;               // (stages) longest sum of a group's delays [s]
   double last_start_ = 0, compute_time_ = 0, last_compute_ = 0, latest_ = 0;
   std::vector<double> ready_, finish_;  // (groups, replicas)
 };

@@ -5,68 +5,65 @@
 #include "engine/training/course/step_course.hpp"
 
 namespace lockstep {
-namespace {
 
-/// Groups with late messages, and the sum of each one's delays [s].
-std::vector<std::pair<std::int64_t, double>> late_groups(const PlannedPhase& planned,
-                                                         const MessageNoise& noise) {
-  std::vector<std::pair<std::int64_t, double>> late;
-  const std::int64_t messages = planned.collective->messages_per_group();
-  for (std::int64_t g = 0; noise.spike_probability > 0 && g < planned.rows; ++g) {
-    SpikeSequence spikes(noise, g, messages);
-    if (spikes.done()) continue;
-    double delay = 0;
-    for (; !spikes.done(); spikes.next()) delay += spikes.delay();
-    late.emplace_back(g, delay);
-  }
-  return late;
-}
-
-}  // namespace
-
-/// When the last chip of a stage has its weights.
 StepCourse::Arrivals StepCourse::weights_arrive(std::span<const double> start,
                                                 const StepNoise& noise, const Execution& how) {
   const Layout& layout = point_.layout();
-  const std::int64_t replicas = layout.replicas, together = layout.pipeline * replicas;
-  const auto chips = static_cast<std::size_t>(layout.chips());
-  std::vector<std::int64_t> groups;
-  if (start.empty() && arrived_ && is_sparse(noise)) {
-    const std::size_t phase = windows_->first_forward.phase();
-    const PlannedPhase& planned = point_.phases()[phase];
-    const MessageNoise drawn = noise_of(phase, noise);
-    for (const auto& [group, delay] : late_groups(planned, drawn)) groups.push_back(group);
-    if (groups.empty()) return {arrived_, chunk_arrived_.data()};
-    step_arrived_.assign(arrived_, arrived_ + together);
-    for (auto* array : {&ready_, &finish_}) array->resize(chips);
-    over_calls(groups, planned.collective->groups_per_call(), layout.groups(),
-               [&](std::int64_t first, std::int64_t last) {
-                 std::fill(ready_.begin() + layout.at(first, 0),
-                           ready_.begin() + layout.at(last, 0), 0.0);
-               });
-    run_groups(phase, groups, drawn, ready_.data(), finish_.data(), how);
-  } else {
-    step_arrived_.assign(static_cast<std::size_t>(together), left_out);
-    groups.resize(static_cast<std::size_t>(layout.groups()));
-    std::iota(groups.begin(), groups.end(), 0);
-    finish_.assign(chips, 0.0);
-    std::copy(start.begin(), start.end(), finish_.begin());
-    run_calls(Window::first_forward, noise, how);
+  const std::int64_t replicas = layout.replicas;
+  const ChunkTurns& turns = point_.chunk_turns();
+  const bool known = start.empty() && weights_.times() && noise.is_sparse();
+  const std::vector<WindowCalls::LateGroup> late = weights_.find_late(noise);
+  Arrivals arrivals{weights_.times(), weights_.stage_took().data()};
+  std::vector<double> took = weights_.took();
+  std::vector<std::int64_t> late_groups, late_at_first;
+  for (const auto& one : late) {
+    late_groups.push_back(one.group);
+    if (one.in_first) late_at_first.push_back(one.group);
   }
-  for (std::int64_t g : groups) {
-    const std::int64_t first = g / layout.tensor * replicas;
-    for (std::int64_t r = 0; r < replicas; ++r) {
-      double& latest = step_arrived_[static_cast<std::size_t>(first + r)];
-      latest = std::max(latest, finish_[static_cast<std::size_t>(layout.at(g, r))]);
-      if (arrived_) delayed_ = std::max(delayed_, latest - arrived_[first + r]);
+  const auto row_of = [&](std::int64_t g) { return finish_.begin() + layout.at(g, 0); };
+  if (!known || !late.empty()) {
+    ready_.assign(static_cast<std::size_t>(layout.chips()), 0.0);
+    std::ranges::copy(start, ready_.begin());
+    finish_.resize(ready_.size());
+    weights_.run_first(known ? late_groups : groups_, noise, noise.is_sparse(), ready_.data(),
+                       finish_.data(), how);
+  }
+  if (!known) {
+    first_arrived_.assign(stage_time_.size(), left_out);
+    stage_took_.assign(static_cast<std::size_t>(layout.pipeline), 0.0);
+    for (std::int64_t g = 0; g < layout.groups(); ++g) {
+      const auto stage = static_cast<std::size_t>(g / layout.tensor);
+      double* const first = first_arrived_.data() + stage * all_.size();
+      for (std::int64_t r = 0; r < replicas; ++r) first[r] = std::max(first[r], row_of(g)[r]);
+      double& time = took[static_cast<std::size_t>(g)];
+      if (!noise.is_sparse())
+        time = std::max(time, *std::max_element(row_of(g), row_of(g + 1)) - last_start_);
+      stage_took_[stage] = std::max(stage_took_[stage], time);
     }
+    arrivals = {first_arrived_.data(), stage_took_.data()};
+    if (!noise.is_sparse())
+      weights_.run_first(late_at_first, noise, true, ready_.data(), finish_.data(), how);
   }
-  step_chunk_arrived_ = chunks_of(step_arrived_.data(), last_start_);
-  return {step_arrived_.data(), step_chunk_arrived_.data()};
+  const std::vector<std::vector<LateCall>> delays = weights_.delays(late, noise, how);
+  for (std::size_t i = 0; i < late.size(); ++i) {
+    const std::int64_t g = late[i].group;
+    const auto stage = static_cast<std::size_t>(g / layout.tensor);
+    const ChunkCalls calls{weights_.chunks(), took[static_cast<std::size_t>(g)], delays[i]};
+    late_weights_.push_back({stage,
+                             {row_of(g), row_of(g + 1)},
+                             calls.arrivals(turns.first_used[stage], turns.last_used[stage])});
+    double more = 0;
+    for (std::size_t r = 0; r < all_.size(); ++r)
+      more =
+          std::max(more, late_weights_.back().first[r] - arrivals.first[stage * all_.size() + r]);
+    for (const LateCall& one : delays[i]) more += one.delay;
+    delayed_ = std::max(delayed_, more);
+  }
+  return arrivals;
 }
 
 bool StepCourse::goes_by_replica(const StepNoise& noise) const {
-  return cost_ && is_sparse(noise) && (arrived_ || times_of(Window::first_forward).time == 0);
+  return gradients_.times() && noise.is_sparse() && (weights_.empty() || weights_.times());
 }
 
 void StepCourse::begin_latest(const StepNoise& noise, const Execution& how) {
@@ -79,12 +76,10 @@ void StepCourse::begin_latest(const StepNoise& noise, const Execution& how) {
 void StepCourse::find_late(const StepNoise& noise) {
   latest_ = left_out;
   late_by_.assign(static_cast<std::size_t>(point_.layout().pipeline), 0.0);
-  late_.clear();
-  const std::size_t phase = windows_->last_backward.phase();
-  for (const auto& [group, delay] : late_groups(point_.phases()[phase], noise_of(phase, noise))) {
-    late_.push_back(group);
-    double& longest = late_by_[static_cast<std::size_t>(group / point_.layout().tensor)];
-    longest = std::max(longest, delay);
+  late_ = gradients_.find_late(noise);
+  for (const auto& one : late_) {
+    double& longest = late_by_[static_cast<std::size_t>(one.group / point_.layout().tensor)];
+    longest = std::max(longest, one.delays);
   }
 }
 
@@ -123,24 +118,24 @@ void StepCourse::add_exactly(std::span<const std::int32_t> replicas,
                              std::span<const double> stage_time) {
   compute(replicas, stage_time);
   const ChunkTurns& turns = point_.chunk_turns();
-  const std::int64_t stages = point_.layout().pipeline, row = point_.layout().replicas;
+  const std::size_t stages = late_by_.size(), row = all_.size();
   const std::vector<double>& updates = windows_->updates;
-  const Calls calls = times_of(Window::last_backward);
-  for (std::int64_t stage = 0; stage < stages; ++stage) {
-    const auto s = static_cast<std::size_t>(stage);
+  for (std::size_t s = 0; s < stages; ++s) {
     StageGradients gradients;
     for (std::int32_t replica : replicas) {
       const auto r = static_cast<std::size_t>(replica);
       stage_ready_[r] = compute_end_[r] - turns.first_done[s] * microbatch_[r];
+      gradients.first_ready = std::max(gradients.first_ready, stage_ready_[r]);
       gradients.last_ready =
           std::max(gradients.last_ready, compute_end_[r] - turns.last_done[s] * microbatch_[r]);
     }
+    const ChunkCalls::End end = quiet_end(s, gradients);
     for (std::size_t c = 0; c < updates.size(); ++c) {
-      const double* const cost = cost_ + (static_cast<std::int64_t>(c) * stages + stage) * row;
+      const double* const cost = gradients_.times() + (c * stages + s) * row;
       double finish = left_out;
       for (std::int32_t r : replicas)
         finish = std::max(finish, stage_ready_[static_cast<std::size_t>(r)] + cost[r]);
-      latest_ = std::max(latest_, gradients.complete(finish, pace_[s], calls) + updates[c]);
+      latest_ = std::max(latest_, end.of(finish) + updates[c]);
     }
   }
 }
@@ -149,22 +144,14 @@ void StepCourse::add_exactly(std::span<const std::int32_t> replicas,
 void StepCourse::end_latest(const StepNoise& noise, const Execution& how, const Bounds* bounds) {
   const Layout& layout = point_.layout();
   if (bounds)
-    std::erase_if(late_, [&](std::int64_t g) {
-      const auto stage = static_cast<std::size_t>(g / layout.tensor);
-      return !matters(*bounds, stage);
+    std::erase_if(late_, [&](const auto& one) {
+      return !matters(*bounds, static_cast<std::size_t>(one.group / layout.tensor));
     });
   if (late_.empty()) return;
-  const std::size_t phase = windows_->last_backward.phase();
-  for (auto* array : {&ready_, &finish_}) array->resize(static_cast<std::size_t>(layout.chips()));
-  over_calls(late_, point_.phases()[phase].collective->groups_per_call(), layout.groups(),
-             [&](std::int64_t first, std::int64_t last) {
-               for (std::int64_t g = first; g < last; ++g) {
-                 gradients_of(g / layout.tensor);
-                 std::ranges::copy(stage_ready_, ready_.begin() + layout.at(g, 0));
-               }
-             });
-  run_groups(phase, late_, noise_of(phase, noise), ready_.data(), finish_.data(), how);
-  for (std::int64_t g : late_)
+  std::vector<std::int64_t> groups;
+  for (const auto& one : late_) groups.push_back(one.group);
+  run_gradients(groups, noise, how);
+  for (std::int64_t g : groups)
     for (std::int64_t r = 0; r < layout.replicas; ++r)
       latest_ = std::max(latest_, finish_[static_cast<std::size_t>(layout.at(g, r))] +
                                       point_.update_time()[static_cast<std::size_t>(r)]);

@@ -44,9 +44,9 @@ AskedStep asked_step(const Scenario& scenario, std::int64_t replicas) {
   // What comes before the last microbatches moves no chunk's turn.
   constexpr double enough = 4096;
   const ChunkTurns turns =
-      chunk_turns(job, PipelineSchedule(job.pipeline_shape(std::min(microbatches, enough))));
-  const double chunks =
-      job.virtual_stages > 1 ? static_cast<double>(job.virtual_stages) : job.bucket_count();
+      chunk_turns(job, PipelineSchedule(job.pipeline_shape(std::min(microbatches, enough))),
+                  job.gradient_chunks(replicas));
+  const auto chunks = static_cast<double>(job.gradient_chunks(replicas));
   const double layers = job.model.layers / static_cast<double>(job.pipeline);
   const double hides = job.overlap * time * length;  // of the layers' passes
 
@@ -80,13 +80,13 @@ AskedStep asked_step(const Scenario& scenario, std::int64_t replicas) {
         break;
       case Window::first_forward:
         ask(calls, -1, 0, chunks);
-        ask(calls * (1 - 1 / chunks), first_forward,
-            (turns.last_used[0] - turns.first_used[0]) * time);
+        ask(calls * (chunks - 1), first_forward, (turns.last_used[0] - turns.first_used[0]) * time,
+            chunks);
         break;
       case Window::last_backward:
         ask(calls, -1, 0, chunks);
-        ask(calls * (1 - 1 / chunks), last_backward,
-            (turns.first_done[0] - turns.last_done[0]) * time);
+        ask(calls * (chunks - 1), last_backward, (turns.first_done[0] - turns.last_done[0]) * time,
+            chunks);
         break;
     }
   }

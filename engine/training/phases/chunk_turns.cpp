@@ -2,12 +2,12 @@
 
 namespace lockstep {
 
-ChunkTurns chunk_turns(const Job& job, const PipelineSchedule& schedule) {
+ChunkTurns chunk_turns(const Job& job, const PipelineSchedule& schedule, std::int64_t count) {
   const PipelineSchedule::ChunkTimes times = schedule.chunk_times();
   const auto stages = static_cast<std::size_t>(job.pipeline);
   const auto chunks = static_cast<std::size_t>(job.pipeline_shape(1).chunks());
   // Without virtual stages: from the first bucket's turn to the last one's.
-  const double buckets = chunks > 1 ? 0 : 1 - 1 / job.bucket_count();
+  const double buckets = chunks > 1 ? 0 : 1 - 1 / static_cast<double>(count);
   const double share = buckets / static_cast<double>(chunks);
   ChunkTurns turns;
   for (std::size_t s = 0; s < stages; ++s) {

@@ -16,9 +16,9 @@ struct ChunkTurns {
   std::vector<double> first_done, last_done;
 };
 
-/// With virtual stages their passes in the schedule; else `bucket_count` buckets, evenly over the
-/// stage's first forward and last backward pass (Li et al., PyTorch Distributed, VLDB 2020, section
-/// 3.2). Of the time from the first to the last, `job.overlap` is kept.
-ChunkTurns chunk_turns(const Job& job, const PipelineSchedule& schedule);
+/// Of Job::gradient_chunks. With virtual stages their passes in the schedule; else buckets, evenly
+/// over the stage's first forward and last backward pass (Li et al., PyTorch Distributed, VLDB
+/// 2020, section 3.2). Of the time from the first to the last, `job.overlap` is kept.
+ChunkTurns chunk_turns(const Job& job, const PipelineSchedule& schedule, std::int64_t chunks);
 
 }  // namespace lockstep

@@ -14,9 +14,8 @@
 namespace lockstep {
 namespace {
 
-/// Chunks of a stage's weights, whose gradients are reduced one after another.
-double chunks_of(const Job& job) {
-  return job.virtual_stages > 1 ? static_cast<double>(job.virtual_stages) : job.bucket_count();
+bool is_around_compute(const Phase& phase) {
+  return phase.window == Window::first_forward || phase.window == Window::last_backward;
 }
 
 /// Replicas among which every kind of place in domains, leaves and pods occurs that neighbouring
@@ -60,24 +59,32 @@ LinkState PlannedPhase::links(const LinkState& all, std::vector<double>& kept) c
   return {kept, all.tier};
 }
 
-std::vector<double> PlannedPhase::quiet_times(const LinkState& state) const {
+std::vector<double> PlannedPhase::times_on(const LinkState& state) const {
   std::vector<double> kept;
   const std::vector<double> ready(static_cast<std::size_t>(groups.ranks * rows), 0.0);
   std::vector<double> finish(ready.size());
   collective->begin_trial(links(state, kept))
       ->run(MessageNoise{}, 0, rows, ready.data(), finish.data(), 1);
   std::vector<double> times;
-  for (std::size_t i = 0; i < finish.size(); ++i) {
-    const std::size_t g = generation[i / static_cast<std::size_t>(groups.ranks)];
-    if (times.size() <= g) times.resize(g + 1, 0.0);
-    times[g] = std::max(times[g], finish[i]);
-  }
+  for (auto row = finish.begin(); row != finish.end(); row += groups.ranks)
+    times.push_back(*std::max_element(row, row + groups.ranks));
   return times;
+}
+
+std::vector<double> PlannedPhase::slowest_by_generation(std::span<const double> times) const {
+  std::vector<double> slowest;
+  for (std::size_t row = 0; row < times.size(); ++row) {
+    const std::size_t g = generation[row];
+    if (slowest.size() <= g) slowest.resize(g + 1, 0.0);
+    slowest[g] = std::max(slowest[g], times[row]);
+  }
+  return slowest;
 }
 
 PlannedPhases::PlannedPhases(const Scenario& scenario, const Values& settled, const Layout& layout,
                              const Work& work)
-    : job_(scenario.job) {
+    : job_(scenario.job),
+      chunks_(static_cast<double>(scenario.job.gradient_chunks(layout.replicas))) {
   check_free_phases(scenario.job);
   layer_time_.resize(scenario.fleet.generations.size());
   find_layer_times(scenario.job, layout, work);
@@ -124,30 +131,23 @@ void PlannedPhases::plan(const Phase& phase, const Scenario& scenario, const Val
   };
   PlannedPhase planned;
   planned.phase = &phase;
-  planned.bytes = phase.bytes(job);
+  planned.bytes = phase.bytes(job) / (is_around_compute(phase) ? chunks_ : 1);
   planned.groups = shape;
   planned.rows = rows.groups();
   for (std::int64_t row = 0; row < planned.rows; ++row)
     planned.generation.push_back(rows.generation[static_cast<std::size_t>(rows.at(row, 0))]);
   if (spans_replicas(phase.group) && !is_layout) planned.places = places_of(layout, shape);
   planned.collective = collective_of(planned.bytes);
-  planned.by_generation = planned.quiet_times({});
-  planned.noise_free_time = std::ranges::max(planned.by_generation);
+  planned.row_times = planned.times_on({});
+  planned.by_generation = planned.slowest_by_generation(planned.row_times);
+  planned.noise_free_time = std::ranges::max(planned.row_times);
   planned.extrapolated = planned.collective->extrapolated();
   const TopologyKind& runner = runner_of(*scenario.topology, phase.operation);
   planned.choice = (&runner == scenario.topology ? "" : fmt::format("by {}: ", runner.name)) +
                    planned.collective->choice();
-  planned.chunk_time = planned.noise_free_time;
-  const bool is_of_step =
-      phase.window == Window::first_forward || phase.window == Window::last_backward;
-  if (const double chunks = chunks_of(job); is_of_step && chunks > 1) {
-    auto whole = std::exchange(planned.collective, collective_of(planned.bytes / chunks));
-    planned.chunk_time = std::ranges::max(planned.quiet_times({}));
-    planned.collective = std::move(whole);
-  }
   if (!spans_replicas(phase.group)) planned.collective.reset();
   planned.free = is_free(phase, job);
-  if (planned.free) planned.noise_free_time = planned.chunk_time = 0;
+  if (planned.free) planned.noise_free_time = 0;
   phases_.push_back(std::move(planned));
 }
 
@@ -157,8 +157,9 @@ std::vector<double> PlannedPhases::exposed_of_microbatch(std::size_t rows,
   const bool quiet = links.link.empty() && links.tier.empty();
   for (const PlannedPhase& planned : std::span(phases_).first(std::min(rows, phases_.size())))
     times.push_back(!planned.is_of(Window::layer) || planned.free ? std::vector<double>()
-                    : quiet || !planned.collective                ? planned.by_generation
-                                                                  : planned.quiet_times(links));
+                    : quiet || !planned.collective
+                        ? planned.by_generation
+                        : planned.slowest_by_generation(planned.times_on(links)));
   std::vector<double> all;
   for (std::size_t g = 0; g < layer_time_.size(); ++g) {
     const LayerExposure exposed = exposed_in_layer(times, g);
@@ -197,6 +198,7 @@ void PlannedPhases::count_calls(double most_microbatches) {
   most_microbatches_ = most_microbatches;
   for (PlannedPhase& planned : phases_) {
     planned.calls = planned.phase->calls(job_, most_microbatches);
+    if (is_around_compute(*planned.phase)) planned.calls *= chunks_;
     if (planned.is_of(Window::layer))
       planned.calls *=
           most_microbatches * *std::max_element(stage_layers_.begin(), stage_layers_.end());

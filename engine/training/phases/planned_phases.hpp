@@ -15,14 +15,14 @@ namespace lockstep {
 /// A phase made ready for the groups of a design point.
 struct PlannedPhase {
   const Phase* phase = nullptr;
-  double bytes = 0;  ///< buffer of each rank in a call [B]
+  double bytes = 0;  ///< buffer of each rank in a call, of one chunk around compute [B]
   double calls = 0;  ///< a step, on the stage that has the most
   GroupShape groups;
-  std::string choice;          ///< what its topology chose, and who stands in
-  double noise_free_time = 0;  ///< of a call on all groups, everyone ready at once [s]
+  std::string choice;             ///< what its topology chose, and who stands in
+  std::vector<double> row_times;  ///< (rows) of a call without noise, everyone ready at once [s]
+  double noise_free_time = 0;     ///< the slowest's
   /// (generations) the same of groups whose first chip is of one: the slowest's; 0 without groups.
   std::vector<double> by_generation;
-  double chunk_time = 0;  ///< the same of one chunk of a step's phase alone [s]
   bool extrapolated = false;
   bool free = false;  ///< takes no time, as asked
   /// Kept where trials run it: on a step's chunks, and on layers' weights.
@@ -36,8 +36,10 @@ struct PlannedPhase {
   bool has_noise() const { return collective && !free && !is_of(Window::layer); }
   /// Factors of the layout's links as those of the rows; `kept` holds what is moved.
   LinkState links(const LinkState& all, std::vector<double>& kept) const;
-  /// A call without noise, of the slowest group by the generation of its first chip [s].
-  std::vector<double> quiet_times(const LinkState& links) const;
+  /// row_times on these links.
+  std::vector<double> times_on(const LinkState& links) const;
+  /// Of such times the slowest group's, by the generation of its first chip [s].
+  std::vector<double> slowest_by_generation(std::span<const double> times) const;
 };
 
 /// The phases of a design point, in the order of the table, those that its job runs.
@@ -77,6 +79,7 @@ class PlannedPhases {
   std::vector<double> layer_time_;     // (generations) of a microbatch, both passes [s]
   double attention_share_ = 0;         // of it
   double most_microbatches_ = 0;
+  double chunks_ = 1;
 };
 
 }  // namespace lockstep

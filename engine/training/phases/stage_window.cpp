@@ -35,17 +35,6 @@ StageWindow::StageWindow(std::span<const PlannedPhase> phases, Window window, co
   std::iota(all.begin(), all.end(), 0);
   usable_ = raise(*healthy_, all, times_);
   if (!keeps) healthy_.reset();
-  longest_ = longest(times_);
-}
-
-std::vector<double> StageWindow::longest(const std::vector<double>& times) const {
-  std::vector<double> longest(static_cast<std::size_t>(layout_.pipeline), left_out);
-  for (auto row = times.begin(); row != times.end(); row += layout_.replicas) {
-    double& one = longest[static_cast<std::size_t>((row - times.begin()) / layout_.replicas %
-                                                   layout_.pipeline)];
-    one = std::max(one, *std::max_element(row, row + layout_.replicas));
-  }
-  return longest;
 }
 
 std::vector<double> StageWindow::times_with(const CollectiveTrial& trial,

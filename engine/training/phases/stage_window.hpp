@@ -35,9 +35,6 @@ class StageWindow {
   const CollectiveTrial* healthy() const { return healthy_.get(); }
   /// (classes, stages, replicas) on healthy links [s].
   const std::vector<double>& times() const { return times_; }
-  /// (stages) the longest of any replica and class, of those times or others [s].
-  const std::vector<double>& longest() const { return longest_; }
-  std::vector<double> longest(const std::vector<double>& times) const;
   /// The same with some groups on the links of `trial`.
   std::vector<double> times_with(const CollectiveTrial& trial,
                                  std::span<const std::int64_t> slowed) const;
@@ -53,7 +50,7 @@ class StageWindow {
   bool forward_, usable_ = false;
   std::size_t phase_ = 0;
   std::unique_ptr<CollectiveTrial> healthy_;
-  std::vector<double> times_, longest_;
+  std::vector<double> times_;
 };
 
 /// visit(first, last) for the calls, of `together` groups each, that hold some of `groups`, in

@@ -1,0 +1,205 @@
+// A window's calls, one for each chunk, against the same calls run one after another.
+
+#include "engine/training/course/chunk_calls.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "engine/training/course/window_calls.hpp"
+#include "tests/unit/scenario_values.hpp"
+
+namespace lockstep {
+namespace {
+
+struct Case {
+  std::vector<double> delays;  // (calls)
+  double took, first_ready, last_ready;
+
+  std::vector<LateCall> late() const {
+    std::vector<LateCall> all;
+    for (std::size_t k = 1; k < delays.size(); ++k)
+      if (delays[k] > 0) all.push_back({static_cast<std::int64_t>(k), delays[k]});
+    return all;
+  }
+  /// From `first` to `last`, evenly.
+  double at(std::size_t chunk, double first, double last) const {
+    const std::size_t others = std::max<std::size_t>(1, delays.size() - 1);
+    return first + static_cast<double>(chunk) / static_cast<double>(others) * (last - first);
+  }
+};
+
+Case random_case(std::mt19937& random) {
+  std::uniform_real_distribution<double> uniform;
+  Case one{.delays = std::vector<double>(1 + random() % 20),
+           .took = uniform(random),
+           .first_ready = uniform(random),
+           .last_ready = 0};
+  one.last_ready = one.first_ready + 30 * uniform(random) * uniform(random);
+  for (double& delay : one.delays)
+    if (random() % 4 == 0) delay = 5 * uniform(random) * uniform(random);
+  return one;
+}
+
+TEST(ChunkCalls, EndAsTheyDoOneAfterAnother) {
+  std::mt19937 random(5);
+  int in_line = 0, waiting = 0;
+  for (int i = 0; i < 20000; ++i) {
+    const Case one = random_case(random);
+    double end = one.first_ready + one.took;
+    const double first_end = end;
+    for (std::size_t k = 1; k < one.delays.size(); ++k)
+      end = std::max(end, one.at(k, one.first_ready, one.last_ready)) + one.took + one.delays[k];
+    const std::vector<LateCall> late = one.late();
+    const ChunkCalls calls{std::ssize(one.delays), one.took, late};
+    const ChunkCalls::End got = calls.end(one.first_ready, one.last_ready);
+    ASSERT_NEAR(got.of(first_end), end, 1e-12 * (1 + end)) << i;
+    (first_end + got.after_first > got.later ? in_line : waiting) += 1;
+  }
+  EXPECT_GT(in_line, 1000);
+  EXPECT_GT(waiting, 1000);
+}
+
+TEST(ChunkCalls, ArriveLateAgainstTheirTurnsAsTheyDoOneAfterAnother) {
+  std::mt19937 random(6);
+  for (int i = 0; i < 20000; ++i) {
+    const Case one = random_case(random);
+    double arrival = one.took, latest = -HUGE_VAL;
+    for (std::size_t k = 0; k < one.delays.size(); ++k) {
+      if (k > 0) arrival += one.took + one.delays[k];
+      latest = std::max(latest, arrival - one.at(k, 1, 3) * one.last_ready);
+    }
+    const std::vector<LateCall> late = one.late();
+    const ChunkCalls calls{std::ssize(one.delays), one.took, late};
+    double got = -HUGE_VAL;
+    for (const ChunkCalls::Arrival& chunk : calls.arrivals(1, 3))
+      got = std::max(got, one.took + chunk.after_first - chunk.turn * one.last_ready);
+    ASSERT_NEAR(got, latest, 1e-12 * (1 + arrival + std::fabs(latest))) << i;
+  }
+}
+
+/// When the last call of each group ends whose chips are all there at 0, by the model, and with all
+/// calls run one after another by the collective.
+struct Ends {
+  std::vector<double> model, one_by_one;
+  std::size_t late_groups = 0, late_calls = 0;
+};
+
+Ends ends_of(const std::string& lines, std::uint32_t step) {
+  const auto point = test::make_point(lines);
+  const Layout& layout = point->layout();
+  const TrialChips chips = draw_chips(*point, 0);
+  const LinkState links{.link = chips.link_factor};
+  WindowCalls calls(*point, Window::last_backward, point->phases().size());
+  calls.begin(links, nullptr);
+  const StepNoise noise{&point->scenario().noise, point->scenario().seed, 0, step};
+  std::vector<std::int64_t> groups;
+  for (std::int64_t g = 0; g < layout.groups(); ++g) groups.push_back(g);
+  const std::vector<double> ready(static_cast<std::size_t>(layout.chips()), 0.0);
+  std::vector<double> finish(ready.size());
+  calls.run_first(groups, noise, true, ready.data(), finish.data(), 1);
+  const auto late = calls.find_late(noise);
+  const auto delays = calls.delays(late, noise, 1);
+  Ends ends{.model = {}, .one_by_one = {}, .late_groups = late.size(), .late_calls = 0};
+  const auto latest = [&](std::int64_t g) {
+    return *std::max_element(finish.begin() + layout.at(g, 0),
+                             finish.begin() + layout.at(g + 1, 0));
+  };
+  std::size_t next = 0;
+  for (std::int64_t g : groups) {
+    ChunkCalls own{calls.chunks(), calls.took()[static_cast<std::size_t>(g)]};
+    if (next < late.size() && late[next].group == g) own.late = delays[next++];
+    ends.late_calls += own.late.size();
+    ends.model.push_back(own.end(0, 0).of(latest(g)));
+  }
+  const PlannedPhase* gradients = nullptr;
+  for (const PlannedPhase& planned : point->phases())
+    if (planned.is_of(Window::last_backward)) gradients = &planned;
+  const auto trial = gradients->collective->begin_trial(links);
+  MessageNoise drawn = message_noise(point->scenario().noise, point->scenario().seed, 0, step,
+                                     gradients->phase->number);
+  std::vector<double> begin = ready;
+  for (std::int64_t k = 0; k < calls.chunks(); ++k) {
+    drawn.first_message = k * gradients->collective->messages_per_group();
+    trial->run(drawn, 0, layout.groups(), begin.data(), finish.data(), 1);
+    begin = finish;
+  }
+  for (std::int64_t g : groups) ends.one_by_one.push_back(latest(g));
+  return ends;
+}
+
+std::string job(const std::string& kind, const std::string& more) {
+  return test::join(
+      "fleet.chips=H100:512\njob.tensor=4\njob.pipeline=2\njob.model_parameters=8e9\n"
+      "job.layers=32\njob.hidden=4096\njob.buckets=12\njob.virtual_stages=1\n"
+      "topology.kind=" +
+          kind,
+      more);
+}
+
+constexpr const char* kinds[] = {"ring",      "tree", "hierarchical_ring", "switch_reduce", "torus",
+                                 "ocs_torus", "nccl"};
+
+// On healthy links a call that begins with all chips together ends with them nearly so.
+TEST(WindowCalls, WithoutLateMessagesTakeWhatTheyTakeOneByOne) {
+  for (const char* kind : kinds)
+    for (const char* links : {"", "noise.slow_link_fraction=0.01"}) {
+      const Ends ends = ends_of(job(kind, links), 0);
+      for (std::size_t g = 0; g < ends.model.size(); ++g) {
+        EXPECT_LE(ends.one_by_one[g], ends.model[g] * (1 + 1e-12)) << kind << links;
+        EXPECT_NEAR(ends.model[g], ends.one_by_one[g], 0.02 * ends.model[g]) << kind << links;
+      }
+    }
+}
+
+/// What late messages of about so many calls add to the last ends of groups, over many steps.
+struct Added {
+  double model = 0, one_by_one = 0;
+  double late_calls = 0;  // of all
+};
+
+Added added_by_late_messages(const std::string& kind, double share) {
+  const Ends quiet = ends_of(job(kind, ""), 0);
+  const auto point = test::make_point(job(kind, ""));
+  double messages = 0;
+  for (const PlannedPhase& planned : point->phases())
+    if (planned.is_of(Window::last_backward))
+      messages = static_cast<double>(planned.collective->messages_per_group());
+  const std::string late =
+      fmt::format("noise.spike_probability={}\nnoise.spike_delay=constant(0.5s)", share / messages);
+  Added added;
+  constexpr int steps = 40;
+  for (std::uint32_t step = 0; step < steps; ++step) {
+    const Ends ends = ends_of(job(kind, late), step);
+    const std::size_t groups = ends.model.size();
+    added.late_calls +=
+        static_cast<double>(ends.late_calls) / static_cast<double>(steps * 11 * groups);
+    for (std::size_t g = 0; g < groups; ++g) {
+      EXPECT_LE(ends.one_by_one[g], ends.model[g] * (1 + 1e-12)) << kind;
+      added.model += ends.model[g] - quiet.model[g];
+      added.one_by_one += ends.one_by_one[g] - quiet.one_by_one[g];
+    }
+  }
+  fmt::print("{}: {:.3f} of the calls are late, {:.4f} of what they add one by one\n", kind,
+             added.late_calls, added.model / added.one_by_one);
+  return added;
+}
+
+// A late message of a call in line with none beside it adds what it adds one by one; where calls
+// that follow each other have some, chips that were late already lose less by the second. The more
+// are late, the more is it too much.
+TEST(WindowCalls, WithLateMessagesAddTheirDelays) {
+  for (const char* kind : kinds) {
+    const Added few = added_by_late_messages(kind, 0.03);
+    EXPECT_NEAR(few.late_calls, 0.03, 4 * std::sqrt(0.03 / (40 * 11 * 8))) << kind;
+    EXPECT_NEAR(few.model, few.one_by_one, 0.02 * few.one_by_one) << kind;
+  }
+  const Added most = added_by_late_messages("ring", 3);
+  EXPECT_GT(most.model, 1.1 * most.one_by_one) << "the control: nearly every call is late";
+}
+
+}  // namespace
+}  // namespace lockstep
