@@ -171,7 +171,7 @@ Added added_by_late_messages(const std::string& kind, double share) {
   const std::string late =
       fmt::format("noise.spike_probability={}\nnoise.spike_delay=constant(0.5s)", share / messages);
   Added added;
-  constexpr int steps = 40;
+  constexpr int steps = 12;
   for (std::uint32_t step = 0; step < steps; ++step) {
     const Ends ends = ends_of(job(kind, late), step);
     const std::size_t groups = ends.model.size();
@@ -194,7 +194,7 @@ Added added_by_late_messages(const std::string& kind, double share) {
 TEST(WindowCalls, WithLateMessagesAddTheirDelays) {
   for (const char* kind : kinds) {
     const Added few = added_by_late_messages(kind, 0.03);
-    EXPECT_NEAR(few.late_calls, 0.03, 4 * std::sqrt(0.03 / (40 * 11 * 8))) << kind;
+    EXPECT_NEAR(few.late_calls, 0.03, 4 * std::sqrt(0.03 / (12 * 11 * 8))) << kind;
     EXPECT_NEAR(few.model, few.one_by_one, 0.02 * few.one_by_one) << kind;
   }
   const Added most = added_by_late_messages("ring", 3);

@@ -70,6 +70,7 @@ StepCourse::Bounds StepCourse::bounds(std::span<const double> most, std::span<co
     await({weights_.times(), weights_.stage_took().data()}, all_, shortest, end);
   for (std::size_t r = 0; r < replicas; ++r)
     end[r] += bounds.schedule[r] + slow_down(gradients_, room_of_gradients(), longest[r]);
+  bounds.least_microbatch = std::ranges::min(shortest);
   set_behind(all_, end, shortest, bounds);
   return bounds;
 }

@@ -51,19 +51,19 @@ void StepCourse::run(std::span<const double> stage_time, std::span<const double>
   added_ = all_;
   const bool by_cost =
       synchronizes && asked != Finishes::all && gradients_.times() && noise.is_sparse();
-  if (synchronizes) find_late(noise);
+  if (synchronizes) find_late();
   if (by_cost) {
     if (asked == Finishes::latest)
       add(all_, stage_time);
     else
       add_exactly(all_, stage_time);
-    end_latest(noise, how);
+    end_latest();
     if (asked == Finishes::latest) return;
   } else {
     compute(all_, stage_time);
   }
   if (synchronizes) {
-    run_gradients(groups_, noise, how);
+    run_gradients(groups_, late_);
   } else {
     finish_.resize(static_cast<std::size_t>(layout.chips()));
     for (std::int64_t g = 0; g < layout.groups(); ++g)
@@ -76,6 +76,8 @@ void StepCourse::run(std::span<const double> stage_time, std::span<const double>
 void StepCourse::begin_step(std::span<const double> start, bool synchronizes,
                             const StepNoise& noise, const Execution& how) {
   const std::size_t replicas = start_.size();
+  noise_ = noise;
+  how_ = how;
   synchronizes_ = synchronizes;
   if (!start.empty() || !starts_together_) {
     std::fill(start_.begin(), start_.end(), start.empty() ? 0.0 : -HUGE_VAL);
@@ -86,10 +88,9 @@ void StepCourse::begin_step(std::span<const double> start, bool synchronizes,
   starts_together_ = start.empty();
   compute_time_ = 0;
   last_compute_ = -HUGE_VAL;
-  delayed_ = 0;
   late_weights_.clear();
   arrivals_ = {};
-  if (synchronizes && !weights_.empty()) arrivals_ = weights_arrive(start, noise, how);
+  if (synchronizes && !weights_.empty()) arrivals_ = weights_arrive(start);
 }
 
 /// Of a first call, and of the last one after it.
@@ -113,14 +114,33 @@ void StepCourse::await(const Arrivals& arrivals, std::span<const std::int32_t> r
 
 /// As await, on compute_begin_.
 void StepCourse::await_late(std::span<const std::int32_t> replicas) {
+  if (late_weights_.empty() || replicas.empty()) return;
   const double ahead = point_.scenario().job.prefetch ? weights_.time() : 0;
-  for (const LateWeights& late : late_weights_)
+  double shortest = HUGE_VAL;
+  for (std::int32_t r : replicas)
+    shortest = std::min(shortest, microbatch_[static_cast<std::size_t>(r)]);
+  const auto delays = [&](const double* first, std::span<const ChunkCalls::Arrival> chunks) {
+    for (const ChunkCalls::Arrival& chunk : chunks)
+      for (std::int32_t replica : replicas) {
+        const auto r = static_cast<std::size_t>(replica);
+        if (first[r] + chunk.after_first - ahead - chunk.turn * microbatch_[r] > compute_begin_[r])
+          return true;
+      }
+    return false;
+  };
+  for (LateWeights& late : late_weights_) {
+    if (!late.is_run && !(most_delay(late, shortest) > 0 &&
+                          delays(arrivals_.first + late.stage * all_.size(), late.most)))
+      continue;
+    run_late(late);
     for (const ChunkCalls::Arrival& chunk : late.chunks)
       for (std::int32_t replica : replicas) {
         const auto r = static_cast<std::size_t>(replica);
-        compute_begin_[r] = std::max(compute_begin_[r], late.first[r] + chunk.after_first - ahead -
-                                                            chunk.turn * microbatch_[r]);
+        const double later =
+            late.first[r] + chunk.after_first - ahead - chunk.turn * microbatch_[r];
+        compute_begin_[r] = compute_begin_[r] > later ? compute_begin_[r] : later;
       }
+  }
 }
 
 /// Their schedules, and when they are done with them; `at_most`, by upper bounds.
@@ -176,10 +196,10 @@ StepCourse::StageGradients StepCourse::gradients_of(std::int64_t stage) {
   return gradients;
 }
 
-/// Writes the rows of `groups` in ready_ and finish_, updates left out; late_ has those of them
-/// that have late messages. Dense noise makes the other calls longer as it does the first.
-void StepCourse::run_gradients(std::span<const std::int64_t> groups, const StepNoise& noise,
-                               const Execution& how) {
+/// Writes the rows of `groups` in ready_ and finish_, updates left out; `late`: those of them that
+/// have late messages. Dense noise makes the other calls longer as it does the first.
+void StepCourse::run_gradients(std::span<const std::int64_t> groups,
+                               std::span<const WindowCalls::LateGroup> late) {
   const Layout& layout = point_.layout();
   for (auto* array : {&ready_, &finish_}) array->resize(static_cast<std::size_t>(layout.chips()));
   std::vector<StageGradients> gradients(static_cast<std::size_t>(layout.pipeline));
@@ -190,30 +210,40 @@ void StepCourse::run_gradients(std::span<const std::int64_t> groups, const StepN
     filled = stage;
     std::ranges::copy(stage_ready_, ready_.begin() + layout.at(g, 0));
   }
+  const auto stage_of = [&](std::int64_t g) -> const StageGradients& {
+    return gradients[static_cast<std::size_t>(g / layout.tensor)];
+  };
   const auto latest_of = [&](std::int64_t g) {
     return *std::max_element(finish_.begin() + layout.at(g, 0),
                              finish_.begin() + layout.at(g + 1, 0));
   };
   std::vector<double> took = gradients_.took();
-  gradients_.run_first(groups, noise, noise.is_sparse(), ready_.data(), finish_.data(), how);
-  if (!noise.is_sparse()) {
-    std::vector<std::int64_t> late;
-    for (const auto& one : late_)
-      if (one.in_first) late.push_back(one.group);
+  gradients_.run_first(groups, noise_, noise_.is_sparse(), ready_.data(), finish_.data(), how_);
+  if (!noise_.is_sparse()) {
+    std::vector<std::int64_t> late_first;
+    for (const auto& one : late)
+      if (one.in_first > 0) late_first.push_back(one.group);
     for (std::int64_t g : groups) {
       double& time = took[static_cast<std::size_t>(g)];
-      const double begin = gradients[static_cast<std::size_t>(g / layout.tensor)].first_ready;
-      time = std::max(time, latest_of(g) - begin);
+      time = std::max(time, latest_of(g) - stage_of(g).first_ready);
     }
-    gradients_.run_first(late, noise, true, ready_.data(), finish_.data(), how);
+    gradients_.run_first(late_first, noise_, true, ready_.data(), finish_.data(), how_);
   }
-  const std::vector<std::vector<LateCall>> delays = gradients_.delays(late_, noise, how);
+  const auto end_of = [&](std::int64_t g, std::span<const LateCall> calls) {
+    return ChunkCalls{gradients_.chunks(), took[static_cast<std::size_t>(g)], calls}.end(
+        stage_of(g).first_ready, stage_of(g).last_ready);
+  };
+  std::vector<WindowCalls::LateGroup> can_matter;
+  for (const auto& one : late) {
+    const double first = latest_of(one.group);
+    if (end_of(one.group, one.most()).of(first) > end_of(one.group, {}).of(first))
+      can_matter.push_back(one);
+  }
+  const std::vector<std::vector<LateCall>> delays = gradients_.delays(can_matter, noise_, how_);
   std::size_t next = 0;
   for (std::int64_t g : groups) {
-    ChunkCalls calls{gradients_.chunks(), took[static_cast<std::size_t>(g)]};
-    if (next < late_.size() && late_[next].group == g) calls.late = delays[next++];
-    const StageGradients& stage = gradients[static_cast<std::size_t>(g / layout.tensor)];
-    const ChunkCalls::End end = calls.end(stage.first_ready, stage.last_ready);
+    const bool is_late = next < can_matter.size() && can_matter[next].group == g;
+    const ChunkCalls::End end = end_of(g, is_late ? delays[next++] : std::vector<LateCall>());
     for (std::int64_t at = layout.at(g, 0); at < layout.at(g + 1, 0); ++at)
       finish_[static_cast<std::size_t>(at)] = end.of(finish_[static_cast<std::size_t>(at)]);
   }

@@ -49,6 +49,7 @@ class StepCourse {
     std::vector<double> behind;
     /// (replicas) at most: the schedule [s], and what it takes with interference.
     std::vector<double> schedule, taken;
+    double least_microbatch = 0;                   ///< of all [s]
     double latest = left_out, compute = left_out;  // of all [s]
     std::vector<double> finish;                    // (stages) of the gradients' calls [s]
     /// In the step: by which all may be later, and by which some are beyond that [s].
@@ -64,7 +65,7 @@ class StepCourse {
   /// bounds of its rounding leave.
   void add(std::span<const std::int32_t> replicas, std::span<const double> stage_time);
   /// With `bounds` of what was not added, groups with late messages that cannot matter are not run.
-  void end_latest(const StepNoise& noise, const Execution& how, const Bounds* bounds = nullptr);
+  void end_latest(const Bounds* bounds = nullptr);
 
   /// From (stages, replicas) what stages take at most and at least [s], on the links that there
   /// are.
@@ -72,8 +73,9 @@ class StepCourse {
   /// In a step under way: a replica that is so far behind, or more, changes nothing. Where it takes
   /// f times what it is said to at most, it is behind by (f - 1) `taken` less.
   double needed(const Bounds& bounds) const;
-  /// What weights are late by delays of the step's messages at most [s].
-  double most_delay() const { return delayed_; }
+  /// By how much late messages of weights delay a replica at most, whose microbatches take so long
+  /// or more [s].
+  double most_delay(double least_microbatch) const;
 
   /// Of the replica that takes longest: its pipeline's schedule and the optimizer's update [s].
   double compute_time() const { return compute_time_; }
@@ -102,20 +104,26 @@ class StepCourse {
   struct Arrivals {
     const double *first = nullptr, *took = nullptr;
   };
-  /// Those of one group with late messages.
+  /// Those of one group with late messages, which is run where it can matter.
   struct LateWeights {
+    WindowCalls::LateGroup late;
     std::size_t stage;
+    std::vector<ChunkCalls::Arrival> most;  // of a stage without, at the latest
+    bool is_run = false;
     std::vector<double> first;  // (replicas)
     std::vector<ChunkCalls::Arrival> chunks;
   };
-  Arrivals weights_arrive(std::span<const double> start, const StepNoise& noise,
-                          const Execution& how);
+  Arrivals weights_arrive(std::span<const double> start);
+  Arrivals run_weights(std::span<const double> start);
+  void run_late(LateWeights& weights);
+  /// By how much a replica begins later at most, whose microbatches take so long or more [s].
+  double most_delay(const LateWeights& weights, double least_microbatch) const;
   void compute(std::span<const std::int32_t> replicas, std::span<const double> stage_time,
                bool at_most = false);
   void add_exactly(std::span<const std::int32_t> replicas, std::span<const double> stage_time);
   void set_behind(std::span<const std::int32_t> replicas, const std::vector<double>& end,
                   const std::vector<double>& microbatch, Bounds& bounds) const;
-  void find_late(const StepNoise& noise);
+  void find_late();
   std::vector<double> most_schedules(const std::vector<double>& most);
   /// Whether late messages of a stage's gradients can matter, beside what was added.
   bool matters(const Bounds& bounds, std::size_t stage) const;
@@ -152,8 +160,8 @@ class StepCourse {
     return ChunkCalls{gradients_.chunks(), gradients_.stage_took()[stage]}.end(
         gradients.first_ready, gradients.last_ready);
   }
-  void run_gradients(std::span<const std::int64_t> groups, const StepNoise& noise,
-                     const Execution& how);
+  void run_gradients(std::span<const std::int64_t> groups,
+                     std::span<const WindowCalls::LateGroup> late);
   /// Compute beside communication: job.interference of the time that both run, `room` microbatches
   /// at most.
   double slow_down(const WindowCalls& calls, double room, double microbatch) const {
@@ -170,6 +178,8 @@ class StepCourse {
   std::vector<std::int32_t> all_;     // replicas
 
   // Of a step, (replicas):
+  StepNoise noise_;
+  Execution how_ = 1;
   bool synchronizes_ = true, starts_together_ = true;
   std::vector<std::int32_t> added_;  // whose times are of the step, or of the one before
   std::vector<double> start_, replica_time_, compute_begin_, compute_end_, microbatch_,
@@ -178,7 +188,6 @@ class StepCourse {
   Arrivals arrivals_;
   std::vector<double> first_arrived_, stage_took_;  // where they are of the step alone
   std::vector<LateWeights> late_weights_;
-  double delayed_ = 0;                        // the most that one of them is late by [s]
   std::vector<WindowCalls::LateGroup> late_;  // of gradients
   std::vector<double> late_by_;               // (stages) longest sum of a group's delays [s]
   double last_start_ = 0, compute_time_ = 0, last_compute_ = 0, latest_ = 0;

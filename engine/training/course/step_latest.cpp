@@ -1,65 +1,107 @@
 #include <algorithm>
-#include <numeric>
+#include <cmath>
+#include <functional>
+#include <utility>
 
 #include "engine/job/pipeline/pipeline_kernels.hpp"
 #include "engine/training/course/step_course.hpp"
 
 namespace lockstep {
 
-StepCourse::Arrivals StepCourse::weights_arrive(std::span<const double> start,
-                                                const StepNoise& noise, const Execution& how) {
-  const Layout& layout = point_.layout();
-  const std::int64_t replicas = layout.replicas;
+StepCourse::Arrivals StepCourse::weights_arrive(std::span<const double> start) {
   const ChunkTurns& turns = point_.chunk_turns();
-  const bool known = start.empty() && weights_.times() && noise.is_sparse();
-  const std::vector<WindowCalls::LateGroup> late = weights_.find_late(noise);
-  Arrivals arrivals{weights_.times(), weights_.stage_took().data()};
-  std::vector<double> took = weights_.took();
-  std::vector<std::int64_t> late_groups, late_at_first;
-  for (const auto& one : late) {
-    late_groups.push_back(one.group);
-    if (one.in_first) late_at_first.push_back(one.group);
-  }
-  const auto row_of = [&](std::int64_t g) { return finish_.begin() + layout.at(g, 0); };
-  if (!known || !late.empty()) {
-    ready_.assign(static_cast<std::size_t>(layout.chips()), 0.0);
-    std::ranges::copy(start, ready_.begin());
-    finish_.resize(ready_.size());
-    weights_.run_first(known ? late_groups : groups_, noise, noise.is_sparse(), ready_.data(),
-                       finish_.data(), how);
-  }
-  if (!known) {
-    first_arrived_.assign(stage_time_.size(), left_out);
-    stage_took_.assign(static_cast<std::size_t>(layout.pipeline), 0.0);
-    for (std::int64_t g = 0; g < layout.groups(); ++g) {
-      const auto stage = static_cast<std::size_t>(g / layout.tensor);
-      double* const first = first_arrived_.data() + stage * all_.size();
-      for (std::int64_t r = 0; r < replicas; ++r) first[r] = std::max(first[r], row_of(g)[r]);
-      double& time = took[static_cast<std::size_t>(g)];
-      if (!noise.is_sparse())
-        time = std::max(time, *std::max_element(row_of(g), row_of(g + 1)) - last_start_);
-      stage_took_[stage] = std::max(stage_took_[stage], time);
+  const bool known = start.empty() && weights_.times() && noise_.is_sparse();
+  const Arrivals arrivals =
+      known ? Arrivals{weights_.times(), weights_.stage_took().data()} : run_weights(start);
+  for (auto& late : weights_.find_late(noise_)) {
+    const auto stage = static_cast<std::size_t>(late.group / point_.layout().tensor);
+    const std::vector<LateCall> most = late.most();
+    late_weights_.push_back({std::move(late), stage, {}, false, {}, {}});
+    LateWeights& weights = late_weights_.back();
+    if (known) {
+      weights.most = ChunkCalls{weights_.chunks(), arrivals.took[stage], most}.arrivals(
+          turns.first_used[stage], turns.last_used[stage]);
+      for (auto& chunk : weights.most) chunk.after_first += weights.late.in_first;
+    } else {
+      run_late(weights);
     }
-    arrivals = {first_arrived_.data(), stage_took_.data()};
-    if (!noise.is_sparse())
-      weights_.run_first(late_at_first, noise, true, ready_.data(), finish_.data(), how);
   }
-  const std::vector<std::vector<LateCall>> delays = weights_.delays(late, noise, how);
-  for (std::size_t i = 0; i < late.size(); ++i) {
-    const std::int64_t g = late[i].group;
-    const auto stage = static_cast<std::size_t>(g / layout.tensor);
-    const ChunkCalls calls{weights_.chunks(), took[static_cast<std::size_t>(g)], delays[i]};
-    late_weights_.push_back({stage,
-                             {row_of(g), row_of(g + 1)},
-                             calls.arrivals(turns.first_used[stage], turns.last_used[stage])});
-    double more = 0;
-    for (std::size_t r = 0; r < all_.size(); ++r)
-      more =
-          std::max(more, late_weights_.back().first[r] - arrivals.first[stage * all_.size() + r]);
-    for (const LateCall& one : delays[i]) more += one.delay;
-    delayed_ = std::max(delayed_, more);
-  }
+  // Who is latest leaves least to the others.
+  std::ranges::sort(late_weights_, std::greater(), [](const LateWeights& weights) {
+    return weights.most.empty() ? 0 : weights.most.back().after_first;
+  });
   return arrivals;
+}
+
+/// First chunks of all groups, in finish_ and of each stage.
+StepCourse::Arrivals StepCourse::run_weights(std::span<const double> start) {
+  const Layout& layout = point_.layout();
+  ready_.assign(static_cast<std::size_t>(layout.chips()), 0.0);
+  std::ranges::copy(start, ready_.begin());
+  finish_.resize(ready_.size());
+  weights_.run_first(groups_, noise_, noise_.is_sparse(), ready_.data(), finish_.data(), how_);
+  first_arrived_.assign(stage_time_.size(), left_out);
+  stage_took_.assign(static_cast<std::size_t>(layout.pipeline), 0.0);
+  for (std::int64_t g = 0; g < layout.groups(); ++g) {
+    const auto stage = static_cast<std::size_t>(g / layout.tensor);
+    double* const first = first_arrived_.data() + stage * all_.size();
+    const auto row = finish_.begin() + layout.at(g, 0);
+    for (std::int64_t r = 0; r < layout.replicas; ++r) first[r] = std::max(first[r], row[r]);
+    double took = weights_.took()[static_cast<std::size_t>(g)];
+    if (!noise_.is_sparse())
+      took = std::max(took, *std::max_element(row, row + layout.replicas) - last_start_);
+    stage_took_[stage] = std::max(stage_took_[stage], took);
+  }
+  return {first_arrived_.data(), stage_took_.data()};
+}
+
+/// On finish_; where the first calls of all groups have been run, from ready_.
+void StepCourse::run_late(LateWeights& weights) {
+  if (std::exchange(weights.is_run, true)) return;
+  const Layout& layout = point_.layout();
+  const std::int64_t g = weights.late.group;
+  const bool known = !weights.most.empty();
+  const auto row = [&](std::vector<double>& all) { return all.begin() + layout.at(g, 0); };
+  for (auto* array : {&ready_, &finish_}) array->resize(static_cast<std::size_t>(layout.chips()));
+  if (known) std::fill_n(row(ready_), layout.replicas, 0.0);
+  double took = weights_.took()[static_cast<std::size_t>(g)];
+  if (!noise_.is_sparse())
+    took = std::max(took,
+                    *std::max_element(row(finish_), row(finish_) + layout.replicas) - last_start_);
+  if (known || !noise_.is_sparse())
+    weights_.run_first(std::span(&g, 1), noise_, true, ready_.data(), finish_.data(), how_);
+  weights.first.assign(row(finish_), row(finish_) + layout.replicas);
+  const auto delays = weights_.delays(std::span(&weights.late, 1), noise_, how_);
+  weights.chunks = ChunkCalls{weights_.chunks(), took, delays.front()}.arrivals(
+      point_.chunk_turns().first_used[weights.stage],
+      point_.chunk_turns().last_used[weights.stage]);
+}
+
+/// The replica has the first chunk and the last one of the stage without late messages. How much
+/// later the others are rises and then falls with its microbatch: at the turn both are equally
+/// late.
+double StepCourse::most_delay(const LateWeights& weights, double least_microbatch) const {
+  const double first_turn = point_.chunk_turns().first_used[weights.stage],
+               last_turn = point_.chunk_turns().last_used[weights.stage];
+  const double others =
+      static_cast<double>(weights_.chunks() - 1) * weights_.stage_took()[weights.stage];
+  double most = 0;
+  const auto look_at = [&](double microbatch) {
+    const double quiet = std::max(-first_turn * microbatch, others - last_turn * microbatch);
+    for (const ChunkCalls::Arrival& chunk : weights.most)
+      most = std::max(most, chunk.after_first - chunk.turn * microbatch - quiet);
+  };
+  look_at(least_microbatch);
+  const double turn = others / (last_turn - first_turn);
+  if (turn > least_microbatch && std::isfinite(turn)) look_at(turn);
+  return most;
+}
+
+double StepCourse::most_delay(double least_microbatch) const {
+  double most = 0;
+  for (const LateWeights& weights : late_weights_)
+    most = std::max(most, most_delay(weights, least_microbatch));
+  return most;
 }
 
 bool StepCourse::goes_by_replica(const StepNoise& noise) const {
@@ -70,16 +112,18 @@ void StepCourse::begin_latest(const StepNoise& noise, const Execution& how) {
   begin_step({}, true, noise, how);
   for (std::int32_t r : added_) compute_end_[static_cast<std::size_t>(r)] = left_out;
   added_.clear();
-  find_late(noise);
+  find_late();
 }
 
-void StepCourse::find_late(const StepNoise& noise) {
+void StepCourse::find_late() {
   latest_ = left_out;
   late_by_.assign(static_cast<std::size_t>(point_.layout().pipeline), 0.0);
-  late_ = gradients_.find_late(noise);
+  late_ = gradients_.find_late(noise_);
   for (const auto& one : late_) {
+    double delays = one.in_first;
+    for (const auto& call : one.others) delays += call.delays;
     double& longest = late_by_[static_cast<std::size_t>(one.group / point_.layout().tensor)];
-    longest = std::max(longest, one.delays);
+    longest = std::max(longest, delays);
   }
 }
 
@@ -140,21 +184,35 @@ void StepCourse::add_exactly(std::span<const std::int32_t> replicas,
   }
 }
 
-/// Those that have late messages by the kernels; whoever was not added is left out.
-void StepCourse::end_latest(const StepNoise& noise, const Execution& how, const Bounds* bounds) {
+/// Groups with late messages by the kernels, the latest first, until no other can be later; whoever
+/// was not added is left out.
+void StepCourse::end_latest(const Bounds* bounds) {
   const Layout& layout = point_.layout();
-  if (bounds)
-    std::erase_if(late_, [&](const auto& one) {
-      return !matters(*bounds, static_cast<std::size_t>(one.group / layout.tensor));
-    });
-  if (late_.empty()) return;
-  std::vector<std::int64_t> groups;
-  for (const auto& one : late_) groups.push_back(one.group);
-  run_gradients(groups, noise, how);
-  for (std::int64_t g : groups)
+  struct Candidate {
+    double most;
+    const WindowCalls::LateGroup* late;
+  };
+  std::vector<Candidate> candidates;
+  std::vector<StageGradients> gradients(late_by_.size());
+  for (const auto& one : late_) {
+    const auto stage = static_cast<std::size_t>(one.group / layout.tensor);
+    if (bounds && !matters(*bounds, stage)) continue;
+    StageGradients& ready = gradients[stage];
+    if (ready.first_ready == left_out) ready = gradients_of(static_cast<std::int64_t>(stage));
+    const double took = gradients_.took()[static_cast<std::size_t>(one.group)];
+    const std::vector<LateCall> most = one.most();
+    const ChunkCalls::End end =
+        ChunkCalls{gradients_.chunks(), took, most}.end(ready.first_ready, ready.last_ready);
+    candidates.push_back({end.of(ready.first_ready + took + one.in_first), &one});
+  }
+  std::ranges::sort(candidates, std::greater(), &Candidate::most);
+  for (const auto& [most, late] : candidates) {
+    if (!(most * (1 + 1e-12) + windows_->updates.back() > latest_)) break;
+    run_gradients(std::span(&late->group, 1), std::span(late, 1));
     for (std::int64_t r = 0; r < layout.replicas; ++r)
-      latest_ = std::max(latest_, finish_[static_cast<std::size_t>(layout.at(g, r))] +
+      latest_ = std::max(latest_, finish_[static_cast<std::size_t>(layout.at(late->group, r))] +
                                       point_.update_time()[static_cast<std::size_t>(r)]);
+  }
 }
 
 }  // namespace lockstep

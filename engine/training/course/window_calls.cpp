@@ -153,16 +153,24 @@ std::vector<WindowCalls::LateGroup> WindowCalls::find_late(const StepNoise& nois
       const std::int64_t g = group_of(i, row);
       LateGroup& group = late.try_emplace(g, LateGroup{.group = g, .others = {}}).first->second;
       for (std::int64_t before = 0; !spikes.done(); spikes.next()) {
-        group.delays += spikes.delay();
         const std::int64_t call = spikes.message() / messages;
-        group.in_first |= call == 0;
-        if (call > before) group.others.push_back({i, row, call});
+        if (call == 0) group.in_first += spikes.delay();
+        if (call > before) group.others.push_back({i, row, call, 0});
+        if (call > 0) group.others.back().delays += spikes.delay();
         before = call;
       }
     }
   }
   std::vector<LateGroup> all;
   for (auto& [g, group] : late) all.push_back(std::move(group));
+  return all;
+}
+
+std::vector<LateCall> WindowCalls::LateGroup::most() const {
+  std::map<std::int64_t, double> delays;
+  for (const Call& one : others) delays[one.call] += one.delays;
+  std::vector<LateCall> all;
+  for (const auto& [call, delay] : delays) all.push_back({call, delay});
   return all;
 }
 

@@ -55,15 +55,17 @@ class WindowCalls {
   /// A group some of whose calls have late messages.
   struct LateGroup {
     std::int64_t group;
-    bool in_first = false;  ///< the first call has
-    double delays = 0;      ///< of all these messages [s]
+    double in_first = 0;  ///< delays of the first call's [s]
     struct Call {
       std::size_t phase;
       std::int64_t row, call;
+      double delays;  ///< of all its messages [s]
     };
     std::vector<Call> others;
+    /// What calls but the first take longer at most.
+    std::vector<LateCall> most() const;
   };
-  /// In the order of groups. Cost: one draw for each group and phase, and one a late message.
+  /// In the order of groups. Cost: one draw for each row of a phase, and one a late message.
   std::vector<LateGroup> find_late(const StepNoise& noise) const;
   /// What late messages add to calls but the first, of each of `groups`; cost: a call for each.
   std::vector<std::vector<LateCall>> delays(std::span<const LateGroup> groups,

@@ -32,7 +32,7 @@ void SlowestReplicas::begin(StepCourse& course, GroupSteps::Range range) {
 const StepCourse::Bounds* SlowestReplicas::add(GroupSteps& groups, StepCourse& course,
                                                std::vector<double>& stage_time) {
   find_raised(groups, stage_time);
-  bounds_.delayed = course.most_delay();
+  bounds_.delayed = course.most_delay(bounds_.least_microbatch);
   const std::int64_t before = breaches_;
   std::size_t next = 0;
   double needed = HUGE_VAL;
