@@ -102,8 +102,9 @@ struct Job {
   /// Of so many, those that share one optimizer's state: 1, all, or those of a shard group.
   double optimizer_shards(std::int64_t replicas) const;
   /// Chunks in which a stage's weights are gathered and its gradients reduced, over so many
-  /// replicas: its virtual stages, or buckets; by default as many of these as it has layers, of
-  /// max(40e6, 1e6 replicas) parameters at least (Megatron-LM, DistributedDataParallelConfig).
+  /// replicas: those of its schedule where it has several, else buckets; by default as many of
+  /// these as it has layers, of max(40e6, 1e6 replicas) parameters at least (Megatron-LM,
+  /// DistributedDataParallelConfig).
   std::int64_t gradient_chunks(std::int64_t replicas) const;
   /// Pipeline stages whose weights a chip holds: two with the dual schedule, its own and the one
   /// opposite (DualPipe: twice the parameters).

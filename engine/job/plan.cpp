@@ -32,7 +32,8 @@ double Job::gradient_rounds(double microbatches) const {
 }
 
 std::int64_t Job::gradient_chunks(std::int64_t replicas) const {
-  if (virtual_stages > 1) return virtual_stages;
+  const std::int64_t held = pipeline_shape(1).chunks();
+  if (held > 1) return held;
   if (buckets) return static_cast<std::int64_t>(*buckets);
   const double least = std::max(40e6, 1e6 * static_cast<double>(replicas));  // parameters
   const double layers = std::ceil(model.layers / static_cast<double>(pipeline));

@@ -116,15 +116,16 @@ def test_the_parts_of_a_step_are_told(lockstep):
     assert list(rows) == ["compute", "bubble", "tensor_gather", "tensor_scatter", "pipeline",
                           "parameters", "gradients", "clipping", "optimizer", "step without noise"]
     # 2 microbatches on 63 layers, forward and backward, twice each, 1,024 x 16,384 of 2 bytes; two
-    # transfers of a fourth of it for each of 4 chunks; 8e9 parameters of 2 bytes on 8 chips.
+    # transfers of a fourth of it for each of 4 chunks; 8e9 parameters of 2 bytes on 8 chips, a call
+    # for each of the 4 chunks.
     assert rows["tensor_gather"][:3] == ["tensor 4", "33.55 MB", "504"]
     assert rows["tensor_scatter"][:3] == ["tensor 4", "33.55 MB", "504"]
     assert rows["pipeline"][:3] == ["pipeline 2", "8.389 MB", "16"]
-    assert rows["parameters"][:3] == rows["gradients"][:3] == ["data 25", "2 GB", "1"]
+    assert rows["parameters"][:3] == rows["gradients"][:3] == ["data 25", "500 MB", "4"]
     for phase in ["parameters", "gradients"]:
-        _, _, _, each, hidden, exposed, _ = rows[phase]
+        _, _, calls, each, hidden, exposed, _ = rows[phase]
         assert float(hidden) > 0
-        assert float(hidden) + float(exposed) == pytest.approx(float(each), rel=2e-3)
+        assert float(hidden) + float(exposed) == pytest.approx(float(calls) * float(each), rel=2e-3)
     # What lengthens microbatches lengthens the bubble too, by (2 - 1) / 4 of two.
     _, _, calls, each, hidden, exposed, _ = rows["tensor_gather"]
     assert float(exposed) == pytest.approx(9 / 8 * float(calls) * float(each), rel=2e-3)
