@@ -98,6 +98,11 @@ void TorusPhaseRunner::run_some(const TorusPhase& phase, Lines lines, std::span<
   });
 }
 
+void TorusPhaseRunner::find_first_ranks(const TorusPhase& phase, Lines lines) {
+  first_.clear();
+  for (const UnequalLine& line : lines) first_.push_back(phase.rank(line.line, 0));
+}
+
 /// Of every hop, into each rank.
 void TorusPhaseRunner::set_rates(const TorusPhase& phase, Lines unequal) {
   rate_.resize(static_cast<std::size_t>(phase.ranks()));
@@ -252,21 +257,20 @@ void TorusPhaseRunner::run_back(const TorusPhase& phase, Lines unequal, const do
 void TorusPhaseRunner::run_some_back(const TorusPhase& phase, Lines lines, const double* after,
                                      const double* part, const double* port) {
   const std::size_t count = lines.size(), length = static_cast<std::size_t>(phase.length);
-  for (auto* array : {&state_, &rate_}) array->resize(count * length);
+  for (auto* array : {&state_, &next_, &rate_}) array->resize(count * length);
+  find_first_ranks(phase, lines);
   if (is_long(phase)) {
-    next_.resize(length);
     long_line_.run_back(phase, lines.front(), after, next_.data(), state_.data());
   } else {
-    for (std::size_t i = 0; i < count; ++i)
-      for (std::size_t place = 0; place < length; ++place) {
-        const auto at = static_cast<std::int64_t>(place);
-        double& rate = rate_[place * count + i] = lines[i].into(at, phase);
-        state_[place * count + i] = after[phase.rank(lines[i].line, at)] + rate * phase.bytes;
+    std::size_t at = 0;
+    for (std::int64_t place = 0; place < phase.length; ++place)
+      for (std::size_t i = 0; i < count; ++i, ++at) {
+        rate_[at] = lines[i].into(place, phase);
+        state_[at] = after[first_[i] + place * phase.inner] + rate_[at] * phase.bytes;
       }
     TorusRow row = row_of(phase, 1, static_cast<std::int64_t>(count));
     row.forward = !phase.forward;
     run_rows(row, state_, phase.rows() - 1, [](std::int64_t) {});
-    next_.resize(count * length);
     for (std::size_t place = 0; place < length; ++place) {
       const std::size_t next = (place + (phase.forward ? 1 : length - 1)) % length;
       for (std::size_t i = 0; i < count; ++i)
@@ -276,10 +280,11 @@ void TorusPhaseRunner::run_some_back(const TorusPhase& phase, Lines lines, const
   }
   const auto append = [&](const std::vector<double>& raised, const double* times,
                           std::vector<double>& to) {
-    for (std::size_t place = 0; place < length; ++place)
-      for (std::size_t i = 0; i < count; ++i)
-        to.push_back(std::max(raised[place * count + i],
-                              times[phase.rank(lines[i].line, static_cast<std::int64_t>(place))]));
+    std::size_t at = to.size();
+    to.insert(to.end(), raised.begin(), raised.end());
+    for (std::int64_t place = 0; place < phase.length; ++place)
+      for (std::size_t i = 0; i < count; ++i, ++at)
+        to[at] = std::max(to[at], times[first_[i] + place * phase.inner]);
   };
   append(next_, part, done_);
   if (port) append(state_, port, own_);

@@ -68,6 +68,7 @@ class TorusPhaseRunner {
   void run_some(const TorusPhase& phase, Lines lines, std::span<LineSpike> spikes);
   void run_some_back(const TorusPhase& phase, Lines lines, const double* after, const double* part,
                      const double* port);
+  void find_first_ranks(const TorusPhase& phase, Lines lines);
   static void put_back(const TorusPhase& phase, Lines lines, const std::vector<double>& from,
                        double* to);
   void run_all(const TorusPhase& phase, Lines unequal, std::span<const LineSpike> spikes,
@@ -78,6 +79,7 @@ class TorusPhaseRunner {
                 const AddNoise& add_noise);
 
   TorusLongLine long_line_;
+  std::vector<std::int64_t> first_;  // rank of each of some lines
   std::vector<double> scratch_;
   std::vector<UnequalLine> lines_;  // with an event; rate null: equal hops
   std::vector<double> done_;        // when their ranks have got the last message [s]
