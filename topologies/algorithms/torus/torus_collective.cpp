@@ -117,7 +117,9 @@ void TorusCollective::number_rows() {
 }
 
 std::int64_t TorusCollective::groups_per_call() const {
-  return std::ranges::max(grid().sides) >= TorusLongLine::least ? 1 : 8;
+  for (std::size_t d = 0; d < torus_dimensions; ++d)
+    if (grid().sides[d] >= TorusLongLine::least && links_.unequal(d)) return 1;
+  return 8;
 }
 
 double TorusCollective::cost_per_step(const Noise& noise) const {

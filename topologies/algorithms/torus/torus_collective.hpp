@@ -58,7 +58,7 @@ class TorusCollective final : public Collective {
 
   int links_per_chip() const override { return links_.links_per_chip(); }
   /// So many lines side by side fill a register, however short the rows of a small torus. Long ones
-  /// with an event are alone in any case, and then only those groups need to be run.
+  /// whose hops differ go one by one in any case.
   std::int64_t groups_per_call() const override;
   std::int64_t messages_per_group() const override { return schedule_.rows() * grid().ranks(); }
   double cost_per_step(const Noise& noise) const override;
