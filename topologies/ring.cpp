@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
+#include <numeric>
 
 #include "topologies/algorithms/noise_free_time.hpp"
 #include "topologies/algorithms/pairwise/pairwise_exchange.hpp"
@@ -14,9 +16,15 @@
 namespace lockstep {
 namespace {
 
-/// Hops of all rings, (rings, ranks) in ring order; rings are the channels of group after group.
+/// Hops of some rings, (rings, ranks) in ring order; rings are the channels of group after group.
 struct RingHops {
-  std::vector<double> latency, gap;
+  std::vector<double> latency, gap;  ///< latency with serialization
+};
+
+/// The rings of some groups on their hops.
+struct RingSet {
+  RingHops hops;
+  std::vector<RingLaps> rings;
 };
 
 class Ring final : public Collective {
@@ -61,30 +69,50 @@ class Ring final : public Collective {
     return fmt::format("{}, {}, {}", protocol_, count_text(channels_, "channel"), method_.why);
   }
 
-  /// Hops under a trial's slow links: a slow NIC slows the network hops into and out of it.
-  RingHops hops(const LinkState& links) const {
-    RingHops hops{latency_, gap_};
-    for (std::int64_t group = 0; group < groups_; ++group)
+  /// Hops of some groups under a trial's slow links: a slow NIC slows the network hops into and out
+  /// of it.
+  RingHops hops(std::span<const std::int64_t> groups, const LinkState& links) const {
+    const bool healthy = links.link.empty() && links.tier.empty();
+    RingHops hops;
+    std::int64_t count = 0;
+    for (std::int64_t group : groups) count += channels(group) * ranks_;
+    for (auto* array : {&hops.latency, &hops.gap}) array->reserve(static_cast<std::size_t>(count));
+    for (std::int64_t group : groups)
       for (std::int64_t channel = 0; channel < channels(group); ++channel)
         for (std::int64_t i = 0; i < ranks_; ++i) {
           const auto at = static_cast<std::size_t>(index(group, channel, i));
-          hops.gap[at] *= links.hop_factor(
-              tier_[at], static_cast<std::size_t>(chip(group, channel, (i + ranks_ - 1) % ranks_)),
-              static_cast<std::size_t>(chip(group, channel, i)));
-          hops.latency[at] += hops.gap[at];
+          const auto factor = [&] {
+            return links.hop_factor(
+                tier_[at], static_cast<std::size_t>(chip(group, channel, (i > 0 ? i : ranks_) - 1)),
+                static_cast<std::size_t>(chip(group, channel, i)));
+          };
+          const double gap = healthy ? gap_[at] : gap_[at] * factor();
+          hops.gap.push_back(gap);
+          hops.latency.push_back(latency_[at] + gap);
         }
     return hops;
+  }
+
+  RingSet rings_of(std::span<const std::int64_t> groups, const LinkState& links) const {
+    RingSet set{hops(groups, links), {}};
+    const double *latency = set.hops.latency.data(), *gap = set.hops.gap.data();
+    for (std::int64_t group : groups)
+      for (std::int64_t channel = 0; channel < channels(group);
+           ++channel, latency += ranks_, gap += ranks_)
+        set.rings.emplace_back(method_, static_cast<std::size_t>(ring(group, channel)), latency,
+                               gap, ranks_);
+    return set;
   }
 
   std::unique_ptr<CollectiveTrial> begin_trial(const LinkState& links) const override;
 
   MessageGraph graph(std::int64_t group, const LinkState& links) const override {
-    const RingHops costs = hops(links);
+    const RingHops costs = hops({&group, 1}, links);
     MessageGraph graph{ranks_, start_up(group), {}};
     for (std::int64_t channel = 0; channel < channels(group); ++channel)
       for (std::int64_t k = 1; k <= rows(); ++k)
         for (std::int64_t i = 0; i < ranks_; ++i) {
-          const auto at = static_cast<std::size_t>(index(group, channel, i));
+          const auto at = static_cast<std::size_t>(channel * ranks_ + i);
           const std::int64_t before = (i + ranks_ - 1) % ranks_;
           Message m;
           m.source = rank(group, channel, before);
@@ -107,6 +135,18 @@ class Ring final : public Collective {
 
  private:
   friend class RingTrial;
+
+  /// Healthy ones, not kept.
+  std::unique_ptr<CollectiveTrial> on_own_rings() const;
+  const RingSet& healthy() const {
+    std::call_once(once_, [&] { healthy_ = rings_of(all_groups(), {}); });
+    return healthy_;
+  }
+  std::vector<std::int64_t> all_groups() const {
+    std::vector<std::int64_t> groups(static_cast<std::size_t>(groups_));
+    std::iota(groups.begin(), groups.end(), 0);
+    return groups;
+  }
 
   std::int64_t rings() const { return first_ring_.back(); }
   std::int64_t channels(std::int64_t group) const {
@@ -149,7 +189,7 @@ class Ring final : public Collective {
       opened_.push_back(nccl_ring_channels(request, group, channels(group)));
     const std::size_t best = fastest(open.size(), [&](std::size_t protocol) {
       take(open[protocol], request, flows);
-      return noise_free_time(*begin_trial({}), groups_, ranks_);
+      return noise_free_time(*on_own_rings(), groups_, ranks_);
     });
     take(open[best], request, flows);
   }
@@ -190,17 +230,25 @@ class Ring final : public Collective {
   std::vector<double> latency_, gap_;  // of the hop into each position, without slow links
   std::vector<Tier> tier_;
   RingMethod method_;
+  // Rings that trials share, on healthy links; made when the first trial asks.
+  mutable std::once_flag once_;
+  mutable RingSet healthy_;
 };
 
 class RingTrial final : public CollectiveTrial {
  public:
-  RingTrial(const Ring& ring, const LinkState& links) : ring_(ring), hops_(ring.hops(links)) {
-    const std::int64_t rings = ring.rings();
-    rings_.reserve(static_cast<std::size_t>(rings));
-    for (std::int64_t r = 0; r < rings; ++r)
-      rings_.emplace_back(ring.method_, static_cast<std::size_t>(r),
-                          hops_.latency.data() + r * ring.ranks_,
-                          hops_.gap.data() + r * ring.ranks_, ring.ranks_);
+  /// `groups` on rings of their own, the others on those of `healthy`.
+  RingTrial(const Ring& ring, std::span<const std::int64_t> groups, const LinkState& links,
+            const RingSet* healthy)
+      : ring_(ring),
+        own_(ring.rings_of(groups, links)),
+        rings_(static_cast<std::size_t>(ring.rings())) {
+    if (healthy)
+      for (std::size_t r = 0; r < rings_.size(); ++r) rings_[r] = &healthy->rings[r];
+    const RingLaps* own = own_.rings.data();
+    for (std::int64_t group : groups)
+      for (std::int64_t channel = 0; channel < ring.channels(group); ++channel)
+        rings_[static_cast<std::size_t>(ring.ring(group, channel))] = own++;
   }
 
   void run(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
@@ -227,7 +275,7 @@ class RingTrial final : public CollectiveTrial {
 
  private:
   const RingLaps& laps(std::int64_t group, std::int64_t channel) const {
-    return rings_[static_cast<std::size_t>(ring_.ring(group, channel))];
+    return *rings_[static_cast<std::size_t>(ring_.ring(group, channel))];
   }
 
   /// `all_to` the latest of `all_from` and what go(channel, state) makes of it, in ring order, on
@@ -252,12 +300,19 @@ class RingTrial final : public CollectiveTrial {
   }
 
   const Ring& ring_;
-  RingHops hops_;
-  std::vector<RingLaps> rings_;
+  RingSet own_;
+  std::vector<const RingLaps*> rings_;
 };
 
+std::unique_ptr<CollectiveTrial> Ring::on_own_rings() const {
+  return std::make_unique<RingTrial>(*this, all_groups(), LinkState{}, nullptr);
+}
+
+/// Congestion changes all rings.
 std::unique_ptr<CollectiveTrial> Ring::begin_trial(const LinkState& links) const {
-  return std::make_unique<RingTrial>(*this, links);
+  const bool all = !links.tier.empty();
+  return std::make_unique<RingTrial>(*this, all ? all_groups() : slowed_groups(links.link, ranks_),
+                                     links, all ? nullptr : &healthy());
 }
 
 std::span<const Parameter> ring_parameters() {

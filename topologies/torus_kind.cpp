@@ -9,7 +9,7 @@
 #include "topologies/algorithms/torus/torus_collective.hpp"
 #include "topologies/algorithms/torus/torus_search.hpp"
 #include "topologies/algorithms/torus/torus_send.hpp"
-#include "topologies/algorithms/torus/twisted_exchange.hpp"
+#include "topologies/algorithms/torus/twisted/twisted_exchange.hpp"
 #include "topologies/wiring/torus_candidates.hpp"
 
 namespace lockstep {

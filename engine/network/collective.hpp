@@ -41,6 +41,17 @@ inline constexpr double jittered_message_cost = 10;
 /// In place of a time: a rank that is left out [s].
 inline constexpr double left_out = -1e300;
 
+/// The latest end of an operation of which few messages are late, from the ready times.
+class LatestFinish {
+ public:
+  virtual ~LatestFinish() = default;
+  /// For each of the groups first .. last-1, whole calls of them, max over ranks q of finish(q) +
+  /// after(q) [s], to latest (last - first). `noise` has no hop_jitter. ready: (groups, ranks) of
+  /// the whole job [s], of which the rows of these are read. Several threads may call it.
+  virtual void run(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
+                   const double* ready, double* latest) const = 0;
+};
+
 /// The collective on the links of one trial.
 class CollectiveTrial {
  public:
@@ -60,6 +71,12 @@ class CollectiveTrial {
   virtual bool run_back(std::int64_t /*first_group*/, std::int64_t /*last_group*/,
                         const double* /*after*/, double* /*cost*/) const {
     return false;
+  }
+  /// What run() and a maximum over finish + after give, to rounding, at a cost that grows with the
+  /// late messages; made at the cost of some runs. after: (groups, ranks) [s], as in run_back; it
+  /// and the trial must outlive what is made. nullptr where the algorithm has no such way.
+  virtual std::unique_ptr<LatestFinish> latest_finish(const double* /*after*/) const {
+    return nullptr;
   }
 };
 

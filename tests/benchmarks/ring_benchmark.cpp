@@ -72,7 +72,7 @@ void ring_chains(benchmark::State& state, std::int64_t ranks, std::int64_t spike
   std::sort(events.begin(), events.end(), [](const RingEvent& a, const RingEvent& b) {
     return std::pair(a.row, a.position) < std::pair(b.row, b.position);
   });
-  const RingChains ring(latency.data(), gap.data(), ranks, 2);
+  const RingChains ring(latency.data(), gap.data(), ranks, 2 * (ranks - 1));
   RingChains::Scratch scratch;
   std::vector<double> times;
   for (auto _ : state) {

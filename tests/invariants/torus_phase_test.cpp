@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "tests/invariants/topology_rows.hpp"
 #include "topologies/algorithms/torus/torus_phase.hpp"
@@ -30,11 +31,12 @@ class Draws {
 };
 
 struct PhaseCase {
-  /// Lines `length` long whose times, gaps and latency lie within 1.5 decades of each other.
-  explicit PhaseCase(std::uint32_t number) : draws(number) {
-    phase.outer = draws.integer(1, 4);
-    phase.length = draws.integer(2, 21);
-    phase.inner = draws.integer(1, 40);
+  /// Lines whose times, gaps and latency lie within 1.5 decades of each other; few if they are
+  /// long.
+  explicit PhaseCase(std::uint32_t number, bool is_long = false) : draws(number) {
+    phase.outer = draws.integer(1, is_long ? 2 : 4);
+    phase.length = is_long ? draws.integer(TorusLongLine::least, 150) : draws.integer(2, 21);
+    phase.inner = draws.integer(1, is_long ? 3 : 40);
     phase.passes = draws.uniform() < 0.3 ? 2 : 1;
     phase.forward = draws.uniform() < 0.5;
     phase.bytes = draws.uniform();
@@ -160,6 +162,91 @@ TEST(TorusPhase, LinesWithEventsAreTheRecursionAndLeaveOthersAlone) {
     noticed += worst_difference(quiet, finish) > 1e6 * tolerance;
   }
   EXPECT_GT(noticed, 300);
+}
+
+/// Rates of a line: all different, or healthy ones of two kinds and a few slow hops.
+std::vector<double> some_rates(PhaseCase& c) {
+  std::vector<double> rates;
+  const bool different = c.draws.uniform() < 0.2;
+  const double slow = 5 * c.draws.uniform(), share = 0.1 * c.draws.uniform();
+  const auto second = c.draws.integer(0, c.phase.length);
+  for (std::int64_t i = 0; i < c.phase.length; ++i) {
+    const double u = c.draws.uniform();
+    rates.push_back(different ? u : u < share ? slow : i < second ? 0.4 : 0.3);
+  }
+  return rates;
+}
+
+/// Long lines go by chains: unequal hops, several late messages on one line, in the first row too.
+TEST(TorusPhase, LongLinesAreTheRecursion) {
+  int noticed = 0, many = 0;
+  for (std::uint32_t number = 3000; number < 3400; ++number) {
+    PhaseCase c(number, true);
+    std::vector<std::vector<double>> rates(static_cast<std::size_t>(c.phase.lines()));
+    std::vector<UnequalLine> unequal;
+    std::vector<LineSpike> spikes;
+    for (std::int64_t line = 0; line < c.phase.lines(); ++line) {
+      std::vector<double>& own = rates[static_cast<std::size_t>(line)] = some_rates(c);
+      if (c.draws.uniform() < 0.7) unequal.push_back({line, own.data()});
+      const std::int64_t late = number % 20 == 0 ? 1000 : c.draws.integer(0, 5);
+      std::set<std::pair<std::int64_t, std::int64_t>> messages;
+      for (std::int64_t i = 0; i < late; ++i)
+        messages.emplace(c.draws.uniform() < 0.2 ? 0 : c.draws.integer(0, c.phase.rows() - 1),
+                         c.draws.integer(0, c.phase.length - 1));
+      for (const auto& [row, place] : messages)
+        spikes.push_back({row, line, place, 10 * c.draws.uniform() * c.draws.uniform()});
+      many += late > 1;
+    }
+    const std::vector<double> finish = c.run(unequal, spikes);
+    ASSERT_LE(worst_difference(recursion(c, unequal, spikes), finish), tolerance)
+        << "case " << number;
+    for (LineSpike& spike : spikes) spike.delay *= 1 + 1e-6;
+    for (std::vector<double>& own : rates)
+      for (double& rate : own) rate *= 1 + 1e-6;
+    noticed += worst_difference(recursion(c, unequal, spikes), finish) > 1e3 * tolerance;
+  }
+  EXPECT_GT(many, 500);
+  EXPECT_GT(noticed, 380);
+}
+
+/// The pass against time says of each rank what the recursion says of the latest end where the
+/// others have been ready for ever.
+TEST(TorusPhase, BackIsTheRecursionOfEachRank) {
+  constexpr double since_ever = -1e9;
+  int compared = 0;
+  for (std::uint32_t number = 4000; number < 4080; ++number) {
+    PhaseCase c(number, number % 2 == 1);
+    std::vector<std::vector<double>> rates(static_cast<std::size_t>(c.phase.lines()));
+    std::vector<UnequalLine> unequal;
+    for (std::int64_t line = 0; line < c.phase.lines(); ++line) {
+      std::vector<double>& own = rates[static_cast<std::size_t>(line)] = some_rates(c);
+      if (c.draws.uniform() < 0.6) unequal.push_back({line, own.data()});
+    }
+    const auto ranks = static_cast<std::size_t>(c.phase.ranks());
+    const std::vector<double> after = c.port;
+    std::vector<double> part(ranks, left_out), port(part), in_place = after;
+    const bool has_port = c.phase.port;
+    TorusPhaseRunner().run_back(c.phase, unequal, after.data(), part.data(),
+                                has_port ? port.data() : nullptr);
+    TorusPhaseRunner().run_back(c.phase, unequal, in_place.data(), in_place.data(), nullptr);
+    EXPECT_LE(worst_difference(part, in_place), tolerance);
+    for (int k = 0; k < 6; ++k, ++compared) {
+      const auto rank = static_cast<std::size_t>(c.draws.integer(0, c.phase.ranks() - 1));
+      const bool by_port = has_port && k % 2 == 0;
+      c.part.assign(ranks, since_ever);
+      c.port.assign(ranks, since_ever);
+      (by_port ? c.port : c.part)[rank] = 0;
+      c.phase.part = c.part.data();
+      if (has_port) c.phase.port = c.port.data();
+      const std::vector<double> finish = recursion(c, unequal);
+      double last = left_out;
+      for (std::size_t i = 0; i < ranks; ++i) last = std::max(last, finish[i] + after[i]);
+      const double way = (by_port ? port : part)[rank];
+      ASSERT_LE(std::abs(last - way), tolerance * way) << "case " << number;
+      ASSERT_GT(std::abs(last - way * (1 + 1e-6)), tolerance * way) << "case " << number;
+    }
+  }
+  EXPECT_EQ(compared, 480);
 }
 
 TEST(TorusPhase, FewEventsOnATorusOfSomeSize) {

@@ -66,6 +66,8 @@ class TorusLinks {
   double hop_latency(std::size_t dimension) const { return hop_latency_[dimension]; }  ///< [s]
   /// By dimension, of healthy links; 0 where there are none [s/B].
   std::array<double, torus_dimensions> slowest_rates() const;
+  /// Lines of a dimension have unequal hops on healthy links.
+  bool unequal(std::size_t dimension) const { return !healthy_.unequal[dimension].empty(); }
   /// Cables of a chip, and its NIC where there are slices.
   int links_per_chip() const { return groups_.side(slice_dimension) > 1 ? 4 : 3; }
   /// Cost: a look at every link, and a few ns for each hop of a line with a slow one.

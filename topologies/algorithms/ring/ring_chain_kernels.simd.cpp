@@ -11,19 +11,21 @@ constexpr double never = -1e300;
 
 // On the ring rolled out, a start at column s = i - lap ranks is worth
 // start(i) + lap x per_lap, start(i) = ready(i) - path(i) + i slope, to every column it reaches. A
-// chain into column a begins at a - 2 (ranks - 1) or later and has waited for `slope` only if it
-// passed a position of that gap: from 1 - ranks back always, from there on up to the last one.
+// chain into column a begins at a - rows or later and has waited for `slope` only if it passed a
+// position of that gap: from 1 - ranks back always, from there on up to the last one.
 void quiet_two_laps(const double* ready, const double* path, const double* gap, std::int64_t ranks,
-                    double lap, double slope, double* scratch, double* finish) {
+                    std::int64_t rows, double lap, double slope, double* scratch, double* finish) {
   const auto n = static_cast<double>(ranks);
-  const double per_lap = lap - n * slope, waits = (2 * n - 2) * slope;
+  const double per_lap = lap - n * slope, waits = static_cast<double>(rows) * slope;
+  const std::int64_t fewer = 2 * (ranks - 1) - rows;  // rows; 0 or 1
   double* __restrict start = scratch;
   double* __restrict early = scratch + ranks;
 #pragma omp simd
   for (std::int64_t i = 0; i < ranks; ++i)
     start[i] = ready[i] - path[i] + static_cast<double>(i) * slope;
 
-  // Starts at 1 - ranks and before.
+  // Starts at 1 - ranks and before, of column a at a - fewer.
+  early[ranks] = never;
   early[ranks - 1] = start[1] + per_lap;
   early[ranks - 2] = later(early[ranks - 1], start[0] + per_lap);
   const double two_laps = 2 * per_lap;
@@ -35,27 +37,27 @@ void quiet_two_laps(const double* ready, const double* path, const double* gap, 
   // Starts after it.
   double passed = never;
   best = never;
-  for (std::int64_t i = 1; i < ranks; ++i) {
+  for (std::int64_t i = 1 + fewer; i < ranks; ++i) {
     best = later(best, start[i] + per_lap);
     passed = gap[i] >= slope ? best : passed;
   }
   for (std::int64_t i = 0; i < ranks; ++i) {
     best = later(best, start[i]);
     passed = gap[i] >= slope ? best : passed;
-    early[i] = later(early[i], passed);
+    early[i] = later(early[i + fewer], passed);
   }
 #pragma omp simd
   for (std::int64_t i = 0; i < ranks; ++i)
     finish[i] = later(finish[i], early[i] + (path[i] + (waits - static_cast<double>(i) * slope)));
 }
 
-// Here a chain into column a begins at a - (ranks - 1) or later, which passes the gap from any
-// start before column 0 where the first place of that gap is at a or before it, else from those up
-// to the last such place.
+// Here a chain passes the gap from any start before column 0 where the first place of that gap is
+// at a or before it, else from those up to the last such place.
 void quiet_one_lap(const double* ready, const double* path, const double* gap, std::int64_t ranks,
-                   double lap, double slope, double* scratch, double* finish) {
+                   std::int64_t rows, double lap, double slope, double* scratch, double* finish) {
   const auto n = static_cast<double>(ranks);
-  const double per_lap = lap - n * slope, waits = (n - 1) * slope;
+  const double per_lap = lap - n * slope, waits = static_cast<double>(rows) * slope;
+  const std::int64_t fewer = ranks - 1 - rows;  // rows; 0 or 1
   double* __restrict start = scratch;
   double* __restrict early = scratch + ranks;
 #pragma omp simd
@@ -66,16 +68,23 @@ void quiet_one_lap(const double* ready, const double* path, const double* gap, s
   while (first < ranks && gap[first] < slope) ++first;
   while (last >= 0 && gap[last] < slope) --last;
   double any = never, up_to_last = never;
-  for (std::int64_t a = ranks - 1; a >= 0; --a) {
+  early[ranks - 1] = never;
+  for (std::int64_t a = ranks - 1 - fewer; a >= 0; --a) {
     early[a] = a >= first ? any : up_to_last;
-    any = later(any, start[a] + per_lap);
-    up_to_last = a <= last ? later(up_to_last, start[a] + per_lap) : up_to_last;
+    const double begun = start[a + fewer] + per_lap;
+    any = later(any, begun);
+    up_to_last = a + fewer <= last ? later(up_to_last, begun) : up_to_last;
   }
   double best = never, passed = never;
   for (std::int64_t i = 0; i < ranks; ++i) {
     best = later(best, start[i]);
     passed = gap[i] >= slope ? best : passed;
     early[i] = later(early[i], passed);
+  }
+  if (fewer > 0) {  // a row short of the way from the first column to the last
+    best = never;
+    for (std::int64_t i = 1; i <= last; ++i) best = later(best, start[i]);
+    early[ranks - 1] = best;
   }
 #pragma omp simd
   for (std::int64_t i = 0; i < ranks; ++i)

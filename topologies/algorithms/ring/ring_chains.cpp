@@ -77,38 +77,56 @@ double RingDetours::loss(double rows, double all_rows) const {
   return pinned * elementary::exp(elementary::log(2 * rows / all_rows) / 3);
 }
 
-RingChains::RingChains(const double* latency, const double* gap, std::int64_t ranks, int laps)
+RingChains::RingChains(const double* latency, const double* gap, std::int64_t ranks,
+                       std::int64_t rows)
     : latency_(latency),
       gap_(gap),
       ranks_(ranks),
-      rows_(laps * (ranks - 1)),
+      rows_(rows),
       path_(static_cast<std::size_t>(ranks)) {
   for (std::int64_t i = 1; i < ranks; ++i)
     path_[static_cast<std::size_t>(i)] = path_[static_cast<std::size_t>(i - 1)] + latency[i];
   lap_ = path_.back() + latency[0];
   waits_ = {*std::max_element(gap, gap + ranks)};
   const double mean = lap_ / static_cast<double>(ranks);
-  for (std::int64_t i = 0; i < ranks && waits_.size() <= most_gaps; ++i)
-    if ((gap[i] > mean || laps == 1) &&
-        std::find(waits_.begin(), waits_.end(), gap[i]) == waits_.end())
-      waits_.push_back(gap[i]);
+  double known = waits_.front();
+  for (std::int64_t i = 0; i < ranks && waits_.size() <= most_gaps; ++i) {
+    if (gap[i] == known || (gap[i] <= mean && rows >= 2 * ranks - 3)) continue;
+    known = gap[i];
+    if (std::find(waits_.begin(), waits_.end(), known) == waits_.end()) waits_.push_back(known);
+  }
+}
+
+/// A row short of two laps there is no room for a lap more on the way from one side of the only
+/// place of the largest gap to the other.
+void RingChains::go_round_the_largest(const double* ready, std::span<double> state) const {
+  const auto places = std::span(gap_, static_cast<std::size_t>(ranks_));
+  const auto place = std::ranges::max_element(places) - places.begin();
+  double most = never;  // of the other gaps
+  for (std::int64_t i = 0; i < ranks_; ++i)
+    if (i != place) most = std::max(most, gap_[i]);
+  const std::int64_t first = (place + 1) % ranks_, last = (place + ranks_ - 1) % ranks_;
+  const double way = lap_ - latency_[place] - latency_[first];
+  double& finish = state[static_cast<std::size_t>(last)];
+  finish = std::max(finish, ready[first] + way + static_cast<double>(ranks_ - 1) * most);
 }
 
 void RingChains::run(std::span<const RingEvent> events, std::span<double> state, Scratch& scratch,
                      const RingDetours& detours) const {
-  if (ranks_ == 1) return;
+  if (rows_ == 0) return;
   if (waits_.size() > most_gaps || events.size() > most_events) {
     RingSweep(latency_, gap_, ranks_).run(rows_, events, state, scratch.sweep);
     return;
   }
   scratch.ready.assign(state.begin(), state.end());
-  scratch.start.resize(2 * state.size());
+  scratch.start.resize(static_cast<std::size_t>(ring_chain_scratch(ranks_)));
   std::fill(state.begin(), state.end(), never);
   const RingChainKernels& kernels = ring_chain_kernels();
   const auto quiet = rows_ < ranks_ ? kernels.quiet_one_lap : kernels.quiet_two_laps;
   for (double slope : waits_)
-    quiet(scratch.ready.data(), path_.data(), gap_, ranks_, lap_, slope, scratch.start.data(),
-          state.data());
+    quiet(scratch.ready.data(), path_.data(), gap_, ranks_, rows_, lap_, slope,
+          scratch.start.data(), state.data());
+  if (rows_ == 2 * ranks_ - 3) go_round_the_largest(scratch.ready.data(), state);
   if (!events.empty()) add_chains(events, detours, state, scratch);
 }
 

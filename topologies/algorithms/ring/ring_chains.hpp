@@ -38,7 +38,7 @@ struct RingDetours {
 class SteepestChains;
 
 /// One lap of a ring (ring.hpp), n - 1 rows, or two where few messages are late, without a visit to
-/// all n (n - 1) of them in each.
+/// all n (n - 1) of them in each; or a row less, where a lap's first row is done apart.
 ///
 /// A chain pays the latency of every hop on its way, and all its waits at the largest gap it
 /// passes. So without delays the last chain into each rank comes, for each gap m, from the best of
@@ -51,7 +51,8 @@ class SteepestChains;
 class RingChains {
  public:
   /// Hops into each position, (ranks >= 1) [s], latency with serialization; they must outlive this.
-  RingChains(const double* latency, const double* gap, std::int64_t ranks, int laps);
+  /// rows: those of one lap or two, or one less.
+  RingChains(const double* latency, const double* gap, std::int64_t ranks, std::int64_t rows);
 
   /// Memory for one ring after another.
   struct Scratch {
@@ -71,6 +72,7 @@ class RingChains {
  private:
   double quiet_value(const double* ready, const SteepestChains& steepest, std::int64_t position,
                      std::int64_t row) const;
+  void go_round_the_largest(const double* ready, std::span<double> state) const;
   void add_chains(std::span<const RingEvent> events, const RingDetours& detours,
                   std::span<double> state, Scratch& scratch) const;
 

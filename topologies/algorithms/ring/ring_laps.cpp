@@ -12,13 +12,13 @@ RingLaps::RingLaps(const RingMethod& method, std::size_t ring, const double* lat
   if (!method.fast) {
     rows_.emplace(latency, gap, ranks);
   } else if (method.pace.empty()) {
-    chains_.emplace(latency, gap, ranks, laps_);
+    chains_.emplace(latency, gap, ranks, laps_ * (ranks - 1));
   } else {
     pace_ = method.pace[ring];
     longer_latency_.assign(latency, latency + ranks);
     longer_gap_.assign(gap, gap + ranks);
     method.lengthen(ring, longer_latency_, longer_gap_);
-    chains_.emplace(longer_latency_.data(), longer_gap_.data(), ranks, laps_);
+    chains_.emplace(longer_latency_.data(), longer_gap_.data(), ranks, laps_ * (ranks - 1));
   }
 }
 
@@ -27,7 +27,7 @@ void RingLaps::run(const MessageNoise& noise, SpikeSequence& spikes, std::int64_
                    const Execution& how) const {
   const std::int64_t rows = laps_ * (ranks_ - 1);
   if (!noise.hop_jitter && spikes.done() && (rows_ || pace_)) {
-    RingChains(latency_, gap_, ranks_, laps_).run({}, state, scratch);
+    RingChains(latency_, gap_, ranks_, laps_ * (ranks_ - 1)).run({}, state, scratch);
     return;
   }
   if (rows_) {
@@ -61,7 +61,7 @@ void RingLaps::run_back(std::span<double> state, Scratch& scratch) const {
   std::reverse_copy(latency_, latency_ + ranks_, latency.begin());
   std::rotate(latency.begin(), latency.end() - 1, latency.end());
   std::ranges::reverse(state);
-  RingChains(latency.data(), gap.data(), ranks_, laps_).run({}, state, scratch);
+  RingChains(latency.data(), gap.data(), ranks_, laps_ * (ranks_ - 1)).run({}, state, scratch);
   std::ranges::reverse(state);
 }
 

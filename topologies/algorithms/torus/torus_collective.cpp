@@ -8,7 +8,7 @@
 
 #include "engine/base/error.hpp"
 #include "topologies/algorithms/torus/torus_phase.hpp"
-#include "topologies/algorithms/torus/twisted_routes.hpp"
+#include "topologies/algorithms/torus/twisted/twisted_routes.hpp"
 #include "topologies/wiring/torus_mapping.hpp"
 
 namespace lockstep {
@@ -116,6 +116,12 @@ void TorusCollective::number_rows() {
     }
 }
 
+std::int64_t TorusCollective::groups_per_call() const {
+  for (std::size_t d = 0; d < torus_dimensions; ++d)
+    if (grid().sides[d] >= TorusLongLine::least && links_.unequal(d)) return 1;
+  return 8;
+}
+
 double TorusCollective::cost_per_step(const Noise& noise) const {
   const auto chips = static_cast<double>(groups_.count() * grid().ranks());
   if (!noise.hop_jitter.is_none())
@@ -128,7 +134,10 @@ double TorusCollective::cost_per_step(const Noise& noise) const {
       continue;
     }
     const double hit = std::min(1.0, noise.spike_probability * side * (side - 1));  // of a line
-    cost += chips * step.passes() * (rank_cost + hit * (side - 1) * row_by_row_cost);
+    const double by_chains =
+        RingChains::cost(grid().sides[step.dimension], step.passes(), noise.spike_probability);
+    cost += chips * step.passes() *
+            (rank_cost + hit * std::min((side - 1) * row_by_row_cost, by_chains / side));
   }
   return cost;
 }

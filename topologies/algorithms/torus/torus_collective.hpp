@@ -57,8 +57,9 @@ class TorusCollective final : public Collective {
                   std::int64_t largest_published);
 
   int links_per_chip() const override { return links_.links_per_chip(); }
-  /// So many lines side by side fill a register, however short the rows of a small torus.
-  std::int64_t groups_per_call() const override { return 8; }
+  /// So many lines side by side fill a register, however short the rows of a small torus. Long ones
+  /// whose hops differ go one by one in any case.
+  std::int64_t groups_per_call() const override;
   std::int64_t messages_per_group() const override { return schedule_.rows() * grid().ranks(); }
   double cost_per_step(const Noise& noise) const override;
   double scalar_all_reduce_time() const override { return scalar_time_; }

@@ -7,12 +7,6 @@
 namespace lockstep {
 namespace {
 
-/// The hop into a place costs, backward, what the hop forward into the next does.
-double rate_into(const UnequalLine& line, std::int64_t place, const TorusPhase& phase) {
-  if (phase.forward) return line.rate[place];
-  return line.rate[place + 1 < phase.length ? place + 1 : 0];
-}
-
 TorusRow row_of(const TorusPhase& phase, std::int64_t outer, std::int64_t inner) {
   TorusRow row;
   row.outer = outer;
@@ -24,8 +18,14 @@ TorusRow row_of(const TorusPhase& phase, std::int64_t outer, std::int64_t inner)
   return row;
 }
 
-/// So few lines that their rows stay in the first cache, and enough to fill registers.
+bool is_long(const TorusPhase& phase) {
+  return phase.length >= TorusLongLine::least;
+}
+
+/// So few lines that their rows stay in the first cache, and enough to fill registers; long ones by
+/// themselves.
 std::size_t lines_together(const TorusPhase& phase) {
+  if (is_long(phase)) return 1;
   return static_cast<std::size_t>(std::max<std::int64_t>(8, 1024 / phase.length));
 }
 
@@ -67,6 +67,12 @@ void TorusPhaseRunner::run_rows(TorusRow row, const std::vector<double>& own, st
 
 /// Some lines, in order, copied to lie side by side, (length, lines); they end in state_.
 void TorusPhaseRunner::run_some(const TorusPhase& phase, Lines lines, std::span<LineSpike> spikes) {
+  sort_by_row(spikes);
+  if (is_long(phase)) {
+    state_.resize(static_cast<std::size_t>(phase.length));
+    long_line_.run(phase, lines.front(), spikes, state_.data());
+    return;
+  }
   const std::size_t count = lines.size();
   for (auto* array : {&state_, &own_, &rate_})
     array->resize(count * static_cast<std::size_t>(phase.length));
@@ -77,10 +83,9 @@ void TorusPhaseRunner::run_some(const TorusPhase& phase, Lines lines, std::span<
       const std::int64_t rank = first + place * phase.inner;
       state_[at] = phase.part[rank];
       own_[at] = phase.port ? std::max(state_[at], phase.port[rank]) : state_[at];
-      rate_[at] = lines[i].rate ? rate_into(lines[i], place, phase) : phase.rate[lines[i].line];
+      rate_[at] = lines[i].rate ? lines[i].into(place, phase) : phase.rate[lines[i].line];
     }
   }
-  sort_by_row(spikes);
   auto spike = spikes.begin();
   const TorusRow row = row_of(phase, 1, static_cast<std::int64_t>(count));
   run_rows(row, own_, phase.rows(), [&](std::int64_t k) {
@@ -93,6 +98,11 @@ void TorusPhaseRunner::run_some(const TorusPhase& phase, Lines lines, std::span<
   });
 }
 
+void TorusPhaseRunner::find_first_ranks(const TorusPhase& phase, Lines lines) {
+  first_.clear();
+  for (const UnequalLine& line : lines) first_.push_back(phase.rank(line.line, 0));
+}
+
 /// Of every hop, into each rank.
 void TorusPhaseRunner::set_rates(const TorusPhase& phase, Lines unequal) {
   rate_.resize(static_cast<std::size_t>(phase.ranks()));
@@ -101,7 +111,7 @@ void TorusPhaseRunner::set_rates(const TorusPhase& phase, Lines unequal) {
       rate_[static_cast<std::size_t>(phase.rank(line, place))] = phase.rate[line];
   for (const UnequalLine& line : unequal)
     for (std::int64_t place = 0; place < phase.length; ++place)
-      rate_[static_cast<std::size_t>(phase.rank(line.line, place))] = rate_into(line, place, phase);
+      rate_[static_cast<std::size_t>(phase.rank(line.line, place))] = line.into(place, phase);
 }
 
 /// All lines where they lie.
@@ -225,63 +235,75 @@ void TorusPhaseRunner::run_line_exchange(const TorusPhase& phase, Lines unequal,
   }
 }
 
-/// Lines of equal hops in closed form: the rows of a pass are a pass the other way round, and what
-/// the port adds in the first of them is the same with nothing but ports to begin with. The others
-/// row by row: with c the way from a row's arrival to the end and e(i) = c(i) + g(i), the row
-/// before has c(i) = max(e(i), e(i + 1) + latency), so that e is a row the other way round, too.
+/// Lines with unequal hops row by row: with c the way from a row's arrival to the end and
+/// e(i) = c(i) + g(i), the row before has c(i) = max(e(i), e(i + 1) + latency), so that e is a row
+/// the other way round. They come first, for the closed form may overwrite `after`.
 void TorusPhaseRunner::run_back(const TorusPhase& phase, Lines unequal, const double* after,
                                 double* part, double* port) {
-  const auto ranks = static_cast<std::size_t>(phase.ranks());
-  scratch_.resize(static_cast<std::size_t>(torus_scratch(phase.length)));
-  done_.resize(ranks);
-  own_.assign(port ? ranks : 0, left_out);
-  TorusPhase back = phase;
-  back.forward = !phase.forward;
-  back.part = after;
-  back.port = nullptr;
-  back.out = done_.data();
-  if (port && phase.passes > 1) {
-    back.passes = phase.passes - 1;
-    torus_kernels().run_equal_hops(back, scratch_.data());
-    next_ = done_;
-    back.part = next_.data();
-  }
-  back.passes = port ? 1 : phase.passes;
-  torus_kernels().run_equal_hops(back, scratch_.data());
-  if (port) {
-    back.port = back.part;
-    back.part = back.out = own_.data();
-    torus_kernels().run_equal_hops(back, scratch_.data());
-  }
   const std::size_t together = lines_together(phase);
+  done_.clear();
+  own_.clear();
   for (std::size_t i = 0; i < unequal.size(); i += together)
-    run_some_back(phase, unequal.subspan(i, std::min(together, unequal.size() - i)), after);
-  for (std::size_t i = 0; i < ranks; ++i) part[i] = std::max(part[i], done_[i]);
-  for (std::size_t i = 0; i < own_.size(); ++i) port[i] = std::max(port[i], own_[i]);
+    run_some_back(phase, unequal.subspan(i, std::min(together, unequal.size() - i)), after, part,
+                  port);
+  scratch_.resize(static_cast<std::size_t>(torus_scratch(phase.length)));
+  if (std::ssize(unequal) < phase.lines())
+    torus_kernels().run_equal_hops_back(phase, after, part, port, scratch_.data());
+  put_back(phase, unequal, done_, part);
+  if (port) put_back(phase, unequal, own_, port);
 }
 
-/// Puts some lines into done_ and, where ports are asked for, own_.
-void TorusPhaseRunner::run_some_back(const TorusPhase& phase, Lines lines, const double* after) {
+/// Appends what some lines raise `part` and `port` to to done_ and own_.
+void TorusPhaseRunner::run_some_back(const TorusPhase& phase, Lines lines, const double* after,
+                                     const double* part, const double* port) {
   const std::size_t count = lines.size(), length = static_cast<std::size_t>(phase.length);
-  for (auto* array : {&state_, &rate_}) array->resize(count * length);
-  for (std::size_t i = 0; i < count; ++i)
-    for (std::size_t place = 0; place < length; ++place) {
-      const auto at = static_cast<std::int64_t>(place);
-      double& rate = rate_[place * count + i] = rate_into(lines[i], at, phase);
-      state_[place * count + i] = after[phase.rank(lines[i].line, at)] + rate * phase.bytes;
-    }
-  TorusRow row = row_of(phase, 1, static_cast<std::int64_t>(count));
-  row.forward = !phase.forward;
-  run_rows(row, state_, phase.rows() - 1, [](std::int64_t) {});
-  for (std::size_t i = 0; i < count; ++i)
+  for (auto* array : {&state_, &next_, &rate_}) array->resize(count * length);
+  find_first_ranks(phase, lines);
+  if (is_long(phase)) {
+    long_line_.run_back(phase, lines.front(), after, next_.data(), state_.data());
+  } else {
+    std::size_t at = 0;
+    for (std::int64_t place = 0; place < phase.length; ++place)
+      for (std::size_t i = 0; i < count; ++i, ++at) {
+        rate_[at] = lines[i].into(place, phase);
+        state_[at] = after[first_[i] + place * phase.inner] + rate_[at] * phase.bytes;
+      }
+    TorusRow row = row_of(phase, 1, static_cast<std::int64_t>(count));
+    row.forward = !phase.forward;
+    run_rows(row, state_, phase.rows() - 1, [](std::int64_t) {});
     for (std::size_t place = 0; place < length; ++place) {
       const std::size_t next = (place + (phase.forward ? 1 : length - 1)) % length;
-      const double own = state_[place * count + i];
-      const auto rank =
-          static_cast<std::size_t>(phase.rank(lines[i].line, static_cast<std::int64_t>(place)));
-      done_[rank] = std::max(own, state_[next * count + i] + phase.latency);
-      if (!own_.empty()) own_[rank] = own;
+      for (std::size_t i = 0; i < count; ++i)
+        next_[place * count + i] =
+            std::max(state_[place * count + i], state_[next * count + i] + phase.latency);
     }
+  }
+  const auto append = [&](const std::vector<double>& raised, const double* times,
+                          std::vector<double>& to) {
+    std::size_t at = to.size();
+    to.insert(to.end(), raised.begin(), raised.end());
+    for (std::int64_t place = 0; place < phase.length; ++place)
+      for (std::size_t i = 0; i < count; ++i, ++at)
+        to[at] = std::max(to[at], times[first_[i] + place * phase.inner]);
+  };
+  append(next_, part, done_);
+  if (port) append(state_, port, own_);
+}
+
+/// `from`: lines_together() side by side after the other, (length, lines).
+void TorusPhaseRunner::put_back(const TorusPhase& phase, Lines lines,
+                                const std::vector<double>& from, double* to) {
+  const std::size_t together = lines_together(phase);
+  const double* done = from.data();
+  for (std::size_t i = 0; i < lines.size(); i += together) {
+    const std::size_t count = std::min(together, lines.size() - i);
+    for (std::size_t j = 0; j < count; ++j) {
+      double* const line = to + phase.rank(lines[i + j].line, 0);
+      for (std::int64_t place = 0; place < phase.length; ++place)
+        line[place * phase.inner] = done[static_cast<std::size_t>(place) * count + j];
+    }
+    done += count * static_cast<std::size_t>(phase.length);
+  }
 }
 
 void TorusPhaseRunner::run_line_back(const TorusPhase& phase, bool scatter, Lines unequal,
@@ -337,17 +359,8 @@ void TorusPhaseRunner::run(const TorusPhase& phase, std::span<const UnequalLine>
     done_.insert(done_.end(), state_.begin(), state_.end());
   }
   scratch_.resize(static_cast<std::size_t>(torus_scratch(phase.length)));
-  torus_kernels().run_equal_hops(phase, scratch_.data());
-  const double* done = done_.data();
-  for (std::size_t i = 0; i < lines_.size(); i += together) {
-    const std::size_t count = std::min(together, lines_.size() - i);
-    for (std::size_t j = 0; j < count; ++j) {
-      double* out = phase.out + phase.rank(lines_[i + j].line, 0);
-      for (std::int64_t place = 0; place < phase.length; ++place)
-        out[place * phase.inner] = done[static_cast<std::size_t>(place) * count + j];
-    }
-    done += count * static_cast<std::size_t>(phase.length);
-  }
+  if (std::ssize(lines_) < phase.lines()) torus_kernels().run_equal_hops(phase, scratch_.data());
+  put_back(phase, lines_, done_, phase.out);
 }
 
 }  // namespace lockstep

@@ -6,20 +6,9 @@
 
 #include "engine/network/collective.hpp"
 #include "topologies/algorithms/torus/torus_kernels.hpp"
+#include "topologies/algorithms/torus/torus_long_line.hpp"
 
 namespace lockstep {
-
-/// A line whose hops cost differently.
-struct UnequalLine {
-  std::int64_t line;
-  const double* rate;  ///< (length) of the hop forward into each place [s/B]
-};
-
-/// A spike on a message of a phase.
-struct LineSpike {
-  std::int64_t row, line, place;
-  double delay;  ///< [s]
-};
 
 /// The dense delays of a phase's messages, numbered along its rows of ranks. One group.
 struct DenseRows {
@@ -40,12 +29,13 @@ constexpr std::int64_t message_before(std::int64_t n, std::int64_t place, std::i
   return sender == 0 ? -1 : (sender - 1) * (length - place + 1) + receiver;
 }
 
-/// Runs phases: in closed form the lines with equal hops on which no spike falls, row by row the
-/// others, all of them under dense delays. What a line gets depends on nothing beside it.
+/// Runs phases: in closed form the lines with equal hops on which no spike falls, by their chains
+/// the other long ones (TorusLongLine), row by row the rest, all of them under dense delays. What a
+/// line gets depends on nothing beside it.
 class TorusPhaseRunner {
  public:
   /// `spikes` in any order before and after; `dense` or null. Cost: run_equal_hops, to that 0.2 ns
-  /// for each message of a line that is run row by row.
+  /// for each message of a line that is run row by row, and RingChains'.
   void run(const TorusPhase& phase, std::span<const UnequalLine> unequal,
            std::span<LineSpike> spikes, const DenseRows* dense);
   /// The same on lines without the hop from end to beginning, one way: a reduce-scatter, or an
@@ -65,7 +55,8 @@ class TorusPhaseRunner {
 
   /// CollectiveTrial::run_back of a ring's phase, and of a line's: raises what its `part` and, if
   /// it has one, its `port` are away from the end to what follows from `after`, that of its `out`;
-  /// all (outer, length, inner) [s]. The phase's own arrays are not looked at.
+  /// all (outer, length, inner) [s]; `part` may be `after`. The phase's own arrays are not looked
+  /// at.
   void run_back(const TorusPhase& phase, std::span<const UnequalLine> unequal, const double* after,
                 double* part, double* port);
   void run_line_back(const TorusPhase& phase, bool scatter, std::span<const UnequalLine> unequal,
@@ -75,7 +66,11 @@ class TorusPhaseRunner {
   using Lines = std::span<const UnequalLine>;
 
   void run_some(const TorusPhase& phase, Lines lines, std::span<LineSpike> spikes);
-  void run_some_back(const TorusPhase& phase, Lines lines, const double* after);
+  void run_some_back(const TorusPhase& phase, Lines lines, const double* after, const double* part,
+                     const double* port);
+  void find_first_ranks(const TorusPhase& phase, Lines lines);
+  static void put_back(const TorusPhase& phase, Lines lines, const std::vector<double>& from,
+                       double* to);
   void run_all(const TorusPhase& phase, Lines unequal, std::span<const LineSpike> spikes,
                const DenseRows& dense);
   void set_rates(const TorusPhase& phase, Lines unequal);
@@ -83,8 +78,10 @@ class TorusPhaseRunner {
   void run_rows(TorusRow row, const std::vector<double>& own, std::int64_t rows,
                 const AddNoise& add_noise);
 
+  TorusLongLine long_line_;
+  std::vector<std::int64_t> first_;  // rank of each of some lines
   std::vector<double> scratch_;
-  std::vector<UnequalLine> lines_;  // run row by row; rate null: equal hops
+  std::vector<UnequalLine> lines_;  // with an event; rate null: equal hops
   std::vector<double> done_;        // when their ranks have got the last message [s]
   std::vector<double> state_, own_, next_, rate_;
 };

@@ -6,7 +6,7 @@
 #include <tuple>
 
 #include "topologies/algorithms/torus/torus_collective.hpp"
-#include "topologies/algorithms/torus/twisted_exchange.hpp"
+#include "topologies/algorithms/torus/twisted/twisted_exchange.hpp"
 
 namespace lockstep {
 namespace {

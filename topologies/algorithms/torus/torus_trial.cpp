@@ -156,24 +156,22 @@ class TorusTrial final : public CollectiveTrial {
                                               : call.array[static_cast<std::size_t>(number)];
     };
     for (int end : strand.ends) raise(of(end), call.ready, size);
-    std::vector<double> out(static_cast<std::size_t>(size));
     for (auto move = strand.moves.rbegin(); move != strand.moves.rend(); ++move) {
-      // The array may hold something else before the move, or what it starts from.
-      std::copy(of(move->out), of(move->out) + size, out.begin());
-      std::fill(of(move->out), of(move->out) + size, left_out);
-      double *const part = of(move->part), *const port = of(move->port);
+      double *const out = of(move->out), *const part = of(move->part), *const port = of(move->port);
       if (move->joins) {
-        raise(part, out.data(), size);
-        raise(port, out.data(), size);
-        continue;
+        raise(part, out, size);
+        raise(port, out, size);
+      } else {
+        const TorusStep& step = torus_.schedule_.steps()[move->step];
+        const TorusPhase phase = phase_of(*move, call);
+        if (torus_.schedule_.ring(step.dimension))
+          call.runner.run_back(phase, call.unequal, out, part, port);
+        else
+          call.runner.run_line_back(phase, step.motion == TorusMotion::scatter, call.unequal, out,
+                                    part, port);
       }
-      const TorusStep& step = torus_.schedule_.steps()[move->step];
-      const TorusPhase phase = phase_of(*move, call);
-      if (torus_.schedule_.ring(step.dimension))
-        call.runner.run_back(phase, call.unequal, out.data(), part, port);
-      else
-        call.runner.run_line_back(phase, step.motion == TorusMotion::scatter, call.unequal,
-                                  out.data(), part, port);
+      // The array may hold something else before the move.
+      if (out != part) std::fill(out, out + size, left_out);
     }
   }
 

@@ -26,19 +26,16 @@ TreeNoise::TreeNoise(const MessageNoise& noise, const TreeNumbering& numbering, 
 void TreeNoise::collect_spikes(std::int64_t group) {
   SpikeSequence spikes(noise_, group, numbering_.messages());
   for (; !spikes.done(); spikes.next()) {
-    const std::int64_t row = spikes.message() / numbering_.ranks;
-    const std::int64_t chunk = row % numbering_.chunks, tree_row = row / numbering_.chunks;
-    const std::int64_t phase = tree_row / 2 % 2;
-    const LaneRun::Lane of{group, tree_row / 4};
+    const TreeNumbering::Place at = numbering_.place_of(spikes.message());
+    const LaneRun::Lane of{group, at.channel};
     const auto lane = std::find(run_.lanes.begin(), run_.lanes.end(), of) - run_.lanes.begin();
-    const std::int64_t below = spikes.message() % numbering_.ranks;
-    if (tree_row % 2 != tree_ || lane == std::ssize(run_.lanes)) continue;
+    if (at.tree != tree_ || lane == std::ssize(run_.lanes)) continue;
     const std::int32_t vertex =
-        run_.vertex[static_cast<std::size_t>(lane * numbering_.ranks + below)];
+        run_.vertex[static_cast<std::size_t>(lane * numbering_.ranks + at.below)];
     const std::int32_t visit = shape_.visit_of[static_cast<std::size_t>(vertex)];
     if (visit < 0) continue;  // there is no hop above the root
-    spikes_[static_cast<std::size_t>(phase)].push_back(
-        {chunk, visit, static_cast<std::int32_t>(lane), spikes.delay()});
+    spikes_[static_cast<std::size_t>(at.phase)].push_back(
+        {at.chunk, visit, static_cast<std::int32_t>(lane), spikes.delay()});
   }
 }
 

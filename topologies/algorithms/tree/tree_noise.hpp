@@ -19,6 +19,14 @@ struct TreeNumbering {
     return (((channel * 2 + phase) * 2 + tree) * chunks + chunk) * ranks + below;
   }
   std::int64_t messages() const { return channels * 4 * chunks * ranks; }
+
+  struct Place {
+    std::int64_t channel, phase, tree, chunk, below;
+  };
+  Place place_of(std::int64_t message) const {
+    const std::int64_t row = message / ranks, tree_row = row / chunks;
+    return {tree_row / 4, tree_row / 2 % 2, tree_row % 2, row % chunks, message % ranks};
+  }
 };
 
 /// Stops that a pass takes at a time: what it keeps for each bounds its memory.

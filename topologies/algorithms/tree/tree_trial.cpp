@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "topologies/algorithms/tree/tree_latest.hpp"
 #include "topologies/algorithms/tree/tree_walk.hpp"
 
 namespace lockstep {
@@ -43,6 +44,10 @@ class DoubleTreeTrial final : public CollectiveTrial {
                 double* cost) const override {
     run(MessageNoise{}, first_group, last_group, after, cost, 1);
     return true;
+  }
+
+  std::unique_ptr<LatestFinish> latest_finish(const double* after) const override {
+    return make_tree_latest(plan_, hops_, *this, after);
   }
 
  private:

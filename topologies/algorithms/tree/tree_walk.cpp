@@ -117,6 +117,8 @@ class TreeWalk {
         finish_at(run_, lane, tree_.visits[index(i)].vertex, arrival[index(i - first)], finish);
   }
 
+  const LaneRow& root_at(std::int64_t stop) const { return root_[index(stop)]; }
+
   void end_down(double* finish) const {
     for (std::size_t lane = 0; lane < run_.used(); ++lane)
       finish_at(run_, lane, tree_.root, root_.back(), finish);
@@ -188,6 +190,26 @@ void walk_trees(const TreeLanes& lanes, const double* ready, double base_latency
       for (TreeWalk* walk : here) walk->down(std::max(0, last - block_visits), last, stop, finish);
   }
   for (const TreeWalk& walk : walks) walk.end_down(finish);
+}
+
+TreeReduction reduce_on_trees(const TreeLanes& lanes, const double* ready, double base_latency) {
+  const std::int32_t vertices = lanes.trees.front().vertices(), visits = vertices - 1;
+  Ports shared;
+  Ports* const ports = lanes.share_ports ? &shared : nullptr;
+  if (ports) shared = {rows(vertices), rows(vertices)};
+  std::array<TreeWalk, 2> walks{TreeWalk(lanes, 0), TreeWalk(lanes, 1)};
+  for (TreeWalk& walk : walks) walk.begin_up(0, ports);
+  for (std::int32_t first = 0; first < visits; first += block_visits)
+    for (TreeWalk& walk : walks)
+      walk.up(first, std::min(first + block_visits, visits), ready, base_latency, ports);
+  if (ports) ports->reach(visits);
+  for (TreeWalk& walk : walks) walk.end_up(0, ready, base_latency);
+  TreeReduction done{std::move(shared.sent), std::move(shared.received), {}, {}};
+  for (std::size_t t : {0u, 1u}) {
+    done.first[t] = walks[t].root_at(0);
+    done.last[t] = walks[t].root_at(walks[t].stops() - 1);
+  }
+  return done;
 }
 
 double tree_cost(const Noise& noise, const TreeNumbering& numbering, std::size_t runs) {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "engine/network/collective.hpp"
-#include "topologies/algorithms/torus/twisted_routes.hpp"
+#include "topologies/algorithms/torus/twisted/twisted_routes.hpp"
 #include "topologies/wiring/torus_links.hpp"
 #include "topologies/wiring/torus_shape.hpp"
 

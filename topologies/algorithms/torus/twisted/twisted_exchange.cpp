@@ -1,4 +1,4 @@
-#include "topologies/algorithms/torus/twisted_exchange.hpp"
+#include "topologies/algorithms/torus/twisted/twisted_exchange.hpp"
 
 #include <algorithm>
 #include <limits>

@@ -1,4 +1,4 @@
-#include "topologies/algorithms/torus/twisted_routes.hpp"
+#include "topologies/algorithms/torus/twisted/twisted_routes.hpp"
 
 #include <algorithm>
 
