@@ -93,10 +93,11 @@ class Program:
                               capture_output=True, timeout=300, check=False,
                               stdin=subprocess.DEVNULL, env=self.environment(**variables))
 
-    def start(self, *arguments, **options):
+    def start(self, *arguments, variables=None, **options):
         return subprocess.Popen([self.path, *map(str, arguments)], cwd=self.folder, text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                stdin=subprocess.DEVNULL, env=self.environment(), **options)
+                                stdin=subprocess.DEVNULL, env=self.environment(**(variables or {})),
+                                **options)
 
     def names(self):
         return sorted(p.name for p in self.folder.iterdir())

@@ -82,6 +82,7 @@ class Nccl final : public Collective {
   double cost_per_step(const Noise& noise) const override { return taken_->cost_per_step(noise); }
   double scalar_all_reduce_time() const override { return taken_->scalar_all_reduce_time(); }
   std::string choice() const override { return fmt::format("{}, {}", name_, taken_->choice()); }
+  std::string warning() const override { return taken_->warning(); }
   bool extrapolated() const override { return taken_->extrapolated(); }
   std::unique_ptr<CollectiveTrial> begin_trial(const LinkState& links) const override {
     return taken_->begin_trial(links);

@@ -64,6 +64,7 @@ class Ring final : public Collective {
     return static_cast<double>(rings()) * RingLaps::cost(method_, ranks_, noise);
   }
   double scalar_all_reduce_time() const override { return scalar_time_; }
+  std::string warning() const override { return method_.warning; }
   bool extrapolated() const override { return false; }
   std::string choice() const override {
     return fmt::format("{}, {}, {}", protocol_, count_text(channels_, "channel"), method_.why);

@@ -97,6 +97,8 @@ class Collective {
   virtual double scalar_all_reduce_time() const = 0;
   /// What was chosen where the study left it open: "Simple, 1 channel".
   virtual std::string choice() const = 0;
+  /// What a user should know of its cost before a run; "": nothing.
+  virtual std::string warning() const { return ""; }
   /// Larger than any machine of this kind that was published.
   virtual bool extrapolated() const = 0;
   /// The groups that these links, (links_per_chip, groups, ranks), slow down, in order. On those of

@@ -130,6 +130,13 @@ void find_foreign_chips(const DesignPoint& job, Texts& texts) {
           generation.chip.name, generation.chip.name));
 }
 
+void find_slow_methods(const DesignPoint& job, Texts& texts) {
+  for (const PlannedPhase& planned : job.phases())
+    if (planned.has_noise())
+      if (std::string text = planned.collective->warning(); !text.empty())
+        texts.push_back(std::move(text));
+}
+
 void find_independent_noise(const DesignPoint& job, Texts& texts) {
   if (job.scenario().noise.only_independent())
     texts.emplace_back(
@@ -191,7 +198,7 @@ constexpr JobNote job_notes[] = {
     {true, find_busy_experts},       {true, find_wide_tensor_groups},
     {false, find_foreign_chips},     {true, find_independent_noise},
     {true, find_implausible_peaks},  {true, find_implausible_steps},
-    {true, find_kernels_above_peak},
+    {true, find_kernels_above_peak}, {true, find_slow_methods},
 };
 Texts side_by_side(const Jobs& jobs) {
   if (jobs.all().size() == 1) return {};

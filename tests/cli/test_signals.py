@@ -11,9 +11,10 @@ import pytest
 
 from conftest import Program, small_study
 from result_files import differences
+from shims import fast_clock
 
-# A few seconds on one core, so that a part is saved (after one second) long before the end.
-STUDY = small_study(trials=480, steps=60, block=16, chips="H100:192, GB200:64",
+# A second or two on one core; by a fast clock the first block is saved long before the end.
+STUDY = small_study(trials=160, steps=60, block=16, chips="H100:192, GB200:64",
                     noise="straggler_fraction = 0.01\nspike_probability = 1e-4")
 OPTIONS = ["--set", "noise.spike_delay=exponential(mean=2ms)", "--seed", "5"]
 
@@ -36,7 +37,8 @@ def wait_until(condition, process, seconds=120):
 
 def start_and_wait_for_a_part(program):
     program.write("a study.ini", STUDY)
-    process = program.start("run", "a study.ini", "-o", "x.h5", "--threads", 1, *OPTIONS)
+    process = program.start("run", "a study.ini", "-o", "x.h5", "--threads", 1, *OPTIONS,
+                            variables=fast_clock())
     wait_until(lambda: list(program.folder.glob("x.h5.part/*.h5")), process)
     return process
 
@@ -53,7 +55,7 @@ def test_stop_and_resume(lockstep, reference, number):
     message = err.splitlines()[-1]
     assert message.startswith(f"lockstep: stopped by {number.name} (")
     saved, total = map(int, message.split("(")[1].split(" blocks")[0].split(" of "))
-    assert 0 < saved < total == 90
+    assert 0 < saved < total == 30
 
     for unfinished in ["x.h5", "x.h5.part"]:
         told = lockstep.refused("summary", unfinished)
@@ -66,7 +68,7 @@ def test_stop_and_resume(lockstep, reference, number):
     assert words[:2] == ["lockstep", "run"] and words[-1] == "--resume"
     lockstep.refused(*words[1:-1])  # without --resume nothing is thrown away
     ended = lockstep.done(*words[1:])
-    assert ended.stderr.splitlines()[-1].startswith("100 %  1440 of 1440 trials")
+    assert ended.stderr.splitlines()[-1].startswith("100 %  480 of 480 trials")
     assert lockstep.names() == ["a study.ini", "x.h5"]
     assert differences(reference, lockstep.folder / "x.h5") == []
 
@@ -82,7 +84,7 @@ def test_what_a_run_began_with_is_named(lockstep):
                     f"{began} as it began, or choose another -o")
     resume = ["run", "a study.ini", "-o", "x.h5", "--resume", *OPTIONS]
     for change, differs in [
-            (["--trials", 16], "its sampling.trials is 480, here it is 16"),
+            (["--trials", 16], "its sampling.trials is 160, here it is 16"),
             (["--set", "sweep.topology.kind=ring, tree"],
              "its sweep.topology.kind is ring, tree, ocs_torus, here it is ring, tree"),
             (["--set", "job.tensor=2", "--set", "job.pipeline=2", "--set", "sampling.block=8",
@@ -104,7 +106,8 @@ def test_stopped_twice(lockstep, reference):
     first.send_signal(signal.SIGTERM)
     assert "--resume" in first.communicate(timeout=120)[1]
     parts = len(list(lockstep.folder.glob("x.h5.part/*.h5")))
-    again = lockstep.start("run", "a study.ini", "-o", "x.h5", "--threads", 1, "--resume", *OPTIONS)
+    again = lockstep.start("run", "a study.ini", "-o", "x.h5", "--threads", 1, "--resume", *OPTIONS,
+                           variables=fast_clock())
     wait_until(lambda: len(list(lockstep.folder.glob("x.h5.part/*.h5"))) > parts, again)
     again.send_signal(signal.SIGUSR1)
     _, err = again.communicate(timeout=120)
@@ -130,16 +133,16 @@ def test_continuation_before_termination(lockstep):
     assert process.returncode == 75 and "stopped by SIGTERM" in err
 
 
-# Each would take hours: a block of many trials, a trial of many steps, a long run of many failures.
+# Each would take many minutes: a block of many trials, a trial of many steps, a long run of many failures.
 @pytest.mark.parametrize("options", [
     ["--set", "sampling.block=65536", "--trials", 65536],
-    ["--set", "sampling.steps=10000000"],
+    ["--set", "sampling.steps=2000000"],
     ["--set", "sampling.steps=1", "--set", "reliability.horizon=3e8d", "--set",
      "reliability.spares=unlimited"],
 ], ids=["block", "steps", "failures"])
 @pytest.mark.parametrize("threads", [1, 128], ids=["a block a thread", "all threads on a block"])
 def test_a_block_under_way_is_given_up(lockstep, options, threads):
-    lockstep.write("s.ini", STUDY.replace("trials = 480", "trials = 16"))
+    lockstep.write("s.ini", STUDY.replace("trials = 160", "trials = 16"))
     process = lockstep.start("run", "s.ini", "--threads", threads, *options)
     wait_until(lambda: (lockstep.folder / "s.h5.part" / "lock").exists(), process)
     time.sleep(0.5)  # the block has begun

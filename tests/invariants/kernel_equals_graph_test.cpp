@@ -76,11 +76,14 @@ std::int64_t compare(const TopologyCase& c, const Condition& condition, std::uin
         << condition.ready_spread << ", seed " << seed;
   }
 
-  // The plain trial, which kinds without kernels run on, meets the same noise.
-  std::vector<double> plain(finish.size(), -1.0);
-  make_graph_trial(*c.collective, links)
-      ->run(noise.messages, 0, c.groups(), ready.data(), plain.data(), 1);
-  EXPECT_LE(worst_difference(plain, finish.data()), tolerance) << c.name;
+  // The plain trial, which kinds without kernels run on, meets the same noise. It builds the graphs
+  // anew, which takes most of the time: one case of five does, in turn over the conditions.
+  if (seed % 5 == 0) {
+    std::vector<double> plain(finish.size(), -1.0);
+    make_graph_trial(*c.collective, links)
+        ->run(noise.messages, 0, c.groups(), ready.data(), plain.data(), 1);
+    EXPECT_LE(worst_difference(plain, finish.data()), tolerance) << c.name;
+  }
 
   // Any split at multiples of groups_per_call gives the same bits, in any order of calls.
   const std::int64_t step = c.collective->groups_per_call();

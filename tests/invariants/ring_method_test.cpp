@@ -113,6 +113,27 @@ TEST(RingMethod, AutoIsExactOutsideTheVerifiedRange) {
                InputError);
 }
 
+// The cliff between the two: whoever takes it is told how high it is, and by which key it is
+// avoided.
+TEST(RingMethod, WarnsWhereExactTakesFarLonger) {
+  const auto warning = [](const char* chips, const char* jitter, const char* method) {
+    return make_case(*kinds_with_methods()[0],
+                     joined(uniform, {{"fleet.chips", chips}, {"noise.hop_jitter", jitter}}),
+                     method)
+        .collective->warning();
+  };
+  const std::string told = warning("H100:131072", "exponential(mean=2.1us)", "auto");
+  EXPECT_NE(told.find("rings of 131072 ranks are computed message by message (jitter is above the "
+                      "mean hop latency, 2 us), which takes about 3.7e+04 times as long as "
+                      "topology.method = fast"),
+            std::string::npos)
+      << told;
+  EXPECT_EQ(warning("H100:131072", "exponential(mean=2.1us)", "exact"), "");  // as asked
+  EXPECT_EQ(warning("H100:131072", "2.1us", "auto"), "");                     // a longer hop
+  EXPECT_EQ(warning("H100:2048", "exponential(mean=2.1us)", "auto"), "");     // a few ms
+  EXPECT_EQ(warning("H100:2048", "exponential(mean=1us)", "auto"), "");
+}
+
 // What is asked for without noise has none, whatever the hops of a fast ring are lengthened by: the
 // noise-free communication that waiting is counted against.
 TEST(RingMethod, NoiseFreeTimeHasNoJitter) {

@@ -81,7 +81,9 @@ rent = uniform(low=1.7, high=2.95)
 topology.kind = ring, tree, ocs_torus
 (job.work_share, job.gradient_clipping) = (equal, on), (proportional, off)
 """
-FEW = ("--trials", 9)
+# The job alone: neither its power nor what the fleet would serve and earn.
+JOB_ALONE = ("--set", "power.meter=off", "--set", "serving.load=none", "--set", "money.count=off")
+FEW = ("--trials", 9, *JOB_ALONE)
 LEVELS = ["sse2", "avx2", "avx512"]
 
 
@@ -149,7 +151,8 @@ def test_dense_jitter(run):
 
 def test_fast_rings_under_jitter(run):
     """Their pace is measured while planning, on the level in use."""
-    fast = ["--trials", 4, "--set", "job.kernel_efficiency=0.5", "--set", "job.work_share=equal",
+    fast = [*JOB_ALONE, "--trials", 4, "--set", "job.kernel_efficiency=0.5",
+            "--set", "job.work_share=equal",
             "--set", "job.gradient_clipping=on", "--set", "noise.slow_link_fraction=0",
             "--set", "noise.congestion=none",
             "--set", "fleet.chips=H100:2200", "--set", "topology.kind=ring",

@@ -63,21 +63,20 @@ void Members::replace(std::int64_t first, std::int64_t last, bool spare) {
   const auto& spare_chip = run_.reliability().spare_chip;
   replace_chips(point_, trial_, positions, ++occupant_[static_cast<std::size_t>(first)],
                 spare ? &*spare_chip : nullptr, chips_);
-  std::size_t done = chips_.compute.size();  // the tensor group of the chip before
+  std::vector<std::int64_t> changed;  // the first replicas of those that share tensor groups
   for (std::int32_t chip : positions) {
-    const std::int64_t stage = chip / layout.replicas / layout.tensor;
-    const std::int64_t replica = chip % layout.replicas / layout.coupled * layout.coupled;
+    changed.push_back(chip % layout.replicas / layout.coupled * layout.coupled);
     for (auto link = static_cast<std::size_t>(chip); link < chips_.link_factor.size();
          link += chips_.compute.size())
       slowest_link_.update(link);
-    const auto group = static_cast<std::size_t>(stage * layout.replicas + replica);
-    if (group == done) continue;
-    for (std::int64_t r = replica; r < replica + layout.coupled; ++r) {
+  }
+  std::ranges::sort(changed);  // a plane holds many stages of each
+  changed.erase(std::unique(changed.begin(), changed.end()), changed.end());
+  for (const std::int64_t first_replica : changed)
+    for (std::int64_t r = first_replica; r < first_replica + layout.coupled; ++r) {
       compute_[static_cast<std::size_t>(r)] = compute(r);
       slowest_.update(static_cast<std::size_t>(r));
     }
-    done = group;
-  }
 }
 
 /// Once for all nodes that come together.

@@ -30,15 +30,11 @@ class ConsecutiveUnits final : public Units {
   }
   std::vector<Arrival> set_up() override {
     const std::int64_t begin = soonest();
-    std::vector<std::int64_t> stays;  // of the new units, those that were there
-    for (std::int64_t unit : unit_at_)
-      if (is_inside(unit, begin)) stays.push_back(unit);
-    std::sort(stays.begin(), stays.end());
     std::int64_t next = begin;
     for (std::int64_t place = 0; place < places_; ++place) {
       std::int64_t& unit = unit_at_[static_cast<std::size_t>(place)];
       if (is_inside(unit, begin)) continue;
-      while (std::binary_search(stays.begin(), stays.end(), wrapped(next))) ++next;
+      while (is_inside(wrapped(next), begin_)) ++next;  // it stays
       unit = wrapped(next++);
     }
     begin_ = begin;

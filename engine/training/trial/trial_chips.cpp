@@ -114,19 +114,33 @@ void replace_chips(const DesignPoint& point, std::uint32_t trial,
                    const Chip* spare, TrialChips& chips) {
   const Layout& layout = point.layout();
   const Scenario& scenario = point.scenario();
-  for (const std::int32_t position : positions) {
-    const auto chip = static_cast<std::size_t>(position);
-    const Chip& own = scenario.fleet.generations[layout.generation[chip]].chip;
-    float delay = 0;
-    if (scenario.fleet.chip_spread > 0)
-      draw_delays(point, trial, {layout.entity_high[chip], layout.entity_low[chip], 1}, occupant,
-                  &delay);
-    const double faster = spare ? spare->peak * spare->stack / (own.peak * own.stack) : 1;
-    // A measured fleet's speed is that of the first holder.
-    const double relative = layout.speed.empty() ? 1 : layout.speed[chip];
-    chips.compute[chip] =
-        point.work().chip_time[chip] * relative * (1 + static_cast<double>(delay)) / faster;
-    draw_slowness(point, trial, chip, occupant, chips);
+  const auto entity_at = [&](std::size_t i) {
+    return entity(layout, static_cast<std::size_t>(positions[i]));
+  };
+  std::array<float, normal_tile> delay{};
+  for (std::size_t first = 0, count = 0; first < positions.size(); first += count) {
+    // Neighbours share a generator, which costs more than a number of it.
+    count = 1;
+    while (count < normal_tile && first + count < positions.size() &&
+           entity_at(first + count) == entity_at(first) + count)
+      ++count;
+    if (scenario.fleet.chip_spread > 0) {
+      const auto chip = static_cast<std::size_t>(positions[first]);
+      draw_delays(
+          point, trial,
+          {layout.entity_high[chip], layout.entity_low[chip], static_cast<std::int64_t>(count)},
+          occupant, delay.data());
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto chip = static_cast<std::size_t>(positions[first + i]);
+      const Chip& own = scenario.fleet.generations[layout.generation[chip]].chip;
+      const double faster = spare ? spare->peak * spare->stack / (own.peak * own.stack) : 1;
+      // A measured fleet's speed is that of the first holder.
+      const double relative = layout.speed.empty() ? 1 : layout.speed[chip];
+      chips.compute[chip] =
+          point.work().chip_time[chip] * relative * (1 + static_cast<double>(delay[i])) / faster;
+      draw_slowness(point, trial, chip, occupant, chips);
+    }
   }
 }
 

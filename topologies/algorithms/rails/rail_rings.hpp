@@ -35,6 +35,7 @@ class RailRings final : public Collective {
   std::int64_t messages_per_group() const override;
   double cost_per_step(const Noise& noise) const override;
   double scalar_all_reduce_time() const override { return scalar_time_; }
+  std::string warning() const override { return method_.warning; }
   bool extrapolated() const override { return false; }
   std::string choice() const override;
   std::unique_ptr<CollectiveTrial> begin_trial(const LinkState& links) const override;

@@ -7,6 +7,7 @@
 
 #include "engine/base/elementary.hpp"
 #include "engine/base/error.hpp"
+#include "topologies/algorithms/ring/ring_laps.hpp"
 #include "topologies/algorithms/ring/ring_rows.hpp"
 
 namespace lockstep {
@@ -55,6 +56,27 @@ std::string obstacle(const Noise& noise, std::span<const RingHopSpan> rings, int
   if (noise.slow_link_fraction > 0 || noise.link_episodes.on() || noise.congestion.on())
     return "jitter on slow links";
   return "";
+}
+
+/// That the longest ring takes more than a tenth of a second, a hundred times what fast takes,
+/// where fast can be asked for.
+std::string cost_warning(const RingMethod& exact, const std::string& why, const Noise& noise,
+                         std::span<const RingHopSpan> rings) {
+  constexpr double least_cost = 1e9, least_factor = 100;  // 0.1 ns
+  if (!noise.hop_jitter.law().is_constant() && fewest_ranks(rings) < least_ranks_with_jitter)
+    return "";
+  std::size_t most = 0;
+  for (const RingHopSpan& ring : rings) most = std::max(most, ring.ranks());
+  const auto ranks = static_cast<std::int64_t>(most);
+  RingMethod fast = exact;
+  fast.fast = true;
+  const double cost = RingLaps::cost(exact, ranks, noise);
+  const double factor = cost / RingLaps::cost(fast, ranks, noise);
+  if (cost < least_cost || factor < least_factor) return "";
+  return fmt::format(
+      "rings of {} ranks are computed message by message ({}), which takes about {:.2g} times as "
+      "long as topology.method = fast, whose error there was not measured.",
+      ranks, why, factor);
 }
 
 /// Rows of a ring of these hops, latencies shifted, on average [s].
@@ -197,6 +219,8 @@ RingMethod resolve_ring_method(const CollectiveRequest& request,
     }
   }
   method.fast = against.empty();
+  if (asked == "auto" && !unverified.empty())
+    method.warning = cost_warning(method, unverified, request.noise, rings);
   if (!method.fast)
     method.why = fmt::format("exact ({})", against);
   else if (constant)

@@ -28,6 +28,7 @@ struct RingMethod {
   int laps = 2;  ///< n - 1 rows each: an all-reduce takes two
   bool fast = false;
   std::string why;             ///< what decided it, for the file: "exact (spikes are dense)"
+  std::string warning;         ///< where auto takes exact at a cost far above fast's, else ""
   double mean_jitter = 0;      ///< of a message [s]
   std::vector<RingPace> pace;  ///< (rings) if fast with jitter, else empty
 
