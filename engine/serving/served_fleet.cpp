@@ -53,7 +53,7 @@ ServedFleet::ServedFleet(const Jobs& jobs)
       generations_(replicas_of(jobs.fleet(), serving_, means_)),
       placement_(place(jobs.fleet(), jobs.scenario().seed)),
       cells_(jobs.fleet(), placement_, chips_of(generations_), serving_.cell),
-      failures_(jobs, serving_.reload_time),
+      failures_(jobs, serving_.reload_time, chips_of(generations_)),
       relative_(relative_speeds(jobs.fleet(), placement_)),
       sampled_(std::min(serving_.sampled_cells, cells_.count())) {
   if (serving_.load && serving_.request_rate)

@@ -9,7 +9,6 @@
 
 #include "engine/base/error.hpp"
 #include "engine/power/chip_power.hpp"
-#include "engine/reliability/failures/failures.hpp"
 #include "engine/serving/fleet/cell_noise.hpp"
 #include "engine/serving/replica/iteration_laws.hpp"
 #include "engine/training/jobs.hpp"
@@ -140,51 +139,6 @@ TEST(ServedCells, ShareTheFleetAndItsDomains) {
     for (const ReplicaPlace& place : small.cell(c)) generations.insert(place.generation);
     EXPECT_EQ(generations.size(), 2);
   }
-}
-
-TEST(ServedFailures, AreThoseOfTheLongRun) {
-  const auto lines = join(mixed, R"(
-    reliability.horizon=1d
-    reliability.node_failure_rate=20/d
-    reliability.detection_time=5s
-    serving.reload_time=20s
-    serving.warmup_time=2min
-    serving.window=8min
-  )");
-  const Jobs jobs = jobs_of(lines);
-  const FleetCells cells(jobs.fleet(), place(jobs.fleet(), 20), std::vector<std::int64_t>{2, 1, 1},
-                         1000);
-  const auto places = cells.cell(0);
-  const auto changes = CellFailures(jobs, 20).of(places, 1, 600);
-  const PreparedLongRun run(*jobs.all().front(), jobs.values());
-  Failures failures(run.reliability(), run.job(), 20, 1);
-  std::vector<double> times;
-  for (Failure f = failures.next(); f.time < 600; f = failures.next()) times.push_back(f.time);
-  ASSERT_GT(times.size(), 1);
-  std::set<Ticks> failed;
-  for (const CellChange& change : changes) {
-    if (change.kind != CellChange::Kind::failure) continue;
-    failed.insert(change.time);
-    // 4 replicas of a node of H100, 8 of H200, 4 of GB200.
-    const auto of_node = std::ranges::count_if(changes, [&](const CellChange& other) {
-      return other.kind == change.kind && other.time == change.time &&
-             places[static_cast<std::size_t>(other.replica)].generation ==
-                 places[static_cast<std::size_t>(change.replica)].generation;
-    });
-    const std::size_t chips =
-        places[static_cast<std::size_t>(change.replica)].generation == 2 ? 4 : 8;
-    EXPECT_EQ(of_node, static_cast<std::ptrdiff_t>(chips));
-  }
-  std::set<Ticks> expected;
-  for (const double time : times) expected.insert(ticks_of(time));
-  EXPECT_EQ(failed, expected);
-  // They cost time, and requests only where those are lost.
-  const ServedTrial restart = served(lines, 1);
-  const ServedTrial lose = served(join(lines, "serving.on_failure=lose"), 1);
-  EXPECT_GT(restart.down, 0.001);
-  EXPECT_EQ(restart.lost, 0);
-  EXPECT_GT(lose.lost, 0);
-  EXPECT_EQ(served(mixed, 1).down, 0);
 }
 
 TEST(ServedTrials, AreTheSameOnAnyNumberOfThreads) {
