@@ -36,6 +36,14 @@ Power power_of(const Values& values) {
   return power.meters ? power : power.plain();
 }
 
+/// (generations) what cap and filler leave.
+std::vector<double> speeds(const Power& power, const Fleet& fleet) {
+  std::vector<double> all;
+  for (const FleetGeneration& generation : fleet.generations)
+    all.push_back(speed_left(power, generation.chip));
+  return all;
+}
+
 std::vector<std::int64_t> chips_of(const std::vector<GenerationReplicas>& generations) {
   std::vector<std::int64_t> chips;
   for (const GenerationReplicas& generation : generations) chips.push_back(generation.chips);
@@ -50,7 +58,7 @@ ServedFleet::ServedFleet(const Jobs& jobs)
       power_(power_of(jobs.values())),
       law_(request_law(serving_)),
       means_(means_of(law_)),
-      generations_(replicas_of(jobs.fleet(), serving_, means_)),
+      generations_(replicas_of(jobs.fleet(), serving_, means_, speeds(power_, jobs.fleet()))),
       placement_(place(jobs.fleet(), jobs.scenario().seed)),
       cells_(jobs.fleet(), placement_, chips_of(generations_), serving_.cell),
       failures_(jobs, serving_.reload_time, chips_of(generations_)),
@@ -60,8 +68,6 @@ ServedFleet::ServedFleet(const Jobs& jobs)
     throw InputError(
         "serving.load and serving.request_rate are both given (each says how many requests come) "
         "keep one");
-  for (std::size_t g = 0; g < generations_.size(); ++g)
-    generations_[g].sort.law.compute /= speed_left(power_, jobs.fleet().generations[g].chip);
   load_ = serving_.load ? *serving_.load : *serving_.request_rate / rated_requests();
   if (load_ > most_load)
     throw InputError(fmt::format(

@@ -220,6 +220,35 @@ TEST(ServedPower, IsNearAMeasuredNode) {
   EXPECT_LT(little, chip.communication);
 }
 
+/// MLPerf Inference v4.1 with 8 H200 held at 500 W: Llama2-70B at 0.791 (server) and 0.807
+/// (offline) of the unlimited rate. Products take all of the TDP unlimited (696 W of an H100's 700
+/// in HPL).
+TEST(ServedPower, ACapEntersWhatIsRated) {
+  constexpr std::string_view node = R"(
+    fleet.chips=H200:64
+    job.compute_time=1s
+    serving.load=1.3
+    serving.input_tokens=150
+    serving.output_tokens=lognormal(mean=294.45, sigma=0.6)
+    power.meter=on
+    power.compute=1
+  )";
+  const auto rated = [&](std::string_view more) {
+    return ServedFleet(jobs_of(join(node, more))).rated_requests();
+  };
+  constexpr std::string_view cap = "power.cap=500W";
+  EXPECT_NEAR(rated(cap) / rated(""), 0.8, 0.03);
+  EXPECT_LT(rated("power.cap=400W"), rated(cap));
+  EXPECT_EQ(rated("power.cap=700W"), rated(""));
+  EXPECT_LT(rated("power.filler=1"), rated(""));
+  EXPECT_GT(rated("power.filler=1"), rated("") / 1.02);
+  // A saturated fleet reaches it at any cap, and a little more, in longer iterations than are
+  // rated.
+  const ServedTrial usual = served(node), held = served(join(node, cap));
+  EXPECT_NEAR(held.rated_share, usual.rated_share, 0.02);
+  EXPECT_LT(held.output_rate, 0.9 * usual.output_rate);
+}
+
 TEST(IterationLaws, HitTheirOperatingPoints) {
   const Jobs jobs = jobs_of(
       "fleet.chips=H200:8, B200:8, GB200:8\njob.compute_time=1s\n"

@@ -66,8 +66,8 @@ std::int64_t fewest_chips(const Serving& serving, const Chip& chip) {
   return chips;
 }
 
-GenerationReplicas replicas_of(const Chip& chip, const Serving& serving,
-                               const RequestMeans& means) {
+GenerationReplicas replicas_of(const Chip& chip, const Serving& serving, const RequestMeans& means,
+                               double speed) {
   GenerationReplicas all;
   all.chips = serving.chips_per_replica.value_or(0);
   if (all.chips == 0) all.chips = fewest_chips(serving, chip);
@@ -88,6 +88,7 @@ GenerationReplicas replicas_of(const Chip& chip, const Serving& serving,
       .context_tokens = static_cast<std::int64_t>(std::min(tokens, 1e15)),
       .most_sequences = serving.batch_limit.value_or(std::numeric_limits<std::int64_t>::max()),
       .chunk = serving.chunk};
+  all.sort.law.compute /= speed;
   all.rated = rated_point(all.sort, means, serving.token_limit);
   all.sort.rate = all.rated.requests;
   const double alone = all.sort.law.time(1) + all.sort.law.per_context * means.context;
@@ -135,10 +136,12 @@ double relaxation_time(const ReplicaSort& sort, const RequestMeans& means, const
 }
 
 std::vector<GenerationReplicas> replicas_of(const Fleet& fleet, const Serving& serving,
-                                            const RequestMeans& means) {
+                                            const RequestMeans& means,
+                                            std::span<const double> speed) {
   std::vector<GenerationReplicas> all;
-  for (const FleetGeneration& generation : fleet.generations)
-    all.push_back(replicas_of(generation.chip, serving, means));
+  for (std::size_t g = 0; g < fleet.generations.size(); ++g)
+    all.push_back(
+        replicas_of(fleet.generations[g].chip, serving, means, speed.empty() ? 1 : speed[g]));
   return all;
 }
 

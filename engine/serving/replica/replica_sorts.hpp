@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -49,9 +50,12 @@ struct GenerationReplicas {
   RatedPoint rated;
 };
 
-/// Those of each generation of the fleet. Throws InputError where a model does not fit into a
-/// scale-up domain, contexts do not fit beside it, or no law is known for it.
+/// Those of each generation of the fleet. `speed` (generations) is what a power cap and the like
+/// leave of its chips' own in matrix products, and enters what they are rated for; empty: 1. Throws
+/// InputError where a model does not fit into a scale-up domain, contexts do not fit beside it, or
+/// no law is known for it.
 std::vector<GenerationReplicas> replicas_of(const Fleet& fleet, const Serving& serving,
-                                            const RequestMeans& means);
+                                            const RequestMeans& means,
+                                            std::span<const double> speed = {});
 
 }  // namespace lockstep
