@@ -131,6 +131,16 @@ void ServedFleet::set_times() {
   };
   settings_.warmup = time("serving.warmup_time", serving_.warmup);
   settings_.window = time("serving.window", serving_.window);
+  check_requests_of_trial();
+}
+
+void ServedFleet::check_requests_of_trial() const {
+  const double factor = law_.profile.mean_factor(warmup() + window());
+  if (load_ * factor > most_load)
+    throw InputError(fmt::format(
+        "serving.profile = {} ({:.4g} times what the fleet is rated for from serving.time_of_day "
+        "on, of at most {}) lower its factors there, or the load",
+        serving_.profile, load_ * factor, most_load));
   if (expected_requests() > most_requests)
     throw InputError(
         fmt::format("serving.window = {} ({:.1e} requests a trial, of at most {:.0e}) take a "
@@ -140,8 +150,9 @@ void ServedFleet::set_times() {
 }
 
 double ServedFleet::expected_requests() const {
+  const double time = warmup() + window();
   return load_ * rated_requests() / static_cast<double>(cells_.count()) *
-         static_cast<double>(sampled_) * (warmup() + window());
+         static_cast<double>(sampled_) * time * law_.profile.mean_factor(time);
 }
 
 CellResult ServedFleet::run_cell(std::uint32_t trial, std::int64_t sampled,

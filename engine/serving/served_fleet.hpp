@@ -51,6 +51,7 @@ class ServedFleet final : public PreparedCapability {
 
  private:
   void set_times();
+  void check_requests_of_trial() const;
   ServedTrial result_of(std::span<const CellResult> cells) const;
   double watts(const CellResult& all) const;
 

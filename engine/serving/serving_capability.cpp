@@ -14,8 +14,8 @@ const ServedFleet& fleet_of(const PreparedCapability& capability) {
 
 std::unique_ptr<const PreparedCapability> prepare(const Jobs& jobs) {
   const Serving serving = serving_from(jobs.values());
-  check_names(serving);
-  check_iterations(serving);
+  check_requests(serving);
+  check_iterations(serving, jobs.values());
   if (!serving.on()) return nullptr;
   return std::make_unique<ServedFleet>(jobs);
 }

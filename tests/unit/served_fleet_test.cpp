@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <set>
 
 #include "engine/base/error.hpp"
@@ -317,8 +318,46 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"serving.iteration=H100 14ms", "is no law"},
         Refused{"serving.trace=other", "is no CSV file"},
         Refused{"serving.profile=weekly", "is no CSV file"},
+        Refused{"serving.input_tokens=0", "serving.input_tokens = none (a request has a token"},
+        Refused{"serving.output_tokens=exponential(mean=0.5)", "serving.output_tokens = exp"},
+        Refused{"serving.iteration=H200: 14ms + 0.2ms, H20: 9ms + 1ms", "generation 'H20'"},
+        Refused{"serving.iteration=H200: 14ms + 0.2ms, H200: 9ms + 1ms", "two laws of H200"},
+        Refused{"serving.chunk=1", "serving.chunk = 1 (a request alone"},
         Refused{"serving.load=none\nserving.request_rate=1e-9/s", "virtual clocks"},
         Refused{"fleet.chips=H100:1", "fewer chips than a replica"}));
+
+/// A profile whose every day begins with `factor` for a minute.
+std::string with_peak(const char* factor) {
+  const std::string path = testing::TempDir() + "profile_" + factor + ".csv";
+  std::ofstream(path) << "0, " << factor << "\n60, 0.5\n";
+  return join("serving.profile=" + path, "serving.time_of_day=0s", "serving.load=0.5",
+              "serving.warmup_time=10min", "serving.window=10min");
+}
+
+TEST(Profiles, CountInTheRequestsOfATrial) {
+  const auto expected = [](const std::string& lines) {
+    return ServedFleet(jobs_of(join(mixed, lines))).expected_requests();
+  };
+  const double usual =
+      expected("serving.load=0.5\nserving.warmup_time=10min\nserving.window=10min");
+  EXPECT_NEAR(expected(with_peak("1")) / usual, (1 + 19 * 0.5) / 20, 1e-9);
+  EXPECT_NEAR(expected(with_peak("100")) / usual, (100 + 19 * 0.5) / 20, 1e-9);
+  // From 12 h on the diurnal one is above its mean: as much as the day's peak at most.
+  const double diurnal = expected(
+                             "serving.load=0.5\nserving.profile=diurnal\n"
+                             "serving.warmup_time=10min\nserving.window=10min") /
+                         usual;
+  EXPECT_GT(diurnal, 1.6);
+  EXPECT_LT(diurnal, 1.81);
+  try {
+    jobs_of(join(mixed, with_peak("5000")));
+    FAIL();
+  } catch (const InputError& error) {
+    const std::string said = error.what();
+    EXPECT_NE(said.find("serving.profile = "), std::string::npos) << said;
+    EXPECT_NE(said.find("125.2 times what the fleet is rated for"), std::string::npos) << said;
+  }
+}
 
 }  // namespace
 }  // namespace lockstep

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -32,15 +31,15 @@ constexpr Calibration calibrations[] = {{"H100", 14e-3, 0.21e-3},
                                         {"GB200", 14.5e-3, 0.071e-3}};
 constexpr double calibrated_parameters = 70e9;
 
-/// "H200: 14ms + 0.218ms, B200: ...", the part of a generation.
-std::optional<Calibration> written(std::string_view text, std::string_view generation) {
+/// "H200: 14ms + 0.218ms, B200: ..."; generations are parts of `text`.
+std::vector<Calibration> written(std::string_view text) {
   const auto problem = [&](std::string_view part) {
     return InputError(fmt::format(
         "serving.iteration = {} is no law (GENERATION: t0 + c is due) write for example H200: "
         "14ms + 0.218ms",
         part));
   };
-  std::optional<Calibration> found;
+  std::vector<Calibration> all;
   while (!text.empty()) {
     const std::size_t comma = text.find(',');
     const std::string_view part = trimmed(text.substr(0, comma));
@@ -52,9 +51,12 @@ std::optional<Calibration> written(std::string_view text, std::string_view gener
         quantity_in(trimmed(part.substr(colon + 1, plus - colon - 1)), Dimension::time);
     const auto each = quantity_in(trimmed(part.substr(plus + 1)), Dimension::time);
     if (!base || !each || (*base == 0 && *each == 0)) throw problem(part);
-    if (trimmed(part.substr(0, colon)) == generation) found = {generation, *base, *each};
+    all.push_back({trimmed(part.substr(0, colon)), *base, *each});
+    if (std::ranges::count(all, all.back().generation, &Calibration::generation) > 1)
+      throw InputError(fmt::format("serving.iteration has two laws of {} (one is due) drop one",
+                                   all.back().generation));
   }
-  return found;
+  return all;
 }
 
 double per_context(const Serving& serving, const Chip& chip) {
@@ -100,8 +102,13 @@ IterationLaw roofline(const Serving& serving, const Chip& chip, std::int64_t chi
 
 }  // namespace
 
-void check_iterations(const Serving& serving) {
-  if (serving.iteration != "auto") written(serving.iteration, "");
+void check_iterations(const Serving& serving, const Values& values) {
+  if (serving.iteration == "auto") return;
+  for (const Calibration& one : written(serving.iteration)) try {
+      find_chip(one.generation, values);
+    } catch (const InputError& error) {
+      throw InputError(fmt::format("serving.iteration: {}", error.what()));
+    }
 }
 
 double weight_bytes(const ServedModel& model, const Chip& chip) {
@@ -112,9 +119,11 @@ double weight_bytes(const ServedModel& model, const Chip& chip) {
 
 IterationLaw iteration_law(const Serving& serving, const Chip& chip, std::int64_t chips) {
   const auto n = static_cast<double>(chips);
-  if (serving.iteration != "auto")
-    if (const auto own = written(serving.iteration, chip.name))
-      return from_calibration(*own, serving, chip, n);
+  if (serving.iteration != "auto") {
+    const std::vector<Calibration> own = written(serving.iteration);
+    const auto its = std::ranges::find(own, std::string_view(chip.name), &Calibration::generation);
+    if (its != own.end()) return from_calibration(*its, serving, chip, n);
+  }
   if (serving.roofline) return roofline(serving, chip, chips);
   const auto known =
       std::ranges::find(calibrations, std::string_view(chip.name), &Calibration::generation);

@@ -11,8 +11,8 @@ namespace lockstep {
 /// Of a parameter, in the format that the generation serves in [B].
 double weight_bytes(const ServedModel& model, const Chip& chip);
 
-/// Throws InputError where the text of serving.iteration is none.
-void check_iterations(const Serving& serving);
+/// Throws InputError where the text of serving.iteration is none, or a generation of it is unknown.
+void check_iterations(const Serving& serving, const Values& values);
 
 /// The law of a replica of so many chips: the study's own, the calibrated one of its generation, or
 /// the roofline. Throws InputError where there is none.

@@ -91,6 +91,11 @@ GenerationReplicas replicas_of(const Chip& chip, const Serving& serving, const R
   all.sort.law.compute /= speed;
   all.rated = rated_point(all.sort, means, serving.token_limit);
   all.sort.rate = all.rated.requests;
+  if (!(most_sequences(all.sort, means) >= 1))
+    throw InputError(fmt::format(
+        "serving.chunk = {} (a request alone, of {:.4g} tokens of input and {:.4g} of output, has "
+        "{:.4g} of input to read in an iteration) raise it",
+        serving.chunk, means.input, means.output, means.input / means.output));
   const double alone = all.sort.law.time(1) + all.sort.law.per_context * means.context;
   if (!(all.rated.sequences >= 1))
     throw InputError(fmt::format(
