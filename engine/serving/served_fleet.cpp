@@ -11,6 +11,7 @@
 #include "engine/power/chip_power.hpp"
 #include "engine/power/smoothing/chip_speed.hpp"
 #include "engine/serving/fleet/cell_noise.hpp"
+#include "engine/serving/replica/iteration_laws.hpp"
 #include "engine/serving/requests/request_law.hpp"
 #include "engine/training/jobs.hpp"
 
@@ -58,8 +59,12 @@ ServedFleet::ServedFleet(const Jobs& jobs)
       power_(power_of(jobs.values())),
       law_(request_law(serving_)),
       means_(means_of(law_)),
-      generations_(replicas_of(jobs.fleet(), serving_, means_, speeds(power_, jobs.fleet()))),
       placement_(place(jobs.fleet(), jobs.scenario().seed)),
+      links_(scenario_, jobs.values(), placement_, serving_.model.hidden),
+      generations_(replicas_of(jobs.fleet(), serving_, means_, speeds(power_, jobs.fleet()),
+                               [&](std::size_t generation, std::int64_t chips, std::int64_t most) {
+                                 return links_.times(generation, chips, most);
+                               })),
       cells_(jobs.fleet(), placement_, chips_of(generations_), serving_.cell),
       failures_(jobs, serving_.reload_time, chips_of(generations_)),
       relative_(relative_speeds(jobs.fleet(), placement_)),
@@ -85,6 +90,11 @@ ServedFleet::ServedFleet(const Jobs& jobs)
                .mean_input = means_.input,
                .mean_output = means_.output};
   set_times();
+}
+
+bool ServedFleet::links_reach(std::size_t generation) const {
+  const FleetGeneration& of = scenario_.fleet.generations[generation];
+  return is_roofline(serving_, of.chip) && links_.reach(generation, generations_[generation].chips);
 }
 
 double ServedFleet::rated_requests() const {
@@ -169,13 +179,17 @@ CellResult ServedFleet::run_cell(std::uint32_t trial, std::int64_t sampled,
   CellNoise::Course course = noise.of(places, warmup() + window());
   const std::vector<CellChange> failures = failures_.of(places, trial, warmup() + window());
   course.changes.insert(course.changes.end(), failures.begin(), failures.end());
+  std::vector<bool> reached;
+  for (std::size_t g = 0; g < generations_.size(); ++g) reached.push_back(links_reach(g));
+  const ReplicaLinks::Course links = links_.of(places, reached, trial, warmup() + window(), how);
+  course.changes.insert(course.changes.end(), links.changes.begin(), links.changes.end());
   std::ranges::stable_sort(course.changes, {}, &CellChange::time);
 
   std::vector<CellReplica> replicas;
   double rate = 0;
   for (std::size_t r = 0; r < places.size(); ++r) {
     const std::size_t g = places[r].generation;
-    replicas.push_back({&generations_[g].sort, g, course.slowness[r]});
+    replicas.push_back({&generations_[g].sort, g, course.slowness[r], links.delays[r]});
     rate += load_ * generations_[g].rated.requests;
   }
   const auto cell = static_cast<std::uint32_t>(sampled);
