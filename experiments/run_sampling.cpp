@@ -84,6 +84,12 @@ Sampling run_sampling(const Plan& plan, const Blocks& blocks, ResultWriter& writ
              [&](const BlockResult& block) { convergence.take(block); }))
       return {};
     const Convergence::Farthest farthest = convergence.farthest(trials);
+    if (!farthest.has_value)
+      throw plan.study.problem(
+          "sampling.until",
+          fmt::format("{} has no value in any of the first {} trials (such a rule is never met) "
+                      "ask for another variable, or for what this one follows from",
+                      plan.study.until->variable, trials));
     const bool met = farthest.excess <= 1;
     if (met || trials == schema.trials) return {true, Stop{trials, met}};
     begin = trials;

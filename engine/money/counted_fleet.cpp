@@ -79,17 +79,17 @@ MetricValues CountedFleet::run_trial(const TrainedTrial& trial) const {
        money_.output_price * scalar(trial, "serving", "serving_output_rate")) /
       1e6;
   const double tokens = per_second * seconds_of_year * money_.availability;
-  // Power over energy a token: tokens a second.
-  const double trained = power / scalar(trial, "power", "energy_per_token");
-  const CountedTrial counted{
-      .rent = periods(rent_),
-      .tokens = periods(tokens),
-      .capital = periods(capital_),
-      .electricity = periods(electricity),
-      .serving_electricity = periods(serving_electricity),
-      .rent_margin = periods(rent_ - capital_ - electricity),
-      .token_margin = periods(tokens - capital_ - serving_electricity),
-      .training_cost = 1e6 * (capital_ + electricity) / seconds_of_year / trained};
+  // Power over energy a token: tokens a second, while the fleet is available.
+  const double trained = money_.availability * power / scalar(trial, "power", "energy_per_token");
+  const CountedTrial counted{.rent = periods(rent_),
+                             .tokens = periods(tokens),
+                             .capital = periods(capital_),
+                             .electricity = periods(electricity),
+                             .serving_electricity = periods(serving_electricity),
+                             .rent_margin = periods(rent_ - capital_ - electricity),
+                             .token_margin = periods(tokens - capital_ - serving_electricity),
+                             .training_cost = 1e6 * (capital_ + electricity) / seconds_of_year /
+                                              (trained > 0 ? trained : none)};
   return values_of(money_metrics(), counted);
 }
 

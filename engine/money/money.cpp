@@ -63,7 +63,7 @@ const std::vector<Field<Money>>& fields() {
         .default_text = "1",
         .maximum = 1,
         .needs = {"money.count"},
-        .summary = "share of time in which the fleet earns; it costs all the time",
+        .summary = "share of time in which the fleet earns, or trains; it costs all the time",
         .source = "assumption, range 0.9-1; 1: what failures take is serving's or the tenant's"}},
       {&Money::occupancy,
        {.key = "money.occupancy",

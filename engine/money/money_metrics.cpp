@@ -61,7 +61,8 @@ std::span<const MetricOf<CountedTrial>> money_metrics() {
        values<&T::token_margin>},
       {of_work(row("training_cost",
                    "capital_cost and electricity_cost of a million tokens that "
-                   "the jobs train; none without power.meter")),
+                   "the jobs train in money.availability of the time; none without "
+                   "power.meter")),
        [](const T& t) { return std::span(&t.training_cost, 1); }},
   };
   return rows;

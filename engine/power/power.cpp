@@ -19,6 +19,11 @@ std::vector<std::string_view> limit_words() {
 /// Of a chip [W/s]: a microsecond for all that it draws. Sums of steeper slopes lose their digits.
 constexpr double steepest_ramp = 1e9;
 
+/// What serves a fleet knows its power without the meter.
+std::vector<std::string_view> power_users() {
+  return {"power.meter", "serving.load", "serving.request_rate"};
+}
+
 const std::vector<Field<Power>>& fields() {
   static const std::vector<Field<Power>> all{
       {{&Power::meters, {false, true}},
@@ -36,7 +41,7 @@ const std::vector<Field<Power>>& fields() {
         .number = 301,
         .default_text = "0.9",
         .maximum = 2,
-        .needs = {"power.meter"},
+        .needs = power_users(),
         .summary = "power of a chip that computes, of its TDP",
         .source = "0.76-1.0: 7.9 of 10.2 kW a node (arXiv 2506.14551), 988 of 1,000 W in BF16 "
                   "products (log of a B200 node)"}},
@@ -45,7 +50,7 @@ const std::vector<Field<Power>>& fields() {
         .number = 302,
         .default_text = "0.5",
         .maximum = 2,
-        .needs = {"power.meter"},
+        .needs = power_users(),
         .summary = "power of a chip that communicates, of its TDP",
         .source = "0.2-0.75 at the end of training iterations (POLCA, ASPLOS'24)"}},
       {&Power::waiting,
@@ -80,7 +85,7 @@ const std::vector<Field<Power>>& fields() {
         .default_text = "0.94",
         .maximum = 1,
         .minimum_is_legal = false,
-        .needs = {"power.meter"},
+        .needs = power_users(),
         .summary = "power of chips and hosts over what their supplies take",
         .source = "0.937 of a whole chain, 0.98 of a rectifier, 0.985 of a transformer"}},
       {&Power::host_following,
@@ -88,7 +93,7 @@ const std::vector<Field<Power>>& fields() {
         .number = 307,
         .default_text = "0.2",
         .maximum = 1,
-        .needs = {"power.meter"},
+        .needs = power_users(),
         .summary = "share of chip.NAME.host_power that goes with the chip's power, from none at "
                    "idle to all at TDP",
         .source = "0.2, range 0.1-0.3: nodes of 8 B200 and H200 idle and loaded (MLPerf power "
@@ -98,7 +103,7 @@ const std::vector<Field<Power>>& fields() {
         .number = 308,
         .default_text = "0.1",
         .maximum = 0.9,
-        .needs = {"power.meter"},
+        .needs = power_users(),
         .summary = "share of the network in the mean power of chips, hosts and network; constant",
         .source = "0.11 of the racks, 0.08-0.09 of a site (arXiv 2605.24461)"}},
       {&Power::pue,
@@ -107,7 +112,7 @@ const std::vector<Field<Power>>& fields() {
         .default_text = "1.2",
         .minimum = 1,
         .maximum = 10,
-        .needs = {"power.meter"},
+        .needs = power_users(),
         .summary = "mean power at the site's meter over that of chips, hosts and network; cooling "
                    "does not follow load within minutes",
         .source = "1.06-1.28 of large operators, median 1.16; 1.5 over all"}},

@@ -1,6 +1,7 @@
 #include "engine/run/plan.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <limits>
@@ -188,6 +189,20 @@ BlockResult Plan::run_block(std::int64_t block, const Jobs& ready, const Executi
 
 namespace {
 
+/// Of a capability's keys, those whose value in `point` alone sets other dimensions than `first`.
+std::vector<std::string> keys_that_set_extents(const Capability& capability, const Values& first,
+                                               const Values& point) {
+  std::vector<std::string> keys;
+  for (const Parameter& row : capability.parameters()) {
+    const std::string key(row.key);
+    if (!first.has(key) || !point.has(key)) continue;
+    Values changed = first;
+    changed.set(key, point.all().at(key));
+    if (capability.set_extents(changed) != capability.set_extents(first)) keys.push_back(key);
+  }
+  return keys;
+}
+
 /// What the parameters of all points set alike.
 std::vector<Extent> set_extents(const Capability& capability, std::span<const Values> points) {
   if (!capability.set_extents) return {};
@@ -195,10 +210,9 @@ std::vector<Extent> set_extents(const Capability& capability, std::span<const Va
   for (const Values& point : points.subspan(1))
     if (capability.set_extents(point) != extents)
       throw InputError(
-          fmt::format("[{}] (its design points ask for different dimensions, and share those of "
-                      "the file) sweep "
-                      "nothing that sets them",
-                      capability.name));
+          fmt::format("{} differs between design points (it sets dimensions of the file, which "
+                      "all share) give it one value",
+                      fmt::join(keys_that_set_extents(capability, points.front(), point), ", ")));
   return extents;
 }
 

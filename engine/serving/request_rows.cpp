@@ -77,7 +77,7 @@ std::vector<Field<Serving>> request_fields() {
         .default_text = "lognormal(median=757.5, sigma=0.985)",
         .each = "request",
         .needs = {"serving.load", "serving.request_rate"},
-        .summary = "tokens of a prompt, rounded",
+        .summary = "tokens of a prompt, rounded, at least 1",
         .source = "Azure conversation trace of 2023: mu 6.63; later ones have 2-30 times as many"}},
       {&Serving::output_tokens,
        {.key = "serving.output_tokens",

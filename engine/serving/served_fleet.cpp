@@ -11,6 +11,7 @@
 #include "engine/power/chip_power.hpp"
 #include "engine/power/smoothing/chip_speed.hpp"
 #include "engine/serving/fleet/cell_noise.hpp"
+#include "engine/serving/replica/iteration_laws.hpp"
 #include "engine/serving/requests/request_law.hpp"
 #include "engine/training/jobs.hpp"
 
@@ -36,6 +37,14 @@ Power power_of(const Values& values) {
   return power.meters ? power : power.plain();
 }
 
+/// (generations) what cap and filler leave.
+std::vector<double> speeds(const Power& power, const Fleet& fleet) {
+  std::vector<double> all;
+  for (const FleetGeneration& generation : fleet.generations)
+    all.push_back(speed_left(power, generation.chip));
+  return all;
+}
+
 std::vector<std::int64_t> chips_of(const std::vector<GenerationReplicas>& generations) {
   std::vector<std::int64_t> chips;
   for (const GenerationReplicas& generation : generations) chips.push_back(generation.chips);
@@ -50,18 +59,20 @@ ServedFleet::ServedFleet(const Jobs& jobs)
       power_(power_of(jobs.values())),
       law_(request_law(serving_)),
       means_(means_of(law_)),
-      generations_(replicas_of(jobs.fleet(), serving_, means_)),
       placement_(place(jobs.fleet(), jobs.scenario().seed)),
+      links_(scenario_, jobs.values(), placement_, serving_.model.hidden),
+      generations_(replicas_of(jobs.fleet(), serving_, means_, speeds(power_, jobs.fleet()),
+                               [&](std::size_t generation, std::int64_t chips, std::int64_t most) {
+                                 return links_.times(generation, chips, most);
+                               })),
       cells_(jobs.fleet(), placement_, chips_of(generations_), serving_.cell),
-      failures_(jobs, serving_.reload_time),
+      failures_(jobs, serving_.reload_time, chips_of(generations_)),
       relative_(relative_speeds(jobs.fleet(), placement_)),
       sampled_(std::min(serving_.sampled_cells, cells_.count())) {
   if (serving_.load && serving_.request_rate)
     throw InputError(
         "serving.load and serving.request_rate are both given (each says how many requests come) "
         "keep one");
-  for (std::size_t g = 0; g < generations_.size(); ++g)
-    generations_[g].sort.law.compute /= speed_left(power_, jobs.fleet().generations[g].chip);
   load_ = serving_.load ? *serving_.load : *serving_.request_rate / rated_requests();
   if (load_ > most_load)
     throw InputError(fmt::format(
@@ -79,6 +90,11 @@ ServedFleet::ServedFleet(const Jobs& jobs)
                .mean_input = means_.input,
                .mean_output = means_.output};
   set_times();
+}
+
+bool ServedFleet::links_reach(std::size_t generation) const {
+  const FleetGeneration& of = scenario_.fleet.generations[generation];
+  return is_roofline(serving_, of.chip) && links_.reach(generation, generations_[generation].chips);
 }
 
 double ServedFleet::rated_requests() const {
@@ -125,6 +141,16 @@ void ServedFleet::set_times() {
   };
   settings_.warmup = time("serving.warmup_time", serving_.warmup);
   settings_.window = time("serving.window", serving_.window);
+  check_requests_of_trial();
+}
+
+void ServedFleet::check_requests_of_trial() const {
+  const double factor = law_.profile.mean_factor(warmup() + window());
+  if (load_ * factor > most_load)
+    throw InputError(fmt::format(
+        "serving.profile = {} ({:.4g} times what the fleet is rated for from serving.time_of_day "
+        "on, of at most {}) lower its factors there, or the load",
+        serving_.profile, load_ * factor, most_load));
   if (expected_requests() > most_requests)
     throw InputError(
         fmt::format("serving.window = {} ({:.1e} requests a trial, of at most {:.0e}) take a "
@@ -134,8 +160,9 @@ void ServedFleet::set_times() {
 }
 
 double ServedFleet::expected_requests() const {
+  const double time = warmup() + window();
   return load_ * rated_requests() / static_cast<double>(cells_.count()) *
-         static_cast<double>(sampled_) * (warmup() + window());
+         static_cast<double>(sampled_) * time * law_.profile.mean_factor(time);
 }
 
 CellResult ServedFleet::run_cell(std::uint32_t trial, std::int64_t sampled,
@@ -152,13 +179,17 @@ CellResult ServedFleet::run_cell(std::uint32_t trial, std::int64_t sampled,
   CellNoise::Course course = noise.of(places, warmup() + window());
   const std::vector<CellChange> failures = failures_.of(places, trial, warmup() + window());
   course.changes.insert(course.changes.end(), failures.begin(), failures.end());
+  std::vector<bool> reached;
+  for (std::size_t g = 0; g < generations_.size(); ++g) reached.push_back(links_reach(g));
+  const ReplicaLinks::Course links = links_.of(places, reached, trial, warmup() + window(), how);
+  course.changes.insert(course.changes.end(), links.changes.begin(), links.changes.end());
   std::ranges::stable_sort(course.changes, {}, &CellChange::time);
 
   std::vector<CellReplica> replicas;
   double rate = 0;
   for (std::size_t r = 0; r < places.size(); ++r) {
     const std::size_t g = places[r].generation;
-    replicas.push_back({&generations_[g].sort, g, course.slowness[r]});
+    replicas.push_back({&generations_[g].sort, g, course.slowness[r], links.delays[r]});
     rate += load_ * generations_[g].rated.requests;
   }
   const auto cell = static_cast<std::uint32_t>(sampled);

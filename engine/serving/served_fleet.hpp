@@ -9,6 +9,7 @@
 #include "engine/serving/cell/cell.hpp"
 #include "engine/serving/fleet/cell_failures.hpp"
 #include "engine/serving/fleet/fleet_cells.hpp"
+#include "engine/serving/fleet/replica_links.hpp"
 #include "engine/serving/replica/replica_sorts.hpp"
 #include "engine/serving/requests/request_source.hpp"
 #include "engine/serving/serving.hpp"
@@ -28,12 +29,15 @@ class ServedFleet final : public PreparedCapability {
  public:
   /// Throws InputError on what cannot be served, and on a warm-up or window that is too short.
   explicit ServedFleet(const Jobs& jobs);
+  ServedFleet(const ServedFleet&) = delete;  // parts refer to its scenario
 
   const Serving& serving() const { return serving_; }
   const std::vector<GenerationReplicas>& generations() const { return generations_; }
   const FleetCells& cells() const { return cells_; }
   std::int64_t sampled_cells() const { return sampled_; }
   const RequestMeans& means() const { return means_; }
+  /// Whether noise of the study's links reaches replicas of a generation.
+  bool links_reach(std::size_t generation) const;
   /// Of the fleet [1/s].
   double rated_requests() const;
   /// That come, over those.
@@ -51,6 +55,7 @@ class ServedFleet final : public PreparedCapability {
 
  private:
   void set_times();
+  void check_requests_of_trial() const;
   ServedTrial result_of(std::span<const CellResult> cells) const;
   double watts(const CellResult& all) const;
 
@@ -59,8 +64,9 @@ class ServedFleet final : public PreparedCapability {
   Power power_;
   RequestLaw law_;
   RequestMeans means_;
-  std::vector<GenerationReplicas> generations_;
   Placement placement_;
+  ReplicaLinks links_;
+  std::vector<GenerationReplicas> generations_;
   FleetCells cells_;
   CellFailures failures_;
   std::vector<std::vector<double>> relative_;

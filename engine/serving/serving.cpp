@@ -209,7 +209,8 @@ std::vector<Field<Serving>> replica_fields() {
         .shapes_arrays = true,
         .needs = {"serving.load", "serving.request_rate"},
         .summary = "what an iteration takes: as two published operating points of Llama2-70B on "
-                   "each generation say, or from weights, FLOPs and layers",
+                   "each generation say, or from weights, FLOPs, layers and the topology's "
+                   "all-reduces",
         .source = "MLPerf Inference v5.1, software of September 2025"}},
       {&Serving::iteration,
        {.key = "serving.iteration",
@@ -233,7 +234,8 @@ std::vector<Field<Serving>> replica_fields() {
         .shapes_arrays = true,
         .needs = {"serving.load", "serving.request_rate"},
         .summary = "of every generation; auto: the smallest power of two that holds the weights, "
-                   "see serving.weights_share",
+                   "see serving.weights_share; beyond a scale-up domain with serving.law = "
+                   "roofline",
         .source = "smaller groups have less to all-reduce"}},
       {&Serving::memory_share,
        {.key = "serving.memory_share",

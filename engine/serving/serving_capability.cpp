@@ -14,8 +14,8 @@ const ServedFleet& fleet_of(const PreparedCapability& capability) {
 
 std::unique_ptr<const PreparedCapability> prepare(const Jobs& jobs) {
   const Serving serving = serving_from(jobs.values());
-  check_names(serving);
-  check_iterations(serving);
+  check_requests(serving);
+  check_iterations(serving, jobs.values());
   if (!serving.on()) return nullptr;
   return std::make_unique<ServedFleet>(jobs);
 }
@@ -60,13 +60,19 @@ void note_replicas(const PreparedCapability& capability, const Jobs& jobs,
 }
 
 /// Which noise of the study does not reach it.
-void note_what_does_not_reach(const PreparedCapability&, const Jobs& jobs,
+void note_what_does_not_reach(const PreparedCapability& capability, const Jobs& jobs,
                               std::vector<std::string>& texts) {
   const Noise& noise = jobs.scenario().noise;
-  if (noise.slow_link_fraction > 0 || noise.link_episodes.on() || noise.congestion.on())
-    texts.emplace_back(
-        "Slow links, their episodes and congestion do not reach serving: a replica is within one "
-        "scale-up domain.");
+  if (noise.slow_link_fraction == 0 && !noise.link_episodes.on() && !noise.congestion.on()) return;
+  std::string names;
+  for (std::size_t g = 0; g < jobs.fleet().generations.size(); ++g)
+    if (!fleet_of(capability).links_reach(g))
+      names += (names.empty() ? "" : ", ") + jobs.fleet().generations[g].chip.name;
+  if (!names.empty())
+    texts.push_back(fmt::format(
+        "Slow links, their episodes and congestion do not reach replicas of {}: each is within one "
+        "scale-up domain, or of serving.law = calibrated.",
+        names));
 }
 
 constexpr CapabilityNote notes[] = {{false, note_replicas}, {false, note_what_does_not_reach}};

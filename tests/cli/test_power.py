@@ -45,8 +45,21 @@ def test_a_meter_adds_variables_and_changes_none(lockstep):
 
 def test_what_has_no_effect_is_said(lockstep):
     lockstep.write("s.ini", STUDY + "[power]\ncompute = 0.8\n")
-    assert "power.compute has no effect without power.meter" in \
-        lockstep.done("describe", "s.ini", "--no-estimate").stdout
+    def described(*settings):
+        return lockstep.done("describe", "s.ini", "--no-estimate", *settings).stdout
+    assert "power.compute has no effect without power.meter" in described()
+    # Serving knows its power without the meter, but neither waits nor floors.
+    served = described("--set", "serving.load=0.5", "--set", "power.waiting=0.3",
+                       "--set", "chip.H100.tdp=800W")
+    assert "Warning: power.waiting has no effect without power.meter." in served
+
+
+def test_points_share_the_times_of_traces(lockstep):
+    lockstep.write("s.ini", STUDY + "[power]\nmeter = on\n")
+    for traces, time, named in (("0, 2", "1s", "power.traces"), ("1", "1s, 2s", "power.trace_time")):
+        message = lockstep.refused("run", "s.ini", "--set", f"sweep.power.traces={traces}",
+                                   "--set", f"sweep.power.trace_time={time}")
+        assert f"{named} differs between design points (it sets dimensions" in message
 
 
 def test_a_trace_without_end_is_refused(lockstep):
@@ -165,11 +178,6 @@ def test_traces_of_first_trials_are_kept(lockstep):
         assert file["power_trace"][...].tobytes() == trace.tobytes()
         assert file["power_spectrum"][...].tobytes() == spectrum.tobytes()
     assert "power_trace" not in lockstep.done("summary", "s.h5", "--json").stdout
-
-
-def test_points_share_the_times_of_traces(lockstep):
-    lockstep.write("s.ini", STUDY + "[power]\nmeter = on\n[sweep]\npower.traces = 0, 1\n")
-    assert "sweep nothing that sets them" in lockstep.refused("run", "s.ini")
 
 
 def test_a_box_that_falls_costs_time_and_saves_energy(lockstep):

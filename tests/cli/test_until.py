@@ -201,6 +201,17 @@ def test_bad_rules_are_refused_with_their_place(lockstep, rule, told):
     assert told in message and message.startswith(f"s.ini:5: sampling.until = {rule}: ")
 
 
+def test_a_rule_on_what_has_no_value_ends_at_its_first_look(lockstep):
+    """Tokens earn nothing where nothing is served: the variable is NaN in every trial."""
+    lockstep.write("s.ini", RARE.format(rate=0.1, of="token_revenue", width="10%")
+                   + "[money]\ncount = on\n")
+    message = lockstep.refused("run", "s.ini", "-q")
+    assert "sampling.until" in message
+    assert "token_revenue has no value in any of the first" in message
+    # With it the rule is followed to its end.
+    lockstep.done("run", "s.ini", "-q", "-o", "served.h5", "--set", "serving.load=0.5")
+
+
 def test_what_does_not_go_together_is_refused(lockstep):
     lockstep.write("s.ini", study())
     assert "judges the trials of all shards" in lockstep.refused("run", "s.ini", "--shard", "0/2")

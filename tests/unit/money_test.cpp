@@ -9,6 +9,7 @@
 #include "engine/base/error.hpp"
 #include "engine/money/counted_fleet.hpp"
 #include "engine/power/metered_jobs.hpp"
+#include "engine/run/study/uncertain.hpp"
 #include "engine/serving/served_fleet.hpp"
 #include "engine/training/jobs.hpp"
 #include "tests/unit/scenario_values.hpp"
@@ -139,6 +140,94 @@ TEST(Money, FollowsPowerAndServingOfTheSameTrial) {
   EXPECT_NEAR(money.at("training_cost")[0], 1e6 * spent / trained, 1e-3 * 1e6 * spent / trained);
   // Another trial's power would be another cost.
   EXPECT_NE(power.at("power_mean")[0], serving.at("serving_power")[0]);
+}
+
+/// What a year's dollars do where a row's value grows: +1, -1, or 0 where they stay.
+struct Effect {
+  const char* key;
+  const char *low, *high;
+  int rent, tokens, capital, electricity, serving_electricity, training;
+};
+
+constexpr Effect effects[] = {
+    {"money.electricity", "0.04", "0.09", 0, 0, 0, 1, 1, 1},
+    {"money.input_price", "0.1", "0.28", 0, 1, 0, 0, 0, 0},
+    {"money.output_price", "0.32", "0.42", 0, 1, 0, 0, 0, 0},
+    {"money.life", "1460d", "2190d", 0, 0, -1, 0, 0, -1},
+    {"money.availability", "0.8", "0.9", 1, 1, 0, 0, 0, -1},
+    {"money.occupancy", "0.6", "0.9", 1, 0, 0, 0, 0, 0},
+    {"chip.H100.rent", "1.7", "2.95", 1, 0, 0, 0, 0, 0},
+    {"chip.H100.capex", "25e3", "31e3", 0, 0, 1, 0, 0, 1},
+};
+
+constexpr std::string_view both_uses = R"(
+  fleet.chips=H100:64
+  job.model_parameters=8e9
+  job.tokens_per_batch=1048576
+  job.tensor=8
+  sampling.steps=2
+  power.meter=on
+  serving.load=0.5
+  money.count=on
+)";
+
+TEST(Money, EachRowActsOnItsDollars) {
+  std::vector<std::string> tried{"money.count"};
+  for (const Effect& effect : effects) {
+    std::string row = effect.key;
+    if (row.starts_with("chip.")) row = "chip.*" + row.substr(row.rfind('.'));
+    tried.push_back(row);
+    const auto at = [&](const char* value) {
+      return whole(join(both_uses, std::string(effect.key) + "=" + value)).at("money");
+    };
+    const Told low = at(effect.low), high = at(effect.high);
+    for (const auto& [name, sign] : {std::pair{"rent_revenue", effect.rent},
+                                     {"token_revenue", effect.tokens},
+                                     {"capital_cost", effect.capital},
+                                     {"electricity_cost", effect.electricity},
+                                     {"serving_electricity_cost", effect.serving_electricity},
+                                     {"training_cost", effect.training}}) {
+      const double change = high.at(name)[0] - low.at(name)[0];
+      EXPECT_EQ((change > 0) - (change < 0), sign) << name << " with " << effect.key;
+    }
+    // Margins are what is left.
+    for (const Told* told : {&low, &high})
+      EXPECT_NEAR(told->at("token_margin")[0],
+                  told->at("token_revenue")[0] - told->at("capital_cost")[0] -
+                      told->at("serving_electricity_cost")[0],
+                  1e-6);
+  }
+  std::vector<std::string> rows;
+  for (const Parameter& row : money_parameters()) rows.emplace_back(row.key);
+  std::ranges::sort(rows);
+  std::ranges::sort(tried);
+  EXPECT_EQ(tried, rows);
+}
+
+TEST(Money, TrainsInTheTimeThatIsAvailable) {
+  const auto cost = [](const char* availability) {
+    return whole(join(both_uses, availability)).at("money").at("training_cost")[0];
+  };
+  EXPECT_NEAR(cost("money.availability=0.8"), cost("money.availability=1") / 0.8, 1e-12);
+  EXPECT_TRUE(std::isnan(cost("money.availability=0")));
+}
+
+/// A row given as a law is drawn once a trial.
+TEST(Money, EachRowMayBeALaw) {
+  for (const Effect& effect : effects) {
+    const std::string law =
+        std::string("uniform(low=") + effect.low + ", high=" + effect.high + ")";
+    const Values values = scenario_values(join(both_uses, std::string(effect.key) + "=" + law));
+    const auto inputs = uncertain_inputs(values, test::all_rows());
+    ASSERT_EQ(inputs.size(), 1u) << effect.key;
+    EXPECT_EQ(inputs[0].name, effect.key);
+    const Values ends =
+        scenario_values(join(both_uses, std::string(effect.key) + "=" + effect.low));
+    const double low = ends.real(effect.key);
+    const double one = draw_inputs(values, inputs, 1, 0).real(effect.key);
+    EXPECT_GT(one, low) << effect.key;
+    EXPECT_NE(one, draw_inputs(values, inputs, 1, 1).real(effect.key)) << effect.key;
+  }
 }
 
 TEST(Money, SaysWhichPriceItLacks) {

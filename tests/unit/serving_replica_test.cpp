@@ -15,10 +15,14 @@ using test::CellCase;
 using test::Seen;
 using test::SeenRequest;
 
-/// A small memory, chunks of 64, attention that costs: all that a replica does happens.
+/// A small memory, chunks of 64, attention and all-reduces that cost: all that a replica does
+/// happens.
 ReplicaSort small_replica() {
   ReplicaSort sort;
-  sort.law = {.fixed = 5e-3, .compute = 1e-4, .per_context = 2e-6};
+  sort.law = {.fixed = 4e-3,
+              .compute = 1e-4,
+              .per_context = 2e-6,
+              .collective = {{1e-4, 1.5e-4, 2e-4, 2e-4, 3e-4}, 4, 1.8e-4}};
   sort.context_tokens = 3000;
   sort.most_sequences = 24;
   sort.chunk = 64;
@@ -188,7 +192,7 @@ std::vector<CellChange> troubles() {
           {ticks_of(20), 0, Kind::slowness, 1},   {ticks_of(21), 1, Kind::slowness, 1.3},
           {ticks_of(30), 1, Kind::restoration},   {ticks_of(40), 0, Kind::failure},
           {ticks_of(40), 1, Kind::failure},       {ticks_of(41), 2, Kind::failure},
-          {ticks_of(43), 2, Kind::restoration}};
+          {ticks_of(43), 2, Kind::restoration},   {ticks_of(45), 2, Kind::links, 1, {1e-3, 0.1}}};
 }
 
 TEST(Spans, AreSingleIterationsBitForBit) {
@@ -209,6 +213,36 @@ TEST(Spans, AreSingleIterationsBitForBit) {
       EXPECT_NEAR(a.use[0].busy, b.use[0].busy, 1e-9 * b.use[0].busy);
       EXPECT_NEAR(a.use[0].context, b.use[0].context, 5e-3 * b.use[0].context);
     }
+}
+
+/// Links that are slow from the start are a law whose all-reduces take longer, and healthy again
+/// the law as it was.
+TEST(Replica, LinksAddToItsAllReduces) {
+  const double each = 2e-6;  // of a token
+  const LinkDelay delay{.few = 64 * each, .many = 4096 * each};
+  std::vector<double> healthy, slow;
+  for (std::int64_t tokens = 1; tokens <= 128; tokens *= 2) {
+    healthy.push_back(1e-4 + 1e-6 * static_cast<double>(tokens));
+    slow.push_back(healthy.back() + each * static_cast<double>(tokens));
+  }
+  const auto seen = [&](const std::vector<double>& table, std::vector<CellChange> changes) {
+    CellCase cell = small_case(6);
+    cell.sorts[0].law.collective = {table, 4, 1e-4};
+    cell.changes = std::move(changes);
+    Seen all;
+    cell.run(1, &all);
+    std::ranges::sort(all.all, {}, &SeenRequest::arrival);
+    return all.all;
+  };
+  using Kind = CellChange::Kind;
+  const auto delayed = seen(healthy, {{0, 0, Kind::links, 1, delay}}), slower = seen(slow, {}),
+             usual = seen(healthy, {});
+  ASSERT_EQ(delayed.size(), slower.size());
+  ASSERT_GT(delayed.size(), 100);
+  for (std::size_t i = 0; i < delayed.size(); ++i)
+    EXPECT_NEAR(delayed[i].end, slower[i].end, 1e-9) << i;
+  EXPECT_GT(delayed.back().end, usual.back().end);
+  EXPECT_EQ(seen(healthy, {{0, 0, Kind::links, 1, delay}, {0, 0, Kind::links, 1, {}}}), usual);
 }
 
 /// The cell itself throws where Little's law or a request is lost; here it is held against sums of

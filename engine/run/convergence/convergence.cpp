@@ -40,7 +40,6 @@ Convergence::Farthest Convergence::farthest(std::int64_t trials) const {
   const auto labels =
       rows > 1 ? schema_.labels_of(extents.front()) : std::span<const std::string>();
   Farthest farthest;
-  bool has_value = false;
   std::vector<double> row;
   for (std::size_t point = 0; point < values_.size(); ++point) {
     std::vector<Estimate> estimates;
@@ -63,15 +62,15 @@ Convergence::Farthest Convergence::farthest(std::int64_t trials) const {
     }
     for (const Estimate& estimate : estimates) {
       if (std::isnan(estimate.value)) continue;
-      has_value = true;
+      farthest.has_value = true;
       // A row that is 0 in all trials, as a cause that never came, is known when it is little of
       // what all rows are together.
       const double excess =
           rows > 1 && estimate.value == 0 ? rule_.excess(estimate, whole) : rule_.excess(estimate);
-      if (!(excess <= farthest.excess)) farthest = {excess, point};
+      if (!(excess <= farthest.excess)) farthest = {excess, point, true};
     }
   }
-  if (!has_value) farthest.excess = infinity;
+  if (!farthest.has_value) farthest.excess = infinity;
   return farthest;
 }
 

@@ -24,8 +24,9 @@ class Convergence {
   void take(const BlockResult& block);
   /// The row farthest from what is asked.
   struct Farthest {
-    double excess = 0;      ///< StoppingRule::excess; the rule is met at or below 1
-    std::size_t point = 0;  ///< design point of the row
+    double excess = 0;       ///< StoppingRule::excess; the rule is met at or below 1
+    std::size_t point = 0;   ///< design point of the row
+    bool has_value = false;  ///< some row has one
   };
   /// Over each row's first `trials` trials, all of which were taken; rows without a value do not
   /// count, and where none has one excess is infinite. A cause without an event is judged against

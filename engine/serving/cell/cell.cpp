@@ -86,7 +86,8 @@ Cell::Cell(std::span<const CellReplica> replicas, std::size_t generations,
   result_.replicas.resize(generations);
   result_.window = seconds_of(settings.window);
   for (const CellReplica& replica : replicas) {
-    replicas_.emplace_back(*replica.sort, pool_, replica.slowness, settings.longest_span);
+    replicas_.emplace_back(*replica.sort, pool_, replica.slowness, replica.links,
+                           settings.longest_span);
     view_.rate.push_back(replica.sort->rate);
     result_.replicas[replica.generation] += 1;
   }
@@ -194,6 +195,8 @@ void Cell::change(const CellChange& what) {
   std::uint8_t& up = view_.up[index(what.replica)];
   if (what.kind == CellChange::Kind::slowness) {
     replica.set_slowness(now_, what.slowness);
+  } else if (what.kind == CellChange::Kind::links) {
+    replica.set_links(now_, what.links);
   } else if (what.kind == CellChange::Kind::restoration && !up) {
     replica.restore(now_);
     up = 1;

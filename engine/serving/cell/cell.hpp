@@ -22,15 +22,17 @@ struct CellReplica {
   const ReplicaSort* sort = nullptr;
   std::size_t generation = 0;
   double slowness = 1;
+  LinkDelay links = {};
 };
 
 /// What happens to a replica beside its requests.
 struct CellChange {
-  enum class Kind { slowness, failure, restoration };
+  enum class Kind { slowness, links, failure, restoration };
   Ticks time = 0;
   std::int32_t replica = 0;
   Kind kind = Kind::slowness;
-  double slowness = 1;  ///< from now on, of that kind
+  double slowness = 1;   ///< from now on, of that kind
+  LinkDelay links = {};  ///< the same
 };
 
 /// How a cell is run.

@@ -8,14 +8,23 @@
 namespace lockstep {
 namespace {
 
-/// First chips of the replicas of `chips` consecutive ones, from each chip's domain.
+/// First chips of the replicas of `chips` consecutive ones, from each chip's domain. Those that no
+/// domain holds begin where one does.
 std::vector<std::uint32_t> replicas_within(const std::vector<std::int32_t>& domains,
                                            std::int64_t chips) {
   std::vector<std::uint32_t> first;
   const auto size = static_cast<std::size_t>(chips);
-  for (std::size_t begin = 0; begin < domains.size();) {
+  std::size_t largest = 0;
+  const auto end_of = [&](std::size_t begin) {
     std::size_t end = begin;
     while (end < domains.size() && domains[end] == domains[begin]) ++end;
+    return end;
+  };
+  for (std::size_t begin = 0; begin < domains.size(); begin = end_of(begin))
+    largest = std::max(largest, end_of(begin) - begin);
+  for (std::size_t begin = 0; begin < domains.size();) {
+    std::size_t end = end_of(begin);
+    while (size > largest && end < domains.size() && end - begin < size) end = end_of(end);
     for (; begin + size <= end; begin += size) first.push_back(static_cast<std::uint32_t>(begin));
     begin = end;
   }

@@ -15,8 +15,8 @@ struct ReplicaPlace {
 };
 
 /// The fleet's replicas, cut into cells of equal size and mix: each takes consecutive replicas of
-/// every generation, of which each has one at least. A replica is within one scale-up domain; chips
-/// that are left over serve nobody.
+/// every generation, of which each has one at least. A replica is within one scale-up domain if one
+/// holds it, else it takes the chips of several in order; chips that are left over serve nobody.
 class FleetCells {
  public:
   /// `chips` (generations) of a replica. Throws InputError where there is no replica.

@@ -7,6 +7,7 @@
 #include <bit>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/base/error.hpp"
@@ -32,15 +33,15 @@ constexpr Calibration calibrations[] = {{"H100", 14e-3, 0.21e-3},
                                         {"GB200", 14.5e-3, 0.071e-3}};
 constexpr double calibrated_parameters = 70e9;
 
-/// "H200: 14ms + 0.218ms, B200: ...", the part of a generation.
-std::optional<Calibration> written(std::string_view text, std::string_view generation) {
+/// "H200: 14ms + 0.218ms, B200: ..."; generations are parts of `text`.
+std::vector<Calibration> written(std::string_view text) {
   const auto problem = [&](std::string_view part) {
     return InputError(fmt::format(
         "serving.iteration = {} is no law (GENERATION: t0 + c is due) write for example H200: "
         "14ms + 0.218ms",
         part));
   };
-  std::optional<Calibration> found;
+  std::vector<Calibration> all;
   while (!text.empty()) {
     const std::size_t comma = text.find(',');
     const std::string_view part = trimmed(text.substr(0, comma));
@@ -52,9 +53,20 @@ std::optional<Calibration> written(std::string_view text, std::string_view gener
         quantity_in(trimmed(part.substr(colon + 1, plus - colon - 1)), Dimension::time);
     const auto each = quantity_in(trimmed(part.substr(plus + 1)), Dimension::time);
     if (!base || !each || (*base == 0 && *each == 0)) throw problem(part);
-    if (trimmed(part.substr(0, colon)) == generation) found = {generation, *base, *each};
+    all.push_back({trimmed(part.substr(0, colon)), *base, *each});
+    if (std::ranges::count(all, all.back().generation, &Calibration::generation) > 1)
+      throw InputError(fmt::format("serving.iteration has two laws of {} (one is due) drop one",
+                                   all.back().generation));
   }
-  return found;
+  return all;
+}
+
+/// Of serving.iteration; its generation is a part of that.
+std::optional<Calibration> own_law(const Serving& serving, const Chip& chip) {
+  if (serving.iteration == "auto") return {};
+  const std::vector<Calibration> all = written(serving.iteration);
+  const auto its = std::ranges::find(all, std::string_view(chip.name), &Calibration::generation);
+  return its != all.end() ? std::optional(*its) : std::nullopt;
 }
 
 double per_context(const Serving& serving, const Chip& chip) {
@@ -71,10 +83,11 @@ IterationLaw from_calibration(const Calibration& known, const Serving& serving, 
       .fixed = known.base, .compute = products / tokens / chips, .per_context = attention / chips};
 }
 
-IterationLaw roofline(const Serving& serving, const Chip& chip, std::int64_t chips) {
+IterationLaw roofline(const Serving& serving, const Chip& chip, std::int64_t chips,
+                      std::vector<double> all_reduces) {
   constexpr std::array<double, 4> bandwidth{0.87, 0.85, 0.78, 0.71};
   constexpr std::array<double, 4> other{186e-9, 129e-9, 99e-9, 86e-9};
-  constexpr double flops = 0.72, step = 126e-6, layer = 3e-6, reduce = 33e-6;
+  constexpr double flops = 0.72, step = 126e-6, layer = 3e-6, call = 33e-6;
   const auto column = std::min<std::size_t>(
       3, static_cast<std::size_t>(std::bit_width(static_cast<std::uint64_t>(chips)) - 1));
   const ServedModel& model = serving.model;
@@ -89,19 +102,20 @@ IterationLaw roofline(const Serving& serving, const Chip& chip, std::int64_t chi
       .compute = 2 * model.active() / (n * peak * flops),
       .knee = 1.5,
       .per_context = per_context(serving, chip) / n};
-  if (chips > 1) {
-    // Activations of two bytes, twice (n - 1) / n of them through each chip's links.
-    const double ring = 2 * (n - 1) / n * 2 * model.hidden;
-    law.fixed += 2 * model.layers * reduce;
-    law.per_token += 2 * model.layers * ring / (chip.scale_up_bandwidth * chip.scale_up_efficiency);
-  }
+  if (chips > 1)
+    law.collective = {std::move(all_reduces), 2 * model.layers, chip.nccl == "none" ? 0 : call};
   return law;
 }
 
 }  // namespace
 
-void check_iterations(const Serving& serving) {
-  if (serving.iteration != "auto") written(serving.iteration, "");
+void check_iterations(const Serving& serving, const Values& values) {
+  if (serving.iteration == "auto") return;
+  for (const Calibration& one : written(serving.iteration)) try {
+      find_chip(one.generation, values);
+    } catch (const InputError& error) {
+      throw InputError(fmt::format("serving.iteration: {}", error.what()));
+    }
 }
 
 double weight_bytes(const ServedModel& model, const Chip& chip) {
@@ -110,12 +124,15 @@ double weight_bytes(const ServedModel& model, const Chip& chip) {
                                                               : 2.0);
 }
 
-IterationLaw iteration_law(const Serving& serving, const Chip& chip, std::int64_t chips) {
+bool is_roofline(const Serving& serving, const Chip& chip) {
+  return serving.roofline && !own_law(serving, chip);
+}
+
+IterationLaw iteration_law(const Serving& serving, const Chip& chip, std::int64_t chips,
+                           std::vector<double> all_reduces) {
   const auto n = static_cast<double>(chips);
-  if (serving.iteration != "auto")
-    if (const auto own = written(serving.iteration, chip.name))
-      return from_calibration(*own, serving, chip, n);
-  if (serving.roofline) return roofline(serving, chip, chips);
+  if (const auto own = own_law(serving, chip)) return from_calibration(*own, serving, chip, n);
+  if (serving.roofline) return roofline(serving, chip, chips, std::move(all_reduces));
   const auto known =
       std::ranges::find(calibrations, std::string_view(chip.name), &Calibration::generation);
   if (known == std::end(calibrations))

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "engine/machine/chip.hpp"
 #include "engine/serving/replica/iteration_law.hpp"
@@ -11,8 +12,8 @@ namespace lockstep {
 /// Of a parameter, in the format that the generation serves in [B].
 double weight_bytes(const ServedModel& model, const Chip& chip);
 
-/// Throws InputError where the text of serving.iteration is none.
-void check_iterations(const Serving& serving);
+/// Throws InputError where the text of serving.iteration is none, or a generation of it is unknown.
+void check_iterations(const Serving& serving, const Values& values);
 
 /// The law of a replica of so many chips: the study's own, the calibrated one of its generation, or
 /// the roofline. Throws InputError where there is none.
@@ -25,8 +26,14 @@ void check_iterations(const Serving& serving);
 ///
 /// Roofline: weights streamed at 0.87, 0.85, 0.78, 0.71 of HBM bandwidth with 1, 2, 4, 8 chips,
 /// FLOPs at 0.72 of the peak of their format, 3 us and 186, 129, 99, 86 ns a token for a layer's
-/// other operations (vidur's profiles of an H100), 126 us a step (BLIS), two all-reduces a layer:
-/// 33 us (30-37, NCCL on 8 H100) and the ring's bytes over the scale-up bandwidth.
-IterationLaw iteration_law(const Serving& serving, const Chip& chip, std::int64_t chips);
+/// other operations (vidur's profiles of an H100), 126 us a step (BLIS), and two all-reduces a
+/// layer, each of which takes as long on the study's topology as `all_reduces` says (1, 2, 4, ...
+/// tokens, empty for one chip) [s], but 33 us at least where chips speak by NCCL (30-37, measured
+/// on 8 H100; topologies know links and not what a call costs its host).
+IterationLaw iteration_law(const Serving& serving, const Chip& chip, std::int64_t chips,
+                           std::vector<double> all_reduces = {});
+
+/// Whether that is the roofline.
+bool is_roofline(const Serving& serving, const Chip& chip);
 
 }  // namespace lockstep

@@ -64,6 +64,11 @@ void Replica::set_slowness(Ticks now, double slowness) {
   if (span_.count > 0) cut(now);
 }
 
+void Replica::set_links(Ticks now, const LinkDelay& links) {
+  links_ = links;
+  if (span_.count > 0) cut(now);
+}
+
 void Replica::advance(Ticks now, std::vector<std::int32_t>& finished) {
   account(now);
   iteration_ += span_.count;
@@ -177,7 +182,8 @@ void Replica::plan(Ticks now) {
     computed += std::max<std::int64_t>(1, now_read);
     if (now_read < unread) break;
   }
-  const double base = slowness_ * sort_->law.time(computed);
+  const double base =
+      slowness_ * sort_->law.alone(computed) + sort_->law.collective.time(computed, links_);
   const Ticks per_context = ticks_of(slowness_ * sort_->law.per_context);
   span_.first = ticks_of(base) + per_context * held_;
   span_.growth = per_context * decoding_count_;

@@ -47,11 +47,12 @@ class Replica {
   static constexpr Ticks never = std::numeric_limits<Ticks>::max();
   static constexpr std::int64_t longest_span = 65536;  // elapsed() stays far from overflow
 
-  /// Both must outlive it. `longest` iterations a span at most: 1 is the same iteration by
+  /// Both must outlive it. `slowness` is a factor on the law's time of chips alone, `links` what
+  /// its links add to all-reduces. `longest` iterations a span at most: 1 is the same iteration by
   /// iteration.
-  Replica(const ReplicaSort& sort, RequestPool& pool, double slowness,
+  Replica(const ReplicaSort& sort, RequestPool& pool, double slowness, const LinkDelay& links = {},
           std::int64_t longest = longest_span)
-      : sort_(&sort), pool_(&pool), slowness_(slowness), longest_(longest) {}
+      : sort_(&sort), pool_(&pool), slowness_(slowness), links_(links), longest_(longest) {}
 
   /// When something happens next without arrivals.
   Ticks next() const { return span_.count > 0 ? span_.end() : never; }
@@ -66,8 +67,10 @@ class Replica {
   /// At next(): ends the span; the places of those that are done, which are the caller's to remove,
   /// are added to `finished`.
   void advance(Ticks now, std::vector<std::int32_t>& finished);
-  /// All iterations that begin from now on take this factor on the law's time.
+  /// All iterations that begin from now on take this factor on the law's time of chips alone.
   void set_slowness(Ticks now, double slowness);
+  /// The same of what its links add to the law's all-reduces.
+  void set_links(Ticks now, const LinkDelay& links);
   /// Fails: all requests that it had are added to `dropped`, those in the batch first. It takes
   /// none until restore().
   void fail(Ticks now, std::vector<std::int32_t>& dropped);
@@ -116,6 +119,7 @@ class Replica {
   const ReplicaSort* sort_;
   RequestPool* pool_;
   double slowness_;
+  LinkDelay links_;
   std::int64_t longest_;
   bool up_ = true;
 

@@ -59,21 +59,26 @@ std::int64_t fewest_chips(const Serving& serving, const Chip& chip) {
     if (static_cast<double>(chips) > chip.scale_up_domain)
       throw InputError(fmt::format(
           "serving.model_parameters = {:.6g} (its weights of {} do not fit into a scale-up domain "
-          "of {} {}) serve a smaller one, with fewer serving.weight_bytes, or leave {} out",
+          "of {} {}) serve a smaller one, with fewer serving.weight_bytes, set "
+          "serving.chips_per_replica, or leave {} out",
           serving.model.parameters, format_quantity(weights, Dimension::bytes),
           chip.scale_up_domain, chip.name, chip.name));
   }
   return chips;
 }
 
-GenerationReplicas replicas_of(const Chip& chip, const Serving& serving,
-                               const RequestMeans& means) {
+/// `all_reduces` of so many chips, up to so many tokens.
+GenerationReplicas replicas_of(
+    const Chip& chip, const Serving& serving, const RequestMeans& means, double speed,
+    const std::function<std::vector<double>(std::int64_t, std::int64_t)>& all_reduces) {
+  const bool is_apart = is_roofline(serving, chip);  // from what chips say to each other
   GenerationReplicas all;
   all.chips = serving.chips_per_replica.value_or(0);
   if (all.chips == 0) all.chips = fewest_chips(serving, chip);
-  if (static_cast<double>(all.chips) > chip.scale_up_domain)
+  if (static_cast<double>(all.chips) > chip.scale_up_domain && !is_apart)
     throw InputError(fmt::format(
-        "serving.chips_per_replica = {} (a scale-up domain of {} has {} chips) take fewer",
+        "serving.chips_per_replica = {} (a scale-up domain of {} has {} chips, and no calibration "
+        "knows what is beyond) take fewer, or serving.law = roofline",
         all.chips, chip.name, chip.scale_up_domain));
   const double memory = static_cast<double>(all.chips) * chip.hbm * serving.memory_share;
   const double contexts = memory - serving.model.parameters * weight_bytes(serving.model, chip);
@@ -84,12 +89,20 @@ GenerationReplicas replicas_of(const Chip& chip, const Serving& serving,
         "context) lower it, or take more serving.chips_per_replica",
         serving.longest, all.chips, chip.name, std::max(0.0, tokens)));
   all.sort = {
-      .law = iteration_law(serving, chip, all.chips),
+      .law = iteration_law(serving, chip, all.chips,
+                           is_apart && all.chips > 1 ? all_reduces(all.chips, serving.chunk)
+                                                     : std::vector<double>()),
       .context_tokens = static_cast<std::int64_t>(std::min(tokens, 1e15)),
       .most_sequences = serving.batch_limit.value_or(std::numeric_limits<std::int64_t>::max()),
       .chunk = serving.chunk};
+  all.sort.law.compute /= speed;
   all.rated = rated_point(all.sort, means, serving.token_limit);
   all.sort.rate = all.rated.requests;
+  if (!(most_sequences(all.sort, means) >= 1))
+    throw InputError(fmt::format(
+        "serving.chunk = {} (a request alone, of {:.4g} tokens of input and {:.4g} of output, has "
+        "{:.4g} of input to read in an iteration) raise it",
+        serving.chunk, means.input, means.output, means.input / means.output));
   const double alone = all.sort.law.time(1) + all.sort.law.per_context * means.context;
   if (!(all.rated.sequences >= 1))
     throw InputError(fmt::format(
@@ -135,10 +148,14 @@ double relaxation_time(const ReplicaSort& sort, const RequestMeans& means, const
 }
 
 std::vector<GenerationReplicas> replicas_of(const Fleet& fleet, const Serving& serving,
-                                            const RequestMeans& means) {
+                                            const RequestMeans& means,
+                                            std::span<const double> speed,
+                                            const AllReduceTimes& all_reduces) {
   std::vector<GenerationReplicas> all;
-  for (const FleetGeneration& generation : fleet.generations)
-    all.push_back(replicas_of(generation.chip, serving, means));
+  for (std::size_t g = 0; g < fleet.generations.size(); ++g)
+    all.push_back(replicas_of(
+        fleet.generations[g].chip, serving, means, speed.empty() ? 1 : speed[g],
+        [&](std::int64_t chips, std::int64_t most) { return all_reduces(g, chips, most); }));
   return all;
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -49,9 +51,18 @@ struct GenerationReplicas {
   RatedPoint rated;
 };
 
-/// Those of each generation of the fleet. Throws InputError where a model does not fit into a
-/// scale-up domain, contexts do not fit beside it, or no law is known for it.
+/// What one all-reduce of 1, 2, 4, ... tokens, up to `most` or more, takes the chips of a replica
+/// [s].
+using AllReduceTimes = std::function<std::vector<double>(std::size_t generation, std::int64_t chips,
+                                                         std::int64_t most)>;
+
+/// Those of each generation of the fleet. `speed` (generations) is what a power cap and the like
+/// leave of its chips' own in matrix products, and enters what they are rated for; empty: 1.
+/// `all_reduces` is asked by rooflines of several chips. Throws InputError where a model does not
+/// fit into a scale-up domain, contexts do not fit beside it, or no law is known for it.
 std::vector<GenerationReplicas> replicas_of(const Fleet& fleet, const Serving& serving,
-                                            const RequestMeans& means);
+                                            const RequestMeans& means,
+                                            std::span<const double> speed = {},
+                                            const AllReduceTimes& all_reduces = {});
 
 }  // namespace lockstep

@@ -24,6 +24,29 @@ double RateProfile::factor(double time) const {
   return factors[static_cast<std::size_t>(after - times.begin()) - 1];
 }
 
+double RateProfile::mean_factor(double time) const {
+  if (kind == Kind::none) return 1;
+  double sum = 0;
+  if (kind == Kind::diurnal) {
+    constexpr double piece = 60;  // [s]
+    const auto pieces = static_cast<std::int64_t>(std::ceil(time / piece));
+    for (std::int64_t i = 0; i < pieces; ++i)
+      sum += factor(time * (static_cast<double>(i) + 0.5) / static_cast<double>(pieces));
+    return sum / static_cast<double>(pieces);
+  }
+  const auto expected = [&](double until) {  // since time of day 0
+    const double rounds = std::floor(until / period);
+    double of_period = 0, of_rest = 0;
+    for (std::size_t i = 0; i < times.size(); ++i) {
+      const double end = i + 1 < times.size() ? times[i + 1] : period;
+      of_period += factors[i] * (end - times[i]);
+      of_rest += factors[i] * std::clamp(until - rounds * period - times[i], 0.0, end - times[i]);
+    }
+    return rounds * of_period + of_rest;
+  };
+  return (expected(start + time) - expected(start)) / time;
+}
+
 RateCourse::RateCourse(double rate, const RateProfile& profile, const RateVariation& variation,
                        const Stream& stream, std::uint64_t cell)
     : rate_(rate),

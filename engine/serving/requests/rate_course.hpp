@@ -22,6 +22,8 @@ struct RateProfile {
 
   /// At `time` since the trial began [s].
   double factor(double time) const;
+  /// Over the first `time` [s].
+  double mean_factor(double time) const;
 };
 
 /// A day of the diurnal profile: exp(kappa cos(2 pi (t - 14 h) / day)) / I0(kappa), mean 1.

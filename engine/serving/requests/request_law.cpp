@@ -1,5 +1,7 @@
 #include "engine/serving/requests/request_law.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -16,6 +18,13 @@ void require_csv(std::string_view key, const std::string& text, std::string_view
   throw InputError(std::string(key) + " = " + text +
                    " is no CSV file (its name ends in .csv) write " + std::string(words) +
                    " or for example requests.csv");
+}
+
+void check_tokens(std::string_view key, const Distribution& law) {
+  if (law.mean() >= 1) return;
+  throw InputError(fmt::format(
+      "{} = {} (a request has a token or more, of input and of output) write for example 150", key,
+      law.text()));
 }
 
 RateProfile read_profile(const std::string& path) {
@@ -71,7 +80,9 @@ Moments moments(const Distribution& law, double least, double most) {
 
 }  // namespace
 
-void check_names(const Serving& serving) {
+void check_requests(const Serving& serving) {
+  check_tokens("serving.input_tokens", serving.input_tokens);
+  check_tokens("serving.output_tokens", serving.output_tokens);
   if (serving.profile != "none" && serving.profile != "diurnal")
     require_csv("serving.profile", serving.profile, "none, diurnal");
   if (serving.trace != "none") require_csv("serving.trace", serving.trace, "none");
@@ -83,6 +94,7 @@ RequestLaw request_law(const Serving& serving) {
                  .variation = {serving.rate_variation, serving.rate_variation_time},
                  .input = serving.input_tokens,
                  .output = serving.output_tokens,
+                 .least_input = 1,
                  .longest = static_cast<std::int32_t>(serving.longest),
                  .trace = nullptr};
   if (serving.trace != "none") {
@@ -94,7 +106,7 @@ RequestLaw request_law(const Serving& serving) {
 RequestMeans means_of(const RequestLaw& law) {
   const auto longest = static_cast<double>(law.longest);
   if (!law.trace) {
-    const Moments input = moments(law.input, 0, longest - 1);
+    const Moments input = moments(law.input, law.least_input, longest - 1);
     const Moments output = moments(law.output, 1, std::max(1.0, longest - input.mean));
     return {.input = input.mean,
             .output = output.mean,

@@ -7,8 +7,8 @@
 namespace lockstep {
 
 /// Throws InputError where serving.profile or serving.trace is neither a word nor a CSV file's
-/// name.
-void check_names(const Serving& serving);
+/// name, or requests have less than a token on average.
+void check_requests(const Serving& serving);
 
 /// What a study asks. Reads its files. Throws InputError.
 RequestLaw request_law(const Serving& serving);

@@ -79,7 +79,7 @@ Arrival RequestSource::next() {
                tokens(law_->output.sample(output), 1, 1 << 30)};
   }
   ++number_;
-  arrival.input = std::clamp(arrival.input, 0, law_->longest - 1);
+  arrival.input = std::clamp(arrival.input, law_->least_input, law_->longest - 1);
   arrival.output = std::clamp(arrival.output, 1, law_->longest - arrival.input);
   return arrival;
 }

@@ -42,6 +42,7 @@ struct RequestLaw {
   RateProfile profile;
   RateVariation variation;
   Distribution input, output;                 ///< tokens, rounded to whole ones
+  std::int32_t least_input = 0;               ///< shorter prompts count as so long
   std::int32_t longest = 1 << 30;             ///< input and output together; longer ones are cut
   std::shared_ptr<const RequestTrace> trace;  ///< in place of all that; nullptr: none
 };

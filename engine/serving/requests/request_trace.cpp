@@ -43,12 +43,12 @@ std::optional<double> time_in(const std::string& text) {
          60.0 * minute + *second;
 }
 
-std::int32_t tokens_in(const std::string& text, double least) {
+std::int32_t tokens_in(const std::string& text) {
   const auto value = number_in(text);
-  if (!value || *value < least || *value > 1e9 || std::floor(*value) != *value)
-    throw InputError("'" + text + "' is no number of tokens (whole, from " +
-                     std::to_string(static_cast<int>(least)) +
-                     " on) write time, input, output in each line");
+  if (!value || *value < 1 || *value > 1e9 || std::floor(*value) != *value)
+    throw InputError(
+        "'" + text +
+        "' is no number of tokens (whole, from 1 on) write time, input, output in each line");
   return static_cast<std::int32_t>(*value);
 }
 
@@ -70,8 +70,8 @@ RequestTrace read_request_trace(const std::string& path) {
     if (!trace.time.empty() && *time < trace.time.back())
       throw InputError("its time is before the one above (requests stand in order) sort the file");
     trace.time.push_back(*time);
-    trace.input.push_back(tokens_in(line.fields[1], 0));
-    trace.output.push_back(tokens_in(line.fields[2], 1));
+    trace.input.push_back(tokens_in(line.fields[1]));
+    trace.output.push_back(tokens_in(line.fields[2]));
   });
   if (trace.time.size() < 2 || trace.time.back() == trace.time.front())
     throw InputError("'" + path +
