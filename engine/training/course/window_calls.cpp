@@ -31,6 +31,8 @@ void WindowCalls::begin(const LinkState& links, const StageWindow* known) {
     own_trials_.push_back(planned(p).collective->begin_trial(planned(p).links(links, kept)));
     trials_.back() = own_trials_.back().get();
   }
+  by_chains_.clear();
+  by_chains_.resize(phases_.size());
   find_took(links);
   times_ = nullptr;
   if (!is_known || !links.tier.empty()) return;
@@ -174,6 +176,31 @@ std::vector<LateCall> WindowCalls::LateGroup::most() const {
   return all;
 }
 
+/// Of rows, in order, whose ranks all begin at 0: when the last of each ends.
+std::vector<double> WindowCalls::latest_ends(std::size_t phase, std::span<const std::int64_t> rows,
+                                             const MessageNoise& noise, const Execution& how) {
+  const PlannedPhase& of = planned(phases_[phase]);
+  const std::int64_t ranks = of.groups.ranks, together = of.collective->groups_per_call();
+  std::vector<double> ends;
+  zeros_.resize(static_cast<std::size_t>(point_.layout().chips()));
+  if (!by_chains_[phase]) by_chains_[phase] = trials_[phase]->latest_finish(zeros_.data());
+  if (const auto& by_chains = *by_chains_[phase]) {
+    std::vector<double> latest(static_cast<std::size_t>(together));
+    std::size_t next = 0;
+    over_calls(rows, together, of.rows, [&](std::int64_t first, std::int64_t last) {
+      by_chains->run(noise, first, last, zeros_.data(), latest.data());
+      for (; next < rows.size() && rows[next] < last; ++next)
+        ends.push_back(latest[static_cast<std::size_t>(rows[next] - first)]);
+    });
+    return ends;
+  }
+  end_.resize(zeros_.size());
+  run_rows(phase, rows, noise, zeros_.data(), end_.data(), how);
+  for (std::int64_t row : rows)
+    ends.push_back(*std::max_element(end_.begin() + row * ranks, end_.begin() + (row + 1) * ranks));
+  return ends;
+}
+
 /// A chunk's phases follow one another: the longest of a phase's rows, summed over phases.
 std::vector<std::vector<LateCall>> WindowCalls::delays(std::span<const LateGroup> groups,
                                                        const StepNoise& noise,
@@ -191,26 +218,17 @@ std::vector<std::vector<LateCall>> WindowCalls::delays(std::span<const LateGroup
   for (auto& [of, rows] : calls) {
     const auto [phase, call] = of;
     const Collective& collective = *planned(phases_[phase]).collective;
-    const std::int64_t ranks = planned(phases_[phase]).groups.ranks;
     std::ranges::sort(rows, {}, &Row::row);
     std::vector<std::int64_t> numbers;
     for (const Row& row : rows) numbers.push_back(row.row);
     MessageNoise drawn = noise_of(phase, noise);
     drawn.hop_jitter = nullptr;
     drawn.first_message = call * collective.messages_per_group();
-    begin_.resize(static_cast<std::size_t>(point_.layout().chips()));
-    end_.resize(begin_.size());
-    over_calls(numbers, collective.groups_per_call(), planned(phases_[phase]).rows,
-               [&](std::int64_t first, std::int64_t last) {
-                 std::fill(begin_.begin() + first * ranks, begin_.begin() + last * ranks, 0.0);
-               });
-    run_rows(phase, numbers, drawn, begin_.data(), end_.data(), how);
+    const std::vector<double> ends = latest_ends(phase, numbers, drawn, how);
     std::map<std::size_t, double> longest;  // of groups, in this phase
-    for (const Row& row : rows) {
-      const auto first = end_.begin() + row.row * ranks;
-      double& more = longest[row.group];
-      more = std::max(more, *std::max_element(first, first + ranks) -
-                                row_times_[phase][static_cast<std::size_t>(row.row)]);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      double& more = longest[rows[i].group];
+      more = std::max(more, ends[i] - row_times_[phase][static_cast<std::size_t>(rows[i].row)]);
     }
     for (const auto& [group, more] : longest) delay[group][call] += more;
   }

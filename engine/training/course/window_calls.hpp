@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -76,6 +77,8 @@ class WindowCalls {
   std::int64_t group_of(std::size_t phase, std::int64_t row) const;
   MessageNoise noise_of(std::size_t phase, const StepNoise& noise) const;
   void find_took(const LinkState& links);
+  std::vector<double> latest_ends(std::size_t phase, std::span<const std::int64_t> rows,
+                                  const MessageNoise& noise, const Execution& how);
   void run_rows(std::size_t phase, std::span<const std::int64_t> rows, const MessageNoise& noise,
                 const double* ready, double* finish, const Execution& how) const;
 
@@ -88,7 +91,9 @@ class WindowCalls {
   std::vector<std::vector<double>> row_times_;                // (phases, rows) on these links [s]
   const double* times_ = nullptr;
   std::vector<double> own_times_, took_, stage_took_;
-  std::vector<double> begin_, end_;  // (groups, replicas) of a phase's rows
+  std::vector<double> begin_, end_, zeros_;  // (groups, replicas) of a phase's rows
+  // (phases) of zeros_ to the latest end; nothing yet, or null where the kernels have none.
+  std::vector<std::optional<std::unique_ptr<LatestFinish>>> by_chains_;
 };
 
 }  // namespace lockstep
