@@ -239,11 +239,17 @@ MetricValues LongRuns::run_trial(const TrainedTrial& trial) const {
 }
 
 double LongRuns::trial_cost() const {
-  constexpr double per_failure = 1000;
+  // 0.1 ns: a flap is added up, any other failure sets the job up anew, and the chips of the unit
+  // that comes are drawn.
+  constexpr double per_flap = 300, per_failure = 10000, per_chip = 300;
   double cost = 0;
-  for (const PreparedLongRun& run : runs_)
+  for (const PreparedLongRun& run : runs_) {
+    const double chips = static_cast<double>(run.design_point().layout().chips()) /
+                         static_cast<double>(run.job().units());
     for (const FailureRate& rate : failure_rates(run.reliability(), run.job()))
-      cost += per_failure * rate.all * run.reliability().horizon;
+      cost += (rate.kind == Failure::Kind::delay ? per_flap : per_failure + per_chip * chips) *
+              rate.all * run.reliability().horizon;
+  }
   return cost;
 }
 

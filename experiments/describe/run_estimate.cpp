@@ -72,14 +72,19 @@ Timing time_point(const Plan& plan, std::size_t point, double budget, double mos
     stepping += since(lap);
   } while (steps < sync_every || (trials < plan.schema.trials && since(start) < budget / 2));
 
-  double seconds = beginning / static_cast<double>(trials) +
-                   stepping / static_cast<double>(steps) * static_cast<double>(steps_of_one) *
-                       cost / static_cast<double>(trial_cost(jobs));
-  const bool more_follows =
-      std::any_of(jobs.capabilities().begin(), jobs.capabilities().end(),
-                  [](const auto& capability) { return capability.prepared != nullptr; });
-  const bool affordable_whole =
-      since(start) + std::max(seconds, seconds_per_cost * cost) < (more_follows ? most : budget);
+  bool more_follows = false;
+  double following = 0;  // cost, by the plan
+  for (const auto& [row, prepared] : jobs.capabilities()) {
+    if (!prepared) continue;
+    more_follows = true;
+    following += prepared->trial_cost();
+  }
+  const double of_steps = (cost - following) / (static_cast<double>(trial_cost(jobs)) - following);
+  double seconds =
+      beginning / static_cast<double>(trials) +
+      stepping / static_cast<double>(steps) * static_cast<double>(steps_of_one) * of_steps +
+      seconds_per_cost * following;
+  const bool affordable_whole = since(start) + seconds < (more_follows ? most : budget);
   if (affordable_whole && sync_every == plan.study.points[point].count("job.sync_every")) {
     const auto lap = Clock::now();
     trials = 0;
