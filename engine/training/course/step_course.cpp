@@ -112,6 +112,19 @@ void StepCourse::await(const Arrivals& arrivals, std::span<const std::int32_t> r
   }
 }
 
+/// By how much a chunk comes after compute_begin_ less its turn, of the replica where that is most.
+double StepCourse::latest_delay(const double* first, double after, double turn) const {
+  const double *const microbatch = microbatch_.data(), *const begin = compute_begin_.data();
+  const std::size_t replicas = all_.size();
+  double latest = left_out;
+#pragma omp simd reduction(max : latest)  // the same in any order
+  for (std::size_t r = 0; r < replicas; ++r) {
+    const double delay = first[r] + after - turn * microbatch[r] - begin[r];
+    latest = latest > delay ? latest : delay;
+  }
+  return latest;
+}
+
 /// As await, on compute_begin_.
 void StepCourse::await_late(std::span<const std::int32_t> replicas) {
   if (late_weights_.empty() || replicas.empty()) return;
@@ -119,14 +132,16 @@ void StepCourse::await_late(std::span<const std::int32_t> replicas) {
   double shortest = HUGE_VAL;
   for (std::int32_t r : replicas)
     shortest = std::min(shortest, microbatch_[static_cast<std::size_t>(r)]);
+  const bool all = replicas.size() == all_.size();
   const auto delays = [&](const double* first, std::span<const ChunkCalls::Arrival> chunks) {
-    for (const ChunkCalls::Arrival& chunk : chunks)
-      for (std::int32_t replica : replicas) {
+    return std::ranges::any_of(chunks, [&](const ChunkCalls::Arrival& chunk) {
+      const double after = chunk.after_first - ahead, turn = chunk.turn;
+      if (all) return latest_delay(first, after, turn) > 0;
+      return std::ranges::any_of(replicas, [&](std::int32_t replica) {
         const auto r = static_cast<std::size_t>(replica);
-        if (first[r] + chunk.after_first - ahead - chunk.turn * microbatch_[r] > compute_begin_[r])
-          return true;
-      }
-    return false;
+        return first[r] + after - turn * microbatch_[r] - compute_begin_[r] > 0;
+      });
+    });
   };
   for (LateWeights& late : late_weights_) {
     if (!late.is_run && !(most_delay(late, shortest) > 0 &&

@@ -141,6 +141,7 @@ class StepCourse {
   /// Moves `begin` (replicas) to when their weights are there, whose microbatches take so long [s].
   void await(const Arrivals& arrivals, std::span<const std::int32_t> replicas,
              const std::vector<double>& microbatch, std::vector<double>& begin) const;
+  double latest_delay(const double* first, double after, double turn) const;
   void await_late(std::span<const std::int32_t> replicas);
   double room_of_weights() const {
     return point_.chunk_turns().last_used[0] - point_.chunk_turns().first_used[0];
