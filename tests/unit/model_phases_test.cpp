@@ -392,7 +392,10 @@ TEST(Phases, OfADualScheduleMoveTwoStages) {
   const std::string lines = two_stages + "\njob.virtual_stages=1";
   const DesignPoint one = point_of(lines), dual = point_of(lines + "\njob.schedule=dual");
   for (const char* name : {"parameters", "gradients"})
-    EXPECT_EQ(phase_of(dual, name).bytes, 2 * phase_of(one, name).bytes) << name;
+    EXPECT_EQ(phase_of(dual, name).bytes * phase_of(dual, name).calls,
+              2 * phase_of(one, name).bytes * phase_of(one, name).calls)
+        << name;
+  EXPECT_EQ(phase_of(dual, "gradients").calls, 2);
 }
 
 // Half as many tokens more on the fullest chip: its experts' products take half as long again.
