@@ -129,6 +129,7 @@ void TrainingSteps::run_all(bool observed, bool synchronizes) {
   course_.run(stage_time_, start_, synchronizes,
               !latest_only ? all
               : observed   ? latest_and_all
+              : delay_     ? latest_and_compute
                            : latest,
               noise(), how_);
 }

@@ -292,6 +292,22 @@ TEST(Box, OfTheSlowestChipDelaysItsGroup) {
   }
 }
 
+// What it sees of a step is the same whether others look at all of it or nobody does.
+TEST(Box, SeesEveryReplicaOfAStep) {
+  const auto point = test::make_held_point(
+      join(fleet, "fleet.chips=H100:1024\njob.tensor=2\njob.pipeline=2\nsampling.steps=8"));
+  ASSERT_GT(point->layout().replicas, 200);
+  struct Nothing : StepObserver {
+    void see(const StepView&) override {}
+  } nothing;
+  StepObserver* const looking[] = {&nothing};
+  const auto seen = TrainingSteps(*point, 3, 1).run(looking);
+  const auto unseen = TrainingSteps(*point, 3, 1).run();
+  ASSERT_EQ(seen.size(), 8u);
+  for (std::size_t s = 0; s < seen.size(); ++s)
+    EXPECT_EQ(seen[s].step_time, unseen[s].step_time) << s;
+}
+
 TEST(Box, LengthensTheComputeOfATrial) {
   const auto held = test::make_held_point(join(fleet, "power.ramp_up=50W/s"));
   const auto open = test::make_held_point(join(fleet, "power.stop_delay=none"));

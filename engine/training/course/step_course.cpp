@@ -58,7 +58,7 @@ void StepCourse::run(std::span<const double> stage_time, std::span<const double>
     else
       add_exactly(all_, stage_time);
     end_latest();
-    if (asked == Finishes::latest) return;
+    if (asked != Finishes::latest_and_all) return;
   } else {
     compute(all_, stage_time);
   }

@@ -32,8 +32,14 @@ class StepCourse {
   StepCourse(const DesignPoint& point, std::size_t rows);
   /// The links from now on; what `links` refers to is read here only.
   void begin(const LinkState& links);
-  /// What is asked of a step's finishes. The latest one is the same with all of them or without.
-  enum class Finishes { all, latest, latest_and_all };
+  /// What is asked of a step: its finishes, and when each replica computes. The latest finish is
+  /// the same with all of them or without.
+  enum class Finishes {
+    all,
+    latest,              ///< alone: of replicas that cannot be it nothing is known
+    latest_and_compute,  ///< compute_begin(), compute_end() and microbatch() of every replica
+    latest_and_all       ///< these, and all finishes
+  };
   /// stage_time: (stages, replicas) what all microbatches compute on a stage [s]; start: (groups,
   /// replicas) [s], empty where all begin at 0. Times count from the latest finish before.
   /// Where all finishes are asked for, each goes on from its own, and the latest is that of these;
