@@ -267,11 +267,13 @@ def ring_scaling(r):
         return r.mean("step_time", f"H100:{chips}", kind, job)
 
     def percent(kind, chips=131072, job=large):
-        return f"{100 * (seconds(chips, kind, job) / seconds(chips, 'nccl', job) - 1):+.1f} %"
+        longer = 100 * (seconds(chips, kind, job) / seconds(chips, "nccl", job) - 1)
+        return f"{round(longer, 1) + 0.0:+.1f} %"  # no -0.0
 
     kinds = ("nccl", "ring", "tree", "hierarchical_ring", "switch_reduce", "torus", "ocs_torus")
     text = ", ".join(f"{kind} {seconds(131072, kind):.2f} s" for kind in kinds)
-    return f"""What nothing hides is the last bucket's way: round a flat ring it passes every chip. For
+    return f"""What nothing hides is the last bucket's way: round a flat ring it passes every chip, and
+    where a bucket holds the whole 8B model, over 8,000 chips and more, it is all there is. For
     the 8B model, one sequence a chip, that is {percent("ring", 4096, small)} of a step at 4,096 chips,
     {percent("ring", 16384, small)} at 16,384 and {percent("ring", 131072, small)} at 131,072 against
     what NCCL would take: {text}. The 405B model's rings span 1,024 replicas at most: at 131,072 chips
