@@ -31,7 +31,7 @@ link_bandwidth = 20GB/s
 [noise]
 straggler_fraction = 0.01
 slow_link_fraction = 0.01
-spike_probability = 1e-4
+spike_probability = 2e-5
 spike_delay = exponential(mean=5ms)
 
 [sweep]

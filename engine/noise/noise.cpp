@@ -227,23 +227,28 @@ SpikeSequence::SpikeSequence(const MessageNoise& noise, std::int64_t group, std:
     : noise_(&noise), group_(group), end_(noise.first_message + messages) {
   if (noise.spike_probability > 0) {
     log_keep_ = elementary::log1p(-noise.spike_probability);
-    do next();
+    do go_on();
     while (message_ < noise.first_message);
+    if (!done()) delay_ = noise.spike_delay->sample(size_);
   } else {
     message_ = end_;
   }
 }
 
 void SpikeSequence::next() {
+  go_on();
+  if (!done()) delay_ = noise_->spike_delay->sample(size_);
+}
+
+/// To the next place, and the number that its delay is drawn by.
+void SpikeSequence::go_on() {
   const auto [place, size] =
       noise_->spikes.uniform_pair(static_cast<std::uint64_t>(group_), draw_++);
   const double gap = elementary::log(place) / log_keep_;
-  if (gap >= static_cast<double>(end_ - message_)) {
-    message_ = end_;
-    return;
-  }
-  message_ += 1 + static_cast<std::int64_t>(gap);
-  delay_ = noise_->spike_delay->sample(size);
+  size_ = size;
+  message_ = gap >= static_cast<double>(end_ - message_)
+                 ? end_
+                 : message_ + 1 + static_cast<std::int64_t>(gap);
 }
 
 void add_row_noise(const MessageNoise& noise, SpikeSequence& spikes, std::int64_t group,

@@ -87,9 +87,11 @@ class SpikeSequence {
   void next();
 
  private:
+  void go_on();
+
   const MessageNoise* noise_;
   std::int64_t group_, end_, message_ = -1;
-  double delay_ = 0, log_keep_ = 0;
+  double delay_ = 0, size_ = 0, log_keep_ = 0;
   std::uint32_t draw_ = 0;
 };
 

@@ -31,7 +31,7 @@ pipeline = 2
 hop_jitter = exponential(mean=1us)
 straggler_fraction = 0.1
 slow_link_fraction = 0.1
-spike_probability = 1e-3
+spike_probability = 1e-4
 compute_episode_rate = 1/h
 link_episode_rate = 1/h
 congestion = uniform(low=1, high=1.5)

@@ -9,7 +9,7 @@ placement = interleaved
 NOISE = """\
 [noise]
 imbalance = 0.1
-spike_probability = 1e-3
+spike_probability = 1e-4
 spike_delay = pareto(minimum=1ms, shape=1.5)
 straggler_fraction = 0.02
 straggler_slowdown = lognormal(median=1.1, sigma=0.1)
