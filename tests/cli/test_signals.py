@@ -15,7 +15,7 @@ from shims import fast_clock
 
 # A second or two on one core; by a fast clock the first block is saved long before the end.
 STUDY = small_study(trials=160, steps=60, block=16, chips="H100:192, GB200:64",
-                    noise="straggler_fraction = 0.01\nspike_probability = 1e-4")
+                    noise="straggler_fraction = 0.01\nspike_probability = 1e-6")
 OPTIONS = ["--set", "noise.spike_delay=exponential(mean=2ms)", "--seed", "5"]
 
 
