@@ -75,8 +75,8 @@ inline constexpr std::string_view quiet = R"(
   noise.operation_jitter=0
 )";
 
-/// Of a step's communication the gradients' all-reduce alone, in four buckets, so that that share of
-/// the last backward pass hides it; no optimizer.
+/// Of a step's communication the gradients' all-reduce alone, in four buckets, so that that share
+/// of the last backward pass hides it; no optimizer.
 inline constexpr double hiding_share = 1 - 1.0 / 4;
 inline constexpr std::string_view one_phase = R"(
   job.data_parallel=all_reduce
