@@ -9,24 +9,14 @@
 #include <vector>
 
 #include "engine/training/training_step.hpp"
+#include "tests/benchmarks/benchmark_layouts.hpp"
 #include "tests/unit/scenario_values.hpp"
 
 namespace lockstep {
 namespace {
 
-struct Case {
-  const char* name;
-  const char* lines;
-};
-
-constexpr Case layouts[] = {
-    {"128_groups",
-     "fleet.chips=H100:150000, H200:50000, GB200:20000\njob.tensor=8\n"
-     "job.pipeline=16\n"},
-    {"one_group",
-     "fleet.chips=H100:131072\njob.tensor=1\njob.pipeline=1\n"
-     "job.model_parameters=8e9\njob.layers=32\njob.hidden=4096\n"},
-};
+using test::benchmark_layouts;
+using test::BenchmarkCase;
 
 /// The all-reduce of gradients on the links of the first trial.
 struct Gradients {
@@ -118,7 +108,7 @@ int main(int count, char** values) {
       };
     });
   }
-  for (const Case& layout : layouts)
+  for (const BenchmarkCase& layout : benchmark_layouts)
     for (const TopologyKind* kind : topology_kinds())
       for (const auto& [name, prepare] : asked)
         benchmark::RegisterBenchmark(

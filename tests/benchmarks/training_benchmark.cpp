@@ -9,6 +9,7 @@
 #include "engine/run/scheduler.hpp"
 #include "engine/training/training_step.hpp"
 #include "engine/training/trial/trial.hpp"
+#include "tests/benchmarks/benchmark_layouts.hpp"
 #include "tests/unit/scenario_values.hpp"
 
 namespace lockstep {
@@ -18,21 +19,10 @@ namespace {
 constexpr double chip_steps_goal = 1.5e7;  // of whole steps
 constexpr double whole_trial_goal = 1e9;   // chip-steps of trials, their beginning counted
 
-struct Case {
-  const char* name;
-  const char* lines;
-};
+using test::benchmark_layouts;
+using test::BenchmarkCase;
 
-constexpr Case layouts[] = {
-    {"128_groups",
-     "fleet.chips=H100:150000, H200:50000, GB200:20000\njob.tensor=8\n"
-     "job.pipeline=16\n"},
-    {"one_group",
-     "fleet.chips=H100:131072\njob.tensor=1\njob.pipeline=1\n"
-     "job.model_parameters=8e9\njob.layers=32\njob.hidden=4096\n"},
-};
-
-constexpr Case noises[] = {
+constexpr BenchmarkCase noises[] = {
     {"usual",
      "noise.straggler_fraction=0.000625\nnoise.slow_link_fraction=0.0001\n"
      "noise.spike_probability=1e-9\n"},
@@ -115,8 +105,8 @@ void threads(benchmark::State& state, const std::string& kind) {
 
 int main(int count, char** values) {
   using namespace lockstep;
-  for (const Case& layout : layouts)
-    for (const Case& noise : noises)
+  for (const BenchmarkCase& layout : benchmark_layouts)
+    for (const BenchmarkCase& noise : noises)
       for (const TopologyKind* kind : topology_kinds()) {
         const std::string name(kind->name);
         if (noise.name != std::string("congestion") && noise.name != std::string("link_episodes"))
@@ -132,7 +122,7 @@ int main(int count, char** values) {
             training_step, std::string(layout.lines) + noise.lines + "topology.kind=" + name)
             ->Unit(benchmark::kMillisecond);
       }
-  for (const Case& layout : layouts)
+  for (const BenchmarkCase& layout : benchmark_layouts)
     for (const char* operations : {"0.02", "0"}) {
       const std::string lines = std::string(layout.lines) + noises[0].lines +
                                 "topology.kind=ring\nnoise.operation_jitter=" + operations;

@@ -92,16 +92,6 @@ void compare(const TopologyCase& c, double messages, const char* delay, double s
   }
 }
 
-const std::vector<Settings>& fabrics() {
-  static const std::vector<Settings> all{
-      {{"fabric.hop_latency", "3us"}, {"fabric.hop_bandwidth", "10GB/s"}},
-      {{"fabric.leaf_chips", "4"},
-       {"fabric.pod_chips", "12"},
-       {"fabric.spine_oversubscription", "3"}},
-  };
-  return all;
-}
-
 TEST(LatestFinish, EveryKindThatHasItIsTheMaximumOfItsFinishes) {
   std::int64_t kinds = 0;
   for (const TopologyKind* kind : topology_kinds()) {
@@ -111,7 +101,7 @@ TEST(LatestFinish, EveryKindThatHasItIsTheMaximumOfItsFinishes) {
     std::uint64_t seed = 1;
     for (const auto& [groups, ranks] : std::vector<std::pair<std::int64_t, std::int64_t>>{
              {3, 1}, {8, 2}, {3, 3}, {1, 7}, {9, 8}, {3, 13}, {8, 16}, {1, 30}, {2, 45}})
-      for (const Settings& fabric : fabrics())
+      for (const Settings& fabric : test::equal_and_tiered_fabrics())
         for (const Variant& variant : row->variants)
           for (double bytes : {3e3, 3e6})
             for (double messages : {1.0, 6.0, 60.0}) {

@@ -94,16 +94,6 @@ Settings joined(Settings first, const Settings& second) {
   return first;
 }
 
-const std::vector<Settings>& fabrics() {
-  static const std::vector<Settings> all{
-      {{"fabric.hop_latency", "3us"}, {"fabric.hop_bandwidth", "10GB/s"}},
-      {{"fabric.leaf_chips", "4"},
-       {"fabric.pod_chips", "12"},
-       {"fabric.spine_oversubscription", "3"}},
-  };
-  return all;
-}
-
 TEST(RunBack, EveryKindOperationGroupsAndRanks) {
   for (const TopologyKind* kind : topology_kinds()) {
     const TopologyRow* row = find_topology_row(*kind);
@@ -113,7 +103,7 @@ TEST(RunBack, EveryKindOperationGroupsAndRanks) {
       std::uint64_t seed = 1;
       for (const auto& [groups, ranks] : std::vector<std::pair<std::int64_t, std::int64_t>>{
                {3, 1}, {8, 2}, {3, 3}, {1, 7}, {9, 8}, {3, 13}, {8, 16}, {1, 27}, {5, 30}})
-        for (const Settings& fabric : fabrics())
+        for (const Settings& fabric : test::equal_and_tiered_fabrics())
           for (std::size_t v = 0; v <= row->variants.size(); ++v, ++seed) {
             const Settings settings =
                 joined(joined(fabric, {{"fleet.chips", fmt::format("H100:{}", groups * ranks)}}),

@@ -23,6 +23,16 @@ const Parameter* find_row(std::string_view key) {
 
 }  // namespace
 
+const std::vector<Settings>& equal_and_tiered_fabrics() {
+  static const std::vector<Settings> all{
+      {{"fabric.hop_latency", "3us"}, {"fabric.hop_bandwidth", "10GB/s"}},
+      {{"fabric.leaf_chips", "4"},
+       {"fabric.pod_chips", "12"},
+       {"fabric.spine_oversubscription", "3"}},
+  };
+  return all;
+}
+
 const TopologyKind& kind_named(std::string_view name) {
   for (const TopologyKind* kind : topology_kinds())
     if (kind->name == name) return *kind;

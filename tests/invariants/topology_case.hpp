@@ -15,6 +15,9 @@ namespace lockstep::test {
 /// Keys and their text as a study would give them.
 using Settings = std::vector<std::pair<std::string, std::string>>;
 
+/// One in which all hops are alike, and one of small leaves and pods under thin spines.
+const std::vector<Settings>& equal_and_tiered_fabrics();
+
 /// Throws std::logic_error when there is none.
 const TopologyKind& kind_named(std::string_view name);
 

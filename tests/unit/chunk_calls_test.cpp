@@ -153,6 +153,9 @@ TEST(WindowCalls, WithoutLateMessagesTakeWhatTheyTakeOneByOne) {
         EXPECT_NEAR(ends.model[g], ends.one_by_one[g], 0.02 * ends.model[g]) << kind << links;
       }
     }
+  const Ends whole = ends_of(job("ring", "job.buckets=1"), 0), twelve = ends_of(job("ring", ""), 0);
+  for (std::size_t g = 0; g < whole.model.size(); ++g)
+    EXPECT_LT(whole.model[g], 0.98 * twelve.one_by_one[g]) << "the control: one call for all";
 }
 
 /// What late messages of about so many calls add to the last ends of groups, over many steps.

@@ -19,10 +19,6 @@ struct LongRunPoint {
   LongRun of_trial(std::uint32_t trial) const { return run.run(train(*point, trial, 1), trial, 1); }
 };
 
-inline Jobs make_jobs(std::string_view lines, std::uint64_t seed = 1) {
-  return {scenario_values(lines), topology_kinds(), capabilities(), seed};
-}
-
 /// The values of a capability's variable in one trial; empty where the study does not ask.
 inline std::vector<double> values_of(const JobsResult& result, std::string_view name) {
   for (std::size_t c = 0; c < capabilities().size(); ++c) {

@@ -40,7 +40,7 @@ Told by_name(const Capability& capability, const MetricValues& values) {
 
 /// A trial beside one in which the site's meter said so many watts.
 Told counted(std::string_view lines, double watts) {
-  const Jobs jobs(scenario_values(lines), topology_kinds(), capabilities(), 1);
+  const Jobs jobs = test::make_jobs(lines);
   std::vector<JobsCapability> before(1);
   before[0].row = &power_capability;
   std::vector<MetricValues> told(1);
@@ -52,7 +52,7 @@ Told counted(std::string_view lines, double watts) {
 
 /// The whole of a trial.
 std::map<std::string, Told> whole(std::string_view lines) {
-  const Jobs jobs(scenario_values(lines), topology_kinds(), capabilities(), 1);
+  const Jobs jobs = test::make_jobs(lines);
   const JobsResult result = jobs.run_trial(0, Execution(1));
   std::map<std::string, Told> all;
   for (std::size_t c = 0; c < capabilities().size(); ++c)

@@ -35,7 +35,7 @@ constexpr std::string_view spanning = R"(
 )";
 
 Jobs jobs_of(std::string_view lines) {
-  return {test::scenario_values(lines), topology_kinds(), capabilities(), seed};
+  return test::make_jobs(lines, seed);
 }
 
 /// With the first cell's replicas, all that there are.

@@ -10,6 +10,7 @@
 #include "engine/base/text/text.hpp"
 #include "engine/run/capabilities.hpp"
 #include "engine/training/design_point.hpp"
+#include "engine/training/jobs.hpp"
 #include "engine/training/trial/trial.hpp"
 #include "topologies/table.hpp"
 
@@ -56,6 +57,11 @@ inline Values scenario_values(std::string_view lines) {
 
 inline std::unique_ptr<DesignPoint> make_point(std::string_view lines, std::uint64_t seed = 1) {
   return std::make_unique<DesignPoint>(scenario_values(lines), topology_kinds(), seed);
+}
+
+/// With every capability.
+inline Jobs make_jobs(std::string_view lines, std::uint64_t seed = 1) {
+  return {scenario_values(lines), topology_kinds(), capabilities(), seed};
 }
 
 inline TrialResult run_one(std::string_view lines, std::uint64_t seed = 1,

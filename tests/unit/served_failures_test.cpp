@@ -39,7 +39,7 @@ constexpr std::string_view fleet = R"(
 const std::vector<std::int64_t> chips{2, 1, 1};
 
 Jobs jobs_of(std::string_view lines) {
-  return {test::scenario_values(lines), topology_kinds(), capabilities(), seed};
+  return test::make_jobs(lines, seed);
 }
 
 std::vector<ReplicaPlace> places_of(const Jobs& jobs) {

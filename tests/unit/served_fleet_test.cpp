@@ -33,7 +33,7 @@ constexpr std::string_view mixed = R"(
 )";
 
 Jobs jobs_of(std::string_view lines, std::uint64_t seed = 20) {
-  return {scenario_values(lines), topology_kinds(), capabilities(), seed};
+  return test::make_jobs(lines, seed);
 }
 
 /// The metrics of a trial, with how it was trained.

@@ -17,7 +17,7 @@ struct LateCall {
 /// is there, and takes `took` and its delay [s].
 struct ChunkCalls {
   std::int64_t chunks = 1;
-  double took = 0;
+  double took = 0;                      ///< [s]
   std::span<const LateCall> late = {};  ///< in order
 
   /// When a chip whose first call ends at x has ended the last one: max(x + after_first, later)
@@ -29,15 +29,16 @@ struct ChunkCalls {
       return in_line > later ? in_line : later;
     }
   };
-  /// Chunks that are there from first_ready to last_ready [s].
+  /// Of chunks that are there evenly from first_ready to last_ready [s]. Cost: O(late calls).
   End end(double first_ready, double last_ready) const;
 
-  /// A chunk that arrives so long after the first one [s], and its turn.
+  /// A chunk that arrives so long after the first one [s], and its turn [microbatches].
   struct Arrival {
     double after_first, turn;
   };
-  /// Of chunks that are all there, those among which is the one that is latest against its turn,
-  /// whatever the turns' distance in time is.
+  /// Of chunks that are all there at once, with turns evenly from first_turn to last_turn
+  /// [microbatches], those among which is the one that is latest against its turn, however long a
+  /// microbatch takes.
   std::vector<Arrival> arrivals(double first_turn, double last_turn) const;
 };
 

@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <utility>
-
-#include "engine/base/parallel_for.hpp"
 
 namespace lockstep {
 

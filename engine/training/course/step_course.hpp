@@ -56,8 +56,8 @@ class StepCourse {
     /// (replicas) at most: the schedule [s], and what it takes with interference.
     std::vector<double> schedule, taken;
     double least_microbatch = 0;                   ///< of all [s]
-    double latest = left_out, compute = left_out;  // of all [s]
-    std::vector<double> finish;                    // (stages) of the gradients' calls [s]
+    double latest = left_out, compute = left_out;  ///< of all [s]
+    std::vector<double> finish;                    ///< (stages) of the gradients' calls [s]
     /// In the step: by which all may be later, and by which some are beyond that [s].
     double delayed = 0, raised = 0;
   };
