@@ -12,13 +12,13 @@
 #include "engine/job/pipeline/pipeline_schedule.hpp"
 #include "engine/job/work.hpp"
 #include "engine/network/settled_answers.hpp"
+#include "engine/training/chip_identities.hpp"
+#include "engine/training/group_law.hpp"
 #include "engine/training/phases/chunk_turns.hpp"
 #include "engine/training/phases/planned_phases.hpp"
 #include "engine/training/phases/stage_window.hpp"
 #include "engine/training/scenario.hpp"
 #include "engine/training/synchronized_group.hpp"
-#include "engine/training/trial/chip_identities.hpp"
-#include "engine/training/trial/group_law.hpp"
 
 namespace lockstep {
 
@@ -75,8 +75,8 @@ class DesignPoint {
   const SynchronizationCost& synchronization() const { return synchronization_; }
   /// Of what a tensor group takes in a step.
   const GroupLaw& group_law() const { return group_law_; }
-  /// A step without noise, from the first chip's begin to the last one's end (training_step.hpp),
-  /// and what its parts take.
+  /// A step without noise, from the first chip's begin to the last one's end
+  /// (trial/training_step.hpp), and what its parts take.
   const QuietStep& quiet_step() const { return quiet_; }
   /// The phases of weights and gradients without noise, one after another, everyone ready at once
   /// [s].

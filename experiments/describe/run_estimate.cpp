@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "engine/run/shards.hpp"
-#include "engine/training/training_step.hpp"
+#include "engine/training/trial/training_step.hpp"
 #include "experiments/table.hpp"
 
 namespace lockstep {

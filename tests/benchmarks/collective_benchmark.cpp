@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/training/training_step.hpp"
+#include "engine/training/trial/training_step.hpp"
 #include "tests/benchmarks/benchmark_layouts.hpp"
 #include "tests/unit/scenario_values.hpp"
 

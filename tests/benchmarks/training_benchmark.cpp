@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "engine/run/scheduler.hpp"
-#include "engine/training/training_step.hpp"
+#include "engine/training/trial/training_step.hpp"
 #include "engine/training/trial/trial.hpp"
 #include "tests/benchmarks/benchmark_layouts.hpp"
 #include "tests/unit/scenario_values.hpp"

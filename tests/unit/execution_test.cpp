@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "engine/base/parallel_for.hpp"
-#include "engine/training/training_step.hpp"
+#include "engine/training/trial/training_step.hpp"
 #include "tests/unit/long_run_case.hpp"
 #include "tests/unit/scenario_values.hpp"
 

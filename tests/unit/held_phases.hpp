@@ -8,7 +8,7 @@
 #include "engine/power/chip_power.hpp"
 #include "engine/power/smoothing/chip_boxes.hpp"
 #include "engine/power/smoothing/chip_speed.hpp"
-#include "engine/training/training_step.hpp"
+#include "engine/training/trial/training_step.hpp"
 #include "tests/unit/scenario_values.hpp"
 #include "topologies/table.hpp"
 

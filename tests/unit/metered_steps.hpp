@@ -11,7 +11,7 @@
 
 #include "engine/power/metered_jobs.hpp"
 #include "engine/training/jobs.hpp"
-#include "engine/training/training_step.hpp"
+#include "engine/training/trial/training_step.hpp"
 #include "tests/unit/scenario_values.hpp"
 
 namespace lockstep::test {

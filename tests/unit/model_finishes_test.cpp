@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "engine/training/course/step_course.hpp"
-#include "engine/training/training_step.hpp"
+#include "engine/training/trial/training_step.hpp"
 #include "tests/unit/scenario_values.hpp"
 
 namespace lockstep {

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <random>
 
-#include "engine/training/training_step.hpp"
+#include "engine/training/trial/training_step.hpp"
 #include "tests/unit/scenario_values.hpp"
 #include "tests/unit/told_steps.hpp"
 

@@ -10,7 +10,7 @@
 #include "engine/base/error.hpp"
 #include "engine/reliability/checkpoint.hpp"
 #include "engine/reliability/failures/failures.hpp"
-#include "engine/training/training_step.hpp"
+#include "engine/training/trial/training_step.hpp"
 #include "tests/unit/long_run_values.hpp"
 
 namespace lockstep {

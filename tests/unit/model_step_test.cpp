@@ -6,7 +6,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "engine/training/training_step.hpp"
+#include "engine/training/trial/training_step.hpp"
 #include "tests/unit/scenario_values.hpp"
 #include "tests/unit/told_steps.hpp"
 

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <string>
 
-#include "engine/training/training_step.hpp"
+#include "engine/training/trial/training_step.hpp"
 #include "tests/unit/scenario_values.hpp"
 
 namespace lockstep {

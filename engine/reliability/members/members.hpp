@@ -7,7 +7,7 @@
 
 #include "engine/reliability/long_runs.hpp"
 #include "engine/reliability/members/step_times.hpp"
-#include "engine/training/training_step.hpp"
+#include "engine/training/trial/training_step.hpp"
 #include "engine/training/trial/trial_chips.hpp"
 
 namespace lockstep {

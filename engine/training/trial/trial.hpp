@@ -7,7 +7,7 @@
 #include "engine/training/capability/metric.hpp"
 #include "engine/training/capability/step_observer.hpp"
 #include "engine/training/design_point.hpp"
-#include "engine/training/training_step.hpp"
+#include "engine/training/trial/training_step.hpp"
 #include "engine/training/trial/trial_chips.hpp"
 
 namespace lockstep {

@@ -1,4 +1,4 @@
-#include "engine/training/training_step.hpp"
+#include "engine/training/trial/training_step.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "engine/training/trial/group_law.hpp"
+#include "engine/training/group_law.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "engine/training/trial/chip_identities.hpp"
+#include "engine/training/chip_identities.hpp"
 
 #include <algorithm>
 
