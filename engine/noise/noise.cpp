@@ -224,31 +224,30 @@ MessageNoise message_noise(const Noise& noise, std::uint64_t seed, std::uint32_t
 }
 
 SpikeSequence::SpikeSequence(const MessageNoise& noise, std::int64_t group, std::int64_t messages)
-    : noise_(&noise), group_(group), end_(noise.first_message + messages) {
-  if (noise.spike_probability > 0) {
-    log_keep_ = elementary::log1p(-noise.spike_probability);
-    do go_on();
-    while (message_ < noise.first_message);
-    if (!done()) delay_ = noise.spike_delay->sample(size_);
-  } else {
-    message_ = end_;
+    : noise_(&noise), group_(group), end_(noise.first_message + messages), message_(end_) {
+  if (!(noise.spike_probability > 0)) return;
+  SpikeStart start{.group = group};
+  if (!noise.starts.empty()) {
+    const auto at = std::ranges::lower_bound(noise.starts, group, {}, &SpikeStart::group);
+    if (at == noise.starts.end() || at->group != group) return;
+    start = *at;
   }
+  message_ = start.message;
+  draws_ = start.draws;
+  log_keep_ = elementary::log1p(-noise.spike_probability);
+  do next();
+  while (message_ < noise.first_message);
 }
 
 void SpikeSequence::next() {
-  go_on();
-  if (!done()) delay_ = noise_->spike_delay->sample(size_);
-}
-
-/// To the next place, and the number that its delay is drawn by.
-void SpikeSequence::go_on() {
   const auto [place, size] =
-      noise_->spikes.uniform_pair(static_cast<std::uint64_t>(group_), draw_++);
+      noise_->spikes.uniform_pair(static_cast<std::uint64_t>(group_), draws_++);
   const double gap = elementary::log(place) / log_keep_;
-  size_ = size;
+  before_ = message_;
   message_ = gap >= static_cast<double>(end_ - message_)
                  ? end_
                  : message_ + 1 + static_cast<std::int64_t>(gap);
+  if (message_ >= noise_->first_message && !done()) delay_ = noise_->spike_delay->sample(size);
 }
 
 void add_row_noise(const MessageNoise& noise, SpikeSequence& spikes, std::int64_t group,

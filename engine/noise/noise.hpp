@@ -48,6 +48,12 @@ struct Noise {
 std::span<const Parameter> noise_parameters();
 Noise noise_from(const Values& values);
 
+/// Where a group's spikes go on: behind a message and a number of draws.
+struct SpikeStart {
+  std::int64_t group = 0, message = -1;
+  std::uint32_t draws = 0;
+};
+
 /// The random delays of one step's messages. A message is known by its group and its number in
 /// the group's message graph.
 struct MessageNoise {
@@ -57,6 +63,9 @@ struct MessageNoise {
   const MessageJitter* hop_jitter = nullptr;  ///< null when off
   /// Of a group's messages in several calls, those before this one; they count in spikes alone.
   std::int64_t first_message = 0;
+  /// Of such a call, in the order of groups, all that have spikes, so that nobody passes by those
+  /// of the calls before; or empty.
+  std::span<const SpikeStart> starts = {};
 
   /// Dense delays [s] of the messages first, first + 1, ... of `group`, with hop_jitter on.
   void dense(std::int64_t group, std::int64_t first, std::span<float> delay) const {
@@ -76,8 +85,8 @@ MessageNoise message_noise(const Noise& noise, std::uint64_t seed, std::uint32_t
 
 /// The spikes among messages 0 .. messages-1 of one group, in order, as they are numbered in the
 /// noise's call: independent events of equal probability, found by geometric gaps (Devroye,
-/// Non-Uniform Random Variate Generation, 1986, X.2). Draws: one block a spike, those of calls
-/// before too, and one more at the end; cost O(spikes).
+/// Non-Uniform Random Variate Generation, 1986, X.2). Draws: one block a spike and one more at the
+/// end, in a call without MessageNoise::starts those of calls before too; cost O(spikes).
 class SpikeSequence {
  public:
   SpikeSequence(const MessageNoise& noise, std::int64_t group, std::int64_t messages);
@@ -85,14 +94,14 @@ class SpikeSequence {
   std::int64_t message() const { return message_ - noise_->first_message; }
   double delay() const { return delay_; }  ///< [s]
   void next();
+  /// From where this spike is the next one.
+  SpikeStart start() const { return {group_, before_, draws_ - 1}; }
 
  private:
-  void go_on();
-
   const MessageNoise* noise_;
-  std::int64_t group_, end_, message_ = -1;
-  double delay_ = 0, size_ = 0, log_keep_ = 0;
-  std::uint32_t draw_ = 0;
+  std::int64_t group_, end_, before_ = -1, message_ = -1;
+  double delay_ = 0, log_keep_ = 0;
+  std::uint32_t draws_ = 0;
 };
 
 /// Adds the noise of one row of messages, numbers first_message on, to their arrivals. `spikes`

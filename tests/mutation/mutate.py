@@ -30,13 +30,15 @@ TESTS = [
                         "topology_invariants_test"),
     ("engine/job/", "model_work_test model_rows_test model_flops_test model_stages_test "
                     "model_memory_test model_pipeline_test model_schedules_test model_phases_test"),
-    ("engine/noise/", "congestion_test episodes_test message_jitter_test model_rows_test "
+    ("engine/noise/", "rare_entities_test congestion_test episodes_test message_jitter_test model_rows_test "
                       "topology_invariants_test"),
     ("engine/network/", "model_slices_test settled_answers_test topology_invariants_test"),
     ("engine/training/", "model_step_test model_synchronization_test model_pipeline_test "
                          "model_phases_test model_local_sgd_test model_kernels_test "
                          "model_pairing_test model_work_test model_validation_test "
-                         "model_finishes_test model_zero2_test model_torus_choice_test"),
+                         "model_finishes_test model_zero2_test model_torus_choice_test "
+                         "chunk_calls_test group_steps_test slowest_replicas_test "
+                         "capability_test"),
     ("engine/reliability/", "long_run_test failures_test model_long_run_test model_members_test "
                             "model_failures_test model_slices_test"),
     ("engine/power/", "model_power_test power_boxes_test power_grid_test power_smoothing_test "

@@ -157,7 +157,7 @@ std::vector<WindowCalls::LateGroup> WindowCalls::find_late(const StepNoise& nois
       for (std::int64_t before = 0; !spikes.done(); spikes.next()) {
         const std::int64_t call = spikes.message() / messages;
         if (call == 0) group.in_first += spikes.delay();
-        if (call > before) group.others.push_back({i, row, call, 0});
+        if (call > before) group.others.push_back({i, call, spikes.start(), 0});
         if (call > 0) group.others.back().delays += spikes.delay();
         before = call;
       }
@@ -207,28 +207,33 @@ std::vector<std::vector<LateCall>> WindowCalls::delays(std::span<const LateGroup
                                                        const Execution& how) {
   using Of = std::tuple<std::size_t, std::int64_t>;  // phase, call
   struct Row {
-    std::int64_t row;
+    SpikeStart start;
     std::size_t group;
   };
   std::map<Of, std::vector<Row>> calls;
   for (std::size_t g = 0; g < groups.size(); ++g)
     for (const LateGroup::Call& one : groups[g].others)
-      calls[{one.phase, one.call}].push_back({one.row, g});
+      calls[{one.phase, one.call}].push_back({one.start, g});
   std::vector<std::map<std::int64_t, double>> delay(groups.size());  // by call
   for (auto& [of, rows] : calls) {
     const auto [phase, call] = of;
     const Collective& collective = *planned(phases_[phase]).collective;
-    std::ranges::sort(rows, {}, &Row::row);
+    std::ranges::sort(rows, {}, [](const Row& row) { return row.start.group; });
     std::vector<std::int64_t> numbers;
-    for (const Row& row : rows) numbers.push_back(row.row);
+    std::vector<SpikeStart> starts;
+    for (const Row& row : rows) {
+      numbers.push_back(row.start.group);
+      starts.push_back(row.start);
+    }
     MessageNoise drawn = noise_of(phase, noise);
     drawn.hop_jitter = nullptr;
     drawn.first_message = call * collective.messages_per_group();
+    drawn.starts = starts;
     const std::vector<double> ends = latest_ends(phase, numbers, drawn, how);
     std::map<std::size_t, double> longest;  // of groups, in this phase
     for (std::size_t i = 0; i < rows.size(); ++i) {
       double& more = longest[rows[i].group];
-      more = std::max(more, ends[i] - row_times_[phase][static_cast<std::size_t>(rows[i].row)]);
+      more = std::max(more, ends[i] - row_times_[phase][static_cast<std::size_t>(numbers[i])]);
     }
     for (const auto& [group, more] : longest) delay[group][call] += more;
   }

@@ -59,8 +59,9 @@ class WindowCalls {
     double in_first = 0;  ///< delays of the first call's [s]
     struct Call {
       std::size_t phase;
-      std::int64_t row, call;
-      double delays;  ///< of all its messages [s]
+      std::int64_t call;
+      SpikeStart start;  ///< of the row (its group there)
+      double delays;     ///< of all its messages [s]
     };
     std::vector<Call> others;
     /// What calls but the first take longer at most.
