@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "engine/noise/noise.hpp"
@@ -118,6 +119,41 @@ TEST(SpikeSequence, RareSpikesAmongVeryManyMessages) {
   }
   EXPECT_LT(std::abs(number - 1000) / std::sqrt(1000.0), level_1e_6) << "seed " << seed;
   EXPECT_LT(std::abs(place_sum / number - 0.5) * std::sqrt(12 * number), level_1e_6);
+}
+
+// Calls of a group share its messages: each has those that the whole has there, walked to or begun
+// where they begin.
+TEST(SpikeSequence, CallsHaveWhatTheWholeHas) {
+  constexpr std::int64_t messages = 40, calls = 25;
+  const Distribution delay = Distribution::parse("exponential(mean=1ms)", Dimension::time);
+  for (double p : {0.01, 0.2, 0.95}) {
+    MessageNoise noise;
+    noise.spikes = Stream{seed, purpose::spike, 7};
+    noise.spike_probability = p;
+    noise.spike_delay = &delay;
+    for (std::int64_t group : {3, 5}) {
+      std::vector<std::vector<std::pair<std::int64_t, double>>> whole(calls);
+      std::vector<std::vector<SpikeStart>> starts(calls);
+      for (SpikeSequence spikes(noise, group, calls * messages); !spikes.done(); spikes.next()) {
+        const auto call = static_cast<std::size_t>(spikes.message() / messages);
+        if (starts[call].empty()) starts[call].push_back(spikes.start());
+        whole[call].emplace_back(spikes.message() % messages, spikes.delay());
+      }
+      for (std::size_t call = 0; call < calls; ++call)
+        for (bool is_told : {false, true}) {
+          MessageNoise of_call = noise;
+          of_call.first_message = static_cast<std::int64_t>(call) * messages;
+          if (is_told) of_call.starts = starts[call];
+          std::vector<std::pair<std::int64_t, double>> own;
+          for (SpikeSequence spikes(of_call, group, messages); !spikes.done(); spikes.next())
+            own.emplace_back(spikes.message(), spikes.delay());
+          EXPECT_EQ(own, whole[call]) << "p " << p << ", call " << call << ", told " << is_told;
+          if (!of_call.starts.empty()) {
+            EXPECT_TRUE(SpikeSequence(of_call, group + 1, messages).done());
+          }
+        }
+    }
+  }
 }
 
 }  // namespace

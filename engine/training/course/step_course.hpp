@@ -167,6 +167,7 @@ class StepCourse {
     return ChunkCalls{gradients_.chunks(), gradients_.stage_took()[stage]}.end(
         gradients.first_ready, gradients.last_ready);
   }
+  double latest_of(const WindowCalls::LateGroup& late);
   void run_gradients(std::span<const std::int64_t> groups,
                      std::span<const WindowCalls::LateGroup> late);
   /// Compute beside communication: job.interference of the time that both run, `room` microbatches

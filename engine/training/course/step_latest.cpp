@@ -55,22 +55,28 @@ StepCourse::Arrivals StepCourse::run_weights(std::span<const double> start) {
   return {first_arrived_.data(), stage_took_.data()};
 }
 
-/// On finish_; where the first calls of all groups have been run, from ready_.
+/// A first call without late messages is known, or run with those of all groups; else it is run on
+/// finish_, from ready_.
 void StepCourse::run_late(LateWeights& weights) {
   if (std::exchange(weights.is_run, true)) return;
   const Layout& layout = point_.layout();
   const std::int64_t g = weights.late.group;
   const bool known = !weights.most.empty();
   const auto row = [&](std::vector<double>& all) { return all.begin() + layout.at(g, 0); };
-  for (auto* array : {&ready_, &finish_}) array->resize(static_cast<std::size_t>(layout.chips()));
-  if (known) std::fill_n(row(ready_), layout.replicas, 0.0);
   double took = weights_.took()[static_cast<std::size_t>(g)];
   if (!noise_.is_sparse())
     took = std::max(took,
                     *std::max_element(row(finish_), row(finish_) + layout.replicas) - last_start_);
-  if (known || !noise_.is_sparse())
-    weights_.run_first(std::span(&g, 1), noise_, true, ready_.data(), finish_.data(), how_);
-  weights.first.assign(row(finish_), row(finish_) + layout.replicas);
+  if (known && weights.late.in_first == 0) {
+    const std::span<const double> first = weights_.group_times().of(g);
+    weights.first.assign(first.begin(), first.end());
+  } else {
+    for (auto* array : {&ready_, &finish_}) array->resize(static_cast<std::size_t>(layout.chips()));
+    if (known) std::fill_n(row(ready_), layout.replicas, 0.0);
+    if (known || !noise_.is_sparse())
+      weights_.run_first(std::span(&g, 1), noise_, true, ready_.data(), finish_.data(), how_);
+    weights.first.assign(row(finish_), row(finish_) + layout.replicas);
+  }
   const auto delays = weights_.delays(std::span(&weights.late, 1), noise_, how_);
   weights.chunks = ChunkCalls{weights_.chunks(), took, delays.front()}.arrivals(
       point_.chunk_turns().first_used[weights.stage],
@@ -184,8 +190,34 @@ void StepCourse::add_exactly(std::span<const std::int32_t> replicas,
   }
 }
 
-/// Groups with late messages by the kernels, the latest first, until no other can be later; whoever
-/// was not added is left out.
+/// When the latest of a group ends, update included, whose first call has no late message.
+double StepCourse::latest_of(const WindowCalls::LateGroup& late) {
+  const std::int64_t stage = late.group / point_.layout().tensor;
+  const StageGradients ready = gradients_of(stage);
+  const std::vector<double>& updates = windows_->updates;
+  std::vector<double> first(updates.size(), left_out);
+  for (std::size_t c = 0; c < updates.size(); ++c) {
+    const std::span<const double> cost =
+        gradients_.group_times().of(late.group, static_cast<std::int64_t>(c));
+    for (std::size_t r = 0; r < cost.size(); ++r)
+      first[c] = std::max(first[c], stage_ready_[r] + cost[r]);
+  }
+  const auto with = [&](std::span<const LateCall> calls) {
+    const ChunkCalls::End end =
+        ChunkCalls{gradients_.chunks(), gradients_.took()[static_cast<std::size_t>(late.group)],
+                   calls}
+            .end(ready.first_ready, ready.last_ready);
+    double latest = left_out;
+    for (std::size_t c = 0; c < updates.size(); ++c)
+      latest = std::max(latest, end.of(first[c]) + updates[c]);
+    return latest;
+  };
+  if (!(with(late.most()) * (1 + 1e-12) > latest_)) return left_out;
+  return with(gradients_.delays(std::span(&late, 1), noise_, how_).front());
+}
+
+/// Groups with late messages, the latest first, until no other can be later; whoever was not added
+/// is left out. By the kernels where the first call has some.
 void StepCourse::end_latest(const Bounds* bounds) {
   const Layout& layout = point_.layout();
   struct Candidate {
@@ -208,6 +240,10 @@ void StepCourse::end_latest(const Bounds* bounds) {
   std::ranges::sort(candidates, std::greater(), &Candidate::most);
   for (const auto& [most, late] : candidates) {
     if (!(most * (1 + 1e-12) + windows_->updates.back() > latest_)) break;
+    if (late->in_first == 0) {
+      latest_ = std::max(latest_, latest_of(*late));
+      continue;
+    }
     run_gradients(std::span(&late->group, 1), std::span(late, 1));
     for (std::int64_t r = 0; r < layout.replicas; ++r)
       latest_ = std::max(latest_, finish_[static_cast<std::size_t>(layout.at(late->group, r))] +

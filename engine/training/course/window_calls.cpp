@@ -33,12 +33,14 @@ void WindowCalls::begin(const LinkState& links, const StageWindow* known) {
   }
   by_chains_.clear();
   by_chains_.resize(phases_.size());
-  find_took(links);
   times_ = nullptr;
-  if (!is_known || !links.tier.empty()) return;
+  group_times_.reset();
+  if (is_known && links.tier.empty()) group_times_.emplace(*known, *trials_.front());
+  find_took(links);
+  if (!group_times_) return;
   const std::vector<std::int64_t> slowed =
       planned(known->phase()).collective->slowed_groups(links.link, point_.layout().replicas);
-  if (!slowed.empty()) own_times_ = known->times_with(*trials_.front(), slowed);
+  if (!slowed.empty()) own_times_ = known->times_with(*group_times_, slowed);
   times_ = slowed.empty() ? known->times().data() : own_times_.data();
 }
 
@@ -57,14 +59,16 @@ void WindowCalls::find_took(const LinkState& links) {
       slowed.resize(times.size());
       std::iota(slowed.begin(), slowed.end(), 0);
     }
-    if (!slowed.empty()) {
+    if (!slowed.empty() && !group_times_) {
       begin_.assign(static_cast<std::size_t>(layout.chips()), 0.0);
       end_.resize(begin_.size());
       run_rows(i, slowed, {}, begin_.data(), end_.data(), 1);
     }
     for (std::int64_t row : slowed)
       times[static_cast<std::size_t>(row)] =
-          *std::max_element(end_.begin() + row * ranks, end_.begin() + (row + 1) * ranks);
+          group_times_
+              ? group_times_->longest(row)
+              : *std::max_element(end_.begin() + row * ranks, end_.begin() + (row + 1) * ranks);
     std::vector<double> slowest(took_.size(), 0.0);
     for (std::int64_t row = 0; row < phase.rows; ++row) {
       double& time = slowest[static_cast<std::size_t>(group_of(i, row))];

@@ -43,6 +43,8 @@ class WindowCalls {
   /// StageWindow::times on these links, or null where they are of no use; congestion changes all
   /// links in every step, and is left to the kernels.
   const double* times() const { return times_; }
+  /// Where these are known, the same of a group alone.
+  GroupTimes& group_times() { return *group_times_; }
   /// What a chunk takes in each group that begins at once, without noise on these links, and in the
   /// slowest of a stage's, (groups) and (stages) [s].
   const std::vector<double>& took() const { return took_; }
@@ -91,6 +93,7 @@ class WindowCalls {
   std::vector<std::unique_ptr<CollectiveTrial>> own_trials_;  // those that the point does not have
   std::vector<std::vector<double>> row_times_;                // (phases, rows) on these links [s]
   const double* times_ = nullptr;
+  std::optional<GroupTimes> group_times_;
   std::vector<double> own_times_, took_, stage_took_;
   std::vector<double> begin_, end_, zeros_;  // (groups, replicas) of a phase's rows
   // (phases) of zeros_ to the latest end; nothing yet, or null where the kernels have none.

@@ -10,6 +10,8 @@
 
 namespace lockstep {
 
+class GroupTimes;
+
 /// What a step needs of a window whose one phase runs on the data-parallel groups. The groups of a
 /// stage have the same ready times, and only the latest of them matters; without late messages that
 /// follows from numbers of the links alone:
@@ -35,12 +37,12 @@ class StageWindow {
   const CollectiveTrial* healthy() const { return healthy_.get(); }
   /// (classes, stages, replicas) on healthy links [s].
   const std::vector<double>& times() const { return times_; }
-  /// The same with some groups on the links of `trial`.
-  std::vector<double> times_with(const CollectiveTrial& trial,
-                                 std::span<const std::int64_t> slowed) const;
+  /// The same with some groups on other links.
+  std::vector<double> times_with(GroupTimes& other, std::span<const std::int64_t> slowed) const;
 
  private:
-  bool raise(const CollectiveTrial& trial, std::span<const std::int64_t> groups,
+  friend class GroupTimes;
+  bool raise(GroupTimes& each, std::span<const std::int64_t> groups,
              std::vector<double>& times) const;
 
   const Layout& layout_;
@@ -51,6 +53,25 @@ class StageWindow {
   std::size_t phase_ = 0;
   std::unique_ptr<CollectiveTrial> healthy_;
   std::vector<double> times_;
+};
+
+/// The same of one group alone, on the links of a trial; run, with those of its call, where it is
+/// asked for first.
+class GroupTimes {
+ public:
+  /// Both must outlive it; a window that is usable, or is made.
+  GroupTimes(const StageWindow& window, const CollectiveTrial& trial);
+  /// (replicas), of a class [s]; empty where the collective has no pass against time.
+  std::span<const double> of(std::int64_t group, std::int64_t number = 0);
+  /// Until the last of all is done where all begin together [s].
+  double longest(std::int64_t group);
+
+ private:
+  const StageWindow& window_;
+  const CollectiveTrial& trial_;
+  std::int64_t together_;                         // groups of a call
+  std::vector<std::unique_ptr<double[]>> calls_;  // (calls) of (classes, groups, replicas) each
+  std::unique_ptr<double[]> from_, to_;           // (groups, replicas), rows of a call at a time
 };
 
 /// visit(first, last) for the calls, of `together` groups each, that hold some of `groups`, in
