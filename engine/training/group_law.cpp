@@ -111,12 +111,12 @@ GroupLaw::GroupLaw(const SynchronizationCost& cost, std::int64_t chips, double s
 GroupLaw::Value GroupLaw::at(double q) const {
   if (table_.empty()) return {};
   if (table_.size() == 1) return table_.front();
-  const auto [point, past] = cost_.place(q);
-  const Value& here = table_[point];
-  if (past == 0) return here;
-  const Value& next = table_[point + 1];
+  const auto place = cost_.place(q);
+  const Value& here = table_[place.point];
+  if (place.past == 0) return here;
+  const Value& next = table_[place.point + 1];
   const auto between = [&](double Value::*part) {
-    return here.*part + past * (next.*part - here.*part);
+    return here.*part + place.past * (next.*part - here.*part);
   };
   return {between(&Value::excess),
           between(&Value::scale),

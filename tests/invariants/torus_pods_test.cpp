@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <string>
 
 #include "engine/base/error.hpp"
 #include "tests/invariants/topology_rows.hpp"
@@ -80,6 +81,15 @@ TEST(Pods, TakeTheLargestTorusThereIs) {
 }
 
 /// 1 GB over links of 45 GB/s: (P - 1) / P n / w over what a chip's rings (2) and lines (1) carry.
+TEST(TorusPods, SayHowUnequalSidesCarryATensorGroup) {
+  for (const std::string& mapping :
+       {std::string("data, model:2 data, model"), std::string("model, data, model:2 data")}) {
+    const auto c = case_of("torus", "H100", 64,
+                           {{"topology.shape", "4x4x4"}, {"topology.mapping", mapping}}, 8);
+    EXPECT_THAT(c->collective->choice(), HasSubstr("4x4x4, " + mapping)) << c->name;
+  }
+}
+
 TEST(Pods, FlatToriCloseRingsOnSidesOf16Alone) {
   struct Known {
     std::int64_t chips;

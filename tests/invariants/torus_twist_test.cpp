@@ -10,6 +10,7 @@
 
 #include "engine/base/error.hpp"
 #include "tests/invariants/topology_rows.hpp"
+#include "topologies/algorithms/torus/twisted/twisted_exchange.hpp"
 
 namespace lockstep::test {
 namespace {
@@ -229,6 +230,16 @@ TEST(Twist, OtherOperationsRunOnTheCablesThereAre) {
     }
   // A plain torus has a cable that a twisted one has not.
   EXPECT_NE(Cables({4, 4, 8}, true).neighbours(0), Cables({4, 4, 8}, false).neighbours(0));
+}
+
+// What a shape is chosen by, against what the kernel takes.
+TEST(Twist, AllToAllIsPlannedToTakeWhatItTakes) {
+  for (const Sides& sides : {Sides{4, 4, 8}, Sides{8, 4, 4}, Sides{4, 8, 8}}) {
+    const double time = time_of(*case_of(sides, "on", "0s", Operation::all_to_all));
+    const double planned = TwistedExchange::noise_free_time({.chips = sides, .twisted = true}, 1e6,
+                                                            TorusFabric::equal());
+    EXPECT_NEAR(planned / link, time, 1e-9 * time);
+  }
 }
 
 TEST(Twist, ShapesAreThoseThatCanBeTwisted) {

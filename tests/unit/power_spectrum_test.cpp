@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <numeric>
@@ -160,6 +161,19 @@ TEST(GridLimits, ARampIsSeenOverItsTenMinutes) {
   EXPECT_NEAR(room_of(ramp, 1, "caiso"), 20.0 / 15, 1e-9);
   ramp.resize(500);
   EXPECT_TRUE(std::isnan(room_of(ramp, 1, "caiso")));
+}
+
+TEST(GridLimits, IesoAsksForFifteenSeconds) {
+  // 6 MW up within 12 s and down within as many: the spectrum from 0.1 Hz on has little of it, and
+  // 5 MW in 15 s is what is broken first.
+  constexpr double resolution = 0.005;
+  std::vector<double> steps;
+  for (int b = 0; b < 96000; ++b) {
+    const double at = std::fmod(b * resolution, 240), up = std::clamp(at / 12, 0.0, 1.0),
+                 down = std::clamp((at - 120) / 12, 0.0, 1.0);
+    steps.push_back(100e6 + 6e6 * (up - down));
+  }
+  EXPECT_NEAR(room_of(steps, resolution, "ieso"), 5.0 / 6, 1e-9);
 }
 
 TEST(GridLimits, RowsAreComplete) {

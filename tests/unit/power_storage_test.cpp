@@ -76,6 +76,21 @@ TEST(Storage, WithLossesNeedsAtMostItsEnergyOverTheEfficiency) {
   EXPECT_GT(swing_of(grid), 0.1 * swing);
 }
 
+// A billionth of everything is a billionth: no watt is in it that nobody gave.
+TEST(Storage, KnowsNoWatt) {
+  const std::vector<double> load = square(360, 840, 0.5, 0.2, 40);
+  std::vector<double> small = load;
+  for (double& watts : small) watts *= 1e-9;
+  const Storage shelf{
+      .energy = 20, .charge = 300, .discharge = 200, .efficiency = 0.8, .window = 0.2};
+  Storage small_shelf = shelf;
+  for (double* of : {&small_shelf.energy, &small_shelf.charge, &small_shelf.discharge}) *of *= 1e-9;
+  const std::vector<double> grid = smoothed(load, resolution, shelf),
+                            small_grid = smoothed(small, resolution, small_shelf);
+  for (std::size_t b = 0; b < grid.size(); ++b)
+    ASSERT_NEAR(small_grid[b] * 1e9, grid[b], 1e-6 * grid[b]) << b;
+}
+
 TEST(Storage, KeepsToItsPowers) {
   const std::vector<double> load = square(360, 840, 0.5, 0.2, 40);
   const Storage shelf{.energy = 1e6, .charge = 100, .discharge = 300, .window = 0.2};

@@ -103,7 +103,7 @@ double GridTrace::measured(const GridRule& rule) const {
       return largest;
     }
     case GridMeasure::line:
-      return amplitude * spectrum_.largest_line().rms;
+      return amplitude * spectrum_.largest_line(rule.low, rule.high).rms;
     case GridMeasure::band:
       return 2 * amplitude * spectrum_.rms(rule.low, rule.high);
   }

@@ -14,7 +14,7 @@ namespace lockstep {
 enum class GridMeasure {
   change,  ///< largest difference of two values within a window
   ramp,    ///< largest difference of two values a window apart
-  line,    ///< peak of the strongest line of the spectrum
+  line,    ///< peak of the strongest line of the spectrum within a band
   band,    ///< peak to peak of a sine of the band's rms
 };
 

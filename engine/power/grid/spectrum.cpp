@@ -100,7 +100,7 @@ double Spectrum::rms(double low, double high) const {
   return elementary::sqrt(energy(low / spacing_, high / spacing_));
 }
 
-Spectrum::Line Spectrum::largest_line() const {
+Spectrum::Line Spectrum::largest_line(double low, double high) const {
   std::vector<double> until{0};  // sums, in spacings
   for (const double value : density_) until.push_back(until.back() + value);
   if (!(until.back() > 0)) return {};
@@ -109,11 +109,16 @@ Spectrum::Line Spectrum::largest_line() const {
   std::size_t at = 0;
   const auto begin_of = [&](std::size_t k) { return k > half ? k - half : 0; };
   const auto end_of = [&](std::size_t k) { return std::min(k + half + 1, density_.size()); };
-  for (std::size_t k = 0; k < density_.size(); ++k)
+  constexpr double rounding = 1e-9;
+  for (std::size_t k = 0; k < density_.size(); ++k) {
+    const double frequency = static_cast<double>(k) * spacing_;
+    if (frequency < low * (1 - rounding) || frequency > high * (1 + rounding)) continue;
     if (const double sum = until[end_of(k)] - until[begin_of(k)]; sum > most) {
       most = sum;
       at = k;
     }
+  }
+  if (!(most > 0)) return {};
   double moment = 0;
   for (std::size_t k = begin_of(at); k < end_of(at); ++k)
     moment += static_cast<double>(k) * density_[k];

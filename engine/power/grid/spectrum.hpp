@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <span>
 #include <vector>
 
@@ -15,14 +16,14 @@ class Spectrum {
 
   /// Root mean square of what lies within the band [W]; bands that meet add up in squares.
   double rms(double low, double high) const;
-  /// The strongest line: where most energy lies within line_width / length of the trace to both
-  /// sides, Hann's main lobe and first side lobe.
+  /// The strongest line with its middle from `low` to `high` [Hz]: where most energy lies within
+  /// line_width / length of the trace to both sides, Hann's main lobe and first side lobe.
   struct Line {
     double frequency = 0;  ///< its energy's mean [Hz]
     double rms = 0;        ///< [W]
     double share = 0;      ///< of all energy but the mean's; 0 where there is none
   };
-  Line largest_line() const;
+  Line largest_line(double low = 0, double high = HUGE_VAL) const;
   /// Spectral density at multiples of spacing() [W^2/Hz], one-sided.
   std::span<const double> density() const { return density_; }
   double spacing() const { return spacing_; }
