@@ -3,27 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
+#include <unordered_map>
 
 #include "engine/machine/leaf_switches.hpp"
 #include "topologies/wiring/nccl/tuning_model.hpp"
 
 namespace lockstep {
 
-void share_nics(const CollectiveRequest& request, std::span<Flow> flows) {
-  const Layout& layout = request.layout;
-  const auto at = [](std::int32_t chip) { return static_cast<std::size_t>(chip); };
-  const auto on_network = [&](const Flow& flow) {
-    return request.fabric.uniform() ||
-           layout.domain[at(flow.source)] != layout.domain[at(flow.destination)];
-  };
-  std::vector<std::int32_t> out(at(static_cast<std::int32_t>(layout.chips()))), in(out);
-  for (const Flow& flow : flows) {
-    if (!on_network(flow)) continue;
-    ++out[at(flow.source)];
-    ++in[at(flow.destination)];
-  }
-  for (Flow& flow : flows)
-    if (on_network(flow)) flow.sharing = std::max(out[at(flow.source)], in[at(flow.destination)]);
+Hop hop_on(const Wire& wire, const PortUse& use) {
+  const double ports = wire.tier == Tier::scale_up ? use.scale_up_latency : use.network_latency;
+  return {ports + wire.latency, std::min(use.bandwidth_factor * wire.bandwidth, use.most),
+          wire.tier};
 }
 
 LoadedFabric::LoadedFabric(const CollectiveRequest& request) : fabric_(request.fabric) {
@@ -50,33 +41,26 @@ void LoadedFabric::add(const Flow& flow, double share) {
   if (from.pod != to.pod) pod_.add(from.pod, to.pod, share);
 }
 
-Hop LoadedFabric::hop(const PortUse& use, const Flow& flow) const {
-  if (fabric_.uniform())
-    return {*fabric_.hop_latency, *fabric_.hop_bandwidth / flow.sharing, Tier::leaf};
-  const auto rate = [&](double bandwidth) {
-    return std::min(use.bandwidth_factor * bandwidth, use.most);
-  };
+Wire LoadedFabric::wire(const Flow& flow) const {
+  if (fabric_.uniform()) return {*fabric_.hop_latency, *fabric_.hop_bandwidth / flow.sharing};
   const End &from = end(flow.source), &to = end(flow.destination);
   if (from.domain == to.domain)
-    return {use.scale_up_latency, rate(std::min(from.scale_up, to.scale_up) / flow.sharing),
-            Tier::scale_up};
+    return {0, std::min(from.scale_up, to.scale_up) / flow.sharing, Tier::scale_up};
   const double nic = std::min(from.injection, to.injection);
-  double latency = use.network_latency;
-  double bandwidth = nic / flow.sharing;
-  Tier tier = Tier::leaf;
+  Wire wire{0, nic / flow.sharing, Tier::leaf};
   if (from.leaf != to.leaf) {
-    bandwidth =
-        std::min(bandwidth, leaf_.share(from.leaf, to.leaf, nic, fabric_.spine_oversubscription));
-    latency = use.network_latency + fabric_.spine_latency;
-    tier = Tier::spine;
+    wire.bandwidth = std::min(wire.bandwidth,
+                              leaf_.share(from.leaf, to.leaf, nic, fabric_.spine_oversubscription));
+    wire.latency = fabric_.spine_latency;
+    wire.tier = Tier::spine;
   }
   if (from.pod != to.pod) {
-    bandwidth =
-        std::min(bandwidth, pod_.share(from.pod, to.pod, nic, fabric_.core_oversubscription));
-    latency = use.network_latency + fabric_.core_latency;
-    tier = Tier::core;
+    wire.bandwidth =
+        std::min(wire.bandwidth, pod_.share(from.pod, to.pod, nic, fabric_.core_oversubscription));
+    wire.latency = fabric_.core_latency;
+    wire.tier = Tier::core;
   }
-  return {latency, rate(bandwidth), tier};
+  return wire;
 }
 
 std::vector<Hop> route(const CollectiveRequest& request, const PortUse& use,
@@ -92,6 +76,58 @@ std::vector<Hop> route(const CollectiveRequest& request, std::span<const PortUse
   hops.reserve(flows.size());
   for (const Flow& flow : flows) hops.push_back(fabric.hop(uses[flow.use], flow));
   return hops;
+}
+
+namespace {
+
+struct WireHash {
+  std::size_t operator()(const Wire& wire) const {
+    const auto bits = std::bit_cast<std::uint64_t>(wire.bandwidth) ^
+                      std::rotl(std::bit_cast<std::uint64_t>(wire.latency), 1) ^
+                      static_cast<std::uint64_t>(wire.tier);
+    return static_cast<std::size_t>(bits * 0x9e3779b97f4a7c15u >> 20);
+  }
+};
+
+}  // namespace
+
+FlowWires wires_of(const CollectiveRequest& request, const FlowList& flows,
+                   const FlowList& beside) {
+  const Layout& layout = request.layout;
+  const auto at = [](std::int32_t chip) { return static_cast<std::size_t>(chip); };
+  const auto on_network = [&](const Flow& flow) {
+    return request.fabric.uniform() ||
+           layout.domain[at(flow.source)] != layout.domain[at(flow.destination)];
+  };
+  LoadedFabric fabric(request);
+  std::vector<std::int32_t> out(static_cast<std::size_t>(layout.chips())), in(out);
+  std::size_t count = 0;
+  const auto add = [&](const Flow& flow) {
+    fabric.add(flow);
+    ++count;
+    if (!on_network(flow)) return;
+    ++out[at(flow.source)];
+    ++in[at(flow.destination)];
+  };
+  beside(add);
+  count = 0;
+  flows(add);
+  FlowWires wires;
+  wires.kind.reserve(count);
+  std::unordered_map<Wire, std::int32_t, WireHash> known;
+  std::int32_t last = -1;  // kind of the flow before, as often as not that of the next
+  flows([&](Flow flow) {
+    if (on_network(flow)) flow.sharing = std::max(out[at(flow.source)], in[at(flow.destination)]);
+    const Wire wire = fabric.wire(flow);
+    if (last < 0 || wire != wires.kinds[at(last)]) {
+      const auto [place, is_new] =
+          known.try_emplace(wire, static_cast<std::int32_t>(wires.kinds.size()));
+      if (is_new) wires.kinds.push_back(wire);
+      last = place->second;
+    }
+    wires.kind.push_back(last);
+  });
+  return wires;
 }
 
 DomainClusters domain_clusters(const Layout& layout, std::int64_t group) {

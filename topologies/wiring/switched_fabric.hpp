@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <span>
 #include <string>
@@ -32,11 +33,19 @@ struct PortUse {
   double scale_up_latency = 0, network_latency = 0;       ///< [s]
   double bandwidth_factor = 1;                            ///< of the protocol
   double most = std::numeric_limits<double>::infinity();  ///< that a flow moves [B/s]
+  bool operator==(const PortUse&) const = default;
 };
 
-/// Counts `sharing` of flows between domains, all on at once. On a uniform fabric all are such: a
-/// chip has one port.
-void share_nics(const CollectiveRequest& request, std::span<Flow> flows);
+/// What a flow meets between its ends, whatever it makes of the ports.
+struct Wire {
+  double latency = 0;    ///< beside that of the ports [s]
+  double bandwidth = 1;  ///< its share [B/s]
+  Tier tier = Tier::leaf;
+  bool operator==(const Wire&) const = default;
+};
+
+/// The hop that a use of the ports makes of a wire.
+Hop hop_on(const Wire& wire, const PortUse& use);
 
 /// A switched fabric (leaf switches, pods, core) whose uplinks carry some load.
 class LoadedFabric {
@@ -45,9 +54,13 @@ class LoadedFabric {
   explicit LoadedFabric(const CollectiveRequest& request);
   /// Adds a flow that is on for `share` of the time.
   void add(const Flow& flow, double share = 1);
-  /// Cost of one hop: bandwidth = min(NIC share, capacity of the uplink / flows that cross it).
-  /// Under one scale-up domain a hop takes NVLink. With a uniform fabric every hop is that hop.
-  Hop hop(const PortUse& use, const Flow& flow) const;
+  /// bandwidth = min(NIC share, capacity of the uplink / flows that cross it). Under one scale-up
+  /// domain a flow takes NVLink. With a uniform fabric every wire is its hop.
+  Wire wire(const Flow& flow) const;
+  /// Its hop; a uniform fabric knows no use.
+  Hop hop(const PortUse& use, const Flow& flow) const {
+    return hop_on(wire(flow), fabric_.uniform() ? PortUse{} : use);
+  }
 
  private:
   /// Flows that leave and enter each switch of one layer.
@@ -86,6 +99,20 @@ std::vector<Hop> route(const CollectiveRequest& request, std::span<const PortUse
 /// Where all flows are one use.
 std::vector<Hop> route(const CollectiveRequest& request, const PortUse& use,
                        std::span<const Flow> flows);
+
+/// The wires of some flows, each kind once: fabrics have few.
+struct FlowWires {
+  std::vector<Wire> kinds;
+  std::vector<std::int32_t> kind;  ///< (flows)
+};
+/// Shows every flow to its argument, in order.
+using FlowList = std::function<void(const std::function<void(const Flow&)>&)>;
+/// Wires of flows that are all on at once, gone through twice and not kept. Between domains
+/// `sharing` is counted; on a uniform fabric all are such: a chip has one port. beside: on as well,
+/// and not asked for.
+FlowWires wires_of(
+    const CollectiveRequest& request, const FlowList& flows,
+    const FlowList& beside = [](const auto&) {});
 
 /// The ranks of one group by scale-up domain, domains in the order of their first ranks. Mixed
 /// fleets leave ranks of one domain apart; they meet here, for only then do trees and rings enter

@@ -147,11 +147,7 @@ class DoubleTree final : public Collective {
     for (const TreeRun& run : plan_.runs)
       for (std::size_t lane = 0; lane < run.used(); ++lane) {
         if (run.lanes[lane].group != group) continue;
-        const auto& trees = plan_.shapes[run.shape];
-        const double bytes = plan_.chunk_bytes(run);
-        GraphBuilder(plan_, run, lane,
-                     {run.hops[0].under(links, trees[0], run, bytes),
-                      run.hops[1].under(links, trees[1], run, bytes)},
+        GraphBuilder(plan_, run, lane, {plan_.costs(run, 0, links), plan_.costs(run, 1, links)},
                      graph)
             .build();
       }

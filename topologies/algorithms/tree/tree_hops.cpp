@@ -13,32 +13,32 @@ LaneRun make_lane_run(std::vector<LaneRun::Lane> lanes, std::int64_t ranks) {
   return run;
 }
 
-TreeHops::TreeHops(const Tree& tree, std::size_t used_lanes,
-                   const std::function<Hop(std::size_t, std::size_t)>& hop) {
-  std::map<std::array<double, 3 * tree_lanes>, std::int32_t> known;
-  for (std::size_t visit = 0; visit < tree.visits.size(); ++visit) {
-    Kind kind;
-    std::array<double, 3 * tree_lanes> key;
-    for (std::size_t lane = 0; lane < kind.size(); ++lane) {
-      kind[lane] = lane < used_lanes ? hop(visit, lane) : kind[lane - 1];
-      key[3 * lane] = kind[lane].latency;
-      key[3 * lane + 1] = kind[lane].bandwidth;
-      key[3 * lane + 2] = static_cast<double>(kind[lane].tier);
-    }
+TreeHops::TreeHops(std::span<const std::int32_t> wire, std::size_t used_lanes,
+                   std::span<const Wire> kinds) {
+  std::map<std::array<std::int32_t, tree_lanes>, std::int32_t> known;
+  kind_.reserve(wire.size() / used_lanes);
+  for (; !wire.empty(); wire = wire.subspan(used_lanes)) {
+    std::array<std::int32_t, tree_lanes> key;
+    for (std::size_t lane = 0; lane < key.size(); ++lane)
+      key[lane] = wire[std::min(lane, used_lanes - 1)];
     const auto [at, is_new] = known.try_emplace(key, static_cast<std::int32_t>(kinds_.size()));
-    if (is_new) kinds_.push_back(kind);
+    if (is_new)
+      std::ranges::transform(key, kinds_.emplace_back().begin(), [&](std::int32_t which) {
+        return kinds[static_cast<std::size_t>(which)];
+      });
     kind_.push_back(at->second);
   }
 }
 
 TreeHops::Costs TreeHops::under(const LinkState& links, const Tree& tree, const LaneRun& run,
-                                double chunk_bytes) const {
+                                std::span<const PortUse> uses, double chunk_bytes) const {
   const LinkState switches{.tier = links.tier};
   // factor(tier, lane) on serialization.
   const auto cost_of = [&](const Kind& kind, const auto& factor) {
     HopCost cost;
     for (std::size_t lane = 0; lane < kind.size(); ++lane) {
-      const Hop& hop = kind[lane];
+      const std::int64_t group = run.lanes[std::min(lane, run.used() - 1)].group;
+      const Hop hop = hop_on(kind[lane], uses[static_cast<std::size_t>(group)]);
       cost.gap.lane[lane] = chunk_bytes / hop.bandwidth * factor(hop.tier, lane);
       cost.latency.lane[lane] = hop.latency + cost.gap.lane[lane];
     }

@@ -2,7 +2,7 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
+#include <span>
 #include <vector>
 
 #include "engine/machine/fabric.hpp"
@@ -32,13 +32,12 @@ struct LaneRun {
 /// A run without chips yet. lanes: one to tree_lanes.
 LaneRun make_lane_run(std::vector<LaneRun::Lane> lanes, std::int64_t ranks);
 
-/// The hops of one tree, each kind once: a kind is what a vertex's hop costs each lane. Fabrics
-/// have few kinds, so that a pass over a tree hardly loads any.
+/// The hops of one tree, each kind once: a kind is what a vertex's hop goes over in each lane.
+/// Fabrics have few kinds, so that a pass over a tree hardly loads any.
 class TreeHops {
  public:
-  /// hop(visit, lane): cost of the hop above visits[visit] for a lane in use. Cost: O(vertices).
-  TreeHops(const Tree& tree, std::size_t used_lanes,
-           const std::function<Hop(std::size_t, std::size_t)>& hop);
+  /// wire: (visits, lanes in use) of the hop above each, which of `kinds`. Cost: O(vertices).
+  TreeHops(std::span<const std::int32_t> wire, std::size_t used_lanes, std::span<const Wire> kinds);
 
   Tier tier(std::size_t visit, std::size_t lane) const {
     return kinds_[static_cast<std::size_t>(kind_[visit])][lane].tier;
@@ -49,13 +48,13 @@ class TreeHops {
     std::vector<std::int32_t> hop;  ///< (visits) which of `costs`
     std::vector<HopCost> costs;
   };
-  /// Costs under a trial's slow links; a hop with a slow link is a kind of its own.
-  /// Cost: O(vertices).
+  /// Costs under a trial's slow links, with these uses of the ports, (groups); a hop with a slow
+  /// link is a kind of its own. Cost: O(vertices).
   Costs under(const LinkState& links, const Tree& tree, const LaneRun& run,
-              double chunk_bytes) const;
+              std::span<const PortUse> uses, double chunk_bytes) const;
 
  private:
-  using Kind = std::array<Hop, tree_lanes>;
+  using Kind = std::array<Wire, tree_lanes>;
 
   std::vector<std::int32_t> kind_;  // (visits) which of kinds_
   std::vector<Kind> kinds_;

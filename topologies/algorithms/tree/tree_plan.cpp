@@ -73,11 +73,11 @@ void make_runs(TreePlan& plan, const CollectiveRequest& request) {
     for (const Tree& tree : trees) plan.depth = std::max(plan.depth, tree.depth);
 }
 
-/// Hops of all trees, child to parent, in the order of runs, trees, visits, lanes in use. What
-/// shares a port on the way up shares it on the way down. On NVLink every channel's chain comes by
-/// every rank, with both trees.
-std::vector<Flow> flows_of(const TreePlan& plan) {
-  std::vector<Flow> flows;
+/// Shows the hops of all trees, child to parent, in the order of runs, trees, visits, lanes in use.
+/// What shares a port on the way up shares it on the way down. On NVLink every channel's chain
+/// comes by every rank, with both trees.
+template <class Show>
+void show_flows(const TreePlan& plan, const Show& show) {
   for (const TreeRun& run : plan.runs)
     for (const Tree& tree : plan.shapes[run.shape])
       for (const TreeVisit& visit : tree.visits) {
@@ -85,34 +85,26 @@ std::vector<Flow> flows_of(const TreePlan& plan) {
         const std::int32_t* upper =
             run.chips_at(tree.parent[static_cast<std::size_t>(visit.vertex)]);
         for (std::size_t lane = 0; lane < run.used(); ++lane)
-          flows.push_back({lower[lane], upper[lane], 2 * static_cast<double>(run.channels),
-                           static_cast<std::size_t>(run.lanes[lane].group)});
+          show({lower[lane], upper[lane], 2 * static_cast<double>(run.channels)});
       }
-  return flows;
 }
 
-/// The broadcast's flows behind the reduction's.
-void add_ways_back(std::vector<Flow>& flows) {
-  const std::size_t up = flows.size();
-  for (std::size_t i = 0; i < up; ++i) {
-    Flow back = flows[i];
-    std::swap(back.source, back.destination);
-    flows.push_back(back);
-  }
-}
-
-/// `hops` as flows_of lists them.
-void keep_hops(TreePlan& plan, const std::vector<Hop>& hops) {
-  std::size_t first = 0;
-  for (TreeRun& run : plan.runs) {
-    run.hops.clear();
-    for (const Tree& tree : plan.shapes[run.shape]) {
-      run.hops.emplace_back(tree, run.used(), [&](std::size_t visit, std::size_t lane) {
-        return hops[first + visit * run.used() + lane];
+/// The ways over which hops go. Broadcast's are on beside the reduction's where both have ports of
+/// their own.
+void wire_up(TreePlan& plan, const CollectiveRequest& request) {
+  const FlowWires wires = wires_of(
+      request, [&](const auto& show) { show_flows(plan, show); },
+      [&](const auto& show) {
+        if (plan.share_ports()) return;
+        show_flows(plan, [&](const Flow& up) { show({up.destination, up.source, up.sharing}); });
       });
-      first += tree.visits.size() * run.used();
+  std::span<const std::int32_t> rest = wires.kind;
+  for (TreeRun& run : plan.runs)
+    for (const Tree& tree : plan.shapes[run.shape]) {
+      const std::size_t hops = tree.visits.size() * run.used();
+      run.hops.emplace_back(rest.first(hops), run.used(), wires.kinds);
+      rest = rest.subspan(hops);
     }
-  }
 }
 
 }  // namespace
@@ -139,24 +131,19 @@ TreePlan make_tree_plan(const CollectiveRequest& request, TreeStyle style) {
   plan.scalar_time = scalar_tree_time(request);
   make_runs(plan, request);
 
-  std::vector<Flow> flows = flows_of(plan);
-  const std::size_t hops = flows.size();
-  if (nvls) add_ways_back(flows);
-  share_nics(request, flows);
-  const bool no_start_up = request.fabric.uniform() || plan.ranks == 1;
+  wire_up(plan, request);
+  const bool is_uniform = request.fabric.uniform();
   const auto take = [&](NcclProtocol protocol) {
-    std::vector<PortUse> uses;
+    plan.uses.assign(groups.size(), {});
+    plan.protocol = protocol_text(request.fabric, protocol);
+    if (is_uniform) return;
     for (std::size_t group = 0; group < groups.size(); ++group) {
       const std::int64_t channels = plan.channels[group];
       const NcclUse use = nvls ? nccl_nvls_use(groups[group], opened[group])
                                : nccl_tree_use(groups[group], protocol, opened[group], channels);
-      uses.push_back(use.ports);
-      plan.base_latency = no_start_up ? 0.0 : use.start_up;
+      plan.uses[group] = use.ports;
+      if (plan.ranks > 1) plan.base_latency = use.start_up;
     }
-    std::vector<Hop> routed = route(request, uses, flows);
-    routed.resize(hops);
-    keep_hops(plan, routed);
-    plan.protocol = protocol_text(request.fabric, protocol);
   };
   std::span<const NcclProtocol> open = open_protocols(request.fabric);
   if (nvls) open = std::span(nccl_protocols).last(1);

@@ -31,9 +31,14 @@ struct TreePlan {
   std::string protocol;
   std::vector<std::array<Tree, 2>> shapes;
   std::vector<TreeRun> runs;  ///< none crosses a multiple of groups_per_call
+  std::vector<PortUse> uses;  ///< (groups)
 
   double chunk_bytes(const TreeRun& run) const {
     return chunk_on_link(bytes, 2 * run.channels * chunks);
+  }
+  /// Hops of one of the two trees of a run.
+  TreeHops::Costs costs(const TreeRun& run, std::size_t tree, const LinkState& links) const {
+    return run.hops[tree].under(links, shapes[run.shape][tree], run, uses, chunk_bytes(run));
   }
   std::int64_t most_channels() const { return std::ranges::max(channels); }
   /// Broadcast waits for reduction on a port.

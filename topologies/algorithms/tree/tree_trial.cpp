@@ -13,9 +13,7 @@ class DoubleTreeTrial final : public CollectiveTrial {
  public:
   DoubleTreeTrial(const TreePlan& plan, const LinkState& links) : plan_(plan) {
     for (const TreeRun& run : plan.runs)
-      for (std::size_t t : {0u, 1u})
-        hops_.push_back(
-            run.hops[t].under(links, plan.shapes[run.shape][t], run, plan.chunk_bytes(run)));
+      for (std::size_t t : {0u, 1u}) hops_.push_back(plan.costs(run, t, links));
   }
 
   void run(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
