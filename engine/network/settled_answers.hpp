@@ -41,9 +41,7 @@ class SettledAnswer {
   std::string note_;
 };
 
-/// The answers of a plan: what several design points ask is searched for once. It grows while the
-/// plan is made, one design point after the other; whoever builds points later only reads it, so
-/// that neither threads nor their order change anything.
+/// The answers of a plan: what several design points ask is searched for once.
 class SettledAnswers {
  public:
   const SettledAnswer* find(const TopologyKind& kind, const SettleRequest& request) const;

@@ -104,7 +104,7 @@ std::vector<std::string> union_of_generations(const std::vector<std::vector<std:
 std::shared_ptr<const Jobs> Plan::build(std::int64_t point, const Jobs* like) const {
   if (const auto p = static_cast<std::size_t>(point); p < kept.size()) return kept[p];
   return std::make_shared<const Jobs>(study.points[static_cast<std::size_t>(point)], topologies,
-                                      capabilities, study.seed, phases, answers, like);
+                                      capabilities, study.seed, phases, known, like);
 }
 
 std::vector<std::int64_t> Plan::blocks_of(Shard shard) const {
@@ -157,7 +157,7 @@ BlockResult Plan::run_block(std::int64_t block, const Jobs& ready, const Executi
       trial_result = ready.run_trial(trial, how);
     } else {
       const Values drawn = draw_inputs(study.points[p], inputs[p], study.seed, trial);
-      trial_result = Jobs(drawn, topologies, capabilities, study.seed, phases, answers, &ready)
+      trial_result = Jobs(drawn, topologies, capabilities, study.seed, phases, known, &ready)
                          .run_trial(trial, how);
       for (const UncertainInput& input : inputs[p]) {
         const auto at = static_cast<std::size_t>(
@@ -265,7 +265,7 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
       chips_kept += point->fleet().chips();
       plan.kept.push_back(point);
     }
-    for (const SettledAnswer& answer : point->new_answers()) plan.answers.add(answer);
+    point->add_to(plan.known);
     if (visit) visit(p, *point);
     has_work = has_work || !point->scenario().job.compute_time;
     for (std::size_t c = 0; c < capabilities.size(); ++c)

@@ -34,7 +34,7 @@ struct Plan {
   std::vector<std::string>
       input_keys;  ///< behind the schema's last variables, one "input.KEY" each
   std::vector<std::int64_t> trial_costs;  ///< of each design point, see shards.hpp
-  SettledAnswers answers;                 ///< what topologies settled for the design points
+  KnownFacts known;                       ///< what design points have alike
   /// The first points as they were built while planning, of a quarter of a million chips together:
   /// most studies build nothing twice, and a large one keeps its memory.
   std::vector<std::shared_ptr<const Jobs>> kept;

@@ -18,14 +18,14 @@ DesignPoint::DesignPoint(const Values& values, std::span<const TopologyKind* con
     : DesignPoint(scenario_from(values, topologies, seed), values) {}
 
 DesignPoint::DesignPoint(Scenario scenario, const Values& values, std::int64_t most_replicas,
-                         const SettledAnswers& known)
+                         const KnownFacts& known)
     : scenario_(std::move(scenario)), values_(values), settled_(values) {
   const Job& job = scenario_.job;
   const Placement placement = place(scenario_.fleet, scenario_.seed);
   const std::int64_t coupled = job.coupled_replicas();
   const std::int64_t fitting =
       std::min(most_replicas, replicas_that_fit(scenario_.fleet, job.model_parallel(), coupled));
-  settle_topology(fitting, known);
+  settle_topology(fitting, known.answers());
   const std::int64_t usable =
       fitting == 0 ? 0
                    : scenario_.topology->usable_replicas(settled_, fitting, job.model_parallel());
@@ -48,10 +48,11 @@ DesignPoint::DesignPoint(Scenario scenario, const Values& values, std::int64_t m
   if (job.work_share == WorkShare::proportional) share_work_anew();
   const double microbatches = std::ranges::max(work_.microbatches);
   const double layers_per_stage = job.model.layers / static_cast<double>(job.pipeline);
-  synchronization_ = SynchronizationCost(
-      job.tensor * coupled, scenario_.noise.operation_jitter,
-      job.synchronizations.value_or(std::max(1.0, 4 * layers_per_stage * microbatches)));
-  group_law_ = GroupLaw(synchronization_, job.tensor * coupled, scenario_.noise.step_jitter);
+  tensor_groups_ = known.groups({.chips = job.tensor * coupled,
+                                 .operation_jitter = scenario_.noise.operation_jitter,
+                                 .synchronizations = job.synchronizations.value_or(
+                                     std::max(1.0, 4 * layers_per_stage * microbatches)),
+                                 .step_jitter = scenario_.noise.step_jitter});
   clipping_time_ = job.gradient_clipping ? kept_phase().collective->scalar_all_reduce_time() : 0;
   find_runs();
   find_pipelines();

@@ -11,14 +11,12 @@
 
 #include "engine/job/pipeline/pipeline_schedule.hpp"
 #include "engine/job/work.hpp"
-#include "engine/network/settled_answers.hpp"
 #include "engine/training/chip_identities.hpp"
-#include "engine/training/group_law.hpp"
+#include "engine/training/known_facts.hpp"
 #include "engine/training/phases/chunk_turns.hpp"
 #include "engine/training/phases/planned_phases.hpp"
 #include "engine/training/phases/stage_window.hpp"
 #include "engine/training/scenario.hpp"
-#include "engine/training/synchronized_group.hpp"
 
 namespace lockstep {
 
@@ -41,10 +39,10 @@ class DesignPoint {
   DesignPoint(const Values& values, std::span<const TopologyKind* const> topologies,
               std::uint64_t seed);
   /// Of a scenario read from `values`, which the topology's own parameters still come from, with no
-  /// more than `most_replicas`. What `known` answers is not settled anew.
+  /// more than `most_replicas`. What is `known` is not found anew.
   DesignPoint(Scenario scenario, const Values& values,
               std::int64_t most_replicas = std::numeric_limits<std::int64_t>::max(),
-              const SettledAnswers& known = {});
+              const KnownFacts& known = {});
   /// The same job with so many replicas, which share its batch, all chips equal and without noise;
   /// none where the topology cannot be made smaller.
   std::optional<DesignPoint> quiet_with_replicas(std::int64_t replicas) const;
@@ -72,9 +70,10 @@ class DesignPoint {
   std::string choice() const;
   /// Some phase runs on a machine larger than any of its kind that was published.
   bool extrapolated() const;
-  const SynchronizationCost& synchronization() const { return synchronization_; }
+  const std::shared_ptr<const TensorGroups>& tensor_groups() const { return tensor_groups_; }
+  const SynchronizationCost& synchronization() const { return tensor_groups_->synchronization; }
   /// Of what a tensor group takes in a step.
-  const GroupLaw& group_law() const { return group_law_; }
+  const GroupLaw& group_law() const { return tensor_groups_->law; }
   /// A step without noise, from the first chip's begin to the last one's end
   /// (trial/training_step.hpp), and what its parts take.
   const QuietStep& quiet_step() const { return quiet_; }
@@ -157,8 +156,7 @@ class DesignPoint {
   Work work_;
   std::optional<PlannedPhases> planned_;
   ChunkTurns turns_;
-  SynchronizationCost synchronization_;
-  GroupLaw group_law_;
+  std::shared_ptr<const TensorGroups> tensor_groups_;
   QuietStep quiet_;
   double clipping_time_ = 0;
   std::vector<double> optimizer_time_, update_time_, chips_by_generation_;

@@ -49,4 +49,22 @@ class GroupLaw {
   std::vector<Value> table_;
 };
 
+/// What tensor groups of one kind pay for waiting, and the law of their steps. Cost of making it:
+/// 1 ms.
+struct TensorGroups {
+  struct Kind {
+    std::int64_t chips = 1;
+    double operation_jitter = 0, synchronizations = 1, step_jitter = 0;
+    bool operator==(const Kind&) const = default;
+  };
+  explicit TensorGroups(const Kind& of)
+      : kind(of),
+        synchronization(of.chips, of.operation_jitter, of.synchronizations),
+        law(synchronization, of.chips, of.step_jitter) {}
+
+  Kind kind;
+  SynchronizationCost synchronization;
+  GroupLaw law;
+};
+
 }  // namespace lockstep

@@ -51,7 +51,7 @@ std::span<const double> EarlierResults::find(std::string_view capability,
 
 Jobs::Jobs(const Values& values, std::span<const TopologyKind* const> topologies,
            std::span<const Capability* const> capabilities, std::uint64_t seed,
-           std::span<const Phase> phases, const SettledAnswers& known, const Jobs* like)
+           std::span<const Phase> phases, const KnownFacts& known, const Jobs* like)
     : scenario_(scenario_from(values, topologies, seed)), values_(values) {
   constexpr std::int64_t any_replicas = std::numeric_limits<std::int64_t>::max();
   scenario_.phases = phases;
@@ -64,10 +64,8 @@ Jobs::Jobs(const Values& values, std::span<const TopologyKind* const> topologies
       jobs_.push_back(like->jobs_[j]);
       return;
     }
-    const auto job =
-        std::make_shared<const DesignPoint>(std::move(own), values, any_replicas, known);
-    if (job->new_answer()) new_answers_.push_back(*job->new_answer());
-    jobs_.push_back(job);
+    jobs_.push_back(
+        std::make_shared<const DesignPoint>(std::move(own), values, any_replicas, known));
   };
   if (values.text("job.work_share") != "isolated") {
     add(scenario_);
@@ -81,6 +79,13 @@ Jobs::Jobs(const Values& values, std::span<const TopologyKind* const> topologies
   }
   for (const Capability* capability : capabilities)
     capabilities_.push_back({capability, capability->prepare(*this)});
+}
+
+void Jobs::add_to(KnownFacts& known) const {
+  for (const auto& job : jobs_) {
+    if (job->new_answer()) known.add(*job->new_answer());
+    known.add(job->tensor_groups());
+  }
 }
 
 const DesignPoint& Jobs::longest() const {

@@ -29,18 +29,18 @@ struct JobsResult {
 /// collective; and the capabilities that its study asks for. Immutable; shared by threads.
 class Jobs {
  public:
-  /// Whose steps that synchronize have `phases`; topologies do not settle anew what is `known`.
+  /// Whose steps that synchronize have `phases`; what is `known` is not found anew.
   /// Jobs of `like`, made with the same lists and seed, are shared where they would be the same:
   /// where no value differs but of capabilities, and these change no chip. Throws InputError when a
   /// job is impossible.
   Jobs(const Values& values, std::span<const TopologyKind* const> topologies,
        std::span<const Capability* const> capabilities, std::uint64_t seed,
-       std::span<const Phase> phases = lockstep::phases(), const SettledAnswers& known = {},
+       std::span<const Phase> phases = lockstep::phases(), const KnownFacts& known = {},
        const Jobs* like = nullptr);
 
   std::span<const std::shared_ptr<const DesignPoint>> all() const { return jobs_; }
-  /// What topologies settled for jobs that are not shared.
-  std::span<const SettledAnswer> new_answers() const { return new_answers_; }
+  /// Adds what was found for these jobs.
+  void add_to(KnownFacts& known) const;
   /// Of the whole fleet, whatever jobs it runs.
   const Scenario& scenario() const { return scenario_; }
   const Fleet& fleet() const { return scenario_.fleet; }
@@ -63,7 +63,6 @@ class Jobs {
   Scenario scenario_;
   Values values_;
   std::vector<std::shared_ptr<const DesignPoint>> jobs_;
-  std::vector<SettledAnswer> new_answers_;
   std::vector<JobsCapability> capabilities_;
 };
 

@@ -25,7 +25,7 @@ const std::string base = R"(
 
 std::shared_ptr<const Jobs> jobs_of(const std::string& lines, const Jobs* like = nullptr) {
   return std::make_shared<const Jobs>(test::scenario_values(lines), topology_kinds(),
-                                      capabilities(), 1, phases(), SettledAnswers(), like);
+                                      capabilities(), 1, phases(), KnownFacts(), like);
 }
 
 bool shares(const std::string& lines) {
