@@ -327,15 +327,15 @@ class RingTrial final : public CollectiveTrial {
     const RingLaps* gone = nullptr;  // from all ready alike to `state`
     const bool is_even = is_quiet && std::count(from, from + ring_.ranks_, *from) == ring_.ranks_;
     for (std::int64_t channel = 0; channel < wiring().channels(group); ++channel) {
+      const std::span<const std::int32_t> order = wiring().order(group, channel);
       if (gone != &laps(group, channel)) {
         for (std::size_t i = 0; i < state.size(); ++i)
-          state[i] = from[wiring().rank(group, channel, static_cast<std::int64_t>(i))] +
-                     ring_.start_up(group);
+          state[i] = from[order[i]] + ring_.start_up(group);
         go(channel, state);
         if (is_even) gone = &laps(group, channel);
       }
       for (std::size_t i = 0; i < state.size(); ++i) {
-        double& done = to[wiring().rank(group, channel, static_cast<std::int64_t>(i))];
+        double& done = to[order[i]];
         done = std::max(done, state[i]);
       }
     }

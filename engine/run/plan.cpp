@@ -254,15 +254,16 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
   std::vector<bool> is_asked(capabilities.size(), false);
   ImpossiblePoints impossible(s);
   std::shared_ptr<const Jobs> last;
-  constexpr std::int64_t most_chips_kept = 1 << 18;
+  constexpr std::int64_t most_chips_kept = 1 << 18, least_chips = 256;
   std::int64_t chips_kept = 0;
   for (std::size_t p = 0; p < s.points.size(); ++p) {
     std::shared_ptr<const Jobs> point;
     if (!impossible.holds(p, [&] { point = plan.build(static_cast<std::int64_t>(p), last.get()); }))
       continue;
     last = point;
-    if (plan.kept.size() == p && chips_kept + point->fleet().chips() <= most_chips_kept) {
-      chips_kept += point->fleet().chips();
+    const std::int64_t chips = std::max(least_chips, point->fleet().chips());
+    if (plan.kept.size() == p && chips_kept + chips <= most_chips_kept) {
+      chips_kept += chips;
       plan.kept.push_back(point);
     }
     point->add_to(plan.known);

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <limits>
+#include <numeric>
+#include <vector>
 
 #include "engine/network/collective.hpp"
 
@@ -22,6 +25,28 @@ std::size_t fastest(std::size_t count, const Time& time) {
     if (!(t < least)) continue;
     least = t;
     best = candidate;
+  }
+  return best;
+}
+
+/// The same, where at_least(candidate) is known to be no more than its time, but for rounding:
+/// those that cannot be the fastest are not timed.
+template <class AtLeast, class Time>
+std::size_t fastest(std::size_t count, const AtLeast& at_least, const Time& time) {
+  constexpr double rounding = 1e-9;
+  std::vector<double> bound;
+  for (std::size_t candidate = 0; candidate < count; ++candidate)
+    bound.push_back(at_least(candidate) * (1 - rounding));
+  std::vector<std::size_t> order(count);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, {}, [&](std::size_t candidate) { return bound[candidate]; });
+  std::size_t best = 0;
+  double least = std::numeric_limits<double>::infinity();
+  for (std::size_t candidate : order) {
+    if (count == 1 || bound[candidate] > least) break;
+    const double t = time(candidate);
+    if (t < least || (t == least && candidate < best)) best = candidate;
+    least = std::min(least, t);
   }
   return best;
 }

@@ -26,8 +26,12 @@ class RingWiring {
   std::int64_t ring(std::int64_t group, std::int64_t channel) const {
     return first_ring_[static_cast<std::size_t>(group)] + channel;
   }
+  /// (ranks) position -> rank.
+  std::span<const std::int32_t> order(std::int64_t group, std::int64_t channel) const {
+    return {order_.data() + ring(group, channel) * ranks_, static_cast<std::size_t>(ranks_)};
+  }
   std::int32_t rank(std::int64_t group, std::int64_t channel, std::int64_t position) const {
-    return order_[static_cast<std::size_t>(ring(group, channel) * ranks_ + position)];
+    return order(group, channel)[static_cast<std::size_t>(position)];
   }
   std::int32_t chip(std::int64_t group, std::int64_t channel, std::int64_t position) const {
     return static_cast<std::int32_t>(group * ranks_) + rank(group, channel, position);

@@ -55,7 +55,7 @@ class GraphBuilder {
     return static_cast<std::size_t>(trees_[t].visit_of[static_cast<std::size_t>(vertex)]);
   }
   bool network(std::size_t t, std::int32_t vertex) const {
-    return run_.hops[t].tier(visit_of(t, vertex), lane_) != Tier::scale_up;
+    return run_.hops[t].wire(visit_of(t, vertex), lane_).tier != Tier::scale_up;
   }
   Message message(std::size_t t, std::int64_t phase, std::int64_t chunk, std::int32_t v) const {
     const HopCost& hop = hops_[t].costs[static_cast<std::size_t>(hops_[t].hop[visit_of(t, v)])];

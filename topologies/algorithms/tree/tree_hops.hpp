@@ -39,8 +39,8 @@ class TreeHops {
   /// wire: (visits, lanes in use) of the hop above each, which of `kinds`. Cost: O(vertices).
   TreeHops(std::span<const std::int32_t> wire, std::size_t used_lanes, std::span<const Wire> kinds);
 
-  Tier tier(std::size_t visit, std::size_t lane) const {
-    return kinds_[static_cast<std::size_t>(kind_[visit])][lane].tier;
+  const Wire& wire(std::size_t visit, std::size_t lane) const {
+    return kinds_[static_cast<std::size_t>(kind_[visit])][lane];
   }
 
   /// What kernels take.

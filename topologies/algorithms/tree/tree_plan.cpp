@@ -107,6 +107,49 @@ void wire_up(TreePlan& plan, const CollectiveRequest& request) {
     }
 }
 
+/// The visits on the longest way from a root, from the top.
+std::vector<std::size_t> longest_way(const Tree& tree) {
+  std::vector<std::size_t> way;
+  if (tree.visits.empty()) return way;
+  std::int32_t vertex = std::ranges::max_element(tree.visits, {}, &TreeVisit::level)->vertex;
+  for (; vertex != tree.root; vertex = tree.parent[static_cast<std::size_t>(vertex)])
+    way.push_back(static_cast<std::size_t>(tree.visit_of[static_cast<std::size_t>(vertex)]));
+  std::ranges::reverse(way);
+  return way;
+}
+
+/// The first lane of a run cannot be through one of its trees before, without noise [s]. Chains of
+/// messages on the longest way: the first chunk up and the last one down, behind the others at the
+/// slowest hop; and the first one up to where the port that passed all chunks on up passes all of
+/// them down.
+double least_time(const TreePlan& plan, const TreeRun& run, std::size_t tree,
+                  const std::vector<std::size_t>& way) {
+  const PortUse& use = plan.uses[static_cast<std::size_t>(run.lanes.front().group)];
+  const auto hop = [&](std::size_t i) { return hop_on(run.hops[tree].wire(way[i], 0), use); };
+  const auto gap = [&](std::size_t i) { return plan.chunk_bytes(run) / hop(i).bandwidth; };
+  const auto chunks = static_cast<double>(plan.chunks);
+  double least = 0, up = 0, slowest = 0;
+  for (std::size_t i = way.size(); i-- > 0;) {
+    up += hop(i).latency + gap(i);
+    slowest = std::max(slowest, gap(i));
+    if (i > 0 && plan.share_ports() && plan.shapes[run.shape][tree].visits[way[i]].shares_port)
+      least = std::max(least, 2 * up + chunks * gap(i - 1) + (chunks - 1) * gap(i));
+  }
+  return plan.base_latency + std::max(least, 2 * up + (chunks - 1) * slowest);
+}
+
+/// The same of all runs.
+double least_time(const TreePlan& plan) {
+  double least = 0;
+  for (std::size_t shape = 0; shape < plan.shapes.size(); ++shape)
+    for (std::size_t tree : {0u, 1u}) {
+      const std::vector<std::size_t> way = longest_way(plan.shapes[shape][tree]);
+      for (const TreeRun& run : plan.runs)
+        if (run.shape == shape) least = std::max(least, least_time(plan, run, tree, way));
+    }
+  return least;
+}
+
 }  // namespace
 
 TreePlan make_tree_plan(const CollectiveRequest& request, TreeStyle style) {
@@ -148,13 +191,20 @@ TreePlan make_tree_plan(const CollectiveRequest& request, TreeStyle style) {
   std::span<const NcclProtocol> open = open_protocols(request.fabric);
   if (nvls) open = std::span(nccl_protocols).last(1);
   const std::vector<std::int64_t> chunks = open_chunks(request);
-  const std::size_t best = fastest(open.size() * chunks.size(), [&](std::size_t candidate) {
-    if (candidate % chunks.size() == 0) take(open[candidate / chunks.size()]);
+  const auto take_candidate = [&](std::size_t candidate) {
+    take(open[candidate / chunks.size()]);
     plan.chunks = chunks[candidate % chunks.size()];
-    return noise_free_time(*make_tree_trial(plan, {}), plan.groups, plan.ranks);
-  });
-  take(open[best / chunks.size()]);
-  plan.chunks = chunks[best % chunks.size()];
+  };
+  take_candidate(fastest(
+      open.size() * chunks.size(),
+      [&](std::size_t candidate) {
+        take_candidate(candidate);
+        return least_time(plan);
+      },
+      [&](std::size_t candidate) {
+        take_candidate(candidate);
+        return noise_free_time(*make_tree_trial(plan, {}), plan.groups, plan.ranks);
+      }));
   return plan;
 }
 
