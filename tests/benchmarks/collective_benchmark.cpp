@@ -91,7 +91,7 @@ int main(int count, char** values) {
       };
     });
   }
-  for (double messages : {1.0, 1000.0}) {
+  for (double messages : {1.0, 1000.0, 1e5}) {
     const std::string late = "/late:" + std::to_string(static_cast<int>(messages));
     asked.emplace_back("run" + late, [messages](Gradients& g) {
       return [&g, messages, step = 0u, trial = std::shared_ptr(g.begin(false))]() mutable {

@@ -12,38 +12,19 @@ constexpr std::size_t most_gaps = 8;  // RingSweep is faster beyond
 constexpr std::size_t most_events = 800;
 constexpr double never = -1e300;
 
-}  // namespace
-
-/// Chains that wait for the largest gap, as nearly all do from its first place on: their starts and
-/// finishes are ranges that reach an end of the ring, so that running maxima serve every event.
+/// Chains that wait for the largest gap, as nearly all do from its first place on: their finishes
+/// are ranges that reach an end of the ring, so that running maxima serve every event.
 class SteepestChains {
  public:
-  SteepestChains(const double* ready, const std::vector<double>& path, double slope,
-                 RingChains::Scratch& scratch)
-      : ready_(ready), path_(path), slope_(slope), s_(scratch) {
-    const std::size_t ranks = path.size();
-    s_.best_before.resize(ranks);
-    s_.best_after.resize(ranks);
-    double best = never;
-    for (std::size_t i = 0; i < ranks; ++i)
-      s_.best_before[i] = best =
-          std::max(best, ready[i] - path[i] + static_cast<double>(i) * slope);
-    best = never;
-    for (std::size_t i = ranks; i-- > 0;)
-      s_.best_after[i] = best = std::max(best, ready[i] - path[i] + static_cast<double>(i) * slope);
-    s_.rise_after.assign(ranks, never);
-    s_.rise_before.assign(ranks, never);
+  SteepestChains(const std::vector<double>& path, double slope, RingChains::Scratch& scratch)
+      : path_(path), slope_(slope), s_(scratch) {
+    s_.rise_after.assign(path.size(), never);
+    s_.rise_before.assign(path.size(), never);
   }
 
-  /// As RingChainKernels::best_start.
-  double best_start(std::int64_t first, std::int64_t last) const {
-    if (first == 0) return s_.best_before[static_cast<std::size_t>(last - 1)];
-    if (last == ranks()) return s_.best_after[static_cast<std::size_t>(first)];
-    return ring_chain_kernels().best_start(ready_, path_.data(), slope_, first, last);
-  }
   /// As RingChainKernels::raise, on `finish` at once or when all are known.
   void raise(double offset, std::int64_t first, std::int64_t last, double* finish) {
-    if (last == ranks())
+    if (last == std::ssize(path_))
       raise_to(s_.rise_after[static_cast<std::size_t>(first)], offset);
     else if (first == 0)
       raise_to(s_.rise_before[static_cast<std::size_t>(last - 1)], offset);
@@ -63,14 +44,14 @@ class SteepestChains {
   }
 
  private:
-  std::int64_t ranks() const { return static_cast<std::int64_t>(path_.size()); }
   static void raise_to(double& value, double offset) { value = std::max(value, offset); }
 
-  const double* ready_;
   const std::vector<double>& path_;
   double slope_;
   RingChains::Scratch& s_;
 };
+
+}  // namespace
 
 double RingDetours::loss(double rows, double all_rows) const {
   if (pinned == 0 || rows == 0) return 0;
@@ -137,36 +118,6 @@ double RingChains::cost(std::int64_t ranks, int laps, double spike_probability) 
                                : n * 1000 + events * 2000;
 }
 
-/// The longest chain without delays to `position` and `row` (0 = ready).
-double RingChains::quiet_value(const double* ready, const SteepestChains& steepest,
-                               std::int64_t position, std::int64_t row) const {
-  const RingChainKernels& kernels = ring_chain_kernels();
-  double best = never, slope = gap_[position];
-  // Back from column `last` - 1, on the ring rolled out, to the next larger gap.
-  std::int64_t lap = 0, last = position + 1, left = row + 1;
-  while (left > 0) {
-    const std::int64_t first = std::max<std::int64_t>(0, last - left);
-    const std::int64_t above =
-        slope < waits_[0] ? kernels.last_above(gap_, slope, first, last) : first - 1;
-    const auto laps = static_cast<double>(lap);
-    // What chains from here pay for waiting, beyond i x slope, and for laps.
-    const double offset = laps * lap_ + static_cast<double>(row - position - lap * ranks_) * slope;
-    const double start = slope < waits_[0]
-                             ? kernels.best_start(ready, path_.data(), slope, above + 1, last)
-                             : steepest.best_start(above + 1, last);
-    best = std::max(best, start + offset);
-    left -= last - (above + 1);
-    last = above + 1;
-    if (above >= first) {
-      slope = gap_[above];
-    } else if (left > 0) {
-      ++lap;
-      last = ranks_;
-    }
-  }
-  return best + path_[static_cast<std::size_t>(position)];
-}
-
 void RingChains::add_chains(std::span<const RingEvent> events, const RingDetours& detours,
                             std::span<double> state, Scratch& scratch) const {
   const RingChainKernels& kernels = ring_chain_kernels();
@@ -174,9 +125,10 @@ void RingChains::add_chains(std::span<const RingEvent> events, const RingDetours
   const auto all_rows = static_cast<double>(rows);
   std::vector<double>& late = scratch.late;  // longest chain up to each event
   late.clear();
-  SteepestChains steepest(scratch.ready.data(), path_, waits_[0], scratch);
+  scratch.starts.reset({path_.data(), gap_, ranks_, lap_, waits_[0]}, scratch.ready.data());
+  SteepestChains steepest(path_, waits_[0], scratch);
   for (const RingEvent& e : events)
-    late.push_back(quiet_value(scratch.ready.data(), steepest, e.position, e.row + 1) -
+    late.push_back(scratch.starts.longest(e.position, e.row + 1) -
                    detours.loss(static_cast<double>(e.row + 1), all_rows));
   for (std::size_t e = 0; e < events.size(); ++e) {
     const double value = late[e] + events[e].delay;

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "topologies/algorithms/ring/latest/ring_starts.hpp"
 #include "topologies/algorithms/ring/ring_sweep.hpp"
 
 namespace lockstep {
@@ -35,8 +36,6 @@ struct RingDetours {
   double loss(double rows, double all_rows) const;
 };
 
-class SteepestChains;
-
 /// One lap of a ring (ring.hpp), n - 1 rows, or two where few messages are late, without a visit to
 /// all n (n - 1) of them in each; or a row less, where a lap's first row is done apart.
 ///
@@ -58,7 +57,8 @@ class RingChains {
   struct Scratch {
     std::vector<RingEvent> events;
     std::vector<double> ready, start, late;
-    std::vector<double> best_before, best_after, rise_after, rise_before;  ///< of SteepestChains
+    std::vector<double> rise_after, rise_before;  ///< of the steepest chains
+    RingStarts starts;
     RingSweep::Scratch sweep;
   };
 
@@ -70,8 +70,6 @@ class RingChains {
   static double cost(std::int64_t ranks, int laps, double spike_probability);
 
  private:
-  double quiet_value(const double* ready, const SteepestChains& steepest, std::int64_t position,
-                     std::int64_t row) const;
   void go_round_the_largest(const double* ready, std::span<double> state) const;
   void add_chains(std::span<const RingEvent> events, const RingDetours& detours,
                   std::span<double> state, Scratch& scratch) const;

@@ -25,22 +25,15 @@ RingLaps::RingLaps(const RingMethod& method, std::size_t ring, const double* lat
 void RingLaps::run(const MessageNoise& noise, SpikeSequence& spikes, std::int64_t group,
                    std::int64_t first_message, std::span<double> state, Scratch& scratch,
                    const Execution& how) const {
-  const std::int64_t rows = laps_ * (ranks_ - 1);
   if (!noise.hop_jitter && spikes.done() && (rows_ || pace_)) {
-    RingChains(latency_, gap_, ranks_, laps_ * (ranks_ - 1)).run({}, state, scratch);
+    RingChains(latency_, gap_, ranks_, rows()).run({}, state, scratch);
     return;
   }
   if (rows_) {
-    rows_->run(noise, spikes, group, first_message, rows, state, how);
+    rows_->run(noise, spikes, group, first_message, rows(), state, how);
     return;
   }
-  scratch.events.clear();
-  const std::int64_t end = first_message + rows * ranks_;
-  for (; !spikes.done() && spikes.message() < end; spikes.next()) {
-    const std::int64_t at = spikes.message() - first_message;
-    scratch.events.push_back({static_cast<std::int32_t>(at / ranks_),
-                              static_cast<std::int32_t>(at % ranks_), spikes.delay()});
-  }
+  take_events(spikes, first_message, scratch.events);
   if (!pace_) {
     chains_->run(scratch.events, state, scratch);
     return;
@@ -61,8 +54,24 @@ void RingLaps::run_back(std::span<double> state, Scratch& scratch) const {
   std::reverse_copy(latency_, latency_ + ranks_, latency.begin());
   std::rotate(latency.begin(), latency.end() - 1, latency.end());
   std::ranges::reverse(state);
-  RingChains(latency.data(), gap.data(), ranks_, laps_ * (ranks_ - 1)).run({}, state, scratch);
+  RingChains(latency.data(), gap.data(), ranks_, rows()).run({}, state, scratch);
   std::ranges::reverse(state);
+}
+
+RingLatest RingLaps::latest(std::span<const double> after) const {
+  return {latency_, gap_, rows(), after};
+}
+
+std::int64_t RingLaps::take_events(SpikeSequence& spikes, std::int64_t first_message,
+                                   std::vector<RingEvent>& events) const {
+  events.clear();
+  const std::int64_t messages = rows() * ranks_;
+  for (; !spikes.done() && spikes.message() < first_message + messages; spikes.next()) {
+    const std::int64_t at = spikes.message() - first_message;
+    events.push_back({static_cast<std::int32_t>(at / ranks_),
+                      static_cast<std::int32_t>(at % ranks_), spikes.delay()});
+  }
+  return messages;
 }
 
 double RingLaps::cost(const RingMethod& method, std::int64_t ranks, const Noise& noise) {

@@ -3,6 +3,7 @@
 #include <optional>
 #include <vector>
 
+#include "topologies/algorithms/ring/latest/ring_latest.hpp"
 #include "topologies/algorithms/ring/ring_chains.hpp"
 #include "topologies/algorithms/ring/ring_method.hpp"
 #include "topologies/algorithms/ring/ring_rows.hpp"
@@ -30,10 +31,20 @@ class RingLaps {
   /// CollectiveTrial::run_back of one ring: `state`, (ranks) [s], goes against the laps.
   void run_back(std::span<double> state, Scratch& scratch) const;
 
+  /// LatestFinish of one ring, from `after`, (ranks) [s]. Only without hop_jitter in its method:
+  /// late messages are weighed against it there.
+  RingLatest latest(std::span<const double> after) const;
+  bool has_latest() const { return !pace_; }
+  /// To `events` the late messages of run(). Returns the number of all its messages.
+  std::int64_t take_events(SpikeSequence& spikes, std::int64_t first_message,
+                           std::vector<RingEvent>& events) const;
+
   /// Estimated cost of a run in units of 0.1 ns on one core.
   static double cost(const RingMethod& method, std::int64_t ranks, const Noise& noise);
 
  private:
+  std::int64_t rows() const { return laps_ * (ranks_ - 1); }
+
   const double* latency_;
   const double* gap_;
   std::int64_t ranks_;

@@ -15,6 +15,21 @@ struct RingEvent {
   double delay;           ///< [s]
 };
 
+/// Late messages by position, and in each by row.
+class RingEventSort {
+ public:
+  /// `events` by rows. What it returns holds until the next call. Cost: 1 ns a rank and 5 ns an
+  /// event.
+  std::span<const RingEvent> by_position(std::span<const RingEvent> events, std::int32_t ranks);
+  /// The first and the last of a position, in what was returned.
+  std::int32_t begin(std::size_t position) const { return begins_[position]; }
+  std::int32_t end(std::size_t position) const { return begins_[position + 1]; }
+
+ private:
+  std::vector<std::int32_t> begins_;
+  std::vector<RingEvent> events_;
+};
+
 /// The ring recursion of ring.hpp where few messages are late: the heaviest chain of ready time,
 /// hops and delays up to each rank's last message, without a visit to all of them.
 ///
@@ -36,8 +51,7 @@ class RingSweep {
   /// Memory of a sweep, about 32 B x (ranks + rows), for one after another.
   struct Scratch {
     RisingPieces chains;
-    std::vector<std::int32_t> begins;  ///< (ranks + 1) of each position's events
-    std::vector<RingEvent> events;     ///< by position, rows rising
+    RingEventSort sort;
   };
 
   /// Takes `state`, (ranks) [s], through `rows` rows, below 2^30. `events` by rows.
@@ -45,8 +59,6 @@ class RingSweep {
            Scratch& scratch) const;
 
  private:
-  void sort(std::span<const RingEvent> events, Scratch& scratch) const;
-
   const double* latency_;
   const double* gap_;
   std::int32_t ranks_;

@@ -40,17 +40,16 @@ void RisingPieces::steepen(double slope) {
   }
 }
 
-void RisingPieces::lift(std::int32_t place, double delay, double slope) {
-  const std::int32_t before = pieces_.up_to(place);
-  const double value = at(before, place), old_slope = piece(before).slope;
+void RisingPieces::raise(std::int32_t before, std::int32_t place, double value, double slope) {
+  const double old_value = at(before, place), old_slope = piece(before).slope;
   const std::int32_t next = piece(before).next;
   if (before == place) {
     remove(place);
   } else {
     piece(before).next = place;
   }
-  insert(place, value + delay, slope, next);
-  if (!surface(place, value, old_slope, place, next)) overtake(place);
+  insert(place, value, slope, next);
+  if (!surface(place, old_value, old_slope, place, next)) overtake(place);
 }
 
 void RisingPieces::pop(std::int32_t last) {

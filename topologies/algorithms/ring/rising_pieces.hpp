@@ -54,7 +54,16 @@ class RisingPieces {
   /// Raises the function to where no slope is below `slope`.
   void steepen(double slope);
   /// Adds `delay` at `place`, which `slope` carries on from there. No slope may be below it.
-  void lift(std::int32_t place, double delay, double slope);
+  void lift(std::int32_t place, double delay, double slope) {
+    const std::int32_t before = pieces_.up_to(place);
+    raise(before, place, at(before, place) + delay, slope);
+  }
+  /// The same to `value`, which is not below.
+  void raise(std::int32_t place, double value, double slope) {
+    raise(pieces_.up_to(place), place, value, slope);
+  }
+  /// Whether no piece is less steep than the steepest may be.
+  bool is_steepest() const { return levels_.empty() || levels_.back().slope == steepest_; }
   /// Fetches `place` into the cache for a lift soon.
   void expect(std::int32_t place) const {
     if (place >= 0 && place < end_) __builtin_prefetch(&piece_[static_cast<std::size_t>(place)], 1);
@@ -86,6 +95,7 @@ class RisingPieces {
   void remove(std::int32_t p);
   void enlist(std::int32_t p);
   void unlist(std::int32_t p);
+  void raise(std::int32_t before, std::int32_t place, double value, double slope);
   void overtake(std::int32_t p);
   bool surface(std::int32_t line, double value, double slope, std::int32_t from, std::int32_t next);
 

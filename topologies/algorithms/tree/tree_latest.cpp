@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "topologies/algorithms/latest_by_run.hpp"
 #include "topologies/algorithms/tree/tree_walk.hpp"
 
 namespace lockstep {
@@ -192,11 +193,7 @@ class TreeLatest final : public LatestFinish {
 
   void run_all(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
                const double* ready, double* latest) const {
-    const auto finish = std::make_unique_for_overwrite<double[]>(cost_.size());
-    trial_.run(noise, first_group, last_group, ready, finish.get(), 1);
-    for (std::int64_t g = first_group; g < last_group; ++g)
-      for (std::int64_t i = g * plan_.ranks; i < (g + 1) * plan_.ranks; ++i)
-        raise(latest[g - first_group], finish[i] + after_[i]);
+    latest_by_run(trial_, noise, first_group, last_group, plan_.ranks, ready, after_, latest);
   }
 
   /// The late messages of one lane.

@@ -1,0 +1,67 @@
+#include "topologies/algorithms/ring/latest/rings_latest.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "topologies/algorithms/latest_by_run.hpp"
+
+namespace lockstep {
+namespace {
+
+/// Share of late messages from where on kernels, which visit all of them, cost less.
+constexpr double dense = 5e-4;
+
+}  // namespace
+
+RingsLatest::RingsLatest(const CollectiveTrial& trial, std::vector<std::vector<RingChannel>> groups,
+                         std::int64_t ranks, std::int64_t messages_per_group, const double* after)
+    : trial_(trial),
+      groups_(std::move(groups)),
+      ranks_(ranks),
+      messages_(messages_per_group),
+      after_(after),
+      rings_(groups_.size()),
+      cost_(groups_.size() * static_cast<std::size_t>(ranks)) {
+  trial.run_back(0, std::ssize(groups_), after, cost_.data());
+  std::vector<double> own(static_cast<std::size_t>(ranks));
+  for (std::size_t g = 0; g < groups_.size(); ++g, after += ranks)
+    for (const RingChannel& channel : groups_[g]) {
+      for (std::size_t i = 0; i < own.size(); ++i) own[i] = after[channel.order[i]];
+      rings_[g].push_back(channel.laps->latest(own));
+    }
+}
+
+void RingsLatest::run(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
+                      const double* ready, double* latest) const {
+  std::fill_n(latest, last_group - first_group, left_out);
+  if (noise.spike_probability > dense)
+    return latest_by_run(trial_, noise, first_group, last_group, ranks_, ready, after_, latest);
+  RingLatest::Scratch scratch;
+  for (std::int64_t g = first_group; g < last_group; ++g) {
+    double& own = latest[g - first_group];
+    for (std::int64_t i = g * ranks_; i < (g + 1) * ranks_; ++i)
+      own = std::max(own, ready[i] + cost_[static_cast<std::size_t>(i)]);
+    SpikeSequence spikes(noise, g, messages_);
+    own = std::max(own, through_late(g, spikes, ready + g * ranks_, scratch));
+  }
+}
+
+double RingsLatest::through_late(std::int64_t group, SpikeSequence& spikes, const double* ready,
+                                 RingLatest::Scratch& scratch) const {
+  const auto& channels = groups_[static_cast<std::size_t>(group)];
+  std::vector<double>& own = scratch.ready;
+  own.resize(static_cast<std::size_t>(ranks_));
+  double latest = left_out;
+  std::int64_t first_message = 0;
+  for (std::size_t c = 0; c < channels.size() && !spikes.done(); ++c) {
+    first_message += channels[c].laps->take_events(spikes, first_message, scratch.events);
+    if (scratch.events.empty()) continue;
+    for (std::size_t i = 0; i < own.size(); ++i)
+      own[i] = ready[channels[c].order[i]] + channels[c].start_up;
+    const RingLatest& ring = rings_[static_cast<std::size_t>(group)][c];
+    latest = std::max(latest, ring.run(scratch.events, own, scratch));
+  }
+  return latest;
+}
+
+}  // namespace lockstep
