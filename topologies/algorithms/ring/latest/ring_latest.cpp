@@ -37,10 +37,11 @@ RingLatest::RingLatest(const double* latency, const double* gap, std::int64_t ro
   back_path_ = path_of(back_latency.data(), after.size());
   way_ = {path_.data(), gap, ranks_, lap, largest};
   back_.reset({back_path_.data(), back_gap_.data(), ranks_, lap, largest}, back_after_.data());
-  std::int64_t before = std::find(gap, gap + ranks_, largest) - gap - ranks_;
-  for (std::int64_t i = before + ranks_; i < ranks_; ++i)
+  const std::int64_t first = std::find(gap, gap + ranks_, largest) - gap;
+  std::int64_t before = first;
+  for (std::int64_t i = first + 1; i < ranks_; ++i)
     if (gap[i] == largest) stretch_ = std::max(stretch_, i - std::exchange(before, i));
-  stretch_ = std::max(stretch_, std::find(gap, gap + ranks_, largest) - gap + ranks_ - before);
+  stretch_ = std::max(stretch_, first + ranks_ - before);
 }
 
 double RingLatest::run(std::span<const RingEvent> events, std::span<const double> ready,
