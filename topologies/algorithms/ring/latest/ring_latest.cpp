@@ -11,6 +11,9 @@ constexpr double never = -1e300;
 /// Places looked through for all events, in ranks, from where on RingChains costs less.
 constexpr std::int64_t most_scans = 256;
 
+/// Late messages that memory is asked for ahead.
+constexpr std::size_t ahead = 8;
+
 std::vector<double> path_of(const double* latency, std::size_t ranks) {
   std::vector<double> path(ranks);
   for (std::size_t i = 1; i < ranks; ++i) path[i] = path[i - 1] + latency[i];
@@ -72,25 +75,30 @@ double RingLatest::through(std::span<const RingEvent> events, std::span<const do
   const std::span<const RingEvent> sorted =
       scratch.sort.by_position(events, static_cast<std::int32_t>(ranks_));
   for (std::int64_t lap = -(rows_ / ranks_) - 1; lap <= 0; ++lap)
-    for (const RingEvent& event : sorted) {
+    for (std::size_t e = 0; e < sorted.size(); ++e) {
+      const RingEvent& event = sorted[e];
+      if (e + ahead < sorted.size()) chains.expect(place_of(sorted[e + ahead], lap));
       const std::int64_t column = event.position + lap * ranks_;
       if (event.row >= rows_ + std::min<std::int64_t>(column, 0)) continue;
-      const double gap = gap_[event.position];
       const double path =
           path_[static_cast<std::size_t>(event.position)] + static_cast<double>(lap) * way_.lap;
       steepen(std::exchange(steepened, column), column, chains);
-      const auto place = static_cast<std::int32_t>(event.row + ranks_ - column);
+      const std::int32_t place = place_of(event, lap);
       double value = chains.value(place) + path;
       if (scratch.starts.bound(event.position, event.row + 1) > value)
         value = std::max(value, scratch.starts.longest(event.position, event.row + 1));
       value += event.delay;
-      chains.raise(place, value - path, gap);
+      chains.raise(place, value - path, gap_[event.position]);
       if (lap < 0) continue;
       const std::int64_t back = ranks_ - 1 - event.position, left = rows_ - 1 - event.row;
       if (value + back_.bound(back, left) > latest)
         latest = std::max(latest, value + back_.longest(back, left));
     }
   return latest;
+}
+
+std::int32_t RingLatest::place_of(const RingEvent& event, std::int64_t lap) const {
+  return static_cast<std::int32_t>(event.row + ranks_ - event.position - lap * ranks_);
 }
 
 /// To the columns after `from`, up to `to`.

@@ -44,6 +44,7 @@ class RingLatest {
                  Scratch& scratch) const;
   double run_all(std::span<const RingEvent> events, std::span<const double> ready,
                  Scratch& scratch) const;
+  std::int32_t place_of(const RingEvent& event, std::int64_t lap) const;
   void steepen(std::int64_t from, std::int64_t to, RisingPieces& chains) const;
 
   const double* latency_;
