@@ -13,7 +13,10 @@ void RisingPieces::reset(std::int32_t end, double steepest) {
   steepest_ = steepest;
   end_ = end;
   first_ = none;
-  piece_.resize(static_cast<std::size_t>(end));
+  if (room_ < end) {
+    piece_ = std::make_unique_for_overwrite<Piece[]>(static_cast<std::size_t>(end));
+    room_ = end;
+  }
   pieces_.reset(end);
   levels_.clear();
 }

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace lockstep {
@@ -85,9 +86,9 @@ class RisingPieces {
     std::int32_t first;
   };
 
-  Piece& piece(std::int32_t p) { return piece_[static_cast<std::size_t>(p)]; }
+  Piece& piece(std::int32_t p) const { return piece_[static_cast<std::size_t>(p)]; }
   double at(std::int32_t p, std::int32_t place) const {
-    const Piece& own = piece_[static_cast<std::size_t>(p)];
+    const Piece& own = piece(p);
     return own.value + static_cast<double>(place - p) * own.slope;
   }
   Level& level_of(double slope);
@@ -101,7 +102,8 @@ class RisingPieces {
 
   std::int32_t end_ = 0, first_ = none;
   double steepest_ = 0;
-  std::vector<Piece> piece_;  // by place
+  std::unique_ptr<Piece[]> piece_;  // by place; written first where there is one
+  std::int32_t room_ = 0;
   PlaceSet pieces_;
   std::vector<Level> levels_;  // the steepest first
 };

@@ -12,7 +12,7 @@ constexpr double never = -1e300;
 constexpr std::int64_t most_scans = 256;
 
 /// Late messages that memory is asked for ahead.
-constexpr std::size_t ahead = 8;
+constexpr std::size_t ahead = 16;
 
 std::vector<double> path_of(const double* latency, std::size_t ranks) {
   std::vector<double> path(ranks);
