@@ -8,12 +8,19 @@
 #include <cmath>
 #include <random>
 
+#include "topologies/algorithms/ring/latest/ring_latest.hpp"
 #include "topologies/algorithms/ring/ring_sweep.hpp"
 
 namespace lockstep::test {
 namespace {
 
 constexpr double tolerance = 1e-12;  // relative; sums associate differently
+
+double latest_of(const std::vector<double>& finish, const std::vector<double>& after) {
+  double latest = -1e300;
+  for (std::size_t i = 0; i < finish.size(); ++i) latest = std::max(latest, finish[i] + after[i]);
+  return latest;
+}
 
 /// A ring with late messages. Hops by `kind`: equal; a slow one in eight; all different; a few of
 /// three gaps without latency; waits that cost nothing.
@@ -64,6 +71,14 @@ struct Ring {
         .run(events, state, scratch);
     return state;
   }
+  /// The latest end by the chains through events, and without them.
+  double latest(const std::vector<double>& after) const {
+    RingLatest::Scratch scratch;
+    const RingLatest ring(latency.data(), gap.data(), rows, after);
+    Ring quiet = *this;
+    quiet.events.clear();
+    return std::max(latest_of(quiet.recursion(), after), ring.run(events, ready, scratch));
+  }
   std::vector<double> sweep() const {
     std::vector<double> state = ready;
     RingSweep::Scratch scratch;
@@ -108,6 +123,37 @@ TEST(RingSweep, TakesAnyNumberOfRows) {
   }
 }
 
+/// What comes after finishes: nothing, different times, or two in three left out.
+std::vector<double> some_after(std::mt19937_64& random, std::size_t ranks) {
+  std::uniform_real_distribution<double> uniform(0, 1);
+  const auto kind = random() % 3;
+  std::vector<double> after(ranks, 0.0);
+  for (std::size_t i = 0; kind > 0 && i < ranks; ++i)
+    after[i] = kind == 2 && i % 3 != 0 ? -1e300 : 10 * uniform(random);
+  return after;
+}
+
+TEST(RingLatest, IsTheMaximumOfTheRecursion) {
+  std::mt19937_64 random(14);
+  int raised = 0, many = 0;
+  for (int round = 0; round < 6000; ++round) {
+    const auto ranks = static_cast<std::int64_t>(1 + random() % (round % 20 ? 40 : 600));
+    const double spikes[] = {0.001, 0.02, 0.4};
+    const double delays[] = {1e-6, 0.5, 4, 40, 1000};
+    const Ring ring(random, rows_of(round, ranks), ranks, round % 5, spikes[random() % 3],
+                    delays[random() % 5]);
+    const auto after = some_after(random, ring.ready.size());
+    const double expected = latest_of(ring.recursion(), after), got = ring.latest(after);
+    ASSERT_LE(std::abs(expected - got), tolerance * std::abs(expected)) << "round " << round;
+    Ring quiet = ring;
+    quiet.events.clear();
+    raised += expected > latest_of(quiet.recursion(), after) * (1 + 1e-9);
+    many += ring.events.size() > 1000;
+  }
+  EXPECT_GT(raised, 3000);
+  EXPECT_GT(many, 100);
+}
+
 // The comparison must notice one event in a hundred that is 1e-6 longer.
 TEST(RingChains, ComparisonNoticesALateEvent) {
   std::mt19937_64 random(13);
@@ -121,6 +167,23 @@ TEST(RingChains, ComparisonNoticesALateEvent) {
     noticed += worst(ring.recursion(), longer.sweep()) > 1e3 * tolerance;
   }
   EXPECT_GT(noticed, 90);
+}
+
+// Nor may the latest end hide that one event of the longest chain is left out, or 1e-6 longer.
+TEST(RingLatest, ComparisonNoticesALateEvent) {
+  std::mt19937_64 random(15);
+  int noticed = 0;
+  for (int round = 0; round < 50; ++round) {
+    const Ring ring(random, rows_of(4 * (round / 2) + round % 2, 40), 40, round % 5, 0.01, 40);
+    const std::vector<double> after = some_after(random, ring.ready.size());
+    Ring longer = ring, fewer = ring;
+    for (RingEvent& e : longer.events) e.delay *= 1 + 1e-6;
+    fewer.events.erase(std::ranges::max_element(fewer.events, {}, &RingEvent::delay));
+    const double expected = latest_of(ring.recursion(), after);
+    for (const Ring& other : {longer, fewer})
+      noticed += std::abs(expected - other.latest(after)) > 1e3 * tolerance * expected;
+  }
+  EXPECT_GT(noticed, 80);
 }
 
 }  // namespace
