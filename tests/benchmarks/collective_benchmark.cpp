@@ -1,6 +1,7 @@
 // What trials ask of the collectives of their steps, on every topology: a beginning on healthy
 // links and with slow ones, all groups and the pass against time, and the latest finish of groups
-// with late messages, by run() and, where there is one, by its own way. Each with its time a rank.
+// with late messages, by run() and, where there is one, by its own way. Each with its time a rank,
+// and where there is a goal its ratio to it.
 // Never part of a verdict: run it on a quiet machine.
 #include <benchmark/benchmark.h>
 

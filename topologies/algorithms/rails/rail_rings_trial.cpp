@@ -1,7 +1,8 @@
 #include <algorithm>
+#include <utility>
 
 #include "topologies/algorithms/rails/rail_rings.hpp"
-#include "topologies/algorithms/ring/ring_laps.hpp"
+#include "topologies/algorithms/ring/latest/rings_latest.hpp"
 #include "topologies/algorithms/torus/torus_phase.hpp"
 
 namespace lockstep {
@@ -111,6 +112,18 @@ class RailRingsTrial final : public CollectiveTrial {
       }
     }
     return true;
+  }
+
+  /// Where each group is one rail that all go round in one chunk.
+  std::unique_ptr<LatestFinish> latest_finish(const double* after) const override {
+    std::vector<std::vector<RingChannel>> groups;
+    for (const RailLayout& grid : ring_.grids_) {
+      const RingLaps& rail = rails_[first_rail_[groups.size()]];
+      if (grid.rails > 1 || ring_.chunks(grid) > 1 || !rail.has_latest()) return nullptr;
+      groups.push_back({{&rail, grid.member.data(), ring_.base_latency_}});
+    }
+    return std::make_unique<RingsLatest>(*this, std::move(groups), ring_.ranks_,
+                                         ring_.messages_per_group(), after);
   }
 
  private:
