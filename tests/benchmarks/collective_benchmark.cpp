@@ -6,6 +6,7 @@
 #include <benchmark/benchmark.h>
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -51,7 +52,16 @@ struct Gradients {
   Noise noise;
 };
 
-void measure(benchmark::State& state, const std::string& lines,
+/// What should be, on one core [s].
+double goal_of(const std::string& name) {
+  static const std::map<std::string, double> goals{
+      {"latest_finish/late:1000/one_group/tree", 10e-3},
+      {"latest_finish/late:100000/one_group/ring", 15e-3}};
+  const auto found = goals.find(name);
+  return found == goals.end() ? 0 : found->second;
+}
+
+void measure(benchmark::State& state, const std::string& lines, double goal,
              const std::function<std::function<void()>(Gradients&)>& prepare) {
   // A benchmark is called several times, and neighbours have the same lines.
   static std::pair<std::string, std::unique_ptr<Gradients>> kept;
@@ -67,6 +77,9 @@ void measure(benchmark::State& state, const std::string& lines,
   state.counters["s/rank"] =
       Counter(static_cast<double>(gradients.ready.size()) * static_cast<double>(state.iterations()),
               Counter::kIsRate | Counter::kInvert);
+  if (goal > 0)
+    state.counters["of_goal"] =
+        Counter(goal * static_cast<double>(state.iterations()), Counter::kIsRate);
 }
 
 }  // namespace
@@ -111,11 +124,14 @@ int main(int count, char** values) {
   }
   for (const BenchmarkCase& layout : benchmark_layouts)
     for (const TopologyKind* kind : topology_kinds())
-      for (const auto& [name, prepare] : asked)
+      for (const auto& [what, prepare] : asked) {
+        const std::string name = what + "/" + layout.name + "/" + std::string(kind->name);
         benchmark::RegisterBenchmark(
-            (name + "/" + layout.name + "/" + std::string(kind->name)).c_str(), measure,
-            std::string(layout.lines) + "topology.kind=" + std::string(kind->name) + "\n", prepare)
+            name.c_str(), measure,
+            std::string(layout.lines) + "topology.kind=" + std::string(kind->name) + "\n",
+            goal_of(name), prepare)
             ->Unit(benchmark::kMillisecond);
+      }
   benchmark::Initialize(&count, values);
   benchmark::RunSpecifiedBenchmarks();
   return 0;

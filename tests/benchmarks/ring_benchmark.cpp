@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/unit/jitter_levels.hpp"
+#include "topologies/algorithms/ring/latest/ring_latest.hpp"
 #include "topologies/algorithms/ring/ring_chains.hpp"
 #include "topologies/algorithms/ring/ring_rows.hpp"
 
@@ -53,8 +54,9 @@ void ring_rows(benchmark::State& state, const RingBenchmark& what, const JitterL
   state.counters["of_goal"] = Counter(messages / what.goal, Counter::kIsRate);
 }
 
-/// A fast ring of nodes of eight whose ranks are ready at random, `spikes` of them late.
-void ring_chains(benchmark::State& state, std::int64_t ranks, std::int64_t spikes) {
+/// A fast ring of nodes of eight whose ranks are ready at random, `spikes` of them late: when each
+/// finishes, or the last.
+void ring_chains(benchmark::State& state, std::int64_t ranks, std::int64_t spikes, bool latest) {
   std::mt19937_64 random(1);
   std::uniform_real_distribution<double> uniform(0, 1);
   std::vector<double> ready, latency, gap;
@@ -73,14 +75,21 @@ void ring_chains(benchmark::State& state, std::int64_t ranks, std::int64_t spike
     return std::pair(a.row, a.position) < std::pair(b.row, b.position);
   });
   const RingChains ring(latency.data(), gap.data(), ranks, 2 * (ranks - 1));
+  const std::vector<double> after(ready.size(), 0.0);
+  const RingLatest last(latency.data(), gap.data(), 2 * (ranks - 1), after);
   RingChains::Scratch scratch;
+  RingLatest::Scratch late;
   std::vector<double> times;
   for (auto _ : state) {
-    times = ready;
-    ring.run(events, times, scratch);
+    if (latest) {
+      benchmark::DoNotOptimize(last.run(events, ready, late));
+    } else {
+      times = ready;
+      ring.run(events, times, scratch);
+    }
     benchmark::ClobberMemory();
   }
-  constexpr double goal = 25e-3;  // s, at 131,072 ranks with up to 1e5 spikes
+  const double goal = latest ? 15e-3 : 25e-3;  // s, at 131,072 ranks with up to 1e5 spikes
   using benchmark::Counter;
   state.counters["of_goal"] =
       Counter(goal * static_cast<double>(state.iterations()), Counter::kIsRate);
@@ -104,9 +113,12 @@ int main(int count, char** values) {
               ->UseRealTime();
         }
   for (std::int64_t spikes : {0, 10, 100, 1000, 10000, 100000})
-    benchmark::RegisterBenchmark(("ring_chains/131072/spikes:" + std::to_string(spikes)).c_str(),
-                                 ring_chains, 131072, spikes)
-        ->Unit(benchmark::kMillisecond);
+    for (bool latest : {false, true})
+      benchmark::RegisterBenchmark(((latest ? "ring_latest" : "ring_chains") +
+                                    std::string("/131072/spikes:") + std::to_string(spikes))
+                                       .c_str(),
+                                   ring_chains, 131072, spikes, latest)
+          ->Unit(benchmark::kMillisecond);
   benchmark::Initialize(&count, values);
   benchmark::RunSpecifiedBenchmarks();
   return 0;
