@@ -311,13 +311,11 @@ class RingTrial final : public CollectiveTrial {
   }
 
   std::unique_ptr<LatestFinish> latest_finish(const double* after) const override {
-    if (!std::ranges::all_of(rings_, &RingLaps::has_latest)) return nullptr;
     std::vector<std::vector<RingChannel>> groups(static_cast<std::size_t>(ring_.groups_));
     for (std::int64_t group = 0; group < ring_.groups_; ++group)
       for (std::int64_t channel = 0; channel < wiring().channels(group); ++channel)
         groups[static_cast<std::size_t>(group)].push_back(
-            {&laps(group, channel), wiring().order(group, channel).data(),
-             ring_.start_up(group)});
+            {&laps(group, channel), wiring().order(group, channel).data(), ring_.start_up(group)});
     return std::make_unique<RingsLatest>(*this, std::move(groups), ring_.ranks_,
                                          ring_.messages_per_group(), after);
   }

@@ -204,5 +204,46 @@ TEST(WindowCalls, WithLateMessagesAddTheirDelays) {
   EXPECT_GT(most.model, 1.1 * most.one_by_one) << "the control: nearly every call is late";
 }
 
+// On a ring whose jitter is taken as longer hops, too: jitter is the first call's to pay.
+TEST(WindowCalls, WithJitterAddTheDelaysAlone) {
+  struct Row {
+    int chips;
+    double probability;
+    std::string_view choice;
+  };
+  for (const auto& [chips, probability, choice] :
+       {Row{512, 3e-5, "exact"}, Row{16384, 2e-8, "fast"}}) {
+    const std::string lines = test::join(
+        job("ring", "noise.hop_jitter=exponential(mean=0.5us)\nnoise.spike_delay=0.5s"),
+        fmt::format("noise.spike_probability={}\nfleet.chips=H100:{}", probability, chips));
+    const auto point = test::make_point(lines);
+    WindowCalls calls(*point, Window::last_backward, point->phases().size());
+    calls.begin({}, nullptr);
+    for (const PlannedPhase& planned : point->phases()) {
+      if (!planned.is_of(Window::last_backward)) continue;
+      EXPECT_NE(planned.collective->choice().find(choice), std::string::npos)
+          << planned.collective->choice();
+    }
+    std::size_t late_calls = 0;
+    for (std::uint32_t step = 0; step < 4; ++step) {
+      const StepNoise noise{&point->scenario().noise, point->scenario().seed, 0, step};
+      const auto late = calls.find_late(noise);
+      const auto delays = calls.delays(late, noise, 1);
+      for (std::size_t g = 0; g < late.size(); ++g) {
+        const std::vector<LateCall> most = late[g].most();
+        ASSERT_EQ(delays[g].size(), most.size());
+        for (std::size_t i = 0; i < most.size(); ++i) {
+          EXPECT_LE(delays[g][i].delay, most[i].delay * (1 + 1e-12)) << choice;
+          if (most[i].delay < 0.6) {
+            EXPECT_NEAR(delays[g][i].delay, 0.5, 1e-4) << choice;
+            ++late_calls;
+          }
+        }
+      }
+    }
+    EXPECT_GT(late_calls, 20u) << choice;
+  }
+}
+
 }  // namespace
 }  // namespace lockstep

@@ -119,7 +119,7 @@ class RailRingsTrial final : public CollectiveTrial {
     std::vector<std::vector<RingChannel>> groups;
     for (const RailLayout& grid : ring_.grids_) {
       const RingLaps& rail = rails_[first_rail_[groups.size()]];
-      if (grid.rails > 1 || ring_.chunks(grid) > 1 || !rail.has_latest()) return nullptr;
+      if (grid.rails > 1 || ring_.chunks(grid) > 1) return nullptr;
       groups.push_back({{&rail, grid.member.data(), ring_.base_latency_}});
     }
     return std::make_unique<RingsLatest>(*this, std::move(groups), ring_.ranks_,

@@ -25,8 +25,10 @@ RingLaps::RingLaps(const RingMethod& method, std::size_t ring, const double* lat
 void RingLaps::run(const MessageNoise& noise, SpikeSequence& spikes, std::int64_t group,
                    std::int64_t first_message, std::span<double> state, Scratch& scratch,
                    const Execution& how) const {
-  if (!noise.hop_jitter && spikes.done() && (rows_ || pace_)) {
-    RingChains(latency_, gap_, ranks_, rows()).run({}, state, scratch);
+  // Without jitter hops are as long as they are, whatever the method makes of it.
+  if (!noise.hop_jitter && (pace_ || (rows_ && spikes.done()))) {
+    take_events(spikes, first_message, scratch.events);
+    RingChains(latency_, gap_, ranks_, rows()).run(scratch.events, state, scratch);
     return;
   }
   if (rows_) {

@@ -31,10 +31,8 @@ class RingLaps {
   /// CollectiveTrial::run_back of one ring: `state`, (ranks) [s], goes against the laps.
   void run_back(std::span<double> state, Scratch& scratch) const;
 
-  /// LatestFinish of one ring, from `after`, (ranks) [s]. Only without hop_jitter in its method:
-  /// late messages are weighed against it there.
+  /// LatestFinish of one ring, from `after`, (ranks) [s].
   RingLatest latest(std::span<const double> after) const;
-  bool has_latest() const { return !pace_; }
   /// To `events` the late messages of run(). Returns the number of all its messages.
   std::int64_t take_events(SpikeSequence& spikes, std::int64_t first_message,
                            std::vector<RingEvent>& events) const;

@@ -16,19 +16,27 @@ constexpr double dense = 1e-3;
 RingsLatest::RingsLatest(const CollectiveTrial& trial, std::vector<std::vector<RingChannel>> groups,
                          std::int64_t ranks, std::int64_t messages_per_group, const double* after)
     : trial_(trial),
-      groups_(std::move(groups)),
+      channels_(std::move(groups)),
       ranks_(ranks),
       messages_(messages_per_group),
       after_(after),
-      rings_(groups_.size()),
-      cost_(groups_.size() * static_cast<std::size_t>(ranks)) {
-  trial.run_back(0, std::ssize(groups_), after, cost_.data());
-  std::vector<double> own(static_cast<std::size_t>(ranks));
-  for (std::size_t g = 0; g < groups_.size(); ++g, after += ranks)
-    for (const RingChannel& channel : groups_[g]) {
-      for (std::size_t i = 0; i < own.size(); ++i) own[i] = after[channel.order[i]];
-      rings_[g].push_back(channel.laps->latest(own));
+      groups_(std::make_unique<Group[]>(channels_.size())),
+      cost_(std::make_unique_for_overwrite<double[]>(channels_.size() *
+                                                     static_cast<std::size_t>(ranks))) {}
+
+const std::vector<RingLatest>& RingsLatest::rings(std::int64_t number) const {
+  Group& group = groups_[static_cast<std::size_t>(number)];
+  std::call_once(group.once, [&] {
+    const auto ranks = static_cast<std::size_t>(ranks_);
+    const double* const after = after_ + number * ranks_;
+    std::vector<double> own(ranks);
+    for (const RingChannel& channel : channels_[static_cast<std::size_t>(number)]) {
+      for (std::size_t i = 0; i < ranks; ++i) own[i] = after[channel.order[i]];
+      group.rings.push_back(channel.laps->latest(own));
     }
+    trial_.run_back(number, number + 1, after_, cost_.get());
+  });
+  return group.rings;
 }
 
 void RingsLatest::run(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
@@ -38,7 +46,8 @@ void RingsLatest::run(const MessageNoise& noise, std::int64_t first_group, std::
     return latest_by_run(trial_, noise, first_group, last_group, ranks_, ready, after_, latest);
   RingLatest::Scratch scratch;
   for (std::int64_t g = first_group; g < last_group; ++g) {
-    const double *own = ready + g * ranks_, *cost = cost_.data() + g * ranks_;
+    rings(g);  // and their cost
+    const double *own = ready + g * ranks_, *cost = cost_.get() + g * ranks_;
     double quiet = left_out;
 #pragma omp simd reduction(max : quiet)  // the same in any order
     for (std::int64_t i = 0; i < ranks_; ++i)
@@ -48,9 +57,9 @@ void RingsLatest::run(const MessageNoise& noise, std::int64_t first_group, std::
   }
 }
 
-double RingsLatest::through_late(std::int64_t group, SpikeSequence& spikes, const double* ready,
+double RingsLatest::through_late(std::int64_t number, SpikeSequence& spikes, const double* ready,
                                  RingLatest::Scratch& scratch) const {
-  const auto& channels = groups_[static_cast<std::size_t>(group)];
+  const auto& channels = channels_[static_cast<std::size_t>(number)];
   std::vector<double>& own = scratch.ready;
   own.resize(static_cast<std::size_t>(ranks_));
   double latest = left_out;
@@ -60,7 +69,7 @@ double RingsLatest::through_late(std::int64_t group, SpikeSequence& spikes, cons
     if (scratch.events.empty()) continue;
     for (std::size_t i = 0; i < own.size(); ++i)
       own[i] = ready[channels[c].order[i]] + channels[c].start_up;
-    const RingLatest& ring = rings_[static_cast<std::size_t>(group)][c];
+    const RingLatest& ring = rings(number)[c];
     latest = std::max(latest, ring.run(scratch.events, own, scratch));
   }
   return latest;

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <vector>
 
 #include "engine/network/collective.hpp"
@@ -17,7 +19,8 @@ struct RingChannel {
 
 /// LatestFinish of groups whose channels are rings beside one another, their messages numbered
 /// channel after channel: RingLatest on each with late messages, and the pass against time for all
-/// that is not late. Where messages are late by the thousand, the kernels cost less and are used.
+/// that is not late, both made where a group is asked for first. Where messages are late by the
+/// thousand, the kernels cost less and are used.
 class RingsLatest final : public LatestFinish {
  public:
   /// `groups`: the channels of each, of one `trial`, which they must not outlive.
@@ -28,16 +31,22 @@ class RingsLatest final : public LatestFinish {
            const double* ready, double* latest) const override;
 
  private:
+  struct Group {
+    std::once_flag once;
+    std::vector<RingLatest> rings;  // (channels)
+  };
+  /// Of one group, whose row of cost_ is filled, too.
+  const std::vector<RingLatest>& rings(std::int64_t number) const;
   /// The longest chain through late messages of a group.
-  double through_late(std::int64_t group, SpikeSequence& spikes, const double* ready,
+  double through_late(std::int64_t number, SpikeSequence& spikes, const double* ready,
                       RingLatest::Scratch& scratch) const;
 
   const CollectiveTrial& trial_;
-  std::vector<std::vector<RingChannel>> groups_;
+  std::vector<std::vector<RingChannel>> channels_;  // of each group
   std::int64_t ranks_, messages_;
   const double* after_;
-  std::vector<std::vector<RingLatest>> rings_;  // (groups, channels)
-  std::vector<double> cost_;                    // (groups, ranks) of run_back [s]
+  std::unique_ptr<Group[]> groups_;
+  std::unique_ptr<double[]> cost_;  // (groups, ranks) of run_back [s]
 };
 
 }  // namespace lockstep
