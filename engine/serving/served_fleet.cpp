@@ -112,7 +112,8 @@ void ServedFleet::set_times() {
   const double mean_rate = rated_requests() / static_cast<double>(cells_.replicas());
   for (std::size_t g = 0; g < generations_.size(); ++g) {
     if (cells_.replicas(g) == 0) continue;
-    const auto& [chips, sort, rated] = generations_[g];
+    const auto& sort = generations_[g].sort;
+    const auto& rated = generations_[g].rated;
     const double own = load_ * (settings_.router->splits_alike ? mean_rate : rated.requests);
     const auto at = [&](double most) {
       return point_at(sort, means_, std::min(own, most * rated.requests));

@@ -82,7 +82,7 @@ struct OverlapCase {
 class Overlap : public testing::TestWithParam<OverlapCase> {};
 
 TEST_P(Overlap, HidesItsWindowAndNoMore) {
-  const auto& [kind, overlap, bytes] = GetParam();
+  const auto& c = GetParam();
   const auto lines = [&](double buffer) {
     return join(quiet, test::one_phase,
                 fmt::format(R"(
@@ -93,15 +93,15 @@ TEST_P(Overlap, HidesItsWindowAndNoMore) {
     job.gradient_bytes={}B
     fabric.hop_latency=5us
     fabric.hop_bandwidth=1GB/s)",
-                            kind, overlap, buffer));
+                            c.kind, c.overlap, buffer));
   };
-  const auto point = make_point(lines(bytes));
+  const auto point = make_point(lines(c.bytes));
   const TrialResult result = train(*point, 0, 1).result;
   const double collective = point->noise_free_communication_time();
   const double bucket =
-      make_point(lines(bytes / 4) + "\njob.buckets=1")->noise_free_communication_time();
+      make_point(lines(c.bytes / 4) + "\njob.buckets=1")->noise_free_communication_time();
   EXPECT_NEAR(collective, 4 * bucket, 1e-12 * collective) << "four calls";
-  const double window = overlap * 2 * test::hiding_share;
+  const double window = c.overlap * 2 * test::hiding_share;
   ASSERT_GT(bucket, 0);
   ASSERT_GT(collective, bucket);
   ASSERT_GT(point->clipping_time(), 0);

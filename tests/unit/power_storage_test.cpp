@@ -41,19 +41,19 @@ TEST(Storage, FlattensASquareWaveWhileItsEnergyLasts) {
   struct Row {
     double swing, duty, period;
   };
-  for (const auto& [swing, duty, longest] :
-       {Row{840, 0.5, 0.310}, {840, 0.8, 0.484}, {420, 0.5, 0.619}}) {
-    SCOPED_TRACE(longest);
+  for (const Row& row : {Row{840, 0.5, 0.310}, {840, 0.8, 0.484}, {420, 0.5, 0.619}}) {
+    SCOPED_TRACE(row.longest);
     const auto left = [&](double period) {
-      const std::vector<double> load = square(360, swing, duty, period, 10);
+      const std::vector<double> load = square(360, row.swing, row.duty, period, 10);
       const Storage shelf{.energy = 65, .charge = 1e4, .discharge = 1e4, .window = 2 * period};
       const std::vector<double> grid = smoothed(load, resolution, shelf);
       EXPECT_NEAR(sum(grid), sum(load), 1e-9 * sum(load) + 65);
       return swing_of(grid);
     };
     // Its window is whole values of the trace, half a one too long or short.
-    EXPECT_LT(left(0.998 * longest), swing * resolution / (2 * longest));
-    EXPECT_GT(left(1.02 * longest), 0.5 * swing);  // empty or full at times, it lets all through
+    EXPECT_LT(left(0.998 * row.longest), row.swing * resolution / (2 * row.longest));
+    EXPECT_GT(left(1.02 * row.longest),
+              0.5 * row.swing);  // empty or full at times, it lets all through
   }
 }
 

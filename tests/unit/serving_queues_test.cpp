@@ -179,7 +179,8 @@ struct CeilingCase {
 class Ceilings : public testing::TestWithParam<CeilingCase> {};
 
 TEST_P(Ceilings, AreWhereBacklogsBegin) {
-  const auto [router, ceiling] = GetParam();
+  const char* const router = GetParam().router;
+  const double ceiling = GetParam().ceiling;
   std::vector<std::size_t> of(80, 0);
   of.resize(100, 1);
   const auto grows = [&](double load) {

@@ -53,7 +53,7 @@ bool TorusShape::of_whole_cubes() const {
 }
 
 bool can_be_twisted(const Sides& sides) {
-  const auto [least, most] = std::ranges::minmax(sides);
+  const std::int64_t least = std::ranges::min(sides), most = std::ranges::max(sides);
   return least % torus_cube_side == 0 && most == 2 * least &&
          std::ranges::all_of(sides,
                              [&](std::int64_t side) { return side == least || side == most; });

@@ -98,7 +98,8 @@ void GroupSteps::move_to_group(std::size_t index, std::span<const double> comput
                                std::span<double> busy, std::vector<double>& with_sum,
                                std::span<double> of_generation) const {
   ask(place_[index], members);
-  const auto& [positions, less_one] = members;
+  const std::vector<std::int32_t>& positions = members.positions;
+  const std::vector<float>& less_one = members.less_one;
   const auto replicas = static_cast<std::size_t>(point_.layout().replicas);
   double slowest = 0, all = 0;
   std::size_t slow = 0;

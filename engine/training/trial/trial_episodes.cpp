@@ -12,8 +12,7 @@ std::vector<EpisodeEntity> chips_of(const Layout& layout) {
 
 }  // namespace
 
-TrialEpisodes::TrialEpisodes(const DesignPoint& point, std::uint32_t trial, TrialChips& chips)
-    : point_(point) {
+TrialEpisodes::TrialEpisodes(const DesignPoint& point, std::uint32_t trial, TrialChips& chips) {
   const Noise& noise = point.scenario().noise;
   const std::uint64_t seed = point.scenario().seed;
   if (noise.compute_episodes.on()) {

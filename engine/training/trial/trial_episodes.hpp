@@ -12,8 +12,7 @@ namespace lockstep {
 /// whole step: that at the step's start.
 class TrialEpisodes {
  public:
-  /// `chips` as draw_chips gave them; with link episodes its link_factor is filled. The point must
-  /// outlive it.
+  /// `chips` as draw_chips gave them; with link episodes its link_factor is filled.
   TrialEpisodes(const DesignPoint& point, std::uint32_t trial, TrialChips& chips);
 
   /// What a move to another time changed.
@@ -25,7 +24,6 @@ class TrialEpisodes {
   Change advance(double now, TrialChips& chips);
 
  private:
-  const DesignPoint& point_;
   std::vector<double> lasting_compute_, lasting_link_;  // without episodes
   std::optional<Episodes> compute_;                     // by chip of the layout
   std::vector<Episodes> links_;                         // by link of a chip, each by chip

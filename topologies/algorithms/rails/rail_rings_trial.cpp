@@ -186,7 +186,7 @@ class RailRingsTrial final : public CollectiveTrial {
     phase.rate = ring_.inside_rate_[static_cast<std::size_t>(pass.group)].data();
     phase.part = phase.out = state.data();
     std::vector<LineSpike> spikes = take_spikes(pass.spikes, phase, first_message);
-    const DenseRows dense{pass.noise, pass.group, {first_message / pass.grid.places()}};
+    const DenseRows dense{pass.noise, pass.group, first_message / pass.grid.places()};
     runner.run(phase, {}, spikes, pass.noise.hop_jitter ? &dense : nullptr);
   }
 
