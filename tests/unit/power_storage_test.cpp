@@ -42,7 +42,7 @@ TEST(Storage, FlattensASquareWaveWhileItsEnergyLasts) {
     double swing, duty, period;
   };
   for (const Row& row : {Row{840, 0.5, 0.310}, {840, 0.8, 0.484}, {420, 0.5, 0.619}}) {
-    SCOPED_TRACE(row.longest);
+    SCOPED_TRACE(row.period);
     const auto left = [&](double period) {
       const std::vector<double> load = square(360, row.swing, row.duty, period, 10);
       const Storage shelf{.energy = 65, .charge = 1e4, .discharge = 1e4, .window = 2 * period};
@@ -51,8 +51,8 @@ TEST(Storage, FlattensASquareWaveWhileItsEnergyLasts) {
       return swing_of(grid);
     };
     // Its window is whole values of the trace, half a one too long or short.
-    EXPECT_LT(left(0.998 * row.longest), row.swing * resolution / (2 * row.longest));
-    EXPECT_GT(left(1.02 * row.longest),
+    EXPECT_LT(left(0.998 * row.period), row.swing * resolution / (2 * row.period));
+    EXPECT_GT(left(1.02 * row.period),
               0.5 * row.swing);  // empty or full at times, it lets all through
   }
 }
