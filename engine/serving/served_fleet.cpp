@@ -233,12 +233,14 @@ ServedTrial ServedFleet::result_of(std::span<const CellResult> cells) const {
     const auto made = static_cast<double>(use.tokens);
     const auto fleet = static_cast<double>(cells_.replicas(g));
     const auto each = [&](double value) { return count > 0 ? value / time : none; };
+    // At most 1, but for rounding.
+    const auto share = [&](double value) { return count > 0 ? std::min(1.0, value / time) : none; };
     trial.utilization.push_back(each(made / rated));
-    trial.busy_share.push_back(std::min(1.0, each(use.busy)));
+    trial.busy_share.push_back(share(use.busy));
     trial.output_rate_by_generation.push_back(each(made * fleet));
     trial.batch.push_back(each(use.sequences));
-    trial.context_share.push_back(std::min(
-        1.0, each(use.context / static_cast<double>(generations_[g].sort.context_tokens))));
+    trial.context_share.push_back(
+        share(use.context / static_cast<double>(generations_[g].sort.context_tokens)));
     if (count > 0) trial.output_rate += made * fleet / time;
     rated_sampled += count * generations_[g].rated.requests;
     rated_output += fleet * rated;

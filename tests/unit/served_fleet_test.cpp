@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fstream>
 #include <set>
 
@@ -185,6 +186,30 @@ TEST(Mix, StopsAtItsCeilingUnderRoutersThatDoNotLook) {
     EXPECT_EQ(at(0.9 * ceiling).overloaded, 0) << router;
     EXPECT_EQ(at(1.25 * ceiling).overloaded, 1) << router;
   }
+}
+
+/// 8 GB200 hold no replica of 16: all that is told by generation is none there, and none of it
+/// there alone.
+TEST(Mix, TellsNothingOfAGenerationWithoutReplicas) {
+  const ServedFleet fleet(
+      jobs_of(join(mixed, "fleet.chips=H100:64, GB200:8\nserving.chips_per_replica=16",
+                   "serving.law=roofline")));
+  ASSERT_EQ(fleet.cells().replicas(1), 0);
+  const Execution how(1);
+  const MetricValues values = fleet.run_trial({0, how, {}, {}});
+  int by_generation = 0;
+  std::size_t i = 0;
+  for (const auto& row : serving_metrics()) {
+    if (row.metric.variable.extents == std::vector<std::string>{std::string(generation_extent)}) {
+      ++by_generation;
+      EXPECT_GT(values[i][0], 0) << row.metric.variable.name;
+      EXPECT_TRUE(std::isnan(values[i][1])) << row.metric.variable.name;
+    } else {
+      for (const double value : values[i]) EXPECT_FALSE(std::isnan(value));
+    }
+    ++i;
+  }
+  EXPECT_EQ(by_generation, 5);
 }
 
 TEST(Mix, MoreLoadIsNeverFasterAndSlowChipsNeverHelp) {
