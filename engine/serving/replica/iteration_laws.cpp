@@ -53,6 +53,11 @@ std::vector<Calibration> written(std::string_view text) {
         quantity_in(trimmed(part.substr(colon + 1, plus - colon - 1)), Dimension::time);
     const auto each = quantity_in(trimmed(part.substr(plus + 1)), Dimension::time);
     if (!base || !each || (*base == 0 && *each == 0)) throw problem(part);
+    if (*base < 0 || *each < 0)
+      throw InputError(fmt::format(
+          "serving.iteration = {} (neither t0 nor c of a law is below 0) write for example H200: "
+          "14ms + 0.218ms",
+          part));
     all.push_back({trimmed(part.substr(0, colon)), *base, *each});
     if (std::ranges::count(all, all.back().generation, &Calibration::generation) > 1)
       throw InputError(fmt::format("serving.iteration has two laws of {} (one is due) drop one",
