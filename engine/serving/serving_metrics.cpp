@@ -86,9 +86,11 @@ std::span<const MetricOf<ServedTrial>> serving_metrics() {
        values<&T::energy_per_token>},
       {row("serving_tokens_per_joule", "1/J", "serving_output_rate over serving_power"),
        values<&T::tokens_per_joule>},
-      {share(row("serving_overloaded", "1",
-                 "1 where requests pile up: in some cell the backlog grows over the window by more "
-                 "than 1 % of its arrivals and five standard deviations of them")),
+      {share(row(
+           "serving_overloaded", "1",
+           "1 where requests pile up: the backlog of some cell, or of a generation in it, grows "
+           "over the window by more than 1 % of its arrivals and eight standard deviations of "
+           "them")),
        values<&T::overloaded>},
   };
   return rows;

@@ -200,6 +200,51 @@ INSTANTIATE_TEST_SUITE_P(
                     CeilingCase{"least_expected_wait", 1}),
     [](const auto& test) { return test.param.router; });
 
+/// A tenth of the servers gets 1.1 times what it serves, the others half: what piles up there is
+/// less than the noise of all arrivals, and far beyond that of its own.
+TEST(Overload, OfOneGenerationIsSeen) {
+  std::vector<std::size_t> of(10, 0);
+  of.resize(100, 1);
+  for (const char* router : {"random", "round_robin"}) {
+    CellCase cell({server(1), server(1, 2)}, of, requests_of(exponential), 110, router, 500, 2000);
+    const CellResult over = cell.run(0);
+    const auto slow = static_cast<double>(over.backlog[0].arrivals);
+    EXPECT_NEAR(slow, 10 * 1.1 * 2000, 5 * std::sqrt(slow)) << router;
+    EXPECT_NEAR(over.backlog[0].growth, 10 * 0.1 * 2000, 5 * std::sqrt(2 * slow)) << router;
+    EXPECT_TRUE(over.backlog[0].grows()) << router;
+    EXPECT_FALSE(over.backlog[1].grows()) << router;
+    EXPECT_TRUE(over.overloaded()) << router;
+    EXPECT_EQ(over.backlog[0].arrivals + over.backlog[1].arrivals, over.arrivals) << router;
+    cell.rate = 95;
+    EXPECT_FALSE(cell.run(0).overloaded()) << router;
+  }
+}
+
+/// Where 2,000 requests are recorded and a generation has one server of twenty.
+TEST(Overload, IsNotSeenAtStableLoads) {
+  std::vector<std::size_t> of(19, 0);
+  of.push_back(1);
+  for (const RouterKind& kind : router_kinds()) {
+    int seen = 0, missed = 0;
+    for (std::uint32_t trial = 0; trial < 20; ++trial)
+      for (const double load : {0.8, 0.9, 0.95}) {
+        CellCase cell({server(1), server(1)}, of, requests_of(exponential), 20 * load, kind.name,
+                      400, 100 / load);
+        seen += cell.run(trial).overloaded();
+        cell.rate = 20 * 1.5;
+        missed += !cell.run(trial).overloaded();
+      }
+    EXPECT_EQ(seen, 0) << kind.name;
+    EXPECT_EQ(missed, 0) << kind.name;
+  }
+  for (const double load : {0.8, 0.9, 0.95})
+    for (std::uint32_t trial = 0; trial < 50; ++trial) {
+      CellCase one = one_server(exponential, load);
+      one.settings.window = ticks_of(2000 / load);
+      EXPECT_FALSE(one.run(trial).overloaded()) << load << " trial " << trial;
+    }
+}
+
 TEST(Routers, AllReachTheSumOnEqualServers) {
   for (const RouterKind& kind : router_kinds()) {
     CellCase cell(server(1), 20, requests_of(exponential), 20 * 0.95, kind.name, 3000, 10000);

@@ -12,7 +12,14 @@ namespace {
 /// Sums of picoseconds over requests do not fit 64 bits.
 __extension__ using Area = __int128;
 
-constexpr int backlog_points = 17;
+constexpr int backlog_counts = 17;
+
+/// What a count at one of these times adds to the growth: the slope of the least squares line
+/// through equal distances, times the window.
+constexpr double growth_of_count(int number) {
+  constexpr double n = backlog_counts, squares = n * (n * n - 1) / 12;
+  return (number - 0.5 * (n - 1)) * (n - 1) / squares;
+}
 
 class Cell {
  public:
@@ -30,7 +37,7 @@ class Cell {
   };
 
   void go_to(Ticks time);
-  void sample_backlog();
+  void count_backlog();
   void arrive(const Arrival& arrival);
   void route(std::int32_t place);
   void leave(std::int32_t place, bool lost);
@@ -66,7 +73,7 @@ class Cell {
   std::int64_t in_system_ = 0;
   Area area_ = 0, residence_ = 0;
   bool in_window_ = false;
-  std::vector<double> backlog_;
+  int counted_ = 0;  // times that the backlog was
   CellResult result_;
 };
 
@@ -84,6 +91,7 @@ Cell::Cell(std::span<const CellReplica> replicas, std::size_t generations,
       end_(settings.warmup + settings.window) {
   result_.use.resize(generations);
   result_.replicas.resize(generations);
+  result_.backlog.resize(generations);
   result_.window = seconds_of(settings.window);
   for (const CellReplica& replica : replicas) {
     replicas_.emplace_back(*replica.sort, pool_, replica.slowness, replica.links,
@@ -98,12 +106,13 @@ Cell::Cell(std::span<const CellReplica> replicas, std::size_t generations,
   router_ = settings.router->make(view_);
 }
 
-void Cell::sample_backlog() {
-  while (backlog_.size() < backlog_points) {
-    const auto point = static_cast<Ticks>(backlog_.size());
-    const Ticks due = settings_.warmup + settings_.window / (backlog_points - 1) * point;
+void Cell::count_backlog() {
+  for (; counted_ < backlog_counts; ++counted_) {
+    const Ticks due = settings_.warmup + settings_.window / (backlog_counts - 1) * counted_;
     if (due > now_) return;
-    backlog_.push_back(static_cast<double>(in_system_));
+    for (std::size_t i = 0; i < replicas_.size(); ++i)
+      result_.backlog[made_of_[i].generation].growth +=
+          growth_of_count(counted_) * static_cast<double>(replicas_[i].outstanding());
   }
 }
 
@@ -173,6 +182,7 @@ void Cell::route(std::int32_t place) {
   Replica& replica = replicas_[index(chosen)];
   if (replica.outstanding() >= settings_.admission_limit) return leave(place, true);
   request.replica = chosen;
+  if (in_window_) ++result_.backlog[made_of_[index(chosen)].generation].arrivals;
   replica.add(now_, place);
   next_.set(chosen, replica.next());
   tell(place, 1);
@@ -227,7 +237,7 @@ void Cell::begin_window() {
 
 void Cell::check_and_finish() {
   go_to(end_);
-  sample_backlog();
+  count_backlog();
   pool_.for_each([&](const Request& request) {
     ++result_.left;
     residence_ += end_ - request.arrival;
@@ -240,15 +250,6 @@ void Cell::check_and_finish() {
   result_.mean_in_system = total / seconds_of(end_);
   for (std::size_t i = 0; i < replicas_.size(); ++i)
     result_.use[made_of_[i].generation].add(replicas_[i].use(now_));
-  // Slope of the least squares line through equal distances, times the window.
-  const double middle = 0.5 * (backlog_points - 1);
-  double top = 0, bottom = 0;
-  for (std::size_t i = 0; i < backlog_.size(); ++i) {
-    const double x = static_cast<double>(i) - middle;
-    top += x * backlog_[i];
-    bottom += x * x;
-  }
-  result_.backlog_growth = top / bottom * (backlog_points - 1);
 }
 
 CellResult Cell::run(const Execution& how) {
@@ -261,7 +262,7 @@ CellResult Cell::run(const Execution& how) {
     if (!in_window_ && due >= settings_.warmup) begin_window();
     if (due >= end_) break;
     go_to(due);
-    if (in_window_) sample_backlog();
+    if (in_window_) count_backlog();
     if (next_.key() == due) {
       const std::int32_t replica = next_.winner();
       moved_.clear();

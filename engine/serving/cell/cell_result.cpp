@@ -1,14 +1,20 @@
 #include "engine/serving/cell/cell_result.hpp"
 
+#include <algorithm>
+
 #include "engine/base/elementary.hpp"
 
 namespace lockstep {
 
-/// More than a hundredth of what arrives stays, beyond five standard deviations of Poisson
-/// arrivals.
-bool CellResult::overloaded() const {
+bool Backlog::grows() const {
   const auto count = static_cast<double>(arrivals);
-  return backlog_growth > 0.01 * count + 5 * elementary::sqrt(count);
+  return growth > 0.01 * count + 8 * elementary::sqrt(count);
+}
+
+bool CellResult::overloaded() const {
+  Backlog whole{.arrivals = arrivals};
+  for (const Backlog& one : backlog) whole.growth += one.growth;
+  return whole.grows() || std::ranges::any_of(backlog, &Backlog::grows);
 }
 
 void CellResult::add(const CellResult& other) {
@@ -28,12 +34,14 @@ void CellResult::add(const CellResult& other) {
   input_tokens += other.input_tokens;
   first_token.add(other.first_token);
   per_token.add(other.per_token);
-  backlog_growth += other.backlog_growth;
   use.resize(other.use.size());
   replicas.resize(other.replicas.size());
+  backlog.resize(other.backlog.size());
   for (std::size_t g = 0; g < use.size(); ++g) {
     use[g].add(other.use[g]);
     replicas[g] += other.replicas[g];
+    backlog[g].arrivals += other.backlog[g].arrivals;
+    backlog[g].growth += other.backlog[g].growth;
   }
 }
 

@@ -8,6 +8,17 @@
 
 namespace lockstep {
 
+/// What came to a part of a cell within the window, and what of that piled up.
+struct Backlog {
+  std::int64_t arrivals = 0;  ///< requests, once for each time that they were routed to it
+  double growth = 0;          ///< requests there over the window, by a line through 17 counts
+
+  /// By more than a hundredth of what arrives, and eight standard deviations of Poisson arrivals:
+  /// five of the line's where requests come and leave at random at the same rate, sqrt(12 / 5) of
+  /// those.
+  bool grows() const;
+};
+
 /// What a cell did. Of the whole run where it says so, else within the window.
 struct CellResult {
   // Of the whole run: arrived = completed + lost + left.
@@ -22,7 +33,8 @@ struct CellResult {
   QuantileSketch first_token, per_token;  ///< of those; per_token where there are two tokens [s]
   std::vector<ReplicaUse> use;            ///< (generations) sums over replicas
   std::vector<double> replicas;           ///< (generations)
-  double backlog_growth = 0;  ///< requests in the cell over the window, by a line through 17 points
+  std::vector<Backlog> backlog;           ///< (generations)
+  /// Whether requests pile up: in the cell, or before one of its generations.
   bool overloaded() const;
 
   void add(const CellResult& other);
