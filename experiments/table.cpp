@@ -105,7 +105,7 @@ std::string format_interval(double value, double half_width) {
   if (std::isnan(value) || std::isnan(half_width)) return format_value(value);
   if (!is_handy(value)) return fmt::format("{:.3e} ± {:.1e}", value, half_width);
   const int decimals = half_width > 0 ? decimals_for(half_width, 2) : decimals_for(value, 4);
-  const int most = decimals_for(value, 7);
+  const int most = value == 0 ? decimals : decimals_for(value, 7);
   if (decimals > most) return fmt::format("{:.{}f} ± {:.0e}", value, most, half_width);
   return fmt::format("{:.{}f} ± {:.{}f}", value, decimals, half_width, decimals);
 }

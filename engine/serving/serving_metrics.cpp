@@ -24,9 +24,26 @@ Metric by(std::string_view extent, Metric metric) {
   return metric;
 }
 
+/// All or nothing of it in a trial is no proof that another has as much.
 Metric share(Metric metric) {
-  metric.support.most = 1;
+  metric.support = Support::share();
   return metric;
+}
+
+/// Moved by what may be too rare to be seen in any trial.
+Metric rare(Support support, Metric metric) {
+  metric.support = support;
+  return metric;
+}
+
+/// Without a long run nothing fails.
+Support of_failures(Support support, const PointParameters& parameters, std::string_view) {
+  return parameters.text("reliability.horizon") == "none" ? Support::quantity() : support;
+}
+
+Metric by_failures(Metric metric) {
+  metric.at = of_failures;
+  return rare(Support::loss(1), std::move(metric));
 }
 
 /// NaN in a trial that has none.
@@ -72,11 +89,13 @@ std::span<const MetricOf<ServedTrial>> serving_metrics() {
       {by(generation, share(row("serving_context_share", "1",
                                 "tokens of context held over those that fit, mean over time"))),
        values<&T::context_share>},
-      {share(row("requests_lost", "1", "requests refused or lost over those that leave")),
+      {rare(Support::loss(1),
+            row("requests_lost", "1", "requests refused or lost over those that leave")),
        values<&T::lost>},
-      {row("requests_preempted", "1", "preemptions over completed requests"),
+      {rare(Support::count(),
+            row("requests_preempted", "1", "preemptions over completed requests")),
        values<&T::preempted>},
-      {share(row("serving_down_share", "1", "share of replicas' time down after failures")),
+      {by_failures(row("serving_down_share", "1", "share of replicas' time down after failures")),
        values<&T::down>},
       {row("serving_power", "W",
            "of the fleet that serves, at the site's meter: power.compute while products are "
@@ -86,11 +105,11 @@ std::span<const MetricOf<ServedTrial>> serving_metrics() {
        values<&T::energy_per_token>},
       {row("serving_tokens_per_joule", "1/J", "serving_output_rate over serving_power"),
        values<&T::tokens_per_joule>},
-      {share(row(
-           "serving_overloaded", "1",
-           "1 where requests pile up: the backlog of some cell, or of a generation in it, grows "
-           "over the window by more than 1 % of its arrivals and eight standard deviations of "
-           "them")),
+      {rare(Support::yes_or_no(),
+            row("serving_overloaded", "1",
+                "1 where requests pile up: the backlog of some cell, or of a generation in it, "
+                "grows over the window by more than 1 % of its arrivals and eight standard "
+                "deviations of them")),
        values<&T::overloaded>},
   };
   return rows;

@@ -1,6 +1,7 @@
 """Runs that go on until a statistic is known well enough."""
 
 import json
+import math
 import re
 import signal
 
@@ -55,7 +56,7 @@ def run(binary, tmp_path_factory):
 
 def trials_in(run, name):
     with h5py.File(run.folder / name) as file:
-        return file["step_time"].shape[1]
+        return file["step_time"].shape[-2]
 
 
 def answers(run, *arguments):
@@ -210,6 +211,47 @@ def test_a_rule_on_what_has_no_value_ends_at_its_first_look(lockstep):
     assert "token_revenue has no value in any of the first" in message
     # With it the rule is followed to its end.
     lockstep.done("run", "s.ini", "-q", "-o", "served.h5", "--set", "serving.load=0.5")
+
+
+SERVED = """\
+[sampling]
+trials = 4
+steps = 1
+warmup_steps = 0
+block = 4
+max_trials = 8
+[fleet]
+chips = H100:64
+[job]
+compute_time = 1s
+model_parameters = 1e9
+[serving]
+load = 0.3
+cell = 8
+[reliability]
+horizon = {horizon}
+"""
+
+
+@pytest.mark.parametrize("variable, limit", [
+    ("serving_down_share", 1 - 0.025**(1 / 8)), ("requests_lost", 1 - 0.025**(1 / 8)),
+    ("serving_overloaded", 1 - 0.025**(1 / 8)), ("requests_preempted", -math.log(0.025) / 8)])
+def test_what_never_came_in_serving_meets_no_rule(lockstep, variable, limit):
+    lockstep.write("s.ini", SERVED.format(horizon="1h"))
+    lockstep.done("run", "s.ini", "-q", "--set",
+                  f"sampling.until=mean({variable}) within 10%")
+    assert trials_in(lockstep, "s.h5") == 8
+    mean = json.loads(lockstep.done("summary", "s.h5", "--variable", variable,
+                                    "--json").stdout)["answers"][0]["mean"]
+    assert mean["value"] == 0 and mean["upper"] == pytest.approx(limit)
+
+
+def test_where_nothing_can_fail_no_replica_is_down(lockstep):
+    """The control: the same rule is met at its first look."""
+    lockstep.write("s.ini", SERVED.format(horizon="none"))
+    lockstep.done("run", "s.ini", "-q", "--set",
+                  "sampling.until=mean(serving_down_share) within 10%")
+    assert trials_in(lockstep, "s.h5") == 4
 
 
 def test_what_does_not_go_together_is_refused(lockstep):

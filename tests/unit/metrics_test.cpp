@@ -56,6 +56,21 @@ TEST(Metrics, NoVariableMayBeInfiniteAndFewMayBeNaN) {
                                              "training_cost"}));
 }
 
+// Of these trials that are all alike are no proof; of a share that no rare event moves they are.
+TEST(Metrics, SayWhatRareEventsMove) {
+  std::set<std::string> moved, flags;
+  for (const Metric& metric : metrics()) {
+    if (metric.support.events != Support::Events::none) moved.insert(metric.variable.name);
+    if (metric.support.whether) flags.insert(metric.variable.name);
+  }
+  EXPECT_EQ(moved, (std::set<std::string>{
+                       "goodput", "mfu_effective", "interruptions", "time_lost", "spares_used",
+                       "steps_done", "schedulable_share", "power_compliance", "serving_busy_share",
+                       "serving_context_share", "requests_lost", "requests_preempted",
+                       "serving_down_share", "serving_overloaded"}));
+  EXPECT_EQ(flags, (std::set<std::string>{"power_compliance", "serving_overloaded"}));
+}
+
 // In a result file variables, dimensions and axes stand side by side: axes are called as their keys
 // and drawn inputs "input." and the key, which have a dot, and all else has none.
 std::vector<std::string> names_without_dot(std::span<const Capability* const> of) {
