@@ -20,16 +20,7 @@ namespace po = boost::program_options;
 StudyText study_of_result(const std::string& path, const ResultSchema& schema,
                           std::vector<StudyEntry>& overrides) {
   StudyText text = parse_study(path, schema.study_text);
-  std::vector<StudyEntry> first;
-  for (const std::string& override : schema.overrides) {
-    const auto space = override.find(' '), equals = override.find('=');
-    const std::string option = override.substr(0, space);
-    if (option == "--set")
-      first.push_back(
-          {override.substr(space + 1, equals - space - 1), override.substr(equals + 1), option});
-    else
-      first.push_back({"sampling." + option.substr(2), override.substr(space + 1), option});
-  }
+  const std::vector<StudyEntry> first = entries_of(schema.overrides);
   if (resolve_study(text, first, all_parameters()).study_id != schema.study_id)
     throw InputError(fmt::format(
         "{} holds another study than its text gives here (a CSV file that it reads changed or lies "

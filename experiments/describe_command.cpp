@@ -120,7 +120,9 @@ int run(const std::vector<std::string>& arguments) {
   if (!plan.study.title.empty()) fmt::print("{}\n", plan.study.title);
   fmt::print("{}\n\n", plan.study.path);
   print_parameters(plan.study, simulated);
-  fmt::print("{}{}", derived.text(plan.schema.axes), phases.text(plan.schema.axes));
+  const bool trains = notes.asks_for_training(plan.study);
+  fmt::print("{}{}", derived.text(plan.schema.axes, trains),
+             trains ? phases.text(plan.schema.axes) : "");
   print_notes(plan, notes);
   print_size(plan);
   if (!map["no-estimate"].as<bool>()) {

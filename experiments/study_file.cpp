@@ -197,4 +197,29 @@ StudyText read_study(const std::string& path) {
   return parse_study(path, read_file(path));
 }
 
+std::vector<StudyEntry> entries_of(const std::vector<std::string>& overrides) {
+  std::vector<StudyEntry> entries;
+  for (const std::string& override : overrides) {
+    const auto space = override.find(' '), equals = override.find('=');
+    const std::string option = override.substr(0, space);
+    if (option == "--set")
+      entries.push_back(
+          {override.substr(space + 1, equals - space - 1), override.substr(equals + 1), option});
+    else
+      entries.push_back({"sampling." + option.substr(2), override.substr(space + 1), option});
+  }
+  return entries;
+}
+
+bool says_what_to_train(const std::string& text, const std::vector<std::string>& overrides) {
+  std::vector<StudyEntry> entries = parse_study("", text).entries;
+  const std::vector<StudyEntry> more = entries_of(overrides);
+  entries.insert(entries.end(), more.begin(), more.end());
+  return std::any_of(entries.begin(), entries.end(), [](const StudyEntry& entry) {
+    const bool is_axis = entry.key.starts_with("sweep.");
+    return entry.key.starts_with("job.") ||
+           (is_axis && entry.key.find("job.") != std::string::npos);
+  });
+}
+
 }  // namespace lockstep

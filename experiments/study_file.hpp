@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/run/study/study.hpp"
 
@@ -25,5 +26,13 @@ StudyText read_study(const std::string& path);
 /// `key = value`, a section header that is not closed or holds more than a name, a key before the
 /// first section other than title, a '#' inside double quotes, and a text without any key.
 StudyText parse_study(const std::string& path, const std::string& text);
+
+/// The entries of overrides as a Study and a result file keep them: "--set job.tensor=8",
+/// "--trials 100".
+std::vector<StudyEntry> entries_of(const std::vector<std::string>& overrides);
+
+/// Whether a study (its text, its overrides) says anything of the job to train: a key of [job], or
+/// an axis of one.
+bool says_what_to_train(const std::string& text, const std::vector<std::string>& overrides);
 
 }  // namespace lockstep

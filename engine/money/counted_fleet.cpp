@@ -32,10 +32,14 @@ std::unique_ptr<const PreparedCapability> prepare(const Jobs& jobs) {
 }
 
 // The first period is a year.
-constexpr SummaryColumn columns[] = {{"rent M$/y", "rent_revenue", 1e-6},
-                                     {"tokens M$/y", "token_revenue", 1e-6},
-                                     {"capital M$/y", "capital_cost", 1e-6},
-                                     {"electricity M$/y", "electricity_cost", 1e-6}};
+constexpr SummaryColumn columns[] = {
+    {"capital", "M$/y", "capital_cost", 1e-6},
+    {"rent", "M$/y", "rent_revenue", 1e-6},
+    {"training electricity", "M$/y", "electricity_cost", 1e-6},
+    {"rent margin", "M$/y", "rent_margin", 1e-6, "", Aim::more},
+    {"tokens", "M$/y", "token_revenue", 1e-6},
+    {"serving electricity", "M$/y", "serving_electricity_cost", 1e-6},
+    {"token margin", "M$/y", "token_margin", 1e-6, "", Aim::more}};
 
 const CountedFleet& fleet_of(const PreparedCapability& capability) {
   return static_cast<const CountedFleet&>(capability);
@@ -47,6 +51,16 @@ constexpr CapabilityFact facts[] = {
     {"capital $/y", "a year's part of what its chips cost",
      [](const PreparedCapability& c) { return fmt::format("{:.4g}", fleet_of(c).capital()); }},
 };
+
+/// What it cannot tell, and what would.
+void note_unknown(const PreparedCapability&, const Jobs& jobs, std::vector<std::string>& texts) {
+  if (jobs.values().text("power.meter") == "off")
+    texts.emplace_back(
+        "money.count: electricity_cost, rent_margin and training_cost are none, since no power of "
+        "training is metered; set power.meter = on.");
+}
+
+constexpr CapabilityNote notes[] = {{true, note_unknown}};
 
 }  // namespace
 
@@ -105,7 +119,7 @@ const Capability money_capability{
     .extents = money_extents,
     .columns = columns,
     .facts = facts,
-    .notes = {},
+    .notes = notes,
     .prepare = prepare};
 
 }  // namespace lockstep

@@ -89,8 +89,8 @@ std::unique_ptr<const PreparedCapability> prepare(const Jobs& jobs) {
   return std::make_unique<MeteredJobs>(jobs);
 }
 
-constexpr SummaryColumn columns[] = {{"mean MW", "power_mean", 1e-6},
-                                     {"swing MW", "power_swing", 1e-6}};
+constexpr SummaryColumn columns[] = {{"mean", "MW", "power_mean", 1e-6},
+                                     {"swing", "MW", "power_swing", 1e-6}};
 
 }  // namespace
 

@@ -182,9 +182,9 @@ std::unique_ptr<const PreparedCapability> prepare(const Jobs& jobs) {
   return std::make_unique<LongRuns>(jobs);
 }
 
-constexpr SummaryColumn columns[] = {{"goodput %", "goodput", 100},
-                                     {"effective MFU %", "mfu_effective", 100},
-                                     {"interruptions", "interruptions", 1}};
+constexpr SummaryColumn columns[] = {{"goodput", "%", "goodput", 100},
+                                     {"effective MFU", "%", "mfu_effective", 100},
+                                     {"interruptions", "", "interruptions", 1}};
 
 }  // namespace
 

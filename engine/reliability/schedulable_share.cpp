@@ -94,7 +94,7 @@ const SchedulableShare& share(const PreparedCapability& capability) {
   return static_cast<const SchedulableShare&>(capability);
 }
 
-constexpr SummaryColumn columns[] = {{"schedulable %", "schedulable_share", 100}};
+constexpr SummaryColumn columns[] = {{"schedulable", "%", "schedulable_share", 100}};
 constexpr CapabilityFact facts[] = {
     {"healthy %", "chips that slices can be made of, % expected",
      [](const PreparedCapability& c) {

@@ -26,9 +26,11 @@ std::string times(const PreparedCapability& capability) {
                      format_quantity(fleet.window(), Dimension::time));
 }
 
-constexpr SummaryColumn columns[] = {{"served tokens/s", "serving_output_rate", 1},
-                                     {"of rated %", "serving_rated_share", 100},
-                                     {"overloaded", "serving_overloaded", 1}};
+constexpr SummaryColumn columns[] = {
+    {"serving rate", "tokens/s", "serving_output_rate", 1, "", Aim::more},
+    {"of rated", "%", "serving_rated_share", 100},
+    {"first token p99", "s", "time_to_first_token", 1, "p99"},
+    {"overloaded", "", "serving_overloaded", 1, "", Aim::never}};
 
 constexpr CapabilityFact facts[] = {
     {"rated requests/s", "requests a second that the fleet is rated for",
@@ -93,6 +95,7 @@ const Capability serving_capability{
     .columns = columns,
     .facts = facts,
     .notes = notes,
+    .instead_of_training = true,
     .prepare = prepare};
 
 }  // namespace lockstep

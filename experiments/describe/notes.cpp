@@ -8,6 +8,7 @@
 
 #include "experiments/describe/drawn_settings.hpp"
 #include "experiments/describe/idle_settings.hpp"
+#include "experiments/study_file.hpp"
 #include "experiments/summary/fullest_chip.hpp"
 #include "experiments/table.hpp"
 
@@ -187,18 +188,18 @@ void find_implausible_steps(const DesignPoint& job, Texts& texts) {
 }
 
 struct JobNote {
-  bool warning;
+  bool warning, of_training;
   void (*find)(const DesignPoint& job, Texts& texts);
 };
 
 constexpr JobNote job_notes[] = {
-    {false, find_inventory},         {false, find_slowest_chip},
-    {true, find_uneven_steps},       {true, find_idle_chips},
-    {true, find_full_memory},        {true, find_other_shape},
-    {true, find_busy_experts},       {true, find_wide_tensor_groups},
-    {false, find_foreign_chips},     {true, find_independent_noise},
-    {true, find_implausible_peaks},  {true, find_implausible_steps},
-    {true, find_kernels_above_peak}, {true, find_slow_methods},
+    {false, false, find_inventory},         {false, true, find_slowest_chip},
+    {true, true, find_uneven_steps},        {true, true, find_idle_chips},
+    {true, true, find_full_memory},         {true, true, find_other_shape},
+    {true, true, find_busy_experts},        {true, true, find_wide_tensor_groups},
+    {false, true, find_foreign_chips},      {true, true, find_independent_noise},
+    {true, false, find_implausible_peaks},  {true, true, find_implausible_steps},
+    {true, false, find_kernels_above_peak}, {true, true, find_slow_methods},
 };
 Texts side_by_side(const Jobs& jobs) {
   if (jobs.all().size() == 1) return {};
@@ -219,8 +220,8 @@ std::string holding_for(const std::vector<std::size_t>& points, const Study& stu
 
 void StudyNotes::look_at(std::size_t point, const Jobs& jobs) {
   std::size_t kind = 0;
-  const auto next_kind = [&](bool warning, const Texts& texts) {
-    if (kind == kinds_.size()) kinds_.push_back({warning, {}});
+  const auto next_kind = [&](bool warning, const Texts& texts, bool of_training = false) {
+    if (kind == kinds_.size()) kinds_.push_back({warning, of_training, {}});
     std::vector<Note>& notes = kinds_[kind++].notes;
     for (const std::string& text : texts) {
       auto known =
@@ -234,15 +235,17 @@ void StudyNotes::look_at(std::size_t point, const Jobs& jobs) {
   for (const JobNote& row : job_notes) {
     Texts texts;
     for (const auto& job : jobs.all()) row.find(*job, texts);
-    next_kind(row.warning, texts);
+    next_kind(row.warning, texts, row.of_training);
   }
   next_kind(false, side_by_side(jobs));
-  for (const auto& [capability, prepared] : jobs.capabilities())
+  for (const auto& [capability, prepared] : jobs.capabilities()) {
+    has_other_use_ |= prepared != nullptr && capability->instead_of_training;
     for (const CapabilityNote& row : capability->notes) {
       Texts texts;
       if (prepared) row.find(*prepared, jobs, texts);
       next_kind(row.warning, texts);
     }
+  }
 }
 
 std::vector<std::string> StudyNotes::remarks(const Study& study) const {
@@ -253,11 +256,16 @@ std::vector<std::string> StudyNotes::warnings(const Study& study) const {
   return lines(study, true);
 }
 
+bool StudyNotes::asks_for_training(const Study& study) const {
+  return !has_other_use_ || says_what_to_train(study.text, study.overrides);
+}
+
 std::vector<std::string> StudyNotes::lines(const Study& study, bool warnings) const {
   std::vector<std::string> lines =
       warnings ? idle_settings(study, generations_) : drawn_settings(study);
+  const bool trains = asks_for_training(study);
   for (const Kind& kind : kinds_) {
-    if (kind.warning != warnings) continue;
+    if (kind.warning != warnings || (kind.of_training && !trains)) continue;
     const std::vector<Note>& notes = kind.notes;
     for (std::size_t i = 0; i < std::min(notes.size(), most_of_a_kind); ++i)
       lines.push_back(notes[i].first + holding_for(notes[i].second, study));

@@ -22,6 +22,8 @@ class StudyNotes {
   std::vector<std::string> remarks(const Study& study) const;
   /// The same of what probably is not meant.
   std::vector<std::string> warnings(const Study& study) const;
+  /// Whether the study asks for training: it asks for no other use, or says something of a job.
+  bool asks_for_training(const Study& study) const;
 
  private:
   using Note = std::pair<std::string, std::vector<std::size_t>>;  ///< text, points
@@ -29,10 +31,12 @@ class StudyNotes {
   std::vector<std::string> lines(const Study& study, bool warnings) const;
   struct Kind {
     bool warning;
+    bool of_training;         ///< nothing for a study that asks for another use alone
     std::vector<Note> notes;  ///< in the order found
   };
   std::vector<Kind> kinds_;
   std::set<std::string> generations_;  ///< of all fleets and spares
+  bool has_other_use_ = false;
 };
 
 }  // namespace lockstep

@@ -131,14 +131,14 @@ void DerivedTable::look_at(const Jobs& jobs) {
     }
 }
 
-std::string DerivedTable::text(const std::vector<Axis>& axes) const {
+std::string DerivedTable::text(const std::vector<Axis>& axes, bool of_training) const {
   std::vector<std::vector<std::string>> lines{
       {"derived", cells_.size() == 1 ? "value" : "value at every design point"}};
   std::vector<std::vector<std::string>> rows(cells_.size() + 1);
   for (const Axis& axis : axes) rows[0].push_back(axis.key);
   for (std::size_t p = 0; p < cells_.size(); ++p)
     rows[p + 1] = labels_of(axes, static_cast<std::int64_t>(p));
-  for (std::size_t f = 0; f < names_.size(); ++f) {
+  for (std::size_t f = of_training ? 0 : std::size(facts); f < names_.size(); ++f) {
     const auto differs = [&](const auto& row) { return row[f] != cells_.front()[f]; };
     if (std::none_of(cells_.begin(), cells_.end(), differs)) {
       if (cells_.front()[f].empty()) continue;

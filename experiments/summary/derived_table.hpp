@@ -19,8 +19,8 @@ class DerivedTable {
 
   /// What all design points have in common, a line each, then a table of what differs, if
   /// anything does, with the labels of `axes` in front. Isolated jobs stand side by side:
-  /// "1171/390/156".
-  std::string text(const std::vector<Axis>& axes) const;
+  /// "1171/390/156". Without the jobs' own where training is not asked for.
+  std::string text(const std::vector<Axis>& axes, bool of_training) const;
 
  private:
   struct Name {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "engine/statistics/density.hpp"
@@ -10,6 +11,7 @@
 #include "engine/statistics/pooled_steps.hpp"
 #include "engine/statistics/sensitivity.hpp"
 #include "experiments/json.hpp"
+#include "experiments/summary/summary_columns.hpp"
 #include "experiments/summary/variable_summary.hpp"
 #include "experiments/table.hpp"
 
@@ -98,6 +100,21 @@ std::string variables(const JsonRequest& request) {
         {"units", json::of(variable.units)},
         {"long_name", json::of(variable.long_name)},
         {"dimension", variable.extents.empty() ? "null" : json::of(variable.extents.front())}}));
+  return json::array(rows, true);
+}
+
+std::string columns(const ResultFile& file) {
+  constexpr std::array aims{"null", "\"more\"", "\"never\""};
+  Strings rows;
+  for (const auto& [capability, column, means] : asked_columns(file))
+    rows.push_back(json::object(
+        Members{{"capability", json::of(capability)},
+                {"title", json::of(column.title)},
+                {"unit", json::of(column.unit)},
+                {"variable", json::of(column.variable)},
+                {"element", column.element.empty() ? "null" : json::of(column.element)},
+                {"factor", json::of(column.factor)},
+                {"aim", aims[static_cast<std::size_t>(column.aim)]}}));
   return json::array(rows, true);
 }
 
@@ -255,6 +272,8 @@ std::string summary_json(const ResultFile& file, const JsonRequest& request,
                   {"axes", axes(schema)},
                   {"points", points(file, request)},
                   {"variables", variables(request)},
+                  {"trains", asks_for_training(schema) ? "true" : "false"},
+                  {"columns", columns(file)},
                   {"warnings", texts(warnings)}};
   if (request.comparison || !request.pairs.empty())
     members.emplace_back("differences", differences(file, request));

@@ -50,6 +50,38 @@ def test_summary_is_what_run_printed(run):
         "> where the trials are too few: more of them or sampling.until bound them."
 
 
+SERVED = """[sampling]
+trials = 2
+steps = 1
+[fleet]
+chips = H100:16
+[serving]
+load = 0.4
+cell = 8
+[money]
+count = on
+"""
+
+
+def test_a_study_of_serving_alone_shows_what_it_serves(lockstep):
+    """The job that nobody asked for, 405B parameters of which do not fit, is not warned of."""
+    ended = lockstep.done("run", lockstep.write("s.ini", SERVED))
+    assert [line for line in ended.stderr.splitlines() if line.startswith("Warning")] == \
+        ["Warning: money.count: electricity_cost, rent_margin and training_cost are none, since no "
+         "power of training is metered; set power.meter = on."]
+    assert re.split("  +", ended.stdout.splitlines()[0]) == [
+        "serving rate tokens/s", "of rated %", "first token p99 s", "overloaded", "capital M$/y",
+        "rent M$/y", "tokens M$/y", "serving electricity M$/y", "token margin M$/y"]
+    assert "steps" not in ended.stdout
+    described = lockstep.done("describe", "s.ini", "--no-estimate").stdout
+    assert "bubble" not in described and "rated for" in described
+    # The control: one key of a job, and it counts.
+    job = lockstep.done("run", "s.ini", "-o", "job.h5", "--set", "job.overlap=0.5")
+    assert "do not fit" in job.stderr and "step time s" in job.stdout
+    assert "bubble" in lockstep.done("describe", "s.ini", "--no-estimate", "--set",
+                                     "sweep.job.overlap=0.4,0.5").stdout
+
+
 def test_quiet_prints_nothing(run):
     ended = run.done("run", "small.ini", "-q", "-o", "quiet.h5")
     assert ended.stdout == ended.stderr == ""

@@ -56,10 +56,25 @@ class PreparedCapability {
   virtual std::string choice() const { return ""; }
 };
 
-/// A column of the summary's main table: the mean of a variable, times `factor`.
+/// What a study that asks for a capability wants of a column's numbers.
+enum class Aim {
+  none,
+  more,   ///< design points are judged by it, the more the better
+  never,  ///< it is 0, or the design point fails, whatever its other numbers
+};
+
+/// A column of the summary's main table and of a report's: the mean of a variable, times `factor`.
 struct SummaryColumn {
-  std::string_view head, variable;
+  std::string_view title, unit;  ///< "serving rate", "tokens/s"; no unit: ""
+  std::string_view variable;
   double factor;
+  /// Label of the variable's own dimension; "": its first, or it has none.
+  std::string_view element = "";
+  Aim aim = Aim::none;
+
+  std::string head() const {
+    return std::string(title) + (unit.empty() ? "" : " ") + std::string(unit);
+  }
 };
 
 /// A line, or a column, of what `describe` derives for each design point.
@@ -85,6 +100,8 @@ struct Capability {
   std::span<const SummaryColumn> columns;
   std::span<const CapabilityFact> facts;
   std::span<const CapabilityNote> notes;
+  /// Another use of the chips: a study that says nothing of [job] asks for no training beside.
+  bool instead_of_training = false;
   /// Changes a job before it is made ready: what its chips can do. nullptr: nothing. Throws
   /// InputError.
   void (*change)(Scenario& job, const Values& values) = nullptr;
