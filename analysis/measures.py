@@ -16,14 +16,15 @@ class Measure:
     unit: str
     factor: float  # from the file's unit
     more_is_better: bool
+    element: str = None  # of the variable's own dimension
 
     def of(self, design, point, statistic="mean"):
         """A statistic at a design point, in `unit`."""
-        return design.estimate(point, self.name, statistic, factor=self.factor)
+        return design.estimate(point, self.name, statistic, self.element, self.factor)
 
     @property
     def label(self):
-        return f"{self.title} [{self.unit}]"
+        return f"{self.title} [{self.unit}]" if self.unit not in ("", "1") else self.title
 
 
 STEP_TIME = Measure("step_time", "step time", "s", 1, False)
@@ -43,10 +44,38 @@ def there(design, measure):
     return any(measure.of(design, point).known for point in design.points)
 
 
+def asked(design):
+    """What a study asks for beyond training, as the program says: [(capability, [measure, ...] that
+    design points are judged by, [others], [what must never be])], each with some value."""
+    found = {}
+    for row in design.summary.told["columns"]:
+        element = row["element"] or next(iter(design.summary.elements(row["variable"])), None)
+        measure = Measure(row["variable"], row["title"], row["unit"], row["factor"],
+                          row["aim"] == "more", element)
+        kinds = found.setdefault(row["capability"], {"more": [], None: [], "never": []})
+        kinds[row["aim"]].append(measure)
+    return [(name, kinds["more"], kinds[None], kinds["never"]) for name, kinds in found.items()]
+
+
+def trains(design):
+    """Whether the study asks for training."""
+    return design.summary.told["trains"]
+
+
+def failing(design):
+    """{design point: what it must never be, and is in some trial}."""
+    bad = [measure for _, _, _, never in asked(design) for measure in never]
+    found = {p: [m.title for m in bad if m.of(design, p).value > 0] for p in design.points}
+    return {point: titles for point, titles in found.items() if titles}
+
+
 def main_measure(design):
-    """What the design points of a study are compared by: the share of an availability study, the
-    goodput of a long run, else the step time; MFU, effective MFU of a long run, where points differ
-    in what a step does, or hardly in goodput."""
+    """What the design points of a study are compared by: where it asks for no training, what it is
+    judged by instead; the share of an availability study, the goodput of a long run, else the step
+    time; MFU, effective MFU of a long run, where points differ in what a step does, or hardly in
+    goodput."""
+    if not trains(design):
+        return next(judged[0] for _, judged, _, _ in asked(design) if judged)
     if there(design, SCHEDULABLE):
         return SCHEDULABLE
     if there(design, GOODPUT):
@@ -91,13 +120,13 @@ def text(estimate, unit="", sign=False):
     if math.isinf(half):  # one trial bounds nothing
         return f"{plus}{plain(value)}{space}"
     if half <= max(1e-12, 1e-9 * abs(value)):
-        return f"{plus}{value + 0.0:.4g}{space}"  # 0, not -0
+        return f"{plus}{plain(value)}{space}"
     if half > LOPSIDED * min(high - value, value - low):
         return plus + between(estimate, unit)
     magnitude = math.floor(math.log10(half))
     digits = (1 if half < 2 * 10**magnitude else 0) - magnitude  # of the half width: 12 but 4
     if digits <= 0:
-        return f"{plus}{value:,.0f} ± {half:,.0f}{space}"
+        return f"{plus}{round(value, digits):,.0f} ± {round(half, digits):,.0f}{space}"
     return f"{plus}{value:.{digits}f} ± {half:.{digits}f}{space}"
 
 
@@ -143,15 +172,31 @@ def changes(design, measure, pairs, relative=None):
     of the first for step time, or where `relative`; else in the measure's unit. Of a pair each is
     a design point, or a list of them whose mean counts."""
     relative = measure == STEP_TIME if relative is None else relative
-    asked = [tuple(tuple(p.at for p in (side if isinstance(side, list) else [side]))
-                   for side in pair) for pair in pairs]
-    told = design.summary.differences(measure.name, asked)
+    places = [tuple(tuple(p.at for p in (side if isinstance(side, list) else [side]))
+                    for side in pair) for pair in pairs]
+    told = design.summary.differences(measure.name, places, measure.element)
     return [told[pair]["relative"] if relative else told[pair]["absolute"].scaled(measure.factor)
-            for pair in asked]
+            for pair in places]
 
 
 def ranking(design, measure):
-    """Numbers of the design points, best first, equals in study order, unknown ones last."""
+    """Numbers of the design points, best first, equals in study order, unknown ones last; where they
+    are judged by what the study asks for beyond training, those that fail behind the others."""
     sign = -1 if measure.more_is_better else 1
     values = [sign * s.value for s in summaries(design, measure)]
-    return sorted(range(len(values)), key=lambda i: (math.isnan(values[i]), values[i]))
+    last = {point.number for point in left_out(design, measure)}
+    return sorted(range(len(values)), key=lambda i: (math.isnan(values[i]), i in last, values[i]))
+
+
+def standing(design, measure):
+    """The design points of a known value, best first, without those that fail if there are others."""
+    failed = left_out(design, measure)
+    known = [design.points[n] for n in ranking(design, measure)
+             if measure.of(design, design.points[n]).known]
+    return [point for point in known if point not in failed] or known
+
+
+def left_out(design, measure):
+    """Design points that fail, where others are compared by what the study asks for beyond
+    training."""
+    return failing(design) if any(measure in judged for _, judged, _, _ in asked(design)) else {}

@@ -21,11 +21,11 @@ import warnings
 
 import lockstep_results
 import program
-from answers import first_paragraph, question, second_paragraph
+from answers import first_paragraph, question, second_paragraph, third_paragraph
 from answers.cautions import cautions
 from design import Design
 from lockstep_results import ResultsError
-from measures import SCHEDULABLE, STEP_TIME, main_measure, ranking
+from measures import SCHEDULABLE, STEP_TIME, asked, main_measure, ranking, trains
 from packages import end_without
 from picture import COLOURS, LINES, NotShown
 from summary import Summary
@@ -64,7 +64,7 @@ def main():
 def page_of(design, runtime):
     """The page as text."""
     pictures = drawn(design)
-    answer = [first_paragraph(design), second_paragraph(design)]
+    answer = [first_paragraph(design), second_paragraph(design), third_paragraph(design)]
     values = {
         "title": html.escape(design.title or "A study"),
         "question": f'<p class="question">{html.escape(question(design.data))}</p>'
@@ -118,12 +118,14 @@ def drawn(design):
     if len(design.generations) < 2:
         found.pop("waiting", None)
     measure = main_measure(design)
-    if measure == SCHEDULABLE:  # steps only come along
+    if measure == SCHEDULABLE or not trains(design):  # steps only come along
         found = {name: picture for name, picture in found.items()
-                 if name not in ("distribution", "utilisation", "step_parts")}
+                 if name not in ("distribution", "utilisation", "step_parts", "waiting")}
     first = {"goodput", "time_lost", "scaling", "mixing_tax"}
     if measure != STEP_TIME:
         first |= {"sweep", "design_points"}
+    if not trains(design):
+        first |= {name for name, *_ in asked(design)}  # figures are called like them
     return [found[name] for name in sorted(found, key=lambda n: n not in first)]
 
 

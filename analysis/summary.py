@@ -15,10 +15,10 @@ class Summary:
         self.told = lockstep.ask(program, file)
         self.axes, self.points = self.told["axes"], self.told["points"]
         self.units = {v["variable"]: v["units"] for v in self.told["variables"]}
-        dimensions = {v["variable"]: v["dimension"] for v in self.told["variables"]}
+        self.dimensions = {v["variable"]: v["dimension"] for v in self.told["variables"]}
         self._answers, self._differences, self._series = {}, {}, {}
         for row in self.told["answers"]:
-            key = row["variable"], row["point"], row.get(dimensions.get(row["variable"]))
+            key = row["variable"], row["point"], row.get(self.dimensions.get(row["variable"]))
             self._answers[key] = row
 
     def elements(self, variable):
@@ -34,19 +34,20 @@ class Summary:
         row = self.row(variable, point, element)
         return read(row[statistic], factor) if row else NOTHING
 
-    def differences(self, variable, pairs):
-        """{(first, second): {"absolute", "relative"}} of the means, trials paired: what the second
-        has more than the first; each is a tuple of design points, over which the mean is taken."""
-        due = [p for p in dict.fromkeys(pairs) if (variable, *p) not in self._differences]
+    def differences(self, variable, pairs, element=None):
+        """{pair: {"absolute": estimate, "relative": estimate}} of the means of a variable, or of one
+        of its elements; a pair is two tuples of design points, whose mean counts."""
+        due = [p for p in dict.fromkeys(pairs) if (variable, element, *p) not in self._differences]
         for begin in range(0, len(due), MOST_PAIRS):
             texts = [":".join("+".join(map(str, side)) for side in pair)
                      for pair in due[begin:begin + MOST_PAIRS]]
             told = lockstep.ask(self.program, self.file, "--variable", variable, "--pairs",
                                 ",".join(texts))
             for row in told["differences"]:
-                key = variable, tuple(row["first"]), tuple(row["second"])
+                key = (variable, row.get(self.dimensions.get(variable)), tuple(row["first"]),
+                       tuple(row["second"]))
                 self._differences[key] = {kind: read(e) for kind, e in row["mean"].items()}
-        return {pair: self._differences[(variable, *pair)] for pair in pairs}
+        return {pair: self._differences[(variable, element, *pair)] for pair in pairs}
 
     def series(self, part, variables, points):
         """Rows of "distributions", "convergence" or "sensitivity" of some variables at some

@@ -3,7 +3,7 @@
 import html
 
 from design import parameters
-from measures import ALL, STEP_TIME, between, text, there
+from measures import ALL, STEP_TIME, asked, between, text, there, trains
 
 SHOWN_ATTRIBUTES = ["program_version", "git_commit", "seed_text", "study_id",
                     "lockstep_schema_version", "overrides", "blocks_missing"]
@@ -11,11 +11,16 @@ QUANTILES = ("p50", "p95", "p99")
 
 
 def design_point_table(design):
-    """One row a design point: its axes, the mean of each measure, quantiles of step time."""
-    shown = [measure for measure in ALL if there(design, measure)]
+    """One row a design point: its axes, the mean of each measure, quantiles of step time; what the
+    study asks for beyond training, before it where training is not asked for."""
+    training = [measure for measure in ALL if there(design, measure)]
+    names = {measure.name for measure in training}
+    beyond = [measure for _, *kinds in asked(design) for kind in kinds for measure in kind
+              if measure.name not in names]
+    shown = training + beyond if trains(design) else beyond + training
     head = [_header(axis.title) for axis in design.axes]
     for measure in shown:
-        head.append(_header(measure.label if measure.unit != "1" else measure.title, number=True))
+        head.append(_header(measure.label, number=True))
         if measure == STEP_TIME:
             head += [_header(f"{name} [s]", number=True) for name in QUANTILES]
     rows = [_row(design, point, shown) for point in design.points]

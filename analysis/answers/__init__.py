@@ -2,14 +2,16 @@
 
 The sentences follow from what the study asks: what its design points are judged by (measures.py)
 and the kind of each axis. `first_paragraph` compares along the axes, `second_paragraph` tells where
-the rest goes."""
+the rest of training goes, `third_paragraph` answers what the study asks for beyond training."""
 
 from answers.effects import axis_sentence, levels, recommends, where
 from answers.scaling import scaling_sentences
 from measures import (COMMUNICATION, GOODPUT, INTERRUPTIONS, MFU, MFU_EFFECTIVE, MIXING_TAX,
-                      SCHEDULABLE, STEP_TIME, between, changes, duration, main_measure, plain,
-                      ranking, summaries, text, there)
+                      SCHEDULABLE, STEP_TIME, asked, between, changes, duration, failing,
+                      main_measure, plain, standing, summaries, text, there, trains)
 from views.losses import WORDS, shares_lost
+
+MOST_NAMED = 6  # design points
 
 
 def question(data):
@@ -39,17 +41,58 @@ def first_paragraph(design):
         sentences += levels(design, measure, listed[0]) if listed else []
         several = [i for i in several if i not in listed[:1]]
     # What to choose comes before what a choice costs.
+    first, *rest = design.points
+    if measure == STEP_TIME and asked(design) and \
+            all(e.value == 0 for e in changes(design, measure, [(first, p) for p in rest])):
+        several = []
     for over in sorted(several, key=lambda i: not recommends(design, i)):
         sentences.append(axis_sentence(design, over, measure))
-    return [s for s in sentences if s] + (_waiting(design) if not there(design, GOODPUT) else [])
+    if trains(design) and not there(design, GOODPUT):
+        sentences += _waiting(design)
+    return [s for s in sentences if s]
 
 
 def second_paragraph(design):
+    if not trains(design):
+        return []
     sentences = []
     if there(design, GOODPUT):
         sentences += _losses(design) + _spares(design)
     if main_measure(design) != SCHEDULABLE and there(design, STEP_TIME):
         sentences += _tail(design) + _communication(design)
+    return sentences
+
+
+def third_paragraph(design):
+    """Of each capability that design points are judged by: the best of them, what else holds there,
+    and which fail."""
+    sentences = []
+    for _, judged, others, never in asked(design):
+        if not judged:
+            continue
+        sentences += [_headline(design, measure) for measure in judged
+                      if measure != main_measure(design)]
+        best = standing(design, judged[-1])[0]
+        parts = [f"{m.title} {text(m.of(design, best), m.unit)}" for m in others if there(design, m)]
+        place = f"With {best.words}" if best.words else "There"
+        sentences += [f"{place}: {', '.join(parts)}."] if parts else []
+        sentences += _failures(design, never)
+    return sentences
+
+
+def _failures(design, never):
+    """Which design points are what they must never be."""
+    sentences = []
+    for measure in never:
+        failed = [p for p, titles in failing(design).items() if measure.title in titles]
+        if not failed:
+            continue
+        named = "; ".join(p.words for p in failed[:MOST_NAMED]) or "the design point"
+        more = f" and {len(failed) - MOST_NAMED} more" if len(failed) > MOST_NAMED else ""
+        sentences.append(
+            f"{measure.title.capitalize()} in some trial: {named}{more}"
+            + ("." if len(failed) == len(design.points) else
+               ", which comparisons of the others leave out."))
     return sentences
 
 
@@ -59,14 +102,15 @@ def _headline(design, measure):
         return f"The {measure.title} is {text(values[0], measure.unit)}" + (
             f", at {text(_mfu(design, design.points[0]), '%')} MFU."
             if measure == STEP_TIME and there(design, MFU) else ".")
-    ranked = [n for n in ranking(design, measure) if values[n].known]
-    worst, as_good = design.points[ranked[-1]], _best(design, measure)
+    worst, as_good = standing(design, measure)[-1], _best(design, measure)
     best, others = as_good[0], len(as_good) - 1
     tied = f", and {others} {'others are' if others > 1 else 'other is'} as good" if others else ""
     words = ("The shortest step", "the longest") if measure == STEP_TIME else \
         (f"The highest {measure.title}", "the lowest")
     also = f" ({text(_mfu(design, best), '%')} MFU)" \
         if measure == STEP_TIME and there(design, MFU) else ""
+    if worst is best:
+        return f"The {measure.title} is {text(values[best.number], measure.unit)}{also} with {best.words}."
     if worst in as_good:
         return (f"The {measure.title} is {text(values[best.number], measure.unit)} at every design "
                 "point, as far as the trials can tell.")
@@ -79,7 +123,7 @@ def _headline(design, measure):
 def _best(design, measure):
     """The best design points that cannot be told apart, best first: they differ by less than a
     thousandth, or by less than a hundredth and their interval."""
-    points = [design.points[n] for n in ranking(design, measure)]
+    points = standing(design, measure)
     pairs = [(points[0], point) for point in points]
     best = []
     for point, share, size in zip(points, changes(design, measure, pairs, relative=True),

@@ -5,7 +5,7 @@ import math
 
 from design import WORDS_OF_CHOICE, WORDS_OF_NO_LIMIT, WORDS_OF_NOTHING
 from estimate import Estimate
-from measures import STEP_TIME, changes, plain, text
+from measures import STEP_TIME, changes, left_out, plain, text
 
 NEAR = 0.01  # within this share of the best, a value is as good
 MOST_GROUPS, MOST_VALUES = 3, 5  # listed one by one
@@ -106,11 +106,12 @@ def _size(measure, e):
 def _against(design, over, measure, reference):
     """Each value against the first: the least and the most it changes, and from best to best."""
     axis, groups = design.axes[over], design.groups(over)
-    parts = []
+    parts, failed = [], set(left_out(design, measure))
     for value in range(len(axis.labels)):
         if value == reference:
             continue
-        rows = {g: (row[reference], row[value]) for g, row in groups.items()}
+        rows = {g: (row[reference], row[value]) for g, row in groups.items()
+                if not failed & {row[reference], row[value]}}
         each = {g: e for g, e in zip(rows, changes(design, measure, list(rows.values()))) if e.known}
         if not each:
             continue
@@ -145,10 +146,10 @@ def _best_of(design, measure, points):
 
 def _listed(design, over, measure):
     """The measure at each value, for each combination of the others; the best one first."""
-    axis, parts = design.axes[over], []
+    axis, parts, failed = design.axes[over], [], left_out(design, measure)
     for group, row in design.groups(over).items():
         means = [measure.of(design, point) for point in row]
-        order = sorted((i for i, m in enumerate(means) if m.known),
+        order = sorted((i for i, m in enumerate(means) if m.known and row[i] not in failed),
                        key=lambda i: means[i].value, reverse=measure.more_is_better)
         if not order:
             continue

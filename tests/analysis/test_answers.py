@@ -5,11 +5,12 @@ import re
 
 import pytest
 
-from answers import first_paragraph, second_paragraph
+from answers import first_paragraph, second_paragraph, third_paragraph
 from answers.cautions import cautions
-from conftest import LONG_RUN, SCALING
+from conftest import LONG_RUN, SCALING, SERVING
 from estimate import NOTHING, Estimate
 from measures import MIXING_TAX, between, text
+from tables import design_point_table
 
 JOB = """[job]
 model_parameters = 8e9
@@ -20,7 +21,7 @@ tokens_per_chip = 8192
 
 
 def said(design):
-    return " ".join(first_paragraph(design) + second_paragraph(design))
+    return " ".join(first_paragraph(design) + second_paragraph(design) + third_paragraph(design))
 
 
 def test_one_design_point_needs_no_name(run):
@@ -54,6 +55,28 @@ def test_goodput_may_be_none_at_all(altered):
         file["goodput"][:] = 0
 
     assert "The goodput is 0 % at every design point" in said(altered("long_run.h5", change))
+
+
+def test_a_study_of_serving_alone_is_answered_by_what_it_serves(run):
+    """Without a [job] nothing is said of steps; what is overloaded is no best, and is named."""
+    design = run(re.sub(r"\[job\].*?(?=\[power\])", "", SERVING, flags=re.S))
+    words = said(design)
+    assert re.match(r"The highest serving rate is [\d,]+ .* tokens/s with router jsq_speed, load 0.9; "
+                    r"the lowest .* with router (random|jsq_speed), load 0.5\. ", words)
+    assert "step" not in words and "Best router: random" not in words
+    assert "Overloaded in some trial: router random, load 0.9, which comparisons" in words
+    assert re.search(r"With router jsq_speed, load 0.9: of rated \d+.* %.*, first token p99 .* s\.", words)
+    assert re.search(r"The highest token margin is .* M\$/y with router jsq_speed, load 0.9", words)
+    table = design_point_table(design)
+    assert table.index("serving rate [tokens/s]") < table.index("token margin [M$/y]") \
+        < table.index("step time [s]")
+
+
+def test_a_job_beside_serving_comes_first(opened):
+    design = opened("serving.h5")
+    assert first_paragraph(design)[0].startswith("The step time is ")
+    assert not any("Best load" in sentence for sentence in first_paragraph(design))
+    assert third_paragraph(design)[0].startswith("The highest serving rate is ")
 
 
 def test_an_unknown_value_is_not_called_good(altered):
