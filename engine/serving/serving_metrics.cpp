@@ -1,5 +1,7 @@
 #include "engine/serving/serving_metrics.hpp"
 
+#include "engine/serving/sketch/quantile_sketch.hpp"
+
 namespace lockstep {
 namespace {
 
@@ -54,6 +56,11 @@ Metric where_any(Metric metric) {
 
 constexpr std::string_view quantile = "latency_quantile";
 
+Metric latency(Metric metric) {
+  metric.support.within = QuantileSketch::relative_error;
+  return by(quantile, std::move(metric));
+}
+
 }  // namespace
 
 std::span<const MetricOf<ServedTrial>> serving_metrics() {
@@ -69,12 +76,12 @@ std::span<const MetricOf<ServedTrial>> serving_metrics() {
            "serving.token_limit"),
        values<&T::rated_share>},
       {row("serving_goodput", "1/s", "completed requests within both limits"), values<&T::goodput>},
-      {by(quantile, row("time_to_first_token", "s",
-                        "from a request's arrival to its first token, within 0.5 %")),
+      {latency(row("time_to_first_token", "s",
+                   "from a request's arrival to its first token, within 0.5 %")),
        values<&T::first_token>},
-      {by(quantile, row("time_per_token", "s",
-                        "from a request's first token to its last, over those after the first, "
-                        "within 0.5 %; of requests of two tokens or more")),
+      {latency(row("time_per_token", "s",
+                   "from a request's first token to its last, over those after the first, "
+                   "within 0.5 %; of requests of two tokens or more")),
        values<&T::per_token>},
       {by(generation,
           row("serving_utilization", "1", "tokens that a generation makes over its rated ones")),

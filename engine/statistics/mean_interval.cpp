@@ -164,12 +164,19 @@ double student_quantile(double p, double freedom) {
   return z + f * (g1 + f * (g2 + f * (g3 + f * g4)));
 }
 
+Estimate widened(const Estimate& estimate, const Support& support) {
+  if (support.within == 0) return estimate;
+  return {estimate.value, estimate.lower - support.within * std::fabs(estimate.lower),
+          estimate.upper + support.within * std::fabs(estimate.upper)};
+}
+
 Estimate mean_estimate(std::span<const double> values, Support support, double level,
                        std::span<const double> events) {
   if (support.between_events) return between_events(values, support.trial_time, level);
   if (support.whether) return share_of(values, level);
   Estimate estimate = skewed_estimate(values, level);
   if (!std::isfinite(estimate.lower) || !std::isfinite(estimate.upper)) return estimate;
+  estimate = widened(estimate, support);
   if (support.events != Support::Events::none)
     widen_by_rare_events(estimate, values, support, level, events);
   estimate.lower = std::min(estimate.value, std::max(estimate.lower, support.least));

@@ -22,13 +22,17 @@ namespace lockstep {
 /// the other side, or, where there is none either, as the support goes (a count: 1). These are
 /// together with the limits above where trials are unlike far. So trials that are all alike leave
 /// an interval: a count of 0 in n trials has the upper limit 3.69 / n. No limit is outside the
-/// support. Where dense noise hides which trials an event moved, `events`, the number in each trial
-/// (or empty), tells: those without one count as alike, at their mean. A time between events is
-/// that of all trials together, their time over their events, with the limits of the mean count
-/// turned round: infinite with an infinite upper limit where no event was seen, and without limits
-/// where the trials' time is not known. Draws: none. Cost O(n), of rare events O(n log n).
+/// support; those of values that are sketched are `widened`. Where dense noise hides which trials
+/// an event moved, `events`, the number in each trial (or empty), tells: those without one count as
+/// alike, at their mean. A time between events is that of all trials together, their time over
+/// their events, with the limits of the mean count turned round: infinite with an infinite upper
+/// limit where no event was seen, and without limits where the trials' time is not known. Draws:
+/// none. Cost O(n), of rare events O(n log n).
 Estimate mean_estimate(std::span<const double> values, Support support = {},
                        double level = shown_level, std::span<const double> events = {});
+
+/// With limits farther out by what the trials' own values are not known to (Support::within).
+Estimate widened(const Estimate& estimate, const Support& support);
 
 /// Mean of each trial's `steps` consecutive values, NaNs left out; NaN where a trial has none.
 /// values: (trials, steps).

@@ -166,6 +166,17 @@ PairedDifference time_difference(const std::vector<double>& a, const std::vector
 
 }  // namespace
 
+PairedDifference widened(PairedDifference difference, double first, double second,
+                         const Support& support) {
+  if (support.within == 0) return difference;
+  const double error = support.within * (std::fabs(first) + std::fabs(second));
+  difference.absolute.lower -= error;
+  difference.absolute.upper += error;
+  difference.relative.lower -= error / std::fabs(first);
+  difference.relative.upper += error / std::fabs(first);
+  return difference;
+}
+
 PairedDifference mean_difference(std::span<const double> first, std::span<const double> second,
                                  std::int64_t steps, Support support, double level) {
   const CommonTrials common(first, second, steps);
@@ -177,7 +188,7 @@ PairedDifference mean_difference(std::span<const double> first, std::span<const 
   PairedDifference found;
   found.absolute = mean_estimate(differences, support.difference(), level);
   const double base = mean(a);
-  if (!(std::fabs(base) > 0)) return found;
+  if (!(std::fabs(base) > 0)) return widened(found, base, mean(b), support);
   found.relative = ratio_estimate(differences, a, level);
   const Estimate seen = mean_estimate(differences, {}, level);
   if (found.absolute.lower < seen.lower || found.absolute.upper > seen.upper) {  // rare events
@@ -185,7 +196,7 @@ PairedDifference mean_difference(std::span<const double> first, std::span<const 
     found.relative.lower = std::min({found.relative.lower, one, other});
     found.relative.upper = std::max({found.relative.upper, one, other});
   }
-  return found;
+  return widened(found, base, mean(b), support);
 }
 
 std::vector<PairedDifference> quantile_differences(std::span<const double> first,

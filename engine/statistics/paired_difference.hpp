@@ -20,6 +20,11 @@ struct PairedDifference {
   Estimate absolute, relative;
 };
 
+/// With limits farther out by what the trials' own values are not known to (Support::within):
+/// `first` and `second` are what differs.
+PairedDifference widened(PairedDifference difference, double first, double second,
+                         const Support& support);
+
 /// Difference of the means: `mean_estimate` of the trials' differences; relative: every r at which
 /// that of difference - r first covers 0 (E. C. Fieller, J. R. Stat. Soc. B 16 (1954) 175). first,
 /// second: (trials, steps), equally long; a trial counts where neither has a NaN. No share of a

@@ -23,6 +23,7 @@ struct Support {
   bool between_events = false;
   bool whether = false;  ///< 1 where something held in a trial, else 0
   double trial_time = std::numeric_limits<double>::quiet_NaN();  ///< NaN: not known
+  double within = 0;  ///< each trial's value is known to this share of it, whatever the trials
 
   static Support quantity() { return {.least = 0}; }
   static Support count() { return {.least = 0, .events = Events::count}; }

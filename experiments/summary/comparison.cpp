@@ -11,6 +11,7 @@
 #include "engine/base/error.hpp"
 #include "engine/base/text/text.hpp"
 #include "engine/run/study/study.hpp"
+#include "engine/statistics/pooled_steps.hpp"
 #include "engine/statistics/quantile.hpp"
 #include "experiments/summary/variable_summary.hpp"
 
@@ -56,8 +57,13 @@ std::vector<Difference> differences_of(const ResultFile& file, const Variable& v
       row.statistics.emplace_back("mean", mean_difference(a.values, b.values, a.steps, a.support));
       if (!quantiles) continue;
       const auto rest = quantile_differences(a.values, b.values, a.steps, quantile_shares);
-      for (std::size_t q = 0; q < rest.size(); ++q)
-        row.statistics.emplace_back(fmt::format("p{:g}", 100 * quantile_shares[q]), rest[q]);
+      const PooledSteps of_a(a.values, a.steps), of_b(b.values, b.steps);
+      for (std::size_t q = 0; q < rest.size(); ++q) {
+        const double p = quantile_shares[q];
+        row.statistics.emplace_back(
+            fmt::format("p{:g}", 100 * p),
+            widened(rest[q], of_a.quantile(p).value, of_b.quantile(p).value, a.support));
+      }
     }
   }
   return rows;

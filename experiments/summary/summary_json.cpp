@@ -215,7 +215,7 @@ std::string convergence(Members row, const Series& series) {
   for (std::int64_t size : sizes) {
     const Series first = present.first(size);
     means.push_back(first.mean());
-    tails.push_back(PooledSteps(first.values, first.steps).quantile(0.99));
+    tails.push_back(widened(PooledSteps(first.values, first.steps).quantile(0.99), first.support));
   }
   row.emplace_back("trials", whole(sizes));
   row.emplace_back("mean", estimates(means));

@@ -44,7 +44,7 @@ Answers summarize_variable(const ResultFile& file, const Variable& variable,
       row.trials = series.trials();
       row.estimates.push_back(series.mean());
       const PooledSteps pooled(series.values, series.steps);
-      for (double p : shares) row.estimates.push_back(pooled.quantile(p));
+      for (double p : shares) row.estimates.push_back(widened(pooled.quantile(p), series.support));
       if (pooled.sorted().empty()) continue;
       row.least = pooled.sorted().front();
       row.most = pooled.sorted().back();

@@ -132,6 +132,23 @@ TEST(MeanDifference, OfMostlyEqualSharesIsBoundedByWhatWasSeen) {
   EXPECT_GE(found.absolute.lower, -0.1);
 }
 
+// Quantiles from bins of 1 % are known to half of that, however alike the trials are.
+TEST(MeanEstimate, OfSketchedValuesIsNoNarrowerThanTheSketch) {
+  Support sketched = Support::quantity();
+  sketched.within = 0.005;
+  const std::vector<double> first(16, 2.0), second(16, 3.0);
+  const Estimate e = mean_estimate(first, sketched);
+  EXPECT_NEAR(e.lower, 1.99, 1e-12);
+  EXPECT_NEAR(e.upper, 2.01, 1e-12);
+  EXPECT_EQ(mean_estimate(first, Support::quantity()).upper, 2) << "the control";
+  const PairedDifference found = mean_difference(first, second, 1, sketched);
+  EXPECT_NEAR(found.absolute.upper, 1.025, 1e-12);
+  EXPECT_NEAR(found.relative.lower, 0.4875, 1e-12);
+  // Without a limit there is none to move.
+  EXPECT_TRUE(std::isinf(mean_estimate(std::vector{2.0}, sketched).upper));
+  EXPECT_TRUE(std::isinf(mean_estimate(std::vector{2.0}, Support::quantity()).lower));
+}
+
 // Three trials of 30 d: one event, none, two: 30 d an event, not the mean of 30 d and 15 d.
 TEST(MeanEstimate, OfTimesBetweenEventsPoolsThem) {
   const Support support = Support::time_between(30);

@@ -111,7 +111,7 @@ Estimate StoppingRule::estimate(std::span<const double> values, std::int64_t ste
         return one.name == statistic;
       })->p;
   return p == 0 ? mean_estimate(trial_means(values, steps), support, level, events)
-                : PooledSteps(values, steps).quantile(p, level);
+                : widened(PooledSteps(values, steps).quantile(p, level), support);
 }
 
 double StoppingRule::excess(const Estimate& estimate, std::optional<double> whole) const {
