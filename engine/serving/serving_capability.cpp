@@ -44,6 +44,18 @@ constexpr CapabilityFact facts[] = {
     {"warm-up, window", "serving's warm-up and window", times},
 };
 
+/// t0 + c B of a calibrated law; of a roofline its time at one token and at a whole chunk.
+std::string law_text(const GenerationReplicas& of) {
+  const IterationLaw& law = of.sort.law;
+  const double context = 1e9 * law.per_context;
+  if (law.knee == 1)
+    return fmt::format("{:.4g} ms + {:.4g} us a token computed + {:.4g} ns a token of context",
+                       1e3 * (law.fixed + law.memory), 1e6 * (law.per_token + law.compute),
+                       context);
+  return fmt::format("{:.4g} ms of one token to {:.4g} ms of {} + {:.4g} ns a token of context",
+                     1e3 * law.time(1), 1e3 * law.time(of.sort.chunk), of.sort.chunk, context);
+}
+
 /// What each generation's replicas are.
 void note_replicas(const PreparedCapability& capability, const Jobs& jobs,
                    std::vector<std::string>& texts) {
@@ -54,10 +66,11 @@ void note_replicas(const PreparedCapability& capability, const Jobs& jobs,
     const std::int64_t idle = generation.chips - fleet.cells().chips(g);
     texts.push_back(fmt::format(
         "A replica on {} takes {} chip{}, holds {:.4g} tokens of context and is rated at {:.4g} "
-        "requests/s: {:.4g} sequences in iterations of {:.4g} ms.{}",
+        "requests/s: {:.4g} sequences in iterations of {:.4g} ms. An iteration takes {}.{}",
         generation.chip.name, of.chips, of.chips == 1 ? "" : "s",
         static_cast<double>(of.sort.context_tokens), of.rated.requests, of.rated.sequences,
-        1e3 * of.rated.time, idle > 0 ? fmt::format(" {} chips serve nobody.", idle) : ""));
+        1e3 * of.rated.time, law_text(of),
+        idle > 0 ? fmt::format(" {} chips serve nobody.", idle) : ""));
   }
 }
 
