@@ -47,8 +47,9 @@ def save(picture, path, title, ranked):
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
         order = {number: i for i, number in enumerate(sorted(shown))}
         previous = None
-        for axes, panel in zip(grid, picture.panels):
-            repeated = previous is not None and panel.y.by_point and previous.y.by_point
+        for number, (axes, panel) in enumerate(zip(grid, picture.panels)):
+            beside = previous is not None and number % columns > 0
+            repeated = beside and panel.y.by_point and previous.y.by_point
             _panel(axes, panel, order, labelled=not repeated)
             previous = panel
         _share_ends(picture.panels, grid)

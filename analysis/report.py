@@ -64,7 +64,7 @@ def main():
 def page_of(design, runtime):
     """The page as text."""
     pictures = drawn(design)
-    answer = [first_paragraph(design), second_paragraph(design), third_paragraph(design)]
+    answer = [first_paragraph(design), third_paragraph(design), second_paragraph(design)]
     values = {
         "title": html.escape(design.title or "A study"),
         "question": f'<p class="question">{html.escape(question(design.data))}</p>'

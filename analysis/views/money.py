@@ -10,11 +10,16 @@ PANELS = [
                                                "serving_rated_share")]),
     ("power at the meter [MW]", 1e-6, None, [("training", "power_mean"),
                                              ("serving", "serving_power")]),
-    ("a quarter [million dollars]", 1e-6, "quarter", [("leased", "rent_revenue"),
+    ("dollars of a quarter of a year [million]", 1e-6, "quarter", [("leased", "rent_revenue"),
                                                       ("selling tokens", "token_revenue"),
                                                       ("chips over their life", "capital_cost"),
                                                       ("electricity, training",
-                                                       "electricity_cost")]),
+                                                       "electricity_cost"),
+                                                      ("electricity, serving",
+                                                       "serving_electricity_cost")]),
+    ("margin of a quarter of a year [million]", 1e-6, "quarter", [("leased", "rent_margin"),
+                                                                  ("selling tokens",
+                                                                   "token_margin")]),
 ]
 
 
@@ -35,5 +40,5 @@ def money(design):
                                      across=True, points=[p.number for p, _ in found]))
         if series:
             panels.append(Panel(Scale(label), point_rows(design), series))
-    return Picture("The same fleet in both uses", "What it makes, draws and earns in each, all of a "
-                   f"year long. {INTERVAL}", panels)
+    return Picture("The same fleet in both uses", "What it makes, draws and earns in each use, as if "
+                   f"it had no other. {INTERVAL}", panels, columns=2)

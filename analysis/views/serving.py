@@ -1,11 +1,15 @@
-"""What a fleet serves: latency against load by router, and how much of each generation is used."""
+"""What a fleet serves: latencies against load by router, and how much of each generation is used."""
 
-from measures import Measure, there
-from picture import LINES, NotShown, Panel, Picture, Scale, Series, look_of, representatives
+from measures import Measure, failing, there
+from picture import (COLOURS, LINES, Look, NotShown, Panel, Picture, Scale, Series, look_of,
+                     representatives)
 from views.rows import INTERVAL
 
 RATE = Measure("serving_output_rate", "tokens served", "1/s", 1, True)
 LOAD, ROUTER = "serving.load", "serving.router"
+LATENCIES = [("time_to_first_token", "time to first token [s]"),
+             ("time_per_token", "time per token after it [s]")]
+OVERLOADED = Look(COLOURS.index("#000000"), 0, 6)  # a black cross
 MOST_PANELS = 4  # fleets
 
 
@@ -20,16 +24,19 @@ def serving(design):
         at = {fleet: place}
         title = design.axes[fleet].labels[place] if fleet is not None else ""
         if load is not None and len(design.axes[load].labels) > 1:
-            panels.append(_latency(design, load, line, at, title))
+            panels += [_latency(design, load, line, at, title, *latency) for latency in LATENCIES]
         shares = _generations(design, load, line, at, title)
         if len(shares.series) > 1 or len(design.generations) == 1:  # of one alone it is the load
             panels.append(shares)
     others = [f"{axis.title} {axis.labels[0]}" for i, axis in enumerate(design.axes)
               if i not in (load, line, fleet) and len(axis.labels) > 1]
     fixed = f" At {', '.join(others)}." if others else ""
-    return Picture("Serving", "The 99th percentile of the time to the first token, and tokens that a "
-                   f"generation of a mix makes over its rated ones. {INTERVAL}{fixed}", panels,
-                   columns=2)
+    latencies = "Latencies: with marks the 99th percentile of requests, without the median; where " \
+        "requests pile up (black crosses: in some trial) they are those of the window, and grow " \
+        "with it. "
+    said = latencies if load is not None and len(design.axes[load].labels) > 1 else ""
+    return Picture("Serving", f"{said}Tokens made: those of a generation over its rated ones. "
+                   f"{INTERVAL}{fixed}", panels, columns=2)
 
 
 def _first(design, taken):
@@ -51,19 +58,26 @@ def _point(design, at):
     return next(point for point in design.points if point.index == index)
 
 
-def _latency(design, load, line, at, title):
-    loads = design.axes[load]
-    series = []
+def _latency(design, load, line, at, title, variable, label):
+    loads, failed = design.axes[load], failing(design)
+    series, crosses = [], []
     for number in representatives(range(len(design.axes[line].labels) if line is not None else 1),
                                   LINES):
         points = [_point(design, {**at, line: number, load: i}) for i in range(len(loads.labels))]
-        values = [design.estimate(point, "time_to_first_token", element="p99") for point in points]
-        label = design.axes[line].labels[number] if line is not None else ""
-        series.append(Series("line", list(loads.numbers), [v.value for v in values], label,
-                             look_of(number), low=[v.low for v in values],
-                             high=[v.high for v in values], points=[p.number for p in points]))
-    return Panel(Scale("load, share of rated"), Scale("time to first token, p99 [s]", log=True),
-                 series, title)
+        name = design.axes[line].labels[number] if line is not None else ""
+        for quantile in ("p50", "p99"):
+            values = [design.estimate(point, variable, element=quantile) for point in points]
+            last = quantile == "p99"
+            series.append(Series("line", list(loads.numbers), [v.value for v in values], name,
+                                 look_of(number), low=[v.low for v in values],
+                                 high=[v.high for v in values], points=[p.number for p in points],
+                                 legend=last, plain=not last))
+        crosses += [(x, v.value, p.number) for x, v, p in zip(loads.numbers, values, points)
+                    if p in failed]
+    if crosses:
+        x, y, numbers = map(list, zip(*crosses))
+        series.append(Series("marks", x, y, "overloaded", OVERLOADED, low=y, high=y, points=numbers))
+    return Panel(Scale("load, share of rated"), Scale(label, log=True), series, title)
 
 
 def _generations(design, load, line, at, title):
