@@ -82,6 +82,14 @@ def test_a_study_of_serving_alone_shows_what_it_serves(lockstep):
                                      "sweep.job.overlap=0.4,0.5").stdout
 
 
+def test_the_readme_prints_what_serving_prints(lockstep, repository):
+    readme = (repository / "README.md").read_text()
+    study, printed = re.search(r"`serve.ini`,\n\n```ini\n(.*?)```.*?```text\n(.*?)```", readme,
+                               re.S).groups()
+    lockstep.done("run", lockstep.write("serve.ini", study), "-q")
+    assert lockstep.done("summary", "serve.h5").stdout == printed and "overloaded" in printed
+
+
 def test_quiet_prints_nothing(run):
     ended = run.done("run", "small.ini", "-q", "-o", "quiet.h5")
     assert ended.stdout == ended.stderr == ""
