@@ -50,7 +50,7 @@ def test_what_is_due_is_named(run, arguments, message):
     assert message in run.call("submit.sh", *arguments, code=2).stderr
 
 
-LONG = ["--set", "sampling.steps=16777216", "--set", "fleet.chips=H100:4096"]  # hours
+LONG = ["--set", "sampling.steps=16777216", "--set", "fleet.chips=H100:65536"]  # hours
 
 
 @pytest.mark.parametrize("time, left", [
