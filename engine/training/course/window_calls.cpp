@@ -9,6 +9,23 @@
 #include "engine/base/parallel_for.hpp"
 
 namespace lockstep {
+namespace {
+
+/// visit(first, last) for the calls, of `together` groups each, that hold some of `groups`, in
+/// order; `count` groups in all.
+template <class Visit>
+void over_calls(std::span<const std::int64_t> groups, std::int64_t together, std::int64_t count,
+                const Visit& visit) {
+  std::int64_t done = 0;
+  for (std::int64_t group : groups) {
+    if (group < done) continue;
+    const std::int64_t first = group / together * together;
+    done = std::min(first + together, count);
+    visit(first, done);
+  }
+}
+
+}  // namespace
 
 WindowCalls::WindowCalls(const DesignPoint& point, Window window, std::size_t rows)
     : point_(point), chunks_(point.chunks()) {

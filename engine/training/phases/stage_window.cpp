@@ -5,17 +5,6 @@
 
 namespace lockstep {
 
-void over_calls(std::span<const std::int64_t> groups, std::int64_t together, std::int64_t count,
-                const std::function<void(std::int64_t, std::int64_t)>& visit) {
-  std::int64_t done = 0;
-  for (std::int64_t group : groups) {
-    if (group < done) continue;
-    const std::int64_t first = group / together * together;
-    done = std::min(first + together, count);
-    visit(first, done);
-  }
-}
-
 StageWindow::StageWindow(std::span<const PlannedPhase> phases, Window window, const Layout& layout,
                          std::span<const std::uint8_t> class_of, bool keeps)
     : layout_(layout),

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -73,10 +72,5 @@ class GroupTimes {
   std::vector<std::unique_ptr<double[]>> calls_;  // (calls) of (classes, groups, replicas) each
   std::unique_ptr<double[]> from_, to_;           // (groups, replicas), rows of a call at a time
 };
-
-/// visit(first, last) for the calls, of `together` groups each, that hold some of `groups`, in
-/// order; `count` groups in all.
-void over_calls(std::span<const std::int64_t> groups, std::int64_t together, std::int64_t count,
-                const std::function<void(std::int64_t, std::int64_t)>& visit);
 
 }  // namespace lockstep
