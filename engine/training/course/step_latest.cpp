@@ -7,6 +7,11 @@
 #include "engine/training/course/step_course.hpp"
 
 namespace lockstep {
+namespace {
+
+constexpr int looks = 4;  // batches until all that are left are looked at together
+
+}  // namespace
 
 StepCourse::Arrivals StepCourse::weights_arrive(std::span<const double> start) {
   const ChunkTurns& turns = point_.chunk_turns();
@@ -152,15 +157,21 @@ void StepCourse::add(std::span<const std::int32_t> replicas, std::span<const dou
   };
   std::make_heap(heap.begin(), heap.end(), later);
   std::vector<std::int32_t> batch;
-  do {
+  for (int look = 0; look < looks; ++look) {
     batch.clear();
     for (; !heap.empty() && std::ssize(batch) < pipeline_lanes; heap.pop_back()) {
       if (!(bounds.behind[static_cast<std::size_t>(heap.front())] < needed(bounds))) break;
       std::pop_heap(heap.begin(), heap.end(), later);
       batch.push_back(heap.back());
     }
+    if (batch.empty()) return;
     add_exactly(batch, stage_time);
-  } while (!batch.empty());
+  }
+  // What others add only leaves less to those who are left.
+  const double left = needed(bounds);
+  std::erase_if(
+      heap, [&](std::int32_t r) { return !(bounds.behind[static_cast<std::size_t>(r)] < left); });
+  if (!heap.empty()) add_exactly(heap, stage_time);
 }
 
 /// The latest of their ready times + costs, and of their last chunks, update included.
