@@ -9,6 +9,7 @@
 #include "engine/base/error.hpp"
 #include "engine/base/simd.hpp"
 #include "engine/base/text/nearest.hpp"
+#include "engine/base/text/text.hpp"
 #include "engine/run/processors.hpp"
 #include "engine/run/scheduler.hpp"
 #include "engine/statistics/pooled_steps.hpp"

@@ -2,6 +2,7 @@
 
 #include <numeric>
 
+#include "engine/base/text/text.hpp"
 #include "engine/run/processors.hpp"
 #include "experiments/command.hpp"
 #include "experiments/describe/notes.hpp"

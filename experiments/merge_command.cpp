@@ -4,6 +4,7 @@
 #include <set>
 
 #include "engine/base/error.hpp"
+#include "engine/base/text/text.hpp"
 #include "engine/storage/merge.hpp"
 #include "experiments/command.hpp"
 #include "experiments/standard_streams.hpp"

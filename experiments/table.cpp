@@ -97,10 +97,6 @@ std::string format_bytes(double bytes) {
   return fmt::format("{:.4g} {}", bytes, units[unit]);
 }
 
-std::string counted(std::int64_t count, std::string_view what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
-}
-
 std::string format_interval(double value, double half_width) {
   if (std::isnan(value) || std::isnan(half_width)) return format_value(value);
   if (!is_handy(value)) return fmt::format("{:.3e} ± {:.1e}", value, half_width);

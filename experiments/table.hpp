@@ -27,9 +27,6 @@ std::string format_percent(double share);
 /// Four significant digits in the fitting unit: "12.66 GB", "240 B".
 std::string format_bytes(double bytes);
 
-/// "1 step", "2 steps".
-std::string counted(std::int64_t count, std::string_view what);
-
 /// "0.9786 ± 0.0067": two significant digits of the half width, the value to the same place.
 /// A NaN half width leaves the value alone.
 std::string format_interval(double value, double half_width);

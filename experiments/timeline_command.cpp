@@ -4,6 +4,7 @@
 
 #include "engine/base/error.hpp"
 #include "engine/base/simd.hpp"
+#include "engine/base/text/text.hpp"
 #include "engine/reliability/long_runs.hpp"
 #include "engine/run/processors.hpp"
 #include "engine/training/jobs.hpp"

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/base/error.hpp"
+#include "engine/base/text/text.hpp"
 #include "engine/power/smoothing/chip_speed.hpp"
 #include "engine/power/smoothing/job_edges.hpp"
 #include "engine/power/swing.hpp"
@@ -45,17 +46,17 @@ void refuse_impossible_powers(const Power& power, const Chip& chip) {
                                    std::pair("power.waiting_floor", power.floor_in_waits())})
     if (power.cap && floor * chip.tdp > *power.cap)
       throw InputError(fmt::format(
-          "{} = {} ({:.6g} W of a {}, above power.cap = {:.6g} W) lower it, or raise the cap", key,
-          floor, floor * chip.tdp, chip.name, *power.cap));
+          "{} = {} ({:.6g} W of {}, above power.cap = {:.6g} W) lower it, or raise the cap", key,
+          floor, floor * chip.tdp, with_article(chip.name), *power.cap));
   const ChipPower draws = chip_power(power, chip);
   const double least = std::min({draws.compute, draws.communication, draws.waiting});
   const double context = std::max(draws.idle, draws.context);
   if (least < context)
     throw InputError(fmt::format(
-        "power.meter = on (a {} at work draws {:.6g} W or more, and {:.6g} W with a job's context "
+        "power.meter = on ({} at work draws {:.6g} W or more, and {:.6g} W with a job's context "
         "alone) raise power.compute, power.communication, power.waiting or power.cap, or lower "
         "chip.{}.context_power and idle_power",
-        chip.name, least, context, chip.name));
+        with_article(chip.name), least, context, chip.name));
 }
 
 /// Those asked for, in the order of the table. Throws InputError where one by name cannot be

@@ -28,10 +28,10 @@ void note_what_is_not_shown(const PreparedCapability& capability, const Jobs& jo
   std::string advice = " at a power.resolution of 5ms or finer";
   if (length < longest)
     advice = fmt::format(": all of them take {}, sampling.steps = {:.0f}",
-                         format_quantity(longest, Dimension::time),
+                         format_rounded(longest, Dimension::time),
                          steps_for(longest, length, jobs.scenario().steps));
   texts.push_back(fmt::format("The recorded steps, about {}, do not show the power's {}{}.",
-                              format_quantity(length, Dimension::time), open, advice));
+                              format_rounded(length, Dimension::time), open, advice));
 }
 
 /// What the chips' peaks leave above the floor, whatever else smooths waits.
@@ -60,7 +60,7 @@ void note_what_no_floor_smooths(const PreparedCapability& capability, const Jobs
                   "together: beyond {} "
                   "without power.storage, or a higher power.filler.",
                   power.overshoot, std::max(power.floor, power.filler),
-                  format_quantity(least, Dimension::power), broken));
+                  format_rounded(least, Dimension::power), broken));
 }
 
 /// The chips' boxes are open when a trial begins.

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 
+#include "engine/base/text/text.hpp"
 #include "experiments/describe/drawn_settings.hpp"
 #include "experiments/describe/idle_settings.hpp"
 #include "experiments/study_file.hpp"
@@ -32,9 +33,10 @@ void find_inventory(const DesignPoint& job, Texts& texts) {
       fastest = std::max(fastest, node.speed);
     }
     if (nodes > 0)
-      texts.push_back(fmt::format(
-          "The inventory holds {} chips of {} on {} lines, relative speeds {:.4g} to {:.4g}.",
-          fleet.generations[g].chips, fleet.generations[g].chip.name, nodes, slowest, fastest));
+      texts.push_back(
+          fmt::format("The inventory holds {} of {} on {}, relative speeds {:.4g} to {:.4g}.",
+                      counted(fleet.generations[g].chips, "chip"), fleet.generations[g].chip.name,
+                      counted(nodes, "line"), slowest, fastest));
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/base/text/text.hpp"
 #include "engine/training/phases/step_parts.hpp"
 #include "experiments/table.hpp"
 

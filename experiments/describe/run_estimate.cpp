@@ -9,6 +9,7 @@
 #include <numeric>
 #include <vector>
 
+#include "engine/base/text/text.hpp"
 #include "engine/run/shards.hpp"
 #include "engine/training/trial/training_step.hpp"
 #include "experiments/table.hpp"

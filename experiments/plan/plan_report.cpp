@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "engine/base/text/text.hpp"
 #include "engine/statistics/mean_interval.hpp"
 #include "experiments/json.hpp"
 #include "experiments/table.hpp"
@@ -123,7 +124,9 @@ std::string choices_text(const PlanReport& report) {
   for (std::size_t p = 0; p < report.plans.size(); ++p) {
     const PricedPlan& priced = report.plans[p].priced;
     text += fmt::format("Plan {}: {}", p + 1, priced.choice);
-    if (priced.idle_chips > 0) text += fmt::format("; {} chips are idle", priced.idle_chips);
+    if (priced.idle_chips > 0)
+      text += fmt::format("; {} {} idle", counted(priced.idle_chips, "chip"),
+                          priced.idle_chips == 1 ? "is" : "are");
     text += "\n";
   }
   return text;

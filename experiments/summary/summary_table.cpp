@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 
+#include "engine/base/text/text.hpp"
 #include "engine/statistics/mean_interval.hpp"
 #include "engine/statistics/pooled_steps.hpp"
 #include "engine/statistics/quantile.hpp"

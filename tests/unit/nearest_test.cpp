@@ -37,6 +37,16 @@ TEST(NearestName, TakesTheEarlierOfEquals) {
   EXPECT_EQ(nearest_name("done", pair), "bone");
 }
 
+TEST(Text, CountsAndNamesAsOneSpeaks) {
+  EXPECT_EQ(counted(1, "chip"), "1 chip");
+  EXPECT_EQ(counted(0, "chip"), "0 chips");
+  EXPECT_EQ(counted(2, "line"), "2 lines");
+  for (const char* name : {"H100", "A100", "MI300X", "L40S", "RTX6000", "h100", "own", "Ascend"})
+    EXPECT_EQ(with_article(name), std::string("an ") + name);
+  for (const char* name : {"B200", "GB200", "TPUv4", "half", "Hopper", "Maia", "7x"})
+    EXPECT_EQ(with_article(name), std::string("a ") + name);
+}
+
 TEST(Text, SplitsOutsideParentheses) {
   using Pieces = std::vector<std::string_view>;
   EXPECT_EQ(split_outside_parentheses("a, f(b, c) ,d", ','), (Pieces{"a", "f(b, c)", "d"}));

@@ -203,6 +203,15 @@ TEST(Quantity, FormatsInTheUnitOfAReader) {
   for (const Case& c : table) EXPECT_EQ(format_quantity(c.si, c.dimension), c.text);
 }
 
+TEST(Quantity, IsRoundedWhereNobodyWroteIt) {
+  EXPECT_EQ(format_rounded(138.1173395730472, Dimension::time), "138.1s");
+  EXPECT_EQ(format_rounded(0.01429420918220668, Dimension::time), "14.29ms");
+  EXPECT_EQ(format_rounded(17190932365, Dimension::time), "1.99e+05d");
+  EXPECT_EQ(format_rounded(70e9, Dimension::bytes), "70GB");
+  EXPECT_EQ(format_rounded(0.5266, Dimension::time), "526.6ms");
+  EXPECT_EQ(format_rounded(3e-12, Dimension::time), "0.003ns");
+}
+
 TEST(Quantity, TextReadsBackAsTheSameNumber) {
   const Stream stream{.seed = 3, .purpose = any_purpose, .trial = 0};
   std::size_t read = 0;

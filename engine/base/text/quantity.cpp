@@ -335,6 +335,18 @@ std::string format_quantity(double value, Dimension dimension) {
   return best.empty() ? plain : best;
 }
 
+std::string format_rounded(double value, Dimension dimension) {
+  // As above, but for which units can hold the value.
+  std::string best;
+  for (const Unit& unit : family(dimension).units) {
+    const double size = unit.multiplier / unit.divisor;
+    if (!unit.written || (!best.empty() && std::fabs(value) < size)) continue;
+    std::string text = fmt::format("{:.4g}{}", value / size, unit.name);
+    if (best.empty() || text.size() <= best.size()) best = std::move(text);
+  }
+  return best;
+}
+
 std::string format_duration(double seconds) {
   if (seconds < 60) return fmt::format("{:.3g} s", seconds);
   if (seconds < 3600) return fmt::format("{:.3g} min", seconds / 60);

@@ -51,6 +51,9 @@ std::optional<double> quantity_in(std::string_view text, Dimension dimension);
 /// choose ("5us", "53.6870912GB/s", "0.0065/d").
 std::string format_quantity(double value, Dimension dimension);
 
+/// The same of a value that nobody wrote, to four digits: "138.1s" of 138.1173.
+std::string format_rounded(double value, Dimension dimension);
+
 /// The one text of a value for hashes and canonical names: shortest decimals and the SI unit as
 /// `parse_quantity` accepts it ("5e-06s", "0.5/s").
 std::string format_canonical(double value, Dimension dimension);

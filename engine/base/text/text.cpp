@@ -36,6 +36,17 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
+std::string counted(std::int64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+std::string with_article(std::string_view name) {
+  const bool is_word = name.size() > 1 && name[1] >= 'a' && name[1] <= 'z';
+  const std::string_view vowels = is_word ? "aeiou" : "aefhilmnorsx";
+  const bool sounds = !name.empty() && vowels.find(lower_case(name[0])) != std::string_view::npos;
+  return fmt::format("{} {}", sounds ? "an" : "a", name);
+}
+
 std::string in_quotes(std::string_view text) {
   return fmt::format("'{}'", text);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,12 @@ std::string_view trimmed(std::string_view text);
 constexpr char lower_case(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
+
+/// "1 chip", "2 chips".
+std::string counted(std::int64_t count, std::string_view noun);
+
+/// A name with its article as it is spoken: "a B200", "an H100", where capitals are spelt.
+std::string with_article(std::string_view name);
 
 /// 'text', for messages.
 std::string in_quotes(std::string_view text);

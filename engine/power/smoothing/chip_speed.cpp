@@ -4,6 +4,7 @@
 
 #include "engine/base/elementary.hpp"
 #include "engine/base/error.hpp"
+#include "engine/base/text/text.hpp"
 #include "engine/power/chip_power.hpp"
 #include "engine/power/smoothing/chip_boxes.hpp"
 
@@ -18,8 +19,9 @@ double speed_left(const Power& power, const Chip& chip) {
   double speed = power.filler > 0 ? 1 / (1 + power.filler_slowdown) : 1;
   if (!power.cap) return speed;
   if (*power.cap <= chip.idle_power)
-    throw InputError(fmt::format("power.cap = {} (a {} idles at {}) give it more",
-                                 format_quantity(*power.cap, Dimension::power), chip.name,
+    throw InputError(fmt::format("power.cap = {} ({} idles at {}) give it more",
+                                 format_quantity(*power.cap, Dimension::power),
+                                 with_article(chip.name),
                                  format_quantity(chip.idle_power, Dimension::power)));
   return speed *
          speed_at(*power.cap, power.compute * chip.tdp, chip.idle_power, power.cap_exponent);

@@ -197,7 +197,7 @@ void check_long_run(const Reliability& reliability, const LongRunJob& job, doubl
     throw InputError(fmt::format(
         "reliability.straggler_detection_time = {} (stragglers may leave without end: restarts take"
         " {}) raise one of them",
-        format_quantity(*detection, Dimension::time), format_quantity(restart, Dimension::time)));
+        format_quantity(*detection, Dimension::time), format_rounded(restart, Dimension::time)));
   const std::vector<FailureRate> rates = failure_rates(reliability, job);
   double failures = 0;
   for (const FailureRate& rate : rates) failures += rate.all * reliability.horizon;
