@@ -43,6 +43,7 @@ struct Parameter {
   std::vector<std::string_view> words = {};
   bool or_steps = false;       ///< a time that may be given in training steps ("50step") instead
   bool shapes_arrays = false;  ///< sizes or layout depend on it: may not be uncertain
+  bool is_factor = false;      ///< a law of a factor that slows: 1 and less slows nothing
   std::string_view each = {};  ///< of a law: what one draw is for ("straggler")
   /// Keys without which it has no effect: not while all of them stand at their defaults.
   std::vector<std::string_view> needs = {};

@@ -132,6 +132,7 @@ const std::vector<Field<Job>>& communication_fields() {
         .type = ValueType::law,
         .default_text = "none",
         .maximum = 1e12,
+        .is_factor = true,
         .each = "step",
         .needs = {"job.experts"},
         .summary =

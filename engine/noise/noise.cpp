@@ -80,6 +80,7 @@ const std::vector<Field<Noise>>& noise_fields() {
         .type = ValueType::law,
         .default_text = "1.1",
         .maximum = 1e12,
+        .is_factor = true,
         .each = "straggler",
         .needs = {"noise.straggler_fraction"},
         .summary = "factor on a straggler's compute time (a law: one draw "
@@ -98,6 +99,7 @@ const std::vector<Field<Noise>>& noise_fields() {
         .type = ValueType::law,
         .default_text = "2",
         .maximum = 1e12,
+        .is_factor = true,
         .each = "slow link",
         .needs = {"noise.slow_link_fraction"},
         .summary = "factor on a slow link's serialization time (a law: one "
@@ -144,6 +146,7 @@ const std::vector<Field<Noise>>& noise_fields() {
         .type = ValueType::law,
         .default_text = "1.2",
         .maximum = 1e12,
+        .is_factor = true,
         .each = "episode",
         .needs = {"noise.tenancy", "noise.compute_episode_rate"},
         .summary = "factor on the compute time of a chip in an episode (below 1 counts as 1)",
@@ -174,6 +177,7 @@ const std::vector<Field<Noise>>& noise_fields() {
         .type = ValueType::law,
         .default_text = "2",
         .maximum = 1e12,
+        .is_factor = true,
         .each = "episode",
         .needs = {"noise.tenancy", "noise.link_episode_rate"},
         .summary = "factor on the serialization time of a link in an episode (below 1 counts as 1)",
@@ -185,6 +189,7 @@ const std::vector<Field<Noise>>& noise_fields() {
         .type = ValueType::law,
         .default_text = "none",
         .maximum = 1e12,
+        .is_factor = true,
         .each = "tier and step",
         .summary =
             "factor on the serialization time of all hops of one tier (leaf, spine, core) of "

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/base/text/text.hpp"
 #include "topologies/table.hpp"
 
 namespace lockstep {
@@ -34,10 +35,9 @@ std::vector<std::string_view> kinds_knowing(const Parameter& row) {
   return knowing;
 }
 
-/// Whether a factor slows nothing at any design point.
+/// Whether a factor on a time slows nothing at any design point.
 bool never_above_one(const ResolvedParameter& parameter, const Study& study) {
-  const Parameter& row = *parameter.row;
-  if (row.type != ValueType::law || row.dimension != Dimension::none) return false;
+  if (!parameter.row->is_factor) return false;
   return std::all_of(study.points.begin(), study.points.end(), [&](const Values& values) {
     const Distribution& law = values.law(parameter.key);
     if (law.is_none()) return false;  // off, as one meant it
@@ -56,7 +56,7 @@ std::string why_idle(const ResolvedParameter& parameter, const Study& study,
     const std::size_t name = std::string_view("chip.").size();
     const std::string generation = parameter.key.substr(name, parameter.key.rfind('.') - name);
     if (!generations.contains(generation))
-      return fmt::format("where no chip is a {} (there are {})", generation,
+      return fmt::format("where no chip is {} (there are {})", with_article(generation),
                          fmt::join(generations, ", "));
   }
   const auto is_there = [&](std::string_view key) { return is_on(study, key); };

@@ -101,8 +101,7 @@ std::string with_good_hints(std::string message, const Parameter& row, std::stri
 
 /// "10%" where a factor is due.
 void refuse_percent_of_factor(const Parameter& row, std::string_view text) {
-  const bool factor = row.type == ValueType::law && row.dimension == Dimension::none;
-  if (!factor || text.find('%') == std::string_view::npos) return;
+  if (!row.is_factor || text.find('%') == std::string_view::npos) return;
   std::string hint = "write factors: 10 % slower is 1.1";
   if (const auto shares = meant_quantities(text, Dimension::none); shares.size() == 1) {
     const double percent = std::round(*quantity_in(shares[0], Dimension::none) * 1e6) / 1e4;
