@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "engine/base/text/text.hpp"
 #include "engine/serving/replica/iteration_laws.hpp"
 #include "engine/serving/requests/request_law.hpp"
 #include "engine/serving/served_fleet.hpp"
@@ -44,6 +45,11 @@ constexpr CapabilityFact facts[] = {
     {"warm-up, window", "serving's warm-up and window", times},
 };
 
+/// Chips of a generation that are in no replica.
+std::int64_t idle_chips(const ServedFleet& fleet, const Jobs& jobs, std::size_t generation) {
+  return jobs.fleet().generations[generation].chips - fleet.cells().chips(generation);
+}
+
 /// t0 + c B of a calibrated law; of a roofline its time at one token and at a whole chunk.
 std::string law_text(const GenerationReplicas& of) {
   const IterationLaw& law = of.sort.law;
@@ -63,14 +69,16 @@ void note_replicas(const PreparedCapability& capability, const Jobs& jobs,
   for (std::size_t g = 0; g < fleet.generations().size(); ++g) {
     const GenerationReplicas& of = fleet.generations()[g];
     const FleetGeneration& generation = jobs.fleet().generations[g];
-    const std::int64_t idle = generation.chips - fleet.cells().chips(g);
+    const std::int64_t idle = idle_chips(fleet, jobs, g);
     texts.push_back(fmt::format(
-        "A replica on {} takes {} chip{}, holds {:.4g} tokens of context and is rated at {:.4g} "
+        "A replica on {} takes {}, holds {:.4g} tokens of context and is rated at {:.4g} "
         "requests/s: {:.4g} sequences in iterations of {:.4g} ms. An iteration takes {}.{}",
-        generation.chip.name, of.chips, of.chips == 1 ? "" : "s",
+        generation.chip.name, counted(of.chips, "chip"),
         static_cast<double>(of.sort.context_tokens), of.rated.requests, of.rated.sequences,
         1e3 * of.rated.time, law_text(of),
-        idle > 0 ? fmt::format(" {} chips serve nobody.", idle) : ""));
+        idle > 0
+            ? fmt::format(" {} {} nobody.", counted(idle, "chip"), idle == 1 ? "serves" : "serve")
+            : ""));
   }
 }
 
@@ -90,7 +98,28 @@ void note_what_does_not_reach(const PreparedCapability& capability, const Jobs& 
         names));
 }
 
-constexpr CapabilityNote notes[] = {{false, note_replicas}, {false, note_what_does_not_reach}};
+/// Chips that serve nobody, where they are more than a hundredth of the fleet.
+void warn_of_idle_chips(const PreparedCapability& capability, const Jobs& jobs,
+                        std::vector<std::string>& texts) {
+  const ServedFleet& fleet = fleet_of(capability);
+  std::int64_t sum = 0;
+  std::string names;
+  for (std::size_t g = 0; g < fleet.generations().size(); ++g) {
+    const std::int64_t idle = idle_chips(fleet, jobs, g);
+    if (idle == 0) continue;
+    sum += idle;
+    const FleetGeneration& of = jobs.fleet().generations[g];
+    names += fmt::format("{}{} of {} {}", names.empty() ? "" : ", ", idle, of.chips, of.chip.name);
+  }
+  if (100 * sum > jobs.fleet().chips())
+    texts.push_back(fmt::format(
+        "chips that serve nobody: {}, left over by replicas within their scale-up domains; is "
+        "serving.chips_per_replica right?",
+        names));
+}
+
+constexpr CapabilityNote notes[] = {
+    {false, note_replicas}, {false, note_what_does_not_reach}, {true, warn_of_idle_chips}};
 
 std::vector<Parameter> parameters() {
   const auto rows = serving_parameters();

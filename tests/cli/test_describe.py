@@ -358,7 +358,7 @@ def test_describe_tells_which_draw_a_distribution_is(lockstep):
 @pytest.mark.parametrize("lines, says", [
     ("[chip.H100]\nhbm_bandwidth = 4TB/s\ntdp = 700W\nidle_power = 80W\n",
      "chip.H100.tdp, chip.H100.idle_power have no effect without power.meter"),
-    ("[chip.h100]\nstack = 0.5\n", "chip.h100.stack has no effect where no chip is a h100"),
+    ("[chip.h100]\nstack = 0.5\n", "chip.h100.stack has no effect where no chip is an h100"),
     ("[noise]\nstraggler_fraction = 0.1\nstraggler_slowdown = 0.1\n",
      "noise.straggler_slowdown has no effect at 1 or below: 10 % slower is 1.1."),
     ("[noise]\nstraggler_fraction = 0.1\nstraggler_slowdown = uncertain(uniform(low=0.1, high=0.9))\n",
@@ -382,6 +382,39 @@ def test_what_acts_is_not_warned_of(lockstep):
                      "[chip.H100]\npeak = 1979TFLOPs\nhbm = 94GB\n"
                      "[noise]\nstraggler_fraction = 0.1\nstraggler_slowdown = uniform(low=0.9, high=1.1)\n")
     assert "no effect" not in text and "implausible" not in text and "chips of today" not in text
+
+
+SERVES = "[fleet]\nchips = H100:64\n[serving]\nload = 0.5\n"
+
+
+def test_one_token_is_no_factor(lockstep):
+    one = described(lockstep, SERVES + "input_tokens = 1\noutput_tokens = 1\n")
+    assert "no effect" not in one
+    lockstep.write("s.ini", SERVES + "input_tokens = 10%\n")
+    message = lockstep.refused("describe", "s.ini")
+    assert message.startswith("s.ini:5: serving.input_tokens") and "factor" not in message, message
+
+
+def test_a_load_without_end_is_told_at_its_line(lockstep):
+    lockstep.write("s.ini", "[fleet]\nchips = H100:64\n[serving]\ncell = 8\nload = 1e-9\n")
+    assert lockstep.refused("describe", "s.ini").startswith("s.ini:5: serving.load = 1e-09 (")
+
+
+@pytest.mark.parametrize("chips, replica, says", [
+    ("H100:64", 3, "chips that serve nobody: 16 of 64 H100, left over"),
+    ("H100:64, GB200:8", 5, "chips that serve nobody: 24 of 64 H100, 3 of 8 GB200, left over"),
+    ("H100:64", 4, None),
+    ("H100:1601", 2, None),  # one chip
+])
+def test_chips_that_serve_nobody_are_warned_of(lockstep, chips, replica, says):
+    study = SERVES.replace("H100:64", chips) + f"chips_per_replica = {replica}\n"
+    text = described(lockstep, study)
+    warnings = [line for line in text.splitlines() if "serve nobody:" in line]
+    assert bool(warnings) == bool(says) and all(line.startswith(f"Warning: {says}") for line in warnings)
+    lockstep.write("s.ini", study)
+    ran = lockstep.done("run", "s.ini", "--trials", 1)
+    assert says is None and "serve nobody" not in ran.stderr or says and says in ran.stderr
+    assert ("1 chip serves nobody." in text) == (chips == "H100:1601")
 
 
 def test_kernels_above_the_peak_are_warned_of(lockstep):
