@@ -131,13 +131,21 @@ void ServedFleet::set_times() {
       throw InputError(fmt::format(
           "{} = {} (five mean response times of {} and {} completions a cell are due) set "
           "serving.warmup_time and serving.window to {} or more, or to auto",
-          key, seconds(*given), seconds(response), least_completions, seconds(std::ceil(due))));
+          key, seconds(*given), format_rounded(response, Dimension::time), least_completions,
+          seconds(std::ceil(due))));
     const double chosen = given.value_or(std::ceil(std::max(due, settled * sooner)));
+    if (chosen > longest_run && given)
+      throw InputError(fmt::format("{} = {} (virtual clocks go to {}) take a shorter one", key,
+                                   seconds(chosen), seconds(longest_run)));
     if (chosen > longest_run)
-      throw InputError(
-          fmt::format("{} = {} (virtual clocks go to {}) take more requests, or a "
-                      "larger serving.cell",
-                      key, seconds(chosen), seconds(longest_run)));
+      throw InputError(fmt::format(
+          "{} (five mean response times of {} and {} completions a cell take {}, virtual clocks go "
+          "to {}) take more requests, shorter ones, or a larger serving.cell",
+          serving_.load ? fmt::format("serving.load = {:.6g}", *serving_.load)
+                        : "serving.request_rate = " +
+                              format_quantity(*serving_.request_rate, Dimension::rate),
+          format_rounded(response, Dimension::time), least_completions,
+          format_rounded(chosen, Dimension::time), seconds(longest_run)));
     return ticks_of(chosen);
   };
   settings_.warmup = time("serving.warmup_time", serving_.warmup);

@@ -165,7 +165,9 @@ TEST_F(Traces, AreReadAndReplayedAtAnyRate) {
 
 TEST_F(Traces, ThatAreNoneAreRefused) {
   for (const char* text :
-       {"1,2\n3,4\n", "1,5,5\n0.5,5,5\n", "1,5,0\n2,5,5\n", "1,5,5\n", "a,b,c\nd,e,f\n", ""})
+       {"1,2\n3,4\n", "1,5,5\n0.5,5,5\n", "1,5,0\n2,5,5\n", "1,5,5\n", "a,b,c\nd,e,f\n", "",
+        // A first line with numbers is none of names.
+        "2023-13-45 18:17:03,374,44\n0,5,5\n1,5,5\n", "a,5,5\n0,5,5\n1,5,5\n"})
     EXPECT_THROW(read_request_trace(write(text)), InputError) << text;
 }
 

@@ -8,6 +8,7 @@
 
 #include "engine/base/error.hpp"
 #include "engine/base/text/quantity.hpp"
+#include "engine/base/text/text.hpp"
 #include "engine/serving/replica/iteration_laws.hpp"
 
 namespace lockstep {
@@ -58,11 +59,13 @@ std::int64_t fewest_chips(const Serving& serving, const Chip& chip) {
     chips *= 2;
     if (static_cast<double>(chips) > chip.scale_up_domain)
       throw InputError(fmt::format(
-          "serving.model_parameters = {:.6g} (its weights of {} do not fit into a scale-up domain "
-          "of {} {}) serve a smaller one, with fewer serving.weight_bytes, set "
+          "serving.model_parameters = {:.6g} (its weights of {} do not fit into {} of a scale-up "
+          "domain of {} {}: serving.memory_share = {:.6g} x serving.weights_share = {:.6g} of HBM) "
+          "serve a smaller one, with fewer serving.weight_bytes, raise a share, set "
           "serving.chips_per_replica, or leave {} out",
-          serving.model.parameters, format_quantity(weights, Dimension::bytes),
-          chip.scale_up_domain, chip.name, chip.name));
+          serving.model.parameters, format_rounded(weights, Dimension::bytes),
+          format_rounded(chip.scale_up_domain * room, Dimension::bytes), chip.scale_up_domain,
+          chip.name, serving.memory_share, serving.weights_share, chip.name));
   }
   return chips;
 }
@@ -86,8 +89,9 @@ GenerationReplicas replicas_of(
   if (!(tokens >= static_cast<double>(serving.longest)))
     throw InputError(fmt::format(
         "serving.longest = {} (beside its weights a replica of {} {} holds {:.0f} tokens of "
-        "context) lower it, or take more serving.chips_per_replica",
-        serving.longest, all.chips, chip.name, std::max(0.0, tokens)));
+        "context in serving.memory_share = {:.6g} of HBM) lower it, raise that share, or take more "
+        "serving.chips_per_replica",
+        serving.longest, all.chips, chip.name, std::max(0.0, tokens), serving.memory_share));
   all.sort = {
       .law = iteration_law(serving, chip, all.chips,
                            is_apart && all.chips > 1 ? all_reduces(all.chips, serving.chunk)
@@ -100,23 +104,23 @@ GenerationReplicas replicas_of(
   all.sort.rate = all.rated.requests;
   if (!(most_sequences(all.sort, means) >= 1))
     throw InputError(fmt::format(
-        "serving.chunk = {} (a request alone, of {:.4g} tokens of input and {:.4g} of output, has "
-        "{:.4g} of input to read in an iteration) raise it",
+        "serving.chunk = {} (what is rated reads prompts evenly in the iterations of outputs: of "
+        "{:.4g} tokens of input and {:.4g} of output, {:.4g} of input in each of a request alone) "
+        "raise it, or lengthen serving.output_tokens",
         serving.chunk, means.input, means.output, means.input / means.output));
-  const double alone = all.sort.law.time(1) + all.sort.law.per_context * means.context;
   if (!(all.rated.sequences >= 1))
     throw InputError(fmt::format(
-        "serving.token_limit = {} (an iteration of a replica of {} {} with one request takes {}) "
-        "raise it, or take more serving.chips_per_replica",
+        "serving.token_limit = {} (an iteration of a replica of {} {} with one request, and {:.4g} "
+        "tokens of input in it, takes {}) raise it, or take more serving.chips_per_replica",
         format_quantity(serving.token_limit, Dimension::time), all.chips, chip.name,
-        format_quantity(alone, Dimension::time)));
+        means.input / means.output, format_rounded(time_of(all.sort, means, 1), Dimension::time)));
   const double longest =
       all.sort.law.time(serving.chunk + static_cast<std::int64_t>(all.rated.sequences)) +
       all.sort.law.per_context * tokens;
   if (!(longest < longest_iteration))
-    throw InputError(fmt::format("serving.chunk = {} (an iteration of a {} would take {}) lower it",
-                                 serving.chunk, chip.name,
-                                 format_quantity(longest, Dimension::time)));
+    throw InputError(fmt::format("serving.chunk = {} (an iteration of {} would take {}) lower it",
+                                 serving.chunk, with_article(chip.name),
+                                 format_rounded(longest, Dimension::time)));
   return all;
 }
 
@@ -151,6 +155,11 @@ std::vector<GenerationReplicas> replicas_of(const Fleet& fleet, const Serving& s
                                             const RequestMeans& means,
                                             std::span<const double> speed,
                                             const AllReduceTimes& all_reduces) {
+  if (serving.model.active() > serving.model.parameters)
+    throw InputError(fmt::format(
+        "serving.active_parameters = {:.6g} (serving.model_parameters = {:.6g} are all) lower "
+        "it",
+        serving.model.active(), serving.model.parameters));
   std::vector<GenerationReplicas> all;
   for (std::size_t g = 0; g < fleet.generations.size(); ++g)
     all.push_back(replicas_of(

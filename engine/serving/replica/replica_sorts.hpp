@@ -58,8 +58,9 @@ using AllReduceTimes = std::function<std::vector<double>(std::size_t generation,
 
 /// Those of each generation of the fleet. `speed` (generations) is what a power cap and the like
 /// leave of its chips' own in matrix products, and enters what they are rated for; empty: 1.
-/// `all_reduces` is asked by rooflines of several chips. Throws InputError where a model does not
-/// fit into a scale-up domain, contexts do not fit beside it, or no law is known for it.
+/// `all_reduces` is asked by rooflines of several chips. Throws InputError where a token meets more
+/// parameters than there are, a model does not fit into a scale-up domain, contexts do not fit
+/// beside it, or no law is known for it.
 std::vector<GenerationReplicas> replicas_of(const Fleet& fleet, const Serving& serving,
                                             const RequestMeans& means,
                                             std::span<const double> speed = {},

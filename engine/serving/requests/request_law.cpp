@@ -24,7 +24,7 @@ void check_tokens(std::string_view key, const Distribution& law) {
   if (law.mean() >= 1) return;
   throw InputError(fmt::format(
       "{} = {} (a request has a token or more, of input and of output) write for example 150", key,
-      law.text()));
+      law.is_constant() ? format_number(law.mean()) : law.text()));
 }
 
 RateProfile read_profile(const std::string& path) {
@@ -38,14 +38,22 @@ RateProfile read_profile(const std::string& path) {
       time = quantity_in(line.fields[0], Dimension::none);
       factor = quantity_in(line.fields[1], Dimension::none);
     }
-    if ((!time || !factor) && may_be_names && line.fields.size() == 2) return;
+    if (!time && !factor && may_be_names && line.fields.size() == 2) return;
     if (!time || !factor || *time < 0 || *factor < 0)
       throw InputError(
           "it is no time in seconds and factor (a profile has two numbers a line) "
           "write for example 3600, 0.8");
-    const bool in_order = profile.times.empty() ? *time == 0 : *time > profile.times.back();
-    if (!in_order || *time >= profile.period)
-      throw InputError("its time is out of order (from 0 on, rising, below 86400) sort the file");
+    if (profile.times.empty() && *time != 0)
+      throw InputError(
+          fmt::format("its time is {} (the first line of a profile is for 0 s, when a day begins) "
+                      "add one above",
+                      line.fields[0]));
+    if (*time >= profile.period)
+      throw InputError(fmt::format(
+          "its time is {} (seconds of a day are below {}) leave the lines of further days out",
+          line.fields[0], profile.period));
+    if (!profile.times.empty() && *time <= profile.times.back())
+      throw InputError("its time is not after the one above (they rise) sort the file");
     profile.times.push_back(*time);
     profile.factors.push_back(*factor);
     sum += *factor;

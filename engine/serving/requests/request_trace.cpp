@@ -63,7 +63,7 @@ RequestTrace read_request_trace(const std::string& path) {
       throw InputError("it has " + std::to_string(line.fields.size()) +
                        " fields (a request is three) write time, input, output in each line");
     const auto time = time_in(line.fields[0]);
-    if (!time && may_be_names) return;
+    if (!time && may_be_names && !number_in(line.fields[1]) && !number_in(line.fields[2])) return;
     if (!time)
       throw InputError("'" + line.fields[0] +
                        "' is no time (seconds or YYYY-MM-DD hh:mm:ss are due) mend the line");
