@@ -88,6 +88,8 @@ class Collective {
   virtual int links_per_chip() const = 0;
   /// Groups that a kernel handles together; callers split work at multiples of it.
   virtual std::int64_t groups_per_call() const = 0;
+  /// Of these so few, each by itself, are cheaper than a call, and have the same bits.
+  virtual std::int64_t most_alone() const { return 0; }
   /// Message numbers of one group run from 0 to this less one.
   virtual std::int64_t messages_per_group() const = 0;
   /// Estimated cost of one call for all groups under `noise`, in units of about 0.1 ns on one

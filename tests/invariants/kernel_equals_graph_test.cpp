@@ -95,6 +95,12 @@ std::int64_t compare(const TopologyCase& c, const Condition& condition, std::uin
     last = first;
   }
   EXPECT_EQ(split, finish) << c.name;
+  if (c.collective->most_alone() > 0) {
+    std::fill(split.begin(), split.end(), -1.0);
+    for (std::int64_t group = c.groups(); group-- > 0;)
+      trial->run(noise.messages, group, group + 1, ready.data(), split.data(), 1);
+    EXPECT_EQ(split, finish) << c.name << ", groups alone";
+  }
   return static_cast<std::int64_t>(finish.size());
 }
 

@@ -11,17 +11,21 @@
 namespace lockstep {
 namespace {
 
-/// visit(first, last) for the calls, of `together` groups each, that hold some of `groups`, in
-/// order; `count` groups in all.
+/// visit(first, last) for the calls that hold some of `groups`, in order, of `count` in all; for
+/// these alone where a call holds few of them.
 template <class Visit>
-void over_calls(std::span<const std::int64_t> groups, std::int64_t together, std::int64_t count,
-                const Visit& visit) {
-  std::int64_t done = 0;
-  for (std::int64_t group : groups) {
-    if (group < done) continue;
-    const std::int64_t first = group / together * together;
-    done = std::min(first + together, count);
-    visit(first, done);
+void over_calls(std::span<const std::int64_t> groups, const Collective& collective,
+                std::int64_t count, const Visit& visit) {
+  const std::int64_t together = collective.groups_per_call();
+  for (auto begin = groups.begin(); begin != groups.end();) {
+    const std::int64_t first = *begin / together * together;
+    const auto end = std::find_if(begin, groups.end(),
+                                  [&](std::int64_t group) { return group >= first + together; });
+    if (end - begin > collective.most_alone())
+      visit(first, std::min(first + together, count));
+    else
+      std::for_each(begin, end, [&](std::int64_t group) { visit(group, group + 1); });
+    begin = end;
   }
 }
 
@@ -119,7 +123,7 @@ void WindowCalls::run_rows(std::size_t phase, std::span<const std::int64_t> rows
                            const Execution& how) const {
   const PlannedPhase& of = planned(phases_[phase]);
   std::vector<std::pair<std::int64_t, std::int64_t>> calls;
-  over_calls(rows, of.collective->groups_per_call(), of.rows,
+  over_calls(rows, *of.collective, of.rows,
              [&](std::int64_t first, std::int64_t last) { calls.emplace_back(first, last); });
   const bool few = std::ssize(calls) < how.workers();  // then the workers share each call
   parallel_for(few ? how.with(1) : how, std::ssize(calls), [&](std::int64_t one) {
@@ -208,7 +212,7 @@ std::vector<double> WindowCalls::latest_ends(std::size_t phase, std::span<const 
   if (const auto& by_chains = *by_chains_[phase]) {
     std::vector<double> latest(static_cast<std::size_t>(together));
     std::size_t next = 0;
-    over_calls(rows, together, of.rows, [&](std::int64_t first, std::int64_t last) {
+    over_calls(rows, *of.collective, of.rows, [&](std::int64_t first, std::int64_t last) {
       by_chains->run(noise, first, last, zeros_.data(), latest.data());
       for (; next < rows.size() && rows[next] < last; ++next)
         ends.push_back(latest[static_cast<std::size_t>(rows[next] - first)]);

@@ -60,6 +60,7 @@ class TorusCollective final : public Collective {
   /// So many lines side by side fill a register, however short the rows of a small torus. Long ones
   /// whose hops differ go one by one in any case.
   std::int64_t groups_per_call() const override;
+  std::int64_t most_alone() const override { return groups_per_call() / 2; }
   std::int64_t messages_per_group() const override { return schedule_.rows() * grid().ranks(); }
   double cost_per_step(const Noise& noise) const override;
   double scalar_all_reduce_time() const override { return scalar_time_; }
