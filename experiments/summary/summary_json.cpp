@@ -11,7 +11,7 @@
 #include "engine/statistics/pooled_steps.hpp"
 #include "engine/statistics/sensitivity.hpp"
 #include "experiments/json.hpp"
-#include "experiments/summary/summary_columns.hpp"
+#include "experiments/summary/asked_columns.hpp"
 #include "experiments/summary/variable_summary.hpp"
 #include "experiments/table.hpp"
 

@@ -11,7 +11,7 @@
 #include "engine/statistics/pooled_steps.hpp"
 #include "engine/statistics/quantile.hpp"
 #include "experiments/describe/variance_warnings.hpp"
-#include "experiments/summary/summary_columns.hpp"
+#include "experiments/summary/asked_columns.hpp"
 #include "experiments/table.hpp"
 
 namespace lockstep {

@@ -1,4 +1,4 @@
-#include "experiments/summary/summary_columns.hpp"
+#include "experiments/summary/asked_columns.hpp"
 
 #include <algorithm>
 #include <cmath>
