@@ -85,14 +85,6 @@ std::vector<GridLimit> limits_of(const Power& power, double length, std::int64_t
   return {*asked};
 }
 
-std::unique_ptr<const PreparedCapability> prepare(const Jobs& jobs) {
-  if (!power_from(jobs.values()).meters) return nullptr;
-  return std::make_unique<MeteredJobs>(jobs);
-}
-
-constexpr SummaryColumn columns[] = {{"mean", "MW", "power_mean", 1e-6},
-                                     {"swing", "MW", "power_swing", 1e-6}};
-
 }  // namespace
 
 double steps_for(double due, double length, std::int64_t steps) {
@@ -234,22 +226,5 @@ double MeteredJobs::trial_cost() const {
   }
   return cost;
 }
-
-const Capability power_capability{
-    .name = "power",
-    .summary = "power of the fleet over the steps: swing, spectrum, limits, energy",
-    .parameters =
-        [] {
-          const auto rows = power_parameters();
-          return std::vector<Parameter>(rows.begin(), rows.end());
-        },
-    .metrics = [] { return rows_of(power_metrics()); },
-    .extents = power_extents,
-    .columns = columns,
-    .facts = {},
-    .notes = power_notes(),
-    .change = slow_down,
-    .set_extents = power_course_extents,
-    .prepare = prepare};
 
 }  // namespace lockstep

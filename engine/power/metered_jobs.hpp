@@ -50,9 +50,6 @@ class MeteredJobs final : public PreparedCapability {
 /// sampling.steps that take `due` s where `steps` take `length`.
 double steps_for(double due, double length, std::int64_t steps);
 
-/// What a reader should know of it.
-std::span<const CapabilityNote> power_notes();
-
 /// The capability.
 extern const Capability power_capability;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/power/metered_jobs.hpp"
+#include "engine/power/smoothing/chip_speed.hpp"
 #include "engine/training/jobs.hpp"
 
 namespace lockstep {
@@ -74,13 +75,35 @@ void note_first_steps(const PreparedCapability& capability, const Jobs& jobs,
         "sampling.warmup_steps = 3 leave it out.");
 }
 
+constexpr CapabilityNote notes[] = {{false, note_what_is_not_shown},
+                                    {false, note_what_no_floor_smooths},
+                                    {false, note_first_steps}};
+
+std::unique_ptr<const PreparedCapability> prepare(const Jobs& jobs) {
+  if (!power_from(jobs.values()).meters) return nullptr;
+  return std::make_unique<MeteredJobs>(jobs);
+}
+
+constexpr SummaryColumn columns[] = {{"mean", "MW", "power_mean", 1e-6},
+                                     {"swing", "MW", "power_swing", 1e-6}};
+
 }  // namespace
 
-std::span<const CapabilityNote> power_notes() {
-  static constexpr CapabilityNote notes[] = {{false, note_what_is_not_shown},
-                                             {false, note_what_no_floor_smooths},
-                                             {false, note_first_steps}};
-  return notes;
-}
+const Capability power_capability{
+    .name = "power",
+    .summary = "power of the fleet over the steps: swing, spectrum, limits, energy",
+    .parameters =
+        [] {
+          const auto rows = power_parameters();
+          return std::vector<Parameter>(rows.begin(), rows.end());
+        },
+    .metrics = [] { return rows_of(power_metrics()); },
+    .extents = power_extents,
+    .columns = columns,
+    .facts = {},
+    .notes = notes,
+    .change = slow_down,
+    .set_extents = power_course_extents,
+    .prepare = prepare};
 
 }  // namespace lockstep

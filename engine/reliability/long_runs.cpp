@@ -170,23 +170,11 @@ std::span<const MetricOf<Together>> long_run_metrics() {
   return rows;
 }
 
-std::vector<Parameter> parameters() {
-  std::vector<Parameter> all;
-  for (const auto rows : {reliability_parameters(), failure_parameters()})
-    all.insert(all.end(), rows.begin(), rows.end());
-  return all;
-}
-
-std::unique_ptr<const PreparedCapability> prepare(const Jobs& jobs) {
-  if (!reliability_from(jobs.values()).on()) return nullptr;
-  return std::make_unique<LongRuns>(jobs);
-}
-
-constexpr SummaryColumn columns[] = {{"goodput", "%", "goodput", 100},
-                                     {"effective MFU", "%", "mfu_effective", 100},
-                                     {"interruptions", "", "interruptions", 1}};
-
 }  // namespace
+
+std::vector<Metric> metrics_of_long_runs() {
+  return rows_of(long_run_metrics());
+}
 
 PreparedLongRun::PreparedLongRun(const DesignPoint& job, const Values& values)
     : job_(job),
@@ -252,20 +240,5 @@ double LongRuns::trial_cost() const {
   }
   return cost;
 }
-
-const Capability reliability_capability{
-    .name = "reliability",
-    .summary = "failures, checkpoints, spares and restarts over a long run",
-    .parameters = parameters,
-    .metrics = [] { return rows_of(long_run_metrics()); },
-    .extents =
-        [] {
-          return std::vector<Extent>{
-              {"cause", {loss_causes.begin(), loss_causes.end()}, "what time was lost to"}};
-        },
-    .columns = columns,
-    .facts = {},
-    .notes = long_run_notes(),
-    .prepare = prepare};
 
 }  // namespace lockstep

@@ -51,8 +51,8 @@ class LongRuns final : public PreparedCapability {
   std::vector<PreparedLongRun> runs_;
 };
 
-/// What a reader should know of them.
-std::span<const CapabilityNote> long_run_notes();
+/// The rows of what LongRuns::run_trial gives.
+std::vector<Metric> metrics_of_long_runs();
 
 /// The capability.
 extern const Capability reliability_capability;

@@ -8,6 +8,7 @@
 #include "engine/reliability/checkpoint.hpp"
 #include "engine/reliability/failures/failures.hpp"
 #include "engine/reliability/long_runs.hpp"
+#include "engine/training/jobs.hpp"
 
 namespace lockstep {
 namespace {
@@ -81,14 +82,42 @@ void find_spares_of_each(const PreparedCapability& capability, const Jobs&, Text
         runs.size(), *spares));
 }
 
+constexpr CapabilityNote notes[] = {{false, of_each<find_failures>},
+                                    {false, of_each<find_rates_of_nothing>},
+                                    {true, of_each<find_unusable_spares>},
+                                    {false, find_spares_of_each}};
+
+std::vector<Parameter> parameters() {
+  std::vector<Parameter> all;
+  for (const auto rows : {reliability_parameters(), failure_parameters()})
+    all.insert(all.end(), rows.begin(), rows.end());
+  return all;
+}
+
+std::unique_ptr<const PreparedCapability> prepare(const Jobs& jobs) {
+  if (!reliability_from(jobs.values()).on()) return nullptr;
+  return std::make_unique<LongRuns>(jobs);
+}
+
+constexpr SummaryColumn columns[] = {{"goodput", "%", "goodput", 100},
+                                     {"effective MFU", "%", "mfu_effective", 100},
+                                     {"interruptions", "", "interruptions", 1}};
+
 }  // namespace
 
-std::span<const CapabilityNote> long_run_notes() {
-  static constexpr CapabilityNote notes[] = {{false, of_each<find_failures>},
-                                             {false, of_each<find_rates_of_nothing>},
-                                             {true, of_each<find_unusable_spares>},
-                                             {false, find_spares_of_each}};
-  return notes;
-}
+const Capability reliability_capability{
+    .name = "reliability",
+    .summary = "failures, checkpoints, spares and restarts over a long run",
+    .parameters = parameters,
+    .metrics = metrics_of_long_runs,
+    .extents =
+        [] {
+          return std::vector<Extent>{
+              {"cause", {loss_causes.begin(), loss_causes.end()}, "what time was lost to"}};
+        },
+    .columns = columns,
+    .facts = {},
+    .notes = notes,
+    .prepare = prepare};
 
 }  // namespace lockstep

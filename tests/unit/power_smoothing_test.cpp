@@ -108,7 +108,7 @@ TEST(Floor, CannotMeetTenMegawattsOfAHundred) {
   const auto says = [&](const std::string& more) {
     const Jobs large = jobs_of(join(lines, "fleet.chips=GB200:51200\nsampling.steps=2", more));
     std::vector<std::string> texts;
-    for (const CapabilityNote& note : power_notes())
+    for (const CapabilityNote& note : power_capability.notes)
       note.find(*large.capabilities()[0].prepared, large, texts);
     return std::ranges::any_of(texts, [](const std::string& text) {
       return text.starts_with("Peaks of 1.1 TDP") && text.find("ercot_2026") != std::string::npos;
