@@ -23,6 +23,7 @@ struct Money {
   double input_price = 0;                ///< [USD per million tokens]
   double output_price = 0;               ///< [USD per million tokens]
   double life = 0;                       ///< [s]
+  double interest = 0;                   ///< share a year
   double availability = 0;               ///< share of time
   double occupancy = 0;                  ///< share of the chip-hours that are there
   std::vector<GenerationPrices> prices;  ///< (generations)

@@ -44,7 +44,8 @@ std::span<const MetricOf<CountedTrial>> money_metrics() {
                        "what it earns with the tokens that it serves; none "
                        "without serving.load")),
        values<&T::tokens>},
-      {row("capital_cost", "chip.NAME.capex over money.life"), values<&T::capital>},
+      {row("capital_cost", "chip.NAME.capex over money.life with money.interest"),
+       values<&T::capital>},
       {where_known(row("electricity_cost",
                        "of power_mean, the training jobs' power; none without "
                        "power.meter")),
@@ -53,7 +54,7 @@ std::span<const MetricOf<CountedTrial>> money_metrics() {
        values<&T::serving_electricity>},
       {margin(row("rent_margin",
                   "rent_revenue less capital_cost and electricity_cost: before "
-                  "interest, buildings, staff and taxes")),
+                  "buildings, staff and taxes")),
        values<&T::rent_margin>},
       {margin(row("token_margin",
                   "token_revenue less capital_cost and serving_electricity_cost: "
