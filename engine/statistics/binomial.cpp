@@ -32,22 +32,4 @@ double binomial_cdf(std::int64_t k, std::int64_t n, double p) {
   return 1 - lower_tail(n - k - 1, n, 1 - p);
 }
 
-QuantileRanks quantile_ranks(std::int64_t n, double p, double level) {
-  const double miss = (1 - level) / 2;
-  // Both limits fall with the rank's distance from the quantile; bisection finds the nearest.
-  std::int64_t inside = n + 1, outside = 0;
-  while (inside - outside > 1) {  // the largest rank with P(B < rank) <= miss
-    const std::int64_t rank = outside + (inside - outside) / 2;
-    (binomial_cdf(rank - 1, n, p) <= miss ? outside : inside) = rank;
-  }
-  const std::int64_t lower = outside;
-  inside = 0;
-  outside = n + 1;
-  while (outside - inside > 1) {  // the smallest rank with P(B >= rank) <= miss
-    const std::int64_t rank = inside + (outside - inside) / 2;
-    (binomial_cdf(n - rank, n, 1 - p) <= miss ? outside : inside) = rank;
-  }
-  return {lower, outside};
-}
-
 }  // namespace lockstep

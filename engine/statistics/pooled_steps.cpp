@@ -6,7 +6,6 @@
 
 #include "engine/base/elementary.hpp"
 #include "engine/statistics/beta.hpp"
-#include "engine/statistics/binomial.hpp"
 #include "engine/statistics/mean_interval.hpp"
 #include "engine/statistics/quantile.hpp"
 

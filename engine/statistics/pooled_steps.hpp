@@ -9,7 +9,7 @@
 namespace lockstep {
 
 /// Quantiles and shares over all steps of all trials, with intervals that know that the steps of a
-/// trial are not independent. One step a trial is the plain sample of trials.
+/// trial are not independent: p99 and its limits. One step a trial is the plain sample of trials.
 class PooledSteps {
  public:
   /// values: (trials, steps), NaNs left out. Cost O(n log n) for n values.

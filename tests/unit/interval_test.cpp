@@ -10,6 +10,7 @@
 #include "engine/statistics/heavy_tail.hpp"
 #include "engine/statistics/mean_interval.hpp"
 #include "engine/statistics/pooled_steps.hpp"
+#include "engine/statistics/quantile.hpp"
 
 namespace lockstep {
 namespace {
