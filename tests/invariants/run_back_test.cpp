@@ -117,9 +117,7 @@ TEST(RunBack, EveryKindOperationGroupsAndRanks) {
         for (double slow : {0.0, 0.1}) compared += compare(c, slow, 1e-4, ++seed);
       }
       const bool none = operation == Operation::all_to_all || operation == Operation::send;
-      if (kind->name != "nccl") {
-        EXPECT_EQ(compared > 500, !none) << kind->name << " " << name_of(operation);
-      }
+      EXPECT_EQ(compared > 500, !none) << kind->name << " " << name_of(operation);
     }
   }
 }

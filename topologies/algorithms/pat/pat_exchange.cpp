@@ -152,6 +152,42 @@ class PatTrial final : public CollectiveTrial {
     }
   }
 
+  /// The rounds from the last to the first: from each message, and each port that sends, to the
+  /// end.
+  bool run_back(std::int64_t first_group, std::int64_t last_group, const double* after,
+                double* cost) const override {
+    const auto ranks = static_cast<std::size_t>(exchange_.ranks_);
+    std::vector<double> begin, free;
+    std::vector<std::vector<double>> arrival(costs_.size());  // (rounds, ranks)
+    const auto raise = [](double& way, double to) { way = std::max(way, to); };
+    for (auto group = static_cast<std::size_t>(first_group);
+         group < static_cast<std::size_t>(last_group); ++group) {
+      begin.assign(ranks, left_out);
+      free = begin;
+      for (auto& row : arrival) row = begin;
+      std::copy_n(after + group * ranks, ranks, (costs_.empty() ? begin : arrival.back()).data());
+      for (std::size_t r = costs_.size(); r-- > 0;) {
+        const PatExchange::Round& round = exchange_.rounds_[r];
+        const auto* takes = costs_[r].data() + group * ranks;
+        std::vector<double>& received = r == 0 ? begin : arrival[r - 1];
+        std::vector<double>& holds =
+            round.input < 0 ? begin : arrival[static_cast<std::size_t>(round.input)];
+        for (std::size_t from = 0; from < ranks; ++from) {
+          const auto to =
+              static_cast<std::size_t>(exchange_.receiver(round, static_cast<std::int64_t>(from)));
+          const auto [latency, gap] = takes[from];
+          const double start = std::max(arrival[r][to] + gap + latency, free[from] + gap);
+          raise(received[to], arrival[r][to] + gap);
+          raise(holds[from], start);
+          free[from] = start;
+        }
+      }
+      for (std::size_t rank = 0; rank < ranks; ++rank)
+        cost[group * ranks + rank] = std::max(begin[rank], free[rank]) + exchange_.base_latency_;
+    }
+    return true;
+  }
+
  private:
   const PatExchange& exchange_;
   std::vector<std::vector<PatExchange::Cost>> costs_;  // (rounds, chips) by the chip that sends
