@@ -34,7 +34,12 @@ PatExchange::PatExchange(const CollectiveRequest& request)
       for (std::int64_t rank = 0; rank < ranks_; ++rank)
         flows[static_cast<std::size_t>(chip(group, rank))] = {chip(group, rank),
                                                               chip(group, receiver(round, rank))};
-    hops_.push_back(route(request, use, flows));
+    std::vector<HealthyHop>& row = hops_.emplace_back();
+    row.reserve(flows.size());
+    for (const Hop& hop : route(request, use, flows))
+      row.push_back(
+          {{hop.latency + round.parts * part_latency_, round.parts * part_bytes_ / hop.bandwidth},
+           hop.tier});
   }
 }
 
@@ -72,12 +77,9 @@ std::string PatExchange::choice() const {
 PatExchange::Cost PatExchange::cost(std::size_t round, std::int64_t group, std::int64_t source,
                                     const LinkState& links) const {
   const std::int32_t from = chip(group, source), to = chip(group, receiver(rounds_[round], source));
-  const Hop& hop = hops_[round][static_cast<std::size_t>(from)];
-  const double parts = rounds_[round].parts;
-  return {
-      hop.latency + parts * part_latency_,
-      parts * part_bytes_ / hop.bandwidth *
-          links.hop_factor(hop.tier, static_cast<std::size_t>(from), static_cast<std::size_t>(to))};
+  const auto& [healthy, tier] = hops_[round][static_cast<std::size_t>(from)];
+  return {healthy.latency, healthy.gap * links.hop_factor(tier, static_cast<std::size_t>(from),
+                                                          static_cast<std::size_t>(to))};
 }
 
 MessageGraph PatExchange::graph(std::int64_t group, const LinkState& links) const {
@@ -109,38 +111,33 @@ MessageGraph PatExchange::graph(std::int64_t group, const LinkState& links) cons
 
 class PatTrial final : public CollectiveTrial {
  public:
-  PatTrial(const PatExchange& exchange, const LinkState& links) : exchange_(exchange) {
-    for (std::size_t round = 0; round < exchange.rounds_.size(); ++round) {
-      auto& row = costs_.emplace_back();
-      row.reserve(exchange.hops_[round].size());
-      for (std::int64_t group = 0; group < exchange.groups_; ++group)
-        for (std::int64_t rank = 0; rank < exchange.ranks_; ++rank)
-          row.push_back(exchange.cost(round, group, rank, links));
-    }
-  }
+  PatTrial(const PatExchange& exchange, const LinkState& links)
+      : exchange_(exchange),
+        link_(links.link.begin(), links.link.end()),
+        tier_(links.tier.begin(), links.tier.end()) {}
 
   void run(const MessageNoise& noise, std::int64_t first_group, std::int64_t last_group,
            const double* ready, double* finish, const Execution& how) const override {
     const std::int64_t ranks = exchange_.ranks_;
+    const LinkState links{link_, tier_};
     std::vector<double> begin, free;
-    std::vector<std::vector<double>> arrival(costs_.size());  // (rounds, ranks)
+    std::vector<std::vector<double>> arrival(exchange_.rounds_.size());  // (rounds, ranks)
     for (std::int64_t group = first_group; group < last_group; ++group) {
       begin.assign(ready + group * ranks, ready + (group + 1) * ranks);
       for (double& b : begin) b += exchange_.base_latency_;
       free = begin;
       SpikeSequence spikes(noise, group, exchange_.messages_per_group());
       const std::vector<double>* received = &begin;
-      for (std::size_t r = 0; r < costs_.size(); ++r) {
+      for (std::size_t r = 0; r < exchange_.rounds_.size(); ++r) {
         how.check();
         const PatExchange::Round& round = exchange_.rounds_[r];
-        const auto* cost = costs_[r].data() + group * ranks;
         const double* holds =
             round.input < 0 ? begin.data() : arrival[static_cast<std::size_t>(round.input)].data();
         arrival[r].resize(begin.size());
         for (std::int64_t rank = 0; rank < ranks; ++rank) {
           const auto from = static_cast<std::size_t>(rank);
           const auto to = static_cast<std::size_t>(exchange_.receiver(round, rank));
-          const auto [latency, gap] = cost[rank];
+          const auto [latency, gap] = exchange_.cost(r, group, rank, links);
           const double start = std::max(free[from], holds[from]);
           free[from] = start + gap;
           arrival[r][to] = std::max(start + latency + gap, (*received)[to] + gap);
@@ -157,25 +154,27 @@ class PatTrial final : public CollectiveTrial {
   bool run_back(std::int64_t first_group, std::int64_t last_group, const double* after,
                 double* cost) const override {
     const auto ranks = static_cast<std::size_t>(exchange_.ranks_);
+    const LinkState links{link_, tier_};
     std::vector<double> begin, free;
-    std::vector<std::vector<double>> arrival(costs_.size());  // (rounds, ranks)
+    std::vector<std::vector<double>> arrival(exchange_.rounds_.size());  // (rounds, ranks)
     const auto raise = [](double& way, double to) { way = std::max(way, to); };
     for (auto group = static_cast<std::size_t>(first_group);
          group < static_cast<std::size_t>(last_group); ++group) {
       begin.assign(ranks, left_out);
       free = begin;
       for (auto& row : arrival) row = begin;
-      std::copy_n(after + group * ranks, ranks, (costs_.empty() ? begin : arrival.back()).data());
-      for (std::size_t r = costs_.size(); r-- > 0;) {
+      std::copy_n(after + group * ranks, ranks,
+                  (exchange_.rounds_.empty() ? begin : arrival.back()).data());
+      for (std::size_t r = exchange_.rounds_.size(); r-- > 0;) {
         const PatExchange::Round& round = exchange_.rounds_[r];
-        const auto* takes = costs_[r].data() + group * ranks;
         std::vector<double>& received = r == 0 ? begin : arrival[r - 1];
         std::vector<double>& holds =
             round.input < 0 ? begin : arrival[static_cast<std::size_t>(round.input)];
         for (std::size_t from = 0; from < ranks; ++from) {
           const auto to =
               static_cast<std::size_t>(exchange_.receiver(round, static_cast<std::int64_t>(from)));
-          const auto [latency, gap] = takes[from];
+          const auto [latency, gap] = exchange_.cost(r, static_cast<std::int64_t>(group),
+                                                     static_cast<std::int64_t>(from), links);
           const double start = std::max(arrival[r][to] + gap + latency, free[from] + gap);
           raise(received[to], arrival[r][to] + gap);
           raise(holds[from], start);
@@ -190,7 +189,7 @@ class PatTrial final : public CollectiveTrial {
 
  private:
   const PatExchange& exchange_;
-  std::vector<std::vector<PatExchange::Cost>> costs_;  // (rounds, chips) by the chip that sends
+  std::vector<double> link_, tier_;
 };
 
 std::unique_ptr<CollectiveTrial> PatExchange::begin_trial(const LinkState& links) const {

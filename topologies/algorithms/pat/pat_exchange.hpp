@@ -49,9 +49,13 @@ class PatExchange final : public Collective {
     double parts = 0;        ///< in each message
     std::int64_t input = 0;  ///< the round whose message it waits for, or -1
   };
-  /// What a message costs on the links of a trial [s].
+  /// What a message costs, latency without the gap [s].
   struct Cost {
-    double latency, gap;  ///< latency without the gap
+    double latency, gap;
+  };
+  struct HealthyHop {
+    Cost cost;
+    Tier tier;
   };
 
   void plan_rounds(bool gathers);
@@ -61,13 +65,14 @@ class PatExchange final : public Collective {
   std::int64_t receiver(const Round& round, std::int64_t rank) const {
     return (rank + round.shift) % ranks_;
   }
+  /// On the links of a trial.
   Cost cost(std::size_t round, std::int64_t group, std::int64_t source,
             const LinkState& links) const;
 
   std::int64_t ranks_, groups_;
   double part_bytes_, scalar_time_, base_latency_ = 0, part_latency_ = 0;
   std::vector<Round> rounds_;
-  std::vector<std::vector<Hop>> hops_;  // (rounds, chips) by the chip that sends
+  std::vector<std::vector<HealthyHop>> hops_;  // (rounds, chips) by the chip that sends
   std::string protocol_;
 };
 
