@@ -99,9 +99,9 @@ double InNetworkCollective::reduce_inside(const CollectiveRequest& request, std:
   return rate;
 }
 
-double InNetworkCollective::hop_bytes(const InNetworkGroup& group, std::size_t vertex,
+double InNetworkCollective::hop_bytes(const InNetworkGroup& group, double piece, std::size_t vertex,
                                       bool up) const {
-  const double piece = piece_bytes(group), below = static_cast<double>(group.forest.below[vertex]),
+  const double below = static_cast<double>(group.forest.below[vertex]),
                part = piece * below / static_cast<double>(group.grid.clusters);
   if (up) return operation_.scatters ? piece : part;  // summed with others', or of all below
   if (!operation_.gathers) return part;               // to those who own it
@@ -116,20 +116,19 @@ double InNetworkCollective::inside_latency(const InNetworkGroup& group) const {
 InNetworkHops InNetworkCollective::hops(std::int64_t group, const LinkState& links, bool up) const {
   const InNetworkGroup& kept = groups_[static_cast<std::size_t>(group)];
   const SwitchForest& forest = kept.forest;
-  InNetworkHops hops{{}, kept.latency};
-  hops.gap.reserve(kept.rate.size());
+  const double piece = piece_bytes(kept);
+  InNetworkHops hops{kept.rate, kept.latency};
+  for (std::size_t v = 0; v < hops.gap.size(); ++v) hops.gap[v] *= hop_bytes(kept, piece, v, up);
   // A hop between a rank and a switch has one NIC, a hop between switches none.
-  for (std::size_t v = 0; v < kept.rate.size(); ++v) {
-    LinkState state{.tier = links.tier};
-    std::size_t chip = 0;
-    if (v < kept.grid.member.size()) {
-      state.link = links.link;
-      chip = static_cast<std::size_t>(group * ranks_ + kept.grid.member[v]);
-    }
-    hops.gap.push_back(hop_bytes(kept, v, up) * kept.rate[v] *
-                       state.hop_factor(forest.tier[v], chip, chip));
-    hops.latency[v] += hops.gap[v];
+  const LinkState switches{.tier = links.tier};
+  const std::size_t members = kept.grid.member.size();
+  const bool healthy = links.link.empty() && links.tier.empty();
+  for (std::size_t v = 0; !healthy && v < hops.gap.size(); ++v) {
+    const std::int64_t rank = v < members ? kept.grid.member[v] : 0;
+    const auto chip = static_cast<std::size_t>(group * ranks_ + rank);
+    hops.gap[v] *= (v < members ? links : switches).hop_factor(forest.tier[v], chip, chip);
   }
+  for (std::size_t v = 0; v < hops.gap.size(); ++v) hops.latency[v] += hops.gap[v];
   return hops;
 }
 

@@ -59,11 +59,12 @@ class InNetworkCollective final : public Collective {
   /// Under a trial's slow links.
   InNetworkHops hops(std::int64_t group, const LinkState& links, bool up) const;
 
-  /// Of a message inside a domain, and of a chunk on the hop above a vertex [B].
+  /// Of a message inside a domain [B].
   double piece_bytes(const InNetworkGroup& group) const;
   /// What passes an NVLink port for each peer, one way, in one exchange of a chunk [B].
   double exchanged_bytes(const InNetworkGroup& group) const;
-  double hop_bytes(const InNetworkGroup& group, std::size_t vertex, bool up) const;
+  /// Of a chunk on the hop above a vertex [B], whose pieces are so large.
+  double hop_bytes(const InNetworkGroup& group, double piece, std::size_t vertex, bool up) const;
   /// Latency of a message inside a domain [s].
   double inside_latency(const InNetworkGroup& group) const;
 

@@ -134,7 +134,7 @@ class InNetworkGraph {
     const InNetworkHops& hops = rises ? up_hops_ : down_hops_;
     m.serialization = hops.gap[v];
     m.latency = hops.latency[v] - m.serialization;
-    m.bytes = c_.hop_bytes(group_, v, rises);
+    m.bytes = c_.hop_bytes(group_, c_.piece_bytes(group_), v, rises);
     m.number = (rises ? number_.up(chunk) : number_.down(chunk)) + static_cast<std::int64_t>(v);
     const std::size_t source = rises ? v : parent;
     if (!rises && forest_.parent[parent] >= 0) {
