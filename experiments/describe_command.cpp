@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <chrono>
 #include <numeric>
 
 #include "engine/base/text/text.hpp"
@@ -112,12 +113,14 @@ int run(const std::vector<std::string>& arguments) {
   PhaseTable phases;
   StudyNotes notes;
   SimulatedValues simulated;
+  const auto start = std::chrono::steady_clock::now();
   const Plan plan = load_plan(map, [&](std::size_t point, const Jobs& jobs) {
     simulated.look_at(jobs);
     derived.look_at(jobs);
     phases.look_at(jobs);
     notes.look_at(point, jobs);
   });
+  const std::chrono::duration<double> planning = std::chrono::steady_clock::now() - start;
   if (!plan.study.title.empty()) fmt::print("{}\n", plan.study.title);
   fmt::print("{}\n\n", plan.study.path);
   print_parameters(plan.study, simulated);
@@ -127,7 +130,7 @@ int run(const std::vector<std::string>& arguments) {
   print_notes(plan, notes);
   print_size(plan);
   if (!map["no-estimate"].as<bool>()) {
-    const RunEstimate estimate = estimate_run(plan, runner, measuring_seconds);
+    const RunEstimate estimate = estimate_run(plan, runner, planning.count(), measuring_seconds);
     fmt::print("{}\n", estimate_text(plan, estimate, runner));
   }
   fmt::print("study_id {}\n", plan.study.study_id);

@@ -216,7 +216,7 @@ MetricValues MeteredJobs::run_trial(const TrainedTrial& trial) const {
 }
 
 double MeteredJobs::trial_cost() const {
-  constexpr double per_chip_step = 180, per_bin = 3000, trained_again = 400;
+  constexpr double per_chip_step = 600, per_bin = 3000, trained_again = 100;  // 0.1 ns
   double cost = 0;
   for (const MeteredJob& metered : fleet_->jobs()) {
     const auto steps = static_cast<double>(metered.job->scenario().steps);

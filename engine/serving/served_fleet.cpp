@@ -288,7 +288,7 @@ MetricValues ServedFleet::run_trial(const TrainedTrial& trial) const {
 }
 
 double ServedFleet::trial_cost() const {
-  constexpr double of_request = 6000;  // 0.6 us
+  constexpr double of_request = 12000;  // 1.2 us
   return of_request * expected_requests();
 }
 

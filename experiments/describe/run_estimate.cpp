@@ -175,7 +175,8 @@ std::string block_text(const Plan& plan, const RunEstimate& estimate) {
 
 }  // namespace
 
-RunEstimate estimate_run(const Plan& plan, const Runner& runner, double budget_seconds) {
+RunEstimate estimate_run(const Plan& plan, const Runner& runner, double planning_seconds,
+                         double budget_seconds) {
   const auto start = Clock::now();
   RunEstimate estimate;
   std::vector<Timing> timings;
@@ -208,8 +209,11 @@ RunEstimate estimate_run(const Plan& plan, const Runner& runner, double budget_s
   const bool spread = blocks_of_task(plan, runner) >= runner.threads;
   estimate.block_seconds =
       seconds[estimate.slowest] * static_cast<double>(of_block) / (spread ? 1 : runner.threads);
-  estimate.seconds =
-      std::max(all / static_cast<double>(runner.tasks * runner.threads), estimate.block_seconds);
+  const auto shared = static_cast<double>(runner.tasks * runner.threads);
+  const double built_again =
+      1 - static_cast<double>(plan.kept.size()) / static_cast<double>(plan.schema.points());
+  estimate.seconds = planning_seconds * (1 + built_again / shared) +
+                     std::max(all / shared, estimate.block_seconds);
   estimate.memory = memory_of_run(plan, runner, estimate.seconds);
   estimate.measuring_seconds = since(start);
   return estimate;

@@ -27,8 +27,10 @@ struct RunEstimate {
 /// Times some steps of the cheapest design point and of the costliest ones, and whole trials where
 /// they are short enough, on one thread, for about `budget_seconds`; the others by the plan's cost
 /// figures, scaled as at the timed point whose cost is nearest. A point of which one step would
-/// take longer than what is left is not timed.
-RunEstimate estimate_run(const Plan& plan, const Runner& runner, double budget_seconds);
+/// take longer than what is left is not timed. `planning_seconds`: what the plan took, which each
+/// task makes again, and the points once more that it does not keep.
+RunEstimate estimate_run(const Plan& plan, const Runner& runner, double planning_seconds,
+                         double budget_seconds);
 
 /// "Run time about 4 min with 2 threads, memory about 97 MB (...)", with what was measured, and a
 /// line on the blocks, of which slurm/submit.sh takes the seconds.
