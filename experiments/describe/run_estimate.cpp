@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <memory>
 #include <numeric>
+#include <set>
+#include <string_view>
 #include <vector>
 
 #include "engine/base/text/text.hpp"
@@ -33,7 +36,12 @@ double cost_of_trial(const Plan& plan, std::size_t point) {
   return static_cast<double>(plan.trial_costs[point]);
 }
 
+std::string_view kind_of(const Plan& plan, std::size_t point) {
+  return plan.study.points[point].text("topology.kind");
+}
+
 struct Timing {
+  std::size_t point;
   double cost;     ///< of a trial, by the plan
   double seconds;  ///< of a trial, measured
   std::int64_t steps;
@@ -56,22 +64,30 @@ Timing time_point(const Plan& plan, std::size_t point, double budget, double mos
 
   const auto start = Clock::now();
   const Jobs jobs(values, plan.topologies, plan.capabilities, plan.study.seed);
+  for (const auto& job : jobs.all()) job->windows();  // else the first trial makes them
   const double building = since(start);
+  // The first step of a trial finds nothing as the one before left it.
+  const auto from = Clock::now();
   double beginning = 0, stepping = 0;
-  std::int64_t trials = 0, steps = 0;
+  std::int64_t trials = 0, steps = 0;  // but the first of each trial
   do {
     auto lap = Clock::now();
     std::vector<std::unique_ptr<TrainingSteps>> trial;
     for (const auto& job : jobs.all())
       trial.push_back(std::make_unique<TrainingSteps>(*job, static_cast<std::uint32_t>(trials), 1));
+    const auto next = [&] {
+      for (const auto& job : trial) job->next();
+    };
+    next();
     ++trials;
     beginning += since(lap);
     lap = Clock::now();
-    for (std::int64_t step = 0;
-         step < steps_of_one && (steps < sync_every || since(start) < budget); ++step, ++steps)
-      for (const auto& job : trial) job->next();
+    for (std::int64_t step = 1; step < steps_of_one && (steps < sync_every || since(from) < budget);
+         ++step, ++steps)
+      next();
     stepping += since(lap);
-  } while (steps < sync_every || (trials < plan.schema.trials && since(start) < budget / 2));
+  } while ((steps < sync_every && steps_of_one > 1) ||
+           (trials < plan.schema.trials && since(from) < budget / 2));
 
   bool more_follows = false;
   double following = 0;  // cost, by the plan
@@ -81,10 +97,11 @@ Timing time_point(const Plan& plan, std::size_t point, double budget, double mos
     following += prepared->trial_cost();
   }
   const double of_steps = (cost - following) / (static_cast<double>(trial_cost(jobs)) - following);
-  double seconds =
-      beginning / static_cast<double>(trials) +
-      stepping / static_cast<double>(steps) * static_cast<double>(steps_of_one) * of_steps +
-      seconds_per_cost * following;
+  const double of_step = stepping / static_cast<double>(std::max<std::int64_t>(steps, 1));
+  double seconds = beginning / static_cast<double>(trials) +
+                   of_step * static_cast<double>(steps_of_one - 1) * of_steps +
+                   seconds_per_cost * following;
+  steps += trials;
   const bool affordable_whole = since(start) + seconds < (more_follows ? most : budget);
   if (affordable_whole && sync_every == plan.study.points[point].count("job.sync_every")) {
     const auto lap = Clock::now();
@@ -95,28 +112,46 @@ Timing time_point(const Plan& plan, std::size_t point, double budget, double mos
     steps += trials * steps_of_one;
   }
   if (!plan.inputs[point].empty()) seconds += building;  // each trial builds its own
-  return {cost, seconds, steps};
+  return {point, cost, seconds, steps};
 }
 
-/// Design points, the cheapest first, then the costliest down.
+/// Design points: the cheapest of each kind of topology, the costliest of each, the others down.
 std::vector<std::size_t> order_of_timing(const Plan& plan) {
   std::vector<std::size_t> order(plan.trial_costs.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return plan.trial_costs[a] > plan.trial_costs[b];
-  });
-  std::rotate(order.begin(), order.end() - 1, order.end());
+  auto rest = order.begin();
+  const auto first_of_each_kind = [&](const auto& before) {
+    std::stable_sort(rest, order.end(), [&](std::size_t a, std::size_t b) {
+      return before(plan.trial_costs[a], plan.trial_costs[b]);
+    });
+    std::set<std::string_view> seen;
+    rest = std::stable_partition(rest, order.end(), [&](std::size_t point) {
+      return seen.insert(kind_of(plan, point)).second;
+    });
+  };
+  first_of_each_kind(std::less());
+  first_of_each_kind(std::greater());
   return order;
 }
 
-/// Seconds per unit of cost at the timed point whose cost is nearest.
-double rate_near(const std::vector<Timing>& timings, double cost) {
-  if (timings.empty()) return seconds_per_cost;
-  const auto distance = [&](const Timing& t) { return std::fabs(std::log(t.cost / cost)); };
-  const auto nearest =
-      std::min_element(timings.begin(), timings.end(),
-                       [&](const Timing& a, const Timing& b) { return distance(a) < distance(b); });
-  return nearest->seconds / nearest->cost;
+/// Seconds per unit of cost at a point that was not timed: between the timed ones of its kind of
+/// topology whose costs are next to its own, by their logarithms, or the only one next to it; of
+/// any kind where none of its own was timed.
+double rate_near(const Plan& plan, const std::vector<Timing>& timings, std::size_t point) {
+  const bool alike = std::ranges::any_of(
+      timings, [&](const Timing& t) { return kind_of(plan, t.point) == kind_of(plan, point); });
+  const double cost = cost_of_trial(plan, point);
+  const Timing *below = nullptr, *above = nullptr;
+  for (const Timing& t : timings) {
+    if (alike && kind_of(plan, t.point) != kind_of(plan, point)) continue;
+    if (t.cost <= cost && (!below || t.cost > below->cost)) below = &t;
+    if (t.cost >= cost && (!above || t.cost < above->cost)) above = &t;
+  }
+  const auto rate = [](const Timing* t) { return t->seconds / t->cost; };
+  if (!below && !above) return seconds_per_cost;
+  if (!below || !above || below->cost == above->cost) return rate(below ? below : above);
+  const double share = std::log(cost / below->cost) / std::log(above->cost / below->cost);
+  return rate(below) * std::pow(rate(above) / rate(below), share);
 }
 
 std::int64_t blocks_of_task(const Plan& plan, const Runner& runner) {
@@ -201,7 +236,7 @@ RunEstimate estimate_run(const Plan& plan, const Runner& runner, double planning
   double all = 0;
   for (std::size_t point = 0; point < seconds.size(); ++point) {
     if (seconds[point] == 0)
-      seconds[point] = rate_near(timings, cost_of_trial(plan, point)) * cost_of_trial(plan, point);
+      seconds[point] = rate_near(plan, timings, point) * cost_of_trial(plan, point);
     all += seconds[point] * static_cast<double>(plan.schema.trials);
     if (seconds[point] > seconds[estimate.slowest]) estimate.slowest = point;
   }

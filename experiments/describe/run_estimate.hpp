@@ -24,11 +24,11 @@ struct RunEstimate {
   double measuring_seconds = 0;  ///< that this took [s]
 };
 
-/// Times some steps of the cheapest design point and of the costliest ones, and whole trials where
-/// they are short enough, on one thread, for about `budget_seconds`; the others by the plan's cost
-/// figures, scaled as at the timed point whose cost is nearest. A point of which one step would
-/// take longer than what is left is not timed. `planning_seconds`: what the plan took, which each
-/// task makes again, and the points once more that it does not keep.
+/// Times some steps of the cheapest and of the costliest design points of each kind of topology,
+/// and whole trials where they are short enough, on one thread, for about `budget_seconds`; the
+/// others by the plan's cost figures, scaled as at the timed points next to them. A point of which
+/// one step would take longer than what is left is not timed. `planning_seconds`: what the plan
+/// took, which each task makes again, and the points once more that it does not keep.
 RunEstimate estimate_run(const Plan& plan, const Runner& runner, double planning_seconds,
                          double budget_seconds);
 
