@@ -9,7 +9,6 @@
 
 #include "engine/base/error.hpp"
 #include "engine/base/text/text.hpp"
-#include "engine/power/smoothing/chip_speed.hpp"
 #include "engine/power/smoothing/job_edges.hpp"
 #include "engine/power/swing.hpp"
 #include "engine/training/jobs.hpp"

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <set>
+#include <string>
 
 #include "engine/base/error.hpp"
 #include "engine/reliability/failures/failures.hpp"
@@ -12,35 +13,28 @@
 #include "engine/serving/served_fleet.hpp"
 #include "engine/training/jobs.hpp"
 #include "tests/unit/scenario_values.hpp"
+#include "tests/unit/served_mix.hpp"
 
 namespace lockstep {
 namespace {
 
 using test::join;
+using test::served_jobs;
+using test::served_mix;
 
-constexpr std::uint64_t seed = 20;
+constexpr std::uint64_t seed = test::served_seed;
 constexpr double reload = 20, down_time = 25;  // with 5 s until it is noticed
 
-// Replicas of 2 H100, else 1: 4 of a node of H100, 8 of H200, 4 of GB200.
-constexpr std::string_view fleet = R"(
-  fleet.chips=H100:64, H200:32, GB200:24
-  job.compute_time=1s
-  job.gradient_bytes=1MB
-  sampling.steps=1
-  serving.load=0.7
-  serving.router=jsq_speed
+// 4 replicas of a node of H100, 8 of H200, 4 of GB200.
+const std::string fleet = join(served_mix, R"(
   serving.warmup_time=2min
   serving.window=8min
   serving.reload_time=20s
   reliability.horizon=1d
   reliability.node_failure_rate=20/d
   reliability.detection_time=5s
-)";
+)");
 const std::vector<std::int64_t> chips{2, 1, 1};
-
-Jobs jobs_of(std::string_view lines) {
-  return test::make_jobs(lines, seed);
-}
 
 std::vector<ReplicaPlace> places_of(const Jobs& jobs) {
   return FleetCells(jobs.fleet(), place(jobs.fleet(), seed), chips, 1000).cell(0);
@@ -58,7 +52,7 @@ double metric(const Jobs& jobs, std::uint32_t trial, std::string_view name) {
 }
 
 TEST(ServedFailures, AreThoseOfTheLongRun) {
-  const Jobs jobs = jobs_of(fleet);
+  const Jobs jobs = served_jobs(fleet);
   const auto places = places_of(jobs);
   const CellFailures of_cell(jobs, reload, chips);
   const double begin = of_cell.past(), end = begin + 600;
@@ -85,11 +79,12 @@ TEST(ServedFailures, AreThoseOfTheLongRun) {
 }
 
 TEST(ServedFailures, CostTimeAndRequestsWhereThoseAreLost) {
-  const Jobs restart = jobs_of(fleet), lose = jobs_of(join(fleet, "serving.on_failure=lose"));
+  const Jobs restart = served_jobs(fleet),
+             lose = served_jobs(join(fleet, "serving.on_failure=lose"));
   EXPECT_GT(metric(restart, 1, "serving_down_share"), 0.001);
   EXPECT_EQ(metric(restart, 1, "requests_lost"), 0);
   EXPECT_GT(metric(lose, 1, "requests_lost"), 0);
-  const Jobs none = jobs_of(join(fleet, "reliability.horizon=none"));
+  const Jobs none = served_jobs(join(fleet, "reliability.horizon=none"));
   EXPECT_EQ(metric(none, 1, "serving_down_share"), 0);
 }
 
@@ -169,7 +164,7 @@ class DownShares : public testing::TestWithParam<Lifetimes> {};
 /// that it fails every (1 + renewals in a down time) mean lifetimes.
 TEST_P(DownShares, AreTheStationaryOnesFromTheStartOn) {
   const auto [rate, shape] = GetParam();
-  const Jobs jobs = jobs_of(
+  const Jobs jobs = served_jobs(
       join(fleet, "reliability.node_failure_rate=" + std::to_string(rate / down_time * 3600) + "/h",
            shape == 1 ? "" : "reliability.failure_law=weibull",
            "reliability.failure_shape=" + std::to_string(shape)));
@@ -194,7 +189,7 @@ INSTANTIATE_TEST_SUITE_P(Serving, DownShares,
 /// Of whole trials, whose window is shorter than a down time. Their replicas' states hardly change
 /// within it: the variance is at most that of one state a node.
 TEST(DownShares, AreThoseOfTrials) {
-  const Jobs jobs = jobs_of(join(fleet, R"(
+  const Jobs jobs = served_jobs(join(fleet, R"(
     serving.reload_time=2h
     reliability.node_failure_rate=0.4/h
     serving.load=0.1
@@ -214,7 +209,7 @@ TEST(DownShares, AreThoseOfTrials) {
 
 TEST(ServedFailures, AreRefusedWhereTheyNeverSettle) {
   try {
-    jobs_of(join(fleet, "serving.reload_time=10d\nreliability.node_failure_rate=1000/d"));
+    served_jobs(join(fleet, "serving.reload_time=10d\nreliability.node_failure_rate=1000/d"));
     FAIL();
   } catch (const InputError& error) {
     EXPECT_NE(std::string(error.what()).find("settle how many replicas are down"),

@@ -14,30 +14,19 @@
 #include "engine/training/jobs.hpp"
 #include "engine/training/trial/trial_episodes.hpp"
 #include "tests/unit/scenario_values.hpp"
+#include "tests/unit/served_mix.hpp"
 
 namespace lockstep {
 namespace {
 
 using test::join;
 using test::scenario_values;
-
-// A job that costs next to nothing beside.
-constexpr std::string_view mixed = R"(
-  fleet.chips=H100:64, H200:32, GB200:24
-  job.compute_time=1s
-  job.gradient_bytes=1MB
-  sampling.steps=1
-  serving.load=0.7
-  serving.router=jsq_speed
-)";
-
-Jobs jobs_of(std::string_view lines, std::uint64_t seed = 20) {
-  return test::make_jobs(lines, seed);
-}
+using test::served_jobs;
+using test::served_mix;
 
 /// The metrics of a trial, with how it was trained.
 ServedTrial served(std::string_view lines, std::uint32_t trial = 0) {
-  const Jobs jobs = jobs_of(lines);
+  const Jobs jobs = served_jobs(lines);
   const ServedFleet fleet(jobs);
   const Execution how(1);
   const MetricValues values = fleet.run_trial({trial, how, {}, {}});
@@ -71,7 +60,7 @@ constexpr std::string_view noise = R"(
 )";
 
 TEST(ServedChips, AreThoseOfTheTrainingAtAnyTime) {
-  const Jobs jobs = jobs_of(join(mixed, noise));
+  const Jobs jobs = served_jobs(join(served_mix, noise));
   const DesignPoint& job = *jobs.all().front();
   const FleetCells cells(jobs.fleet(), place(jobs.fleet(), 20), std::vector<std::int64_t>{2, 1, 1},
                          1000);
@@ -112,7 +101,7 @@ TEST(ServedChips, AreThoseOfTheTrainingAtAnyTime) {
 }
 
 TEST(ServedCells, ShareTheFleetAndItsDomains) {
-  const Jobs jobs = jobs_of("fleet.chips=H100:100, GB200:88\njob.compute_time=1s\n");
+  const Jobs jobs = served_jobs("fleet.chips=H100:100, GB200:88\njob.compute_time=1s\n");
   const FleetCells cells(jobs.fleet(), place(jobs.fleet(), 20), std::vector<std::int64_t>{8, 16},
                          6);
   // 13 nodes of H100, the last with 4 chips; two racks of 44 GB200 hold two replicas of 16 each.
@@ -142,7 +131,7 @@ TEST(ServedCells, ShareTheFleetAndItsDomains) {
 }
 
 TEST(ServedTrials, AreTheSameOnAnyNumberOfThreads) {
-  const Jobs jobs = jobs_of(join(mixed, noise, "serving.cell=8\nserving.sampled_cells=4"));
+  const Jobs jobs = served_jobs(join(served_mix, noise, "serving.cell=8\nserving.sampled_cells=4"));
   const ServedFleet fleet(jobs);
   const Execution one(1), three(3);
   EXPECT_EQ(fleet.run_trial({2, one, {}, {}}), fleet.run_trial({2, three, {}, {}}));
@@ -158,8 +147,8 @@ constexpr std::string_view saturated = R"(
 TEST(Mix, ReachesTheSumOfItsPartsUnderARouterThatKnowsSpeeds) {
   double alone = 0;
   for (const char* chips : {"fleet.chips=H100:64", "fleet.chips=H200:32", "fleet.chips=GB200:24"})
-    alone += served(join(join(mixed, saturated), chips)).output_rate;
-  const ServedTrial together = served(join(mixed, saturated));
+    alone += served(join(join(served_mix, saturated), chips)).output_rate;
+  const ServedTrial together = served(join(served_mix, saturated));
   EXPECT_NEAR(together.output_rate / alone, 1, 0.02);
   EXPECT_EQ(together.overloaded, 1);
 }
@@ -167,7 +156,7 @@ TEST(Mix, ReachesTheSumOfItsPartsUnderARouterThatKnowsSpeeds) {
 /// Who does not look stops where the slowest generation is full: each replica gets 1 / 88 of the
 /// requests, an H200 serves rate(H200), so that 88 rate(H200) is all that is served in order.
 TEST(Mix, StopsAtItsCeilingUnderRoutersThatDoNotLook) {
-  const Jobs jobs = jobs_of(mixed);
+  const Jobs jobs = served_jobs(served_mix);
   const ServedFleet fleet(jobs);
   double slowest = 1e9;
   for (const GenerationReplicas& of : fleet.generations())
@@ -177,8 +166,8 @@ TEST(Mix, StopsAtItsCeilingUnderRoutersThatDoNotLook) {
   ASSERT_LT(ceiling, 0.8);
   for (const char* router : {"random", "round_robin"}) {
     const auto at = [&](double load) {
-      return served(join(join(mixed, join("serving.router=" + std::string(router),
-                                          "serving.window=10min\nserving.warmup_time=10min")),
+      return served(join(join(served_mix, join("serving.router=" + std::string(router),
+                                               "serving.window=10min\nserving.warmup_time=10min")),
                          "serving.load=" + std::to_string(load)));
     };
     EXPECT_EQ(at(0.9 * ceiling).overloaded, 0) << router;
@@ -190,8 +179,8 @@ TEST(Mix, StopsAtItsCeilingUnderRoutersThatDoNotLook) {
 /// there alone.
 TEST(Mix, TellsNothingOfAGenerationWithoutReplicas) {
   const ServedFleet fleet(
-      jobs_of(join(mixed, "fleet.chips=H100:64, GB200:8\nserving.chips_per_replica=16",
-                   "serving.law=roofline")));
+      served_jobs(join(served_mix, "fleet.chips=H100:64, GB200:8\nserving.chips_per_replica=16",
+                       "serving.law=roofline")));
   ASSERT_EQ(fleet.cells().replicas(1), 0);
   const Execution how(1);
   const MetricValues values = fleet.run_trial({0, how, {}, {}});
@@ -213,12 +202,12 @@ TEST(Mix, TellsNothingOfAGenerationWithoutReplicas) {
 TEST(Mix, MoreLoadIsNeverFasterAndSlowChipsNeverHelp) {
   double last = 0;
   for (const char* load : {"serving.load=0.3", "serving.load=0.6", "serving.load=0.9"}) {
-    const double p99 = served(join(mixed, load)).first_token[2];
+    const double p99 = served(join(served_mix, load)).first_token[2];
     EXPECT_GT(p99, last);
     last = p99;
   }
-  const auto slow = join(mixed, "noise.straggler_fraction=0.3\nnoise.straggler_slowdown=2");
-  EXPECT_GT(served(slow).first_token[2], served(mixed).first_token[2]);
+  const auto slow = join(served_mix, "noise.straggler_fraction=0.3\nnoise.straggler_slowdown=2");
+  EXPECT_GT(served(slow).first_token[2], served(served_mix).first_token[2]);
 }
 
 /// Nodes of 8 B200 that serve Llama2-70B take 1,308 W a chip at the wall (MLPerf's power logs of an
@@ -237,7 +226,7 @@ TEST(ServedPower, IsNearAMeasuredNode) {
   const ServedTrial full = served(node);
   EXPECT_NEAR(full.power / 64, 1308, 0.12 * 1308);
   // Hardly a request: memory's power, or a context's.
-  const Jobs jobs = jobs_of(node);
+  const Jobs jobs = served_jobs(node);
   const ChipPower chip = supply_power(power_from(jobs.values()), jobs.fleet().generations[0].chip);
   const double little = served(join(node, "serving.load=0.001")).power / 64;
   EXPECT_GT(little, chip.context);
@@ -258,7 +247,7 @@ TEST(ServedPower, ACapEntersWhatIsRated) {
     power.compute=1
   )";
   const auto rated = [&](std::string_view more) {
-    return ServedFleet(jobs_of(join(node, more))).rated_requests();
+    return ServedFleet(served_jobs(join(node, more))).rated_requests();
   };
   constexpr std::string_view cap = "power.cap=500W";
   EXPECT_NEAR(rated(cap) / rated(""), 0.8, 0.03);
@@ -274,7 +263,7 @@ TEST(ServedPower, ACapEntersWhatIsRated) {
 }
 
 TEST(IterationLaws, HitTheirOperatingPoints) {
-  const Jobs jobs = jobs_of(
+  const Jobs jobs = served_jobs(
       "fleet.chips=H200:8, B200:8, GB200:8\njob.compute_time=1s\n"
       "serving.load=0.5\n");
   const Serving serving = serving_from(jobs.values());
@@ -299,8 +288,8 @@ TEST(IterationLaws, RooflineIsNearTheCalibration) {
     const auto lines = join(chips,
                             "job.compute_time=1s\nserving.load=0.5\n"
                             "serving.input_tokens=150\nserving.output_tokens=294");
-    const Jobs calibrated = jobs_of(lines);
-    const Jobs roofline = jobs_of(join(lines, "serving.law=roofline"));
+    const Jobs calibrated = served_jobs(lines);
+    const Jobs roofline = served_jobs(join(lines, "serving.law=roofline"));
     const double ratio =
         ServedFleet(roofline).rated_requests() / ServedFleet(calibrated).rated_requests();
     EXPECT_GT(ratio, 0.6) << chips;

@@ -8,25 +8,14 @@
 #include "engine/serving/served_fleet.hpp"
 #include "engine/training/jobs.hpp"
 #include "tests/unit/scenario_values.hpp"
+#include "tests/unit/served_mix.hpp"
 
 namespace lockstep {
 namespace {
 
 using test::join;
-
-// A job that costs next to nothing beside.
-constexpr std::string_view mixed = R"(
-  fleet.chips=H100:64, H200:32, GB200:24
-  job.compute_time=1s
-  job.gradient_bytes=1MB
-  sampling.steps=1
-  serving.load=0.7
-  serving.router=jsq_speed
-)";
-
-Jobs jobs_of(std::string_view lines) {
-  return test::make_jobs(lines, 20);
-}
+using test::served_jobs;
+using test::served_mix;
 
 struct Refused {
   const char* lines;
@@ -37,7 +26,7 @@ class Refusals : public testing::TestWithParam<Refused> {};
 
 TEST_P(Refusals, SayWhatToSet) {
   try {
-    jobs_of(join(mixed, GetParam().lines));
+    served_jobs(join(served_mix, GetParam().lines));
     FAIL() << GetParam().lines;
   } catch (const InputError& error) {
     EXPECT_NE(std::string(error.what()).find(GetParam().message), std::string::npos)
@@ -96,7 +85,7 @@ std::string with_peak(const char* factor) {
 
 TEST(Profiles, CountInTheRequestsOfATrial) {
   const auto expected = [](const std::string& lines) {
-    return ServedFleet(jobs_of(join(mixed, lines))).expected_requests();
+    return ServedFleet(served_jobs(join(served_mix, lines))).expected_requests();
   };
   const double usual =
       expected("serving.load=0.5\nserving.warmup_time=10min\nserving.window=10min");
@@ -110,7 +99,7 @@ TEST(Profiles, CountInTheRequestsOfATrial) {
   EXPECT_GT(diurnal, 1.6);
   EXPECT_LT(diurnal, 1.81);
   try {
-    jobs_of(join(mixed, with_peak("5000")));
+    served_jobs(join(served_mix, with_peak("5000")));
     FAIL();
   } catch (const InputError& error) {
     const std::string said = error.what();
@@ -130,14 +119,14 @@ TEST(Profiles, ThatAreNoneSayWhatIsWrong) {
   for (const auto& [content, message] : cases) {
     std::ofstream(path) << content;
     try {
-      jobs_of(join(mixed, "serving.profile=" + path));
+      served_jobs(join(served_mix, "serving.profile=" + path));
       FAIL() << content;
     } catch (const InputError& error) {
       EXPECT_NE(std::string(error.what()).find(message), std::string::npos) << error.what();
     }
   }
   std::ofstream(path) << "time, factor\n0, 1\n3600, 0.5\n";
-  EXPECT_NO_THROW(jobs_of(join(mixed, "serving.profile=" + path)));
+  EXPECT_NO_THROW(served_jobs(join(served_mix, "serving.profile=" + path)));
 }
 
 }  // namespace
