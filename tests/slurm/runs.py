@@ -17,8 +17,9 @@ def study(trials, *noise):
                        noise="\n".join(["straggler_fraction = 0.01", *noise]))
 
 
-# Each message has jitter: half of it takes 2 s or more, long enough for a save and to be met.
-LONG = study(2400, "hop_jitter = exponential(mean=2us)")
+# Each message has jitter: half of it takes 5 s or more of one processor, long enough for saves (the
+# first comes after a second) and to be met between them.
+LONG = study(7200, "hop_jitter = exponential(mean=2us)")
 BLOCKS_OF_SHORT = 24
 SHORT = study(16)
 
@@ -38,11 +39,12 @@ class Run:
 
     wholes = {}
 
-    def __init__(self, scripts, slurm, program, name="it's 100%j a \"study\""):
+    def __init__(self, scripts, slurm, program, text, name):
         self.scripts = scripts
         self.slurm = slurm
         self.program = program
         self.folder = program.folder
+        self.text = text
         self.name = name
         self.study = f"{name}.ini"
         self.output = self.folder / f"{name}.h5"
@@ -63,9 +65,11 @@ class Run:
                               env=self.program.environment(**self.slurm.variables)).stdout
 
     def submit(self, *arguments, **options):
-        """Returns the jobs: arrays, then the merge."""
+        """Returns the jobs: arrays, then the merge. A long one gets one processor, whatever is here."""
         if not any(str(argument).startswith("--time") for argument in arguments):
             arguments = ("--time", 10, *arguments)
+        if self.text == LONG:
+            arguments = ("--cpus-per-task", 1, *arguments)
         out = self.call("submit.sh", self.study, *arguments, **options).stdout
         return job_ids(out)
 
@@ -75,7 +79,7 @@ class Run:
     def whole(self, *arguments):
         """The file of one process, computed once for each study and options."""
         path = self.folder / "whole.h5"
-        key = ((self.folder / self.study).read_text(), *map(str, arguments))
+        key = (self.text, *map(str, arguments))
         if key not in self.wholes:
             self.program.done("run", self.study, "-q", "-o", path, *arguments)
             self.wholes[key] = path.read_bytes()
@@ -143,7 +147,7 @@ def make_run(repository, slurm, binary, tmp_path):
     def make(text=SHORT, name="it's 100%j a \"study\""):
         folder = tmp_path / "a folder"
         folder.mkdir()
-        run = Run(repository / "slurm", slurm, Program(binary, folder), name)
+        run = Run(repository / "slurm", slurm, Program(binary, folder), text, name)
         run.program.write(run.study, text)
         return run
 
