@@ -229,8 +229,30 @@ Value parse_value(const Parameter& row, std::string_view text, const std::string
 }
 
 const Value* Values::find(std::string_view key) const {
-  const auto found = values_.find(key);
-  return found == values_.end() ? nullptr : &found->second;
+  if (const auto own = own_.find(key); own != own_.end()) return &own->second;
+  const auto shared = shared_->find(key);
+  return shared == shared_->end() ? nullptr : &shared->second;
+}
+
+void Values::share() {
+  own_.insert(shared_->begin(), shared_->end());
+  shared_ = std::make_shared<const Map>(std::exchange(own_, {}));
+}
+
+std::vector<std::pair<std::string_view, const Value*>> Values::all() const {
+  std::vector<std::pair<std::string_view, const Value*>> all;
+  all.reserve(own_.size() + shared_->size());
+  auto own = own_.begin();
+  const auto add_own_up_to = [&](std::string_view key) {
+    for (; own != own_.end() && own->first <= key; ++own)
+      all.emplace_back(own->first, &own->second);
+  };
+  for (const auto& [key, value] : *shared_) {
+    add_own_up_to(key);
+    if (all.empty() || all.back().first != key) all.emplace_back(key, &value);
+  }
+  for (; own != own_.end(); ++own) all.emplace_back(own->first, &own->second);
+  return all;
 }
 
 const Value& Values::get(std::string_view key) const {

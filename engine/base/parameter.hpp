@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -75,7 +77,9 @@ std::string allowed_text(const Parameter& row);
 /// for any key: a generation of the catalogue has no `chip.NAME.*` values of its own.
 class Values {
  public:
-  void set(std::string key, Value value) { values_[std::move(key)] = std::move(value); }
+  void set(std::string key, Value value) { own_[std::move(key)] = std::move(value); }
+  /// From now on copies share what is set so far: thousands of design points differ in a few keys.
+  void share();
   bool has(std::string_view key) const;     ///< given or defaulted, not absent
   double real(std::string_view key) const;  ///< SI; an uncertain value gives its mean
   std::int64_t count(std::string_view key) const;
@@ -88,12 +92,18 @@ class Values {
   /// Of a row with or_steps, given in steps; else nullopt.
   std::optional<double> optional_steps(std::string_view key) const;
   const Distribution& law(std::string_view key) const;
-  const std::map<std::string, Value, std::less<>>& all() const { return values_; }
+  /// Of any key, nullptr where there is none; equal for what copies share.
+  const Value* find(std::string_view key) const;
+  /// Every key with its value, ascending.
+  std::vector<std::pair<std::string_view, const Value*>> all() const;
 
  private:
-  const Value* find(std::string_view key) const;
+  using Map = std::map<std::string, Value, std::less<>>;
+
   const Value& get(std::string_view key) const;
-  std::map<std::string, Value, std::less<>> values_;
+
+  std::shared_ptr<const Map> shared_ = std::make_shared<const Map>();
+  Map own_;  ///< in place of the shared ones
 };
 
 }  // namespace lockstep

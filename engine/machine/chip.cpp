@@ -157,7 +157,7 @@ std::vector<std::string> known_generations(const Values& values) {
   constexpr std::string_view before = "chip.", after = ".peak";
   for (const auto& [key, value] : values.all())
     if (key.starts_with(before) && key.ends_with(after) && values.has(key))
-      names.push_back(key.substr(before.size(), key.size() - before.size() - after.size()));
+      names.emplace_back(key.substr(before.size(), key.size() - before.size() - after.size()));
   return names;
 }
 

@@ -86,9 +86,9 @@ std::vector<FleetGeneration> read_counts(std::string_view text, const Values& va
 /// The hash that the study keeps of a CSV's content; "" where the value was not read as one.
 std::string_view content_hash(const Values& values, std::string_view key) {
   constexpr std::string_view mark = "csv:sha256=";
-  const auto value = values.all().find(key);
-  if (value == values.all().end()) return {};
-  const std::string_view canonical = value->second.canonical;
+  const Value* value = values.find(key);
+  if (!value) return {};
+  const std::string_view canonical = value->canonical;
   return canonical.starts_with(mark) ? canonical.substr(mark.size()) : std::string_view{};
 }
 

@@ -6,8 +6,8 @@ namespace lockstep {
 namespace {
 
 Value value_of(const Values& values, std::string_view key) {
-  const auto found = values.all().find(key);
-  return found == values.all().end() ? Value{} : found->second;
+  const Value* found = values.find(key);
+  return found ? *found : Value{};
 }
 
 }  // namespace
@@ -33,10 +33,6 @@ SettledAnswer::SettledAnswer(const TopologyKind& kind, const SettleRequest& requ
   note_ = std::move(settled.note);
 }
 
-bool SettledAnswer::answers(const TopologyKind& kind, const SettleRequest& request) const {
-  return question_ == Question(kind, request);
-}
-
 Settled SettledAnswer::settled(const SettleRequest& request) const {
   Settled settled{request.values, note_};
   for (std::size_t i = 0; i < chosen_.size(); ++i)
@@ -44,11 +40,16 @@ Settled SettledAnswer::settled(const SettleRequest& request) const {
   return settled;
 }
 
-const SettledAnswer* SettledAnswers::find(const TopologyKind& kind,
-                                          const SettleRequest& request) const {
+std::shared_ptr<const SettledAnswer> SettledAnswers::find(const TopologyKind& kind,
+                                                          const SettleRequest& request) const {
+  const SettledAnswer::Question question(kind, request);
   const auto found = std::ranges::find_if(
-      answers_, [&](const SettledAnswer& answer) { return answer.answers(kind, request); });
-  return found == answers_.end() ? nullptr : &*found;
+      answers_, [&](const auto& answer) { return answer->question() == question; });
+  return found == answers_.end() ? nullptr : *found;
+}
+
+void SettledAnswers::add(const std::shared_ptr<const SettledAnswer>& answer) {
+  if (std::ranges::find(answers_, answer) == answers_.end()) answers_.push_back(answer);
 }
 
 }  // namespace lockstep

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,13 +16,8 @@ class SettledAnswer {
   /// Asks the topology, which must have `settle`. Throws InputError as it does.
   SettledAnswer(const TopologyKind& kind, const SettleRequest& request);
 
-  /// Whether the topology would say the same: it is asked by its own rows, the chips, the fabric,
-  /// the groups and the operations. What chips draw is noise, by which nothing is settled.
-  bool answers(const TopologyKind& kind, const SettleRequest& request) const;
-  /// For a request that it answers.
-  Settled settled(const SettleRequest& request) const;
-
- private:
+  /// By its own rows, the chips, the fabric, the groups and the operations the topology is asked:
+  /// of equal questions it says the same. What chips draw is noise, by which nothing is settled.
   struct Question {
     Question(const TopologyKind& of_kind, const SettleRequest& request);
     bool operator==(const Question&) const = default;
@@ -36,6 +31,11 @@ class SettledAnswer {
     double computing;
   };
 
+  const Question& question() const { return question_; }
+  /// For a request of this question.
+  Settled settled(const SettleRequest& request) const;
+
+ private:
   Question question_;
   std::vector<Value> chosen_;  ///< of the kind's rows
   std::string note_;
@@ -44,11 +44,13 @@ class SettledAnswer {
 /// The answers of a plan: what several design points ask is searched for once.
 class SettledAnswers {
  public:
-  const SettledAnswer* find(const TopologyKind& kind, const SettleRequest& request) const;
-  void add(const SettledAnswer& answer) { answers_.push_back(answer); }
+  /// nullptr where it is not among them.
+  std::shared_ptr<const SettledAnswer> find(const TopologyKind& kind,
+                                            const SettleRequest& request) const;
+  void add(const std::shared_ptr<const SettledAnswer>& answer);
 
  private:
-  std::vector<SettledAnswer> answers_;
+  std::vector<std::shared_ptr<const SettledAnswer>> answers_;
 };
 
 }  // namespace lockstep

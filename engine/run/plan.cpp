@@ -197,7 +197,7 @@ std::vector<std::string> keys_that_set_extents(const Capability& capability, con
     const std::string key(row.key);
     if (!first.has(key) || !point.has(key)) continue;
     Values changed = first;
-    changed.set(key, point.all().at(key));
+    changed.set(key, *point.find(key));
     if (capability.set_extents(changed) != capability.set_extents(first)) keys.push_back(key);
   }
   return keys;

@@ -164,9 +164,9 @@ void DesignPoint::settle_topology(std::int64_t replicas, const SettledAnswers& k
                               .pipeline = scenario_.job.pipeline,
                               .asked = asked.operations,
                               .computing = asked.computing};
-  const SettledAnswer* answer = known.find(topology, request);
-  if (!answer) answer = &new_answer_.emplace(topology, request);
-  Settled settled = answer->settled(request);
+  answer_ = known.find(topology, request);
+  if (!answer_) answer_ = std::make_shared<const SettledAnswer>(topology, request);
+  Settled settled = answer_->settled(request);
   settled_ = std::move(settled.values);
   settled_note_ = std::move(settled.note);
 }

@@ -64,8 +64,8 @@ class DesignPoint {
   const ChunkTurns& chunk_turns() const { return turns_; }
   /// Links a chip owns, as Collective::links_per_chip.
   int links_per_chip() const { return kept_phase().collective->links_per_chip(); }
-  /// What the topology settled, where that was not known already.
-  const std::optional<SettledAnswer>& new_answer() const { return new_answer_; }
+  /// What the topology settled; nullptr where it leaves nothing open.
+  const std::shared_ptr<const SettledAnswer>& answer() const { return answer_; }
   /// What the topology chose for each phase.
   std::string choice() const;
   /// Some phase runs on a machine larger than any of its kind that was published.
@@ -150,7 +150,7 @@ class DesignPoint {
   Scenario scenario_;
   Values values_, settled_;   // settled: what the topology chose is filled in
   std::string settled_note_;  // what it chose against
-  std::optional<SettledAnswer> new_answer_;
+  std::shared_ptr<const SettledAnswer> answer_;
   Layout layout_;
   ChipIdentities identities_;
   Work work_;

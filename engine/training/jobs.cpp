@@ -5,34 +5,35 @@
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
-#include <set>
 #include <utility>
 
 namespace lockstep {
 namespace {
 
 /// "chip.*.rent" of "chip.H100.rent", else the key itself.
-std::string row_key(const std::string& key) {
-  const std::string_view chip = "chip.";
-  return key.starts_with(chip) ? "chip.*" + key.substr(key.rfind('.')) : key;
+std::string row_key(std::string_view key) {
+  return key.starts_with("chip.") ? fmt::format("chip.*{}", key.substr(key.rfind('.')))
+                                  : std::string(key);
 }
 
 /// Whether two points differ in values of capabilities alone. A value that was drawn has no
 /// canonical text and is never taken for another's.
 bool differ_in_capabilities_alone(const Values& a, const Values& b,
                                   std::span<const Capability* const> capabilities) {
-  std::set<std::string, std::less<>> own;
-  for (const Capability* capability : capabilities)
-    for (const Parameter& row : capability->parameters()) own.insert(std::string(row.key));
-  const auto differs = [&](const auto& one) {
-    const auto& [key, value] = one;
-    if (own.contains(row_key(key))) return false;
-    const auto other = b.all().find(key);
-    if (other == b.all().end()) return true;
-    if (value.data.index() == 0 && other->second.data.index() == 0) return false;
-    return value.canonical.empty() || value.canonical != other->second.canonical;
+  const auto is_own = [&](std::string_view key) {
+    return std::ranges::any_of(capabilities, [&](const Capability* capability) {
+      return std::ranges::any_of(capability->parameters(),
+                                 [row = row_key(key)](const Parameter& p) { return p.key == row; });
+    });
   };
-  return a.all().size() == b.all().size() && std::ranges::none_of(a.all(), differs);
+  return std::ranges::equal(a.all(), b.all(), [&](const auto& one, const auto& other) {
+    const auto& [key, value] = one;
+    if (key != other.first) return false;
+    if (value == other.second || (value->data.index() == 0 && other.second->data.index() == 0))
+      return true;
+    const bool same = !value->canonical.empty() && value->canonical == other.second->canonical;
+    return same || is_own(key);
+  });
 }
 
 }  // namespace
@@ -83,7 +84,7 @@ Jobs::Jobs(const Values& values, std::span<const TopologyKind* const> topologies
 
 void Jobs::add_to(KnownFacts& known) const {
   for (const auto& job : jobs_) {
-    if (job->new_answer()) known.add(*job->new_answer());
+    if (job->answer()) known.add(job->answer());
     known.add(job->tensor_groups());
   }
 }

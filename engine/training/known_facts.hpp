@@ -15,7 +15,7 @@ namespace lockstep {
 class KnownFacts {
  public:
   const SettledAnswers& answers() const { return answers_; }
-  void add(const SettledAnswer& answer) { answers_.add(answer); }
+  void add(const std::shared_ptr<const SettledAnswer>& answer) { answers_.add(answer); }
 
   /// Those of such tensor groups; made where they are not known.
   std::shared_ptr<const TensorGroups> groups(const TensorGroups::Kind& kind) const {

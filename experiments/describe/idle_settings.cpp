@@ -16,9 +16,8 @@ bool is_on(const Study& study, std::string_view key) {
   const auto known = std::find_if(study.parameters.begin(), study.parameters.end(),
                                   [&](const ResolvedParameter& p) { return p.key == key; });
   const std::string off = parse_value(*known->row, known->row->default_text, "").canonical;
-  return std::any_of(study.points.begin(), study.points.end(), [&](const Values& values) {
-    return values.all().find(key)->second.canonical != off;
-  });
+  return std::any_of(study.points.begin(), study.points.end(),
+                     [&](const Values& values) { return values.find(key)->canonical != off; });
 }
 
 std::string without(std::string_view missing) {

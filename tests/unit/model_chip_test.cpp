@@ -191,7 +191,7 @@ TEST(UncertainInputs, AreQuantilesAtOneUniform) {
   for (const auto& input : inputs)
     for (std::uint32_t trial = 0; trial < 20; ++trial) {
       const double u = Stream{5, purpose::uncertain_input, trial}.uniform(input.identity, 0);
-      const auto& law = std::get<Distribution>(values.all().at(input.key).data);
+      const auto& law = std::get<Distribution>(values.find(input.key)->data);
       EXPECT_EQ(drawn(values, input.key.c_str(), trial), law.quantile(u));
     }
   // What is no uncertain input stays; a law of events stays a law.
@@ -295,7 +295,7 @@ TEST(FindChip, AnotherGenerationIsNoSlipOfThePen) {
 // with chance 1e-6 (Kolmogorov). Shifted by a twentieth it must be.
 TEST(UncertainInputs, FollowTheirLaw) {
   const Values values = scenario_values(uncertain_lines);
-  const auto& law = std::get<Distribution>(values.all().at("chip.H100.stack").data);
+  const auto& law = std::get<Distribution>(values.find("chip.H100.stack")->data);
   constexpr int trials = 4000;
   std::vector<double> sample;
   for (std::uint32_t trial = 0; trial < trials; ++trial)

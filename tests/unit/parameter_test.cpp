@@ -94,7 +94,7 @@ TEST(Parameter, ReadsATimeInSteps) {
   Values values;
   const auto read = [&](std::string_view text) {
     values.set("k", parse_value(row, text, "."));
-    return values.all().at("k").canonical;
+    return values.find("k")->canonical;
   };
   EXPECT_EQ(read(" 50 step"), "50step");
   EXPECT_EQ(values.optional_steps("k"), 50);

@@ -60,7 +60,7 @@ TEST(SettledAnswers, TheSameQuestionIsAskedOnce) {
     EXPECT_EQ(job.noise_free_communication_time(), alone.noise_free_communication_time());
     ASSERT_EQ(job.settled_values().all().size(), alone.settled_values().all().size());
     for (const auto& [key, value] : alone.settled_values().all())
-      EXPECT_EQ(job.settled_values().all().find(key)->second.canonical, value.canonical) << key;
+      EXPECT_EQ(job.settled_values().find(key)->canonical, value->canonical) << key;
   }
 }
 

@@ -246,7 +246,7 @@ std::string resolved_lines(const Study& study, bool with_seed) {
   std::string lines;
   for (const ResolvedParameter& parameter : study.parameters) {
     if (parameter.origin == "axis" || (parameter.key == seed_key && !with_seed)) continue;
-    const Value& value = study.points.front().all().find(parameter.key)->second;
+    const Value& value = *study.points.front().find(parameter.key);
     lines += fmt::format("{} ={}{}\n", parameter.key, value.canonical.empty() ? "" : " ",
                          value.canonical);
   }

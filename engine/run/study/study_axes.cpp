@@ -152,8 +152,10 @@ void expand_points(const Values& base, std::span<const AxisValues> axes, Study& 
                       "grid) sweep fewer values, or link axes in parentheses",
                       most_design_points));
   }
+  Values common = base;
+  common.share();
   for (std::int64_t point = 0; point < points; ++point) {
-    Values values = base;
+    Values values = common;
     std::string name;
     std::int64_t stride = points;
     for (const AxisValues& axis : axes) {
@@ -181,7 +183,7 @@ std::string canonical_axis(const Study& study, std::size_t axis) {
   for (std::size_t i = 0; i < study.axes[axis].labels.size(); ++i) {
     std::vector<std::string> tuple;
     for (const std::string& key : keys)
-      tuple.push_back(listed(study.points[i * stride].all().find(key)->second.canonical));
+      tuple.push_back(listed(study.points[i * stride].find(key)->canonical));
     const std::string text = fmt::format("{}", fmt::join(tuple, ", "));
     values.push_back(keys.size() == 1 ? text : '(' + text + ')');
   }

@@ -1,5 +1,7 @@
 #include "engine/run/study/uncertain.hpp"
 
+#include <fmt/format.h>
+
 #include "engine/base/random.hpp"
 
 namespace lockstep {
@@ -30,18 +32,20 @@ std::vector<UncertainInput> uncertain_inputs(const Values& values,
                                              std::span<const Parameter> rows) {
   std::vector<UncertainInput> inputs;
   for (const auto& [key, value] : values.all()) {
-    if (!std::holds_alternative<Distribution>(value.data)) continue;
+    if (!std::holds_alternative<Distribution>(value->data)) continue;
     std::string_view name;
     const Parameter* row = row_of(key, rows, name);
     if (!row) continue;
     std::uint64_t hash = 0;
     for (char c : name) hash = (hash * 31 + static_cast<unsigned char>(c)) & 0xFFFFFFFFu;
     const std::uint64_t identity = (static_cast<std::uint64_t>(row->number) << 32) | hash;
-    const auto& law = std::get<Distribution>(value.data);
-    if (row->type == ValueType::real) inputs.push_back({key, key, identity, 0, law});
+    const auto& law = std::get<Distribution>(value->data);
+    if (row->type == ValueType::real)
+      inputs.push_back({std::string(key), std::string(key), identity, 0, law});
     for (const UncertainPart& part : law.uncertain_parts())
-      inputs.push_back(
-          {key, part.name.empty() ? key : key + "." + part.name, identity, part.place, part.law});
+      inputs.push_back({std::string(key),
+                        part.name.empty() ? std::string(key) : fmt::format("{}.{}", key, part.name),
+                        identity, part.place, part.law});
   }
   return inputs;
 }
@@ -54,7 +58,7 @@ Values draw_inputs(const Values& values, std::span<const UncertainInput> inputs,
                    std::uint32_t trial) {
   Values drawn = values;
   for (std::size_t i = 0; i < inputs.size();) {
-    const auto& law = std::get<Distribution>(values.all().at(inputs[i].key).data);
+    const auto& law = std::get<Distribution>(values.find(inputs[i].key)->data);
     if (law.uncertain_parts().empty()) {
       drawn.set(inputs[i].key, Value{inputs[i].draw(seed, trial), {}});
       ++i;
