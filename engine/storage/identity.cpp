@@ -4,6 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -124,10 +127,18 @@ std::string measured(const std::string& text) {
 
 }  // namespace
 
+std::string hexadecimal(double value) {
+  if (!std::isfinite(value)) return fmt::format("{}", value);
+  char text[32];
+  const auto [end, error] =
+      std::to_chars(std::begin(text), std::end(text), std::fabs(value), std::chars_format::hex);
+  return (std::signbit(value) ? "-0x" : "0x") + std::string(text, end);
+}
+
 std::string layout_digest(const ResultSchema& schema) {
   std::string all;
   const auto add = [&](const std::string& text) { all += measured(text); };
-  const auto number = [&](double value) { all += fmt::format("{:a}\n", value); };
+  const auto number = [&](double value) { all += hexadecimal(value) + '\n'; };
   const auto count = [&](std::size_t n) { all += fmt::format("#{}\n", n); };
   add(schema.resolved_parameters);
   all += fmt::format("{} {} {}\n", schema.trials, schema.block_trials, schema.steps);
@@ -170,8 +181,8 @@ std::string layout_digest(const ResultSchema& schema) {
   return sha256_hex(all);
 }
 
-std::string header_digest(const ResultSchema& schema) {
-  std::string all = layout_digest(schema);
+std::string header_digest(const ResultSchema& schema, const std::string& layout) {
+  std::string all = layout;
   for (const std::string& text : {schema.title, schema.study_text, schema.study_id,
                                   schema.program_version, schema.git_commit})
     all += measured(text);
@@ -180,6 +191,10 @@ std::string header_digest(const ResultSchema& schema) {
   for (const std::string& text : schema.warnings) all += measured(text);
   if (!schema.until.empty()) all += measured(schema.until) + (schema.until_met ? "met" : "not met");
   return sha256_hex(all);
+}
+
+std::string header_digest(const ResultSchema& schema) {
+  return header_digest(schema, layout_digest(schema));
 }
 
 }  // namespace lockstep

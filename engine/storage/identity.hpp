@@ -42,13 +42,18 @@ BlockResult place_of(const ResultSchema& schema, std::int64_t block);
 /// Doubles that one block holds of all variables together.
 std::int64_t values_per_block(const ResultSchema& schema);
 
+/// A number as printf's %a writes it, every bit of it, as digests take it.
+std::string hexadecimal(double value);
+
 /// SHA-256 of everything that shapes the file and of every value it holds before the first trial:
 /// axes, coordinates, variables with their attributes, point variables, resolved parameters. Equal
 /// for all shards of a run.
 std::string layout_digest(const ResultSchema& schema);
 
-/// SHA-256 of the layout and of title, study text, overrides and identity. It stands in the file,
-/// so that damage to any of them is seen; fixed for a major version.
+/// SHA-256 of the layout (layout_digest of the schema) and of title, study text, overrides and
+/// identity. It stands in the file, so that damage to any of them is seen; fixed for a major
+/// version.
+std::string header_digest(const ResultSchema& schema, const std::string& layout);
 std::string header_digest(const ResultSchema& schema);
 
 }  // namespace lockstep

@@ -25,6 +25,7 @@ class PointChecksums {
   void end_points_before(std::int64_t point);
 
   Sha256 digest_;
+  bool has_values_ = false;  ///< the design point under way
   std::int64_t point_ = 0;  ///< whose values are added
   std::string lines_;
 };

@@ -1,6 +1,13 @@
 #include "engine/storage/result_layout.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <cstdio>
+#include <random>
+#include <vector>
 
 #include "tests/storage/sample.hpp"
 
@@ -45,6 +52,21 @@ TEST(StorageLayout, BlocksAreNumberedPointMajor) {
   EXPECT_EQ(middle.point, 1);
   EXPECT_EQ(middle.first_trial, 16);
   EXPECT_EQ(middle.trials, 16);
+}
+
+// Digests of files that are there depend on every character.
+TEST(StorageLayout, NumbersOfDigestsAreThoseOfPrintf) {
+  std::vector<double> numbers{0.0,      -0.0,      1.0,         -1.0,      0.1,
+                              -1e300,   0x1p-1074, 0x1.8p-1070, 0x1p-1022, 0x1.fffffffffffffp1023,
+                              INFINITY, -INFINITY, NAN};
+  std::mt19937_64 bits(7);
+  for (int i = 0; i < 10000; ++i) numbers.push_back(std::bit_cast<double>(bits()));
+  for (const double number : numbers) {
+    char text[40];
+    std::snprintf(text, sizeof text, "%a", number);
+    EXPECT_EQ(hexadecimal(number), text);
+    EXPECT_EQ(hexadecimal(number), fmt::format("{:a}", number));
+  }
 }
 
 TEST(StorageLayout, DigestSeesEveryField) {
