@@ -5,6 +5,7 @@
 
 #include "engine/base/text/text.hpp"
 #include "engine/run/processors.hpp"
+#include "engine/storage/points_file.hpp"
 #include "experiments/command.hpp"
 #include "experiments/describe/notes.hpp"
 #include "experiments/describe/phase_table.hpp"
@@ -104,7 +105,11 @@ int run(const std::vector<std::string>& arguments) {
       "no-estimate", po::bool_switch(),
       "time no steps: no run time is estimated, and the output is reproducible")(
       "tasks", po::value<std::string>()->value_name("N")->default_value("1"),
-      "estimate what each of so many tasks takes that share the blocks (run --shard I/N)");
+      "estimate what each of so many tasks takes that share the blocks (run --shard I/N)")(
+      "points", po::value<std::string>()->value_name("FILE.h5"),
+      "write what is found of the design points, so that shards need not find it again (run "
+      "--shard "
+      "I/N --points FILE.h5)");
   options.add(describing);
   const auto map = parse_arguments(describe_command, arguments, options, "study", 1);
   if (map.empty()) return done;
@@ -114,7 +119,7 @@ int run(const std::vector<std::string>& arguments) {
   StudyNotes notes;
   SimulatedValues simulated;
   const auto start = std::chrono::steady_clock::now();
-  const Plan plan = load_plan(map, [&](std::size_t point, const Jobs& jobs) {
+  Plan plan = load_plan(map, [&](std::size_t point, const Jobs& jobs) {
     simulated.look_at(jobs);
     derived.look_at(jobs);
     phases.look_at(jobs);
@@ -134,6 +139,10 @@ int run(const std::vector<std::string>& arguments) {
     fmt::print("{}\n", estimate_text(plan, estimate, runner));
   }
   fmt::print("study_id {}\n", plan.study.study_id);
+  if (map.count("points")) {
+    plan.schema.warnings = notes.warnings(plan.study);
+    write_points_file(map["points"].as<std::string>(), {plan.schema, plan.trial_costs});
+  }
   return done;
 }
 
@@ -141,7 +150,7 @@ int run(const std::vector<std::string>& arguments) {
 
 const Command describe_command{"describe", "STUDY.ini [options]",
                                "Shows what a study resolves to: parameters, design points, "
-                               "warnings, run time. Writes nothing.",
+                               "warnings, run time. Runs nothing.",
                                run};
 
 }  // namespace lockstep

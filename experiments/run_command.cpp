@@ -106,7 +106,10 @@ int run(const std::vector<std::string>& arguments) {
       "shard", po::value<std::string>()->value_name("I/N"),
       "run part I (from 0) of N and write it to a file of its own (default: STUDY.I-of-N.h5)")(
       "resume", po::bool_switch(), "go on with an interrupted run of the same study")(
-      "quiet,q", po::bool_switch(), "no warnings, progress or summary");
+      "points", po::value<std::string>()->value_name("FILE"),
+      "what lockstep describe --points FILE found of the design points: only those of the blocks "
+      "to "
+      "run are built")("quiet,q", po::bool_switch(), "no warnings, progress or summary");
   options.add(running);
   const po::variables_map map = parse_arguments(run_command, arguments, options, "study", 1);
   if (map.empty()) return done;
@@ -115,16 +118,22 @@ int run(const std::vector<std::string>& arguments) {
   WriterOptions to_file = output_options(map);
 
   const Cancellation cancellation;
-  StudyNotes notes;
-  Plan plan = load_plan(map, [&](std::size_t point, const Jobs& jobs) {
-    if (cancellation.asked())
-      throw Interrupted(
-          fmt::format("stopped by {} (while planning, nothing new is computed) start "
-                      "again with {}",
-                      cancellation.signal_name(), command_line(arguments)));
-    notes.look_at(point, jobs);
-  });
-  plan.schema.warnings = notes.warnings(plan.study);
+  const auto planned = [&] {
+    if (map.count("points"))
+      return load_plan(map, std::filesystem::path(map["points"].as<std::string>()));
+    StudyNotes notes;
+    Plan made = load_plan(map, [&](std::size_t point, const Jobs& jobs) {
+      if (cancellation.asked())
+        throw Interrupted(
+            fmt::format("stopped by {} (while planning, nothing new is computed) start "
+                        "again with {}",
+                        cancellation.signal_name(), command_line(arguments)));
+      notes.look_at(point, jobs);
+    });
+    made.schema.warnings = notes.warnings(made.study);
+    return made;
+  };
+  const Plan plan = planned();
   if (to_file.shard) {
     const Shard& shard = *to_file.shard;
     if (plan.study.until)

@@ -10,6 +10,7 @@
 #include "engine/base/simd.hpp"
 #include "engine/base/text/text.hpp"
 #include "engine/run/capabilities.hpp"
+#include "engine/storage/points_file.hpp"
 #include "experiments/command.hpp"
 #include "experiments/study_file.hpp"
 #include "topologies/table.hpp"
@@ -88,12 +89,26 @@ std::vector<StudyEntry> read_overrides(const po::variables_map& options) {
   return overrides;
 }
 
-Plan load_plan(const po::variables_map& options, const PointVisitor& visit) {
+namespace {
+
+Study load_study(const po::variables_map& options) {
   simd_level();  // an unusable LOCKSTEP_SIMD is no fault of the study
   const std::vector<StudyEntry> overrides = read_overrides(options);
   const StudyText file = read_study(options["study"].as<std::vector<std::string>>().front());
-  return make_plan(resolve_study(file, overrides, all_parameters()), all_parameters(),
-                   topology_kinds(), capabilities(), visit);
+  return resolve_study(file, overrides, all_parameters());
+}
+
+}  // namespace
+
+Plan load_plan(const po::variables_map& options, const PointVisitor& visit) {
+  return make_plan(load_study(options), all_parameters(), topology_kinds(), capabilities(), visit);
+}
+
+Plan load_plan(const po::variables_map& options, const std::filesystem::path& points) {
+  Study study = load_study(options);
+  PlannedPoints found = read_points_file(points, identity_of(schema_of(study), {}));
+  return plan_from(std::move(study), std::move(found), all_parameters(), topology_kinds(),
+                   capabilities());
 }
 
 }  // namespace lockstep

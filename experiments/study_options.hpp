@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/program_options.hpp>
+#include <filesystem>
 #include <span>
 #include <vector>
 
@@ -22,5 +23,9 @@ std::vector<StudyEntry> read_overrides(const boost::program_options::variables_m
 /// Reads, resolves and plans the study named by `options`, showing each design point to `visit`.
 /// Throws InputError with all problems.
 Plan load_plan(const boost::program_options::variables_map& options, const PointVisitor& visit);
+
+/// The same with what `lockstep describe` found of the design points and wrote to `points`.
+Plan load_plan(const boost::program_options::variables_map& options,
+               const std::filesystem::path& points);
 
 }  // namespace lockstep

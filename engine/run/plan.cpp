@@ -91,6 +91,12 @@ class PartTimes {
   std::vector<double> time_, exposed_;
 };
 
+std::shared_ptr<const Jobs> make_jobs(const Plan& plan, const Values& values,
+                                      const KnownFacts& known, const Jobs* like) {
+  return std::make_shared<const Jobs>(values, plan.topologies, plan.capabilities, plan.study.seed,
+                                      plan.phases, known, like);
+}
+
 std::vector<std::string> union_of_generations(const std::vector<std::vector<std::string>>& points) {
   std::vector<std::string> names;
   for (const auto& fleet : points)
@@ -102,9 +108,17 @@ std::vector<std::string> union_of_generations(const std::vector<std::vector<std:
 }  // namespace
 
 std::shared_ptr<const Jobs> Plan::build(std::int64_t point, const Jobs* like) const {
-  if (const auto p = static_cast<std::size_t>(point); p < kept.size()) return kept[p];
-  return std::make_shared<const Jobs>(study.points[static_cast<std::size_t>(point)], topologies,
-                                      capabilities, study.seed, phases, known, like);
+  const auto p = static_cast<std::size_t>(point);
+  if (p < kept.size()) return kept[p];
+  std::shared_ptr<const Jobs> jobs;
+  ImpossiblePoints impossible(study);
+  impossible.holds(p, [&] { jobs = make_jobs(*this, study.points[p], known, like); });
+  impossible.throw_if_any();
+  return jobs;
+}
+
+std::vector<UncertainInput> Plan::inputs_of(std::int64_t point) const {
+  return uncertain_inputs(study.points[static_cast<std::size_t>(point)], rows);
 }
 
 std::vector<std::int64_t> Plan::blocks_of(Shard shard) const {
@@ -150,16 +164,18 @@ BlockResult Plan::run_block(std::int64_t block, const Jobs& ready, const Executi
     place.push_back(static_cast<std::size_t>(
         std::find(generations.begin(), generations.end(), generation.chip.name) -
         generations.begin()));
+  const std::vector<UncertainInput> inputs = inputs_of(result.point);
+  KnownFacts of_point;  // for what is built anew with drawn inputs
+  if (!inputs.empty()) ready.add_to(of_point);
   for (std::int64_t t = 0; t < result.trials; ++t) {
     const auto trial = static_cast<std::uint32_t>(result.first_trial + t);
     JobsResult trial_result;
-    if (inputs[p].empty()) {
+    if (inputs.empty()) {
       trial_result = ready.run_trial(trial, how);
     } else {
-      const Values drawn = draw_inputs(study.points[p], inputs[p], study.seed, trial);
-      trial_result = Jobs(drawn, topologies, capabilities, study.seed, phases, known, &ready)
-                         .run_trial(trial, how);
-      for (const UncertainInput& input : inputs[p]) {
+      const Values drawn = draw_inputs(study.points[p], inputs, study.seed, trial);
+      trial_result = make_jobs(*this, drawn, of_point, &ready)->run_trial(trial, how);
+      for (const UncertainInput& input : inputs) {
         const auto at = static_cast<std::size_t>(
             std::find(input_keys.begin(), input_keys.end(), input.name) - input_keys.begin());
         result.values[metrics.size() + at][static_cast<std::size_t>(t)] =
@@ -216,33 +232,50 @@ std::vector<Extent> set_extents(const Capability& capability, std::span<const Va
   return extents;
 }
 
-}  // namespace
+/// Where a trial's values of the schema's variables stand; inputs that are drawn come last.
+void find_sources(Plan& plan) {
+  constexpr std::string_view input = "input.";
+  std::vector<std::vector<Metric>> sources{rows_of(training_metrics())};
+  for (const Capability* capability : plan.capabilities) sources.push_back(capability->metrics());
+  const auto find = [&](const std::string& name) -> PlannedMetric {
+    for (std::size_t source = 0; source < sources.size(); ++source)
+      for (std::size_t row = 0; row < sources[source].size(); ++row)
+        if (const Metric& metric = sources[source][row]; metric.variable.name == name)
+          return {metric, source, row};
+    throw InputError(fmt::format(
+        "the design points have {} (this program knows no such variable) describe the study again",
+        name));
+  };
+  for (const Variable& variable : plan.schema.variables)
+    if (variable.name.starts_with(input))
+      plan.input_keys.push_back(variable.name.substr(input.size()));
+    else
+      plan.metrics.push_back(find(variable.name));
+}
 
-Plan make_plan(Study study, std::span<const Parameter> rows,
-               std::span<const TopologyKind* const> topologies,
-               std::span<const Capability* const> capabilities, const PointVisitor& visit,
-               std::span<const Phase> phases) {
+Plan plan_without_points(Study study, std::span<const Parameter> rows,
+                         std::span<const TopologyKind* const> topologies,
+                         std::span<const Capability* const> capabilities,
+                         std::span<const Phase> phases) {
   Plan plan;
   plan.study = std::move(study);
   plan.rows = rows;
   plan.topologies = topologies;
   plan.capabilities = capabilities;
   plan.phases = phases;
+  plan.schema = schema_of(plan.study);
+  return plan;
+}
+
+}  // namespace
+
+Plan make_plan(Study study, std::span<const Parameter> rows,
+               std::span<const TopologyKind* const> topologies,
+               std::span<const Capability* const> capabilities, const PointVisitor& visit,
+               std::span<const Phase> phases) {
+  Plan plan = plan_without_points(std::move(study), rows, topologies, capabilities, phases);
   const Study& s = plan.study;
   ResultSchema& schema = plan.schema;
-  schema.title = s.title;
-  schema.study_text = s.text;
-  schema.overrides = s.overrides;
-  schema.resolved_parameters = s.resolved_text();
-  schema.study_id = s.study_id;
-  schema.seed = s.seed;
-  schema.program_version = program_version();
-  schema.git_commit = git_commit();
-  schema.axes = s.axes;
-  schema.trials = s.until ? s.max_trials : s.trials;
-  schema.block_trials = s.block_trials;
-  schema.steps = s.steps;
-
   for (const PointFact& fact : point_facts())
     schema.point_variables.push_back(
         {std::string(fact.name), {}, std::string(fact.units), std::string(fact.long_name), {}, {}});
@@ -250,6 +283,7 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
   PointVariable choice{
       "topology_choice", {}, "1", "what was chosen where the study left it open", {}, {}};
   std::vector<std::vector<std::string>> generations;
+  std::vector<std::string> inputs;
   bool has_work = false;
   std::vector<bool> is_asked(capabilities.size(), false);
   ImpossiblePoints impossible(s);
@@ -258,7 +292,7 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
   std::int64_t chips_kept = 0;
   for (std::size_t p = 0; p < s.points.size(); ++p) {
     std::shared_ptr<const Jobs> point;
-    if (!impossible.holds(p, [&] { point = plan.build(static_cast<std::int64_t>(p), last.get()); }))
+    if (!impossible.holds(p, [&] { point = make_jobs(plan, s.points[p], plan.known, last.get()); }))
       continue;
     last = point;
     const std::int64_t chips = std::max(least_chips, point->fleet().chips());
@@ -278,11 +312,8 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
     auto& names = generations.emplace_back();
     for (const auto& generation : point->fleet().generations) names.push_back(generation.chip.name);
     plan.trial_costs.push_back(trial_cost(*point));
-    plan.inputs.push_back(uncertain_inputs(s.points[p], rows));
-    for (const UncertainInput& input : plan.inputs.back())
-      if (std::find(plan.input_keys.begin(), plan.input_keys.end(), input.name) ==
-          plan.input_keys.end())
-        plan.input_keys.push_back(input.name);
+    for (const UncertainInput& input : plan.inputs_of(static_cast<std::int64_t>(p)))
+      if (std::ranges::find(inputs, input.name) == inputs.end()) inputs.push_back(input.name);
   }
   impossible.throw_if_any();
   schema.extents.push_back(
@@ -293,32 +324,61 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
     return extent == step_extent ||
            std::ranges::find(schema.extents, extent, &Extent::name) != schema.extents.end();
   };
-  const auto add_metrics = [&](std::size_t source, const std::vector<Metric>& own) {
-    for (std::size_t row = 0; row < own.size(); ++row) {
-      if (own[row].needs_work && !has_work) continue;
-      if (!std::ranges::all_of(own[row].variable.extents, is_there)) continue;
-      plan.metrics.push_back({own[row], source, row});
-      schema.variables.push_back(own[row].variable);
-    }
+  const auto add_metrics = [&](const std::vector<Metric>& own) {
+    for (const Metric& metric : own)
+      if ((has_work || !metric.needs_work) &&
+          std::ranges::all_of(metric.variable.extents, is_there))
+        schema.variables.push_back(metric.variable);
   };
-  add_metrics(0, rows_of(training_metrics()));
+  add_metrics(rows_of(training_metrics()));
   for (std::size_t c = 0; c < capabilities.size(); ++c) {
     if (!is_asked[c]) continue;
     for (Extent& extent : capabilities[c]->extents()) schema.extents.push_back(std::move(extent));
     for (Extent& extent : set_extents(*capabilities[c], s.points))
       schema.extents.push_back(std::move(extent));
-    add_metrics(1 + c, capabilities[c]->metrics());
+    add_metrics(capabilities[c]->metrics());
   }
-  for (const std::string& key : plan.input_keys)
+  for (const std::string& key : inputs)
     schema.variables.push_back({"input." + key, {}, "SI", "drawn value of " + key});
+  find_sources(plan);
   if (s.until) {
-    schema.until = s.until->text;
     try {
       check_stopping_rule(*s.until, schema.variables);
     } catch (const InputError& error) {
       throw s.problem("sampling.until", error.what());
     }
   }
+  return plan;
+}
+
+ResultSchema schema_of(const Study& study) {
+  ResultSchema schema;
+  schema.title = study.title;
+  schema.study_text = study.text;
+  schema.overrides = study.overrides;
+  schema.resolved_parameters = study.resolved_text();
+  schema.study_id = study.study_id;
+  schema.seed = study.seed;
+  schema.program_version = program_version();
+  schema.git_commit = git_commit();
+  schema.axes = study.axes;
+  schema.trials = study.until ? study.max_trials : study.trials;
+  schema.until = study.until ? study.until->text : "";
+  schema.block_trials = study.block_trials;
+  schema.steps = study.steps;
+  return schema;
+}
+
+Plan plan_from(Study study, PlannedPoints points, std::span<const Parameter> rows,
+               std::span<const TopologyKind* const> topologies,
+               std::span<const Capability* const> capabilities, std::span<const Phase> phases) {
+  Plan plan = plan_without_points(std::move(study), rows, topologies, capabilities, phases);
+  plan.schema.warnings = std::move(points.schema.warnings);
+  plan.schema.extents = std::move(points.schema.extents);
+  plan.schema.variables = std::move(points.schema.variables);
+  plan.schema.point_variables = std::move(points.schema.point_variables);
+  plan.trial_costs = std::move(points.trial_costs);
+  find_sources(plan);
   return plan;
 }
 

@@ -29,8 +29,7 @@ struct Plan {
   std::span<const Capability* const> capabilities;
   std::span<const Phase> phases;
   ResultSchema schema;
-  std::vector<PlannedMetric> metrics;               ///< behind the schema's first variables
-  std::vector<std::vector<UncertainInput>> inputs;  ///< of each design point
+  std::vector<PlannedMetric> metrics;  ///< behind the schema's first variables
   std::vector<std::string>
       input_keys;  ///< behind the schema's last variables, one "input.KEY" each
   std::vector<std::int64_t> trial_costs;  ///< of each design point, see shards.hpp
@@ -42,8 +41,11 @@ struct Plan {
   /// Blocks of one shard, ascending; all blocks for shard 0/1.
   std::vector<std::int64_t> blocks_of(Shard shard) const;
 
+  std::vector<UncertainInput> inputs_of(std::int64_t point) const;
+
   /// A design point that is kept, or builds it, with uncertain inputs at their means. What is the
-  /// same in `like`, another of the plan's, is shared.
+  /// same in `like`, another of the plan's, is shared. Throws InputError, as make_plan does, where
+  /// it is impossible.
   std::shared_ptr<const Jobs> build(std::int64_t point, const Jobs* like = nullptr) const;
   /// Runs one block. `ready` is build(point of the block). Cost: that of its trials. Throws
   /// Interrupted where it is given up.
@@ -60,6 +62,23 @@ using PointVisitor = std::function<void(std::size_t point, const Jobs& jobs)>;
 Plan make_plan(Study study, std::span<const Parameter> rows,
                std::span<const TopologyKind* const> topologies,
                std::span<const Capability* const> capabilities, const PointVisitor& visit = {},
+               std::span<const Phase> phases = lockstep::phases());
+
+/// What the study says of its file's schema; what only its design points say, planning adds.
+ResultSchema schema_of(const Study& study);
+
+/// What planning finds of all design points together, the same for every shard.
+struct PlannedPoints {
+  ResultSchema schema;
+  std::vector<std::int64_t> trial_costs;
+};
+
+/// The plan as make_plan makes it of the same study, lists and program, from what was found then:
+/// no design point is built before a block needs it. Throws InputError where `points` has variables
+/// that are not among the metrics.
+Plan plan_from(Study study, PlannedPoints points, std::span<const Parameter> rows,
+               std::span<const TopologyKind* const> topologies,
+               std::span<const Capability* const> capabilities,
                std::span<const Phase> phases = lockstep::phases());
 
 }  // namespace lockstep

@@ -24,11 +24,9 @@ std::string joined(const std::vector<std::string>& lines) {
   return fmt::format("{}", fmt::join(lines, "\n"));
 }
 
-void write_root_attributes(const h5::Handle& file, const ResultSchema& schema,
-                           const FileContent& content) {
-  const auto held = static_cast<std::int64_t>(content.blocks.size());
+void write_header(const h5::Handle& file, const ResultSchema& schema, std::string_view kind) {
   h5::write_attribute(file, "title", schema.title);
-  h5::write_attribute(file, "lockstep_file", content.shard ? "shard" : "results");
+  h5::write_attribute(file, "lockstep_file", kind);
   h5::write_attribute(file, "lockstep_schema_version", schema_version());
   h5::write_attribute(file, "program_version", schema.program_version);
   h5::write_attribute(file, "git_commit", schema.git_commit);
@@ -46,6 +44,10 @@ void write_root_attributes(const h5::Handle& file, const ResultSchema& schema,
     h5::write_attribute(file, "until", schema.until);
     h5::write_attribute(file, "until_met", std::int64_t{schema.until_met});
   }
+}
+
+void write_held(const h5::Handle& file, const ResultSchema& schema, const FileContent& content) {
+  const auto held = static_cast<std::int64_t>(content.blocks.size());
   if (content.shard) {
     h5::write_attribute(file, "blocks_held", held);
     h5::write_attribute(file, "shard_index", content.shard->index);
@@ -244,12 +246,28 @@ std::int64_t chunk_trials(const ResultSchema& schema, const Variable& variable, 
   return std::min(trials, schema.trials);
 }
 
-void write_result_file(const std::filesystem::path& path, const ResultSchema& schema,
-                       const FileContent& content, BlockSource& source) {
+namespace {
+
+/// Fills a new file at `path` by `write` and closes it.
+template <class Write>
+void write_file(const std::filesystem::path& path, const Write& write) {
   h5::be_quiet();
   try {
     h5::Handle file = h5::create_file(path);
-    write_root_attributes(file, schema, content);
+    write(file);
+    file.close("write the end of the file");
+  } catch (const h5::Failure& failure) {
+    throw IoError(fmt::format("cannot write {} ({})", path.string(), failure.reason()));
+  }
+}
+
+}  // namespace
+
+void write_result_file(const std::filesystem::path& path, const ResultSchema& schema,
+                       const FileContent& content, BlockSource& source) {
+  write_file(path, [&](const h5::Handle& file) {
+    write_header(file, schema, content.shard ? "shard" : "results");
+    write_held(file, schema, content);
     {
       const Dimensions dimensions = write_dimensions(file, schema);
       h5::Handle checksum_dataset;
@@ -276,10 +294,18 @@ void write_result_file(const std::filesystem::path& path, const ResultSchema& sc
       if (checksum_dataset) h5::write(checksum_dataset, checksums);
     }
     write_runtime(file, content);
-    file.close("write the end of the file");
-  } catch (const h5::Failure& failure) {
-    throw IoError(fmt::format("cannot write {} ({})", path.string(), failure.reason()));
-  }
+  });
+}
+
+void write_points_layout(const std::filesystem::path& path, const ResultSchema& schema) {
+  write_file(path, [&](const h5::Handle& file) {
+    write_header(file, schema, "points");
+    const Dimensions dimensions = write_dimensions(file, schema);
+    for (const PointVariable& variable : schema.point_variables)
+      write_point_variable(file, variable, dimensions);
+    for (const Variable& variable : schema.variables)
+      create_variable(file, schema, variable, dimensions, true);
+  });
 }
 
 }  // namespace lockstep

@@ -32,4 +32,8 @@ struct FileContent {
 void write_result_file(const std::filesystem::path& path, const ResultSchema& schema,
                        const FileContent& content, BlockSource& source);
 
+/// Effect: writes all that a file of the schema says before any trial, and its variables without a
+/// value: a file of the kind "points", not yet durable. Throws IoError.
+void write_points_layout(const std::filesystem::path& path, const ResultSchema& schema);
+
 }  // namespace lockstep

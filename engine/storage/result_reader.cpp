@@ -4,9 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <fstream>
 #include <functional>
 #include <numeric>
 #include <span>
@@ -39,68 +37,6 @@ struct ResultFile::Content {
 namespace {
 
 namespace fs = std::filesystem;
-
-[[noreturn]] void refuse(const fs::path& path, const std::string& problem) {
-  throw InputError(fmt::format("{} {}", path.string(), problem));
-}
-
-[[noreturn]] void refuse_damaged(const fs::path& path, const std::string& reason) {
-  refuse(path, fmt::format("is damaged ({}) restore it, or compute it again", reason));
-}
-
-/// Tells missing, folder, unreadable, empty and foreign files apart before HDF5 sees them.
-void check_is_hdf5(const fs::path& path) {
-  std::error_code failure;
-  const fs::file_status status = fs::status(path, failure);
-  if (status.type() == fs::file_type::not_found)
-    refuse(path, "does not exist (no such file) check the name");
-  if (status.type() == fs::file_type::directory)
-    refuse(path, "is a folder (a result file is needed) name a file in it");
-  std::ifstream file(path, std::ios::binary);
-  if (!file) refuse(path, "cannot be opened (permission denied) check its rights");
-  constexpr std::string_view signature = "\x89HDF\r\n\x1a\n";
-  std::string start(signature.size(), '\0');
-  file.read(start.data(), static_cast<std::streamsize>(start.size()));
-  start.resize(static_cast<std::size_t>(file.gcount()));
-  if (start.empty()) refuse(path, "is empty (0 bytes) compute it again");
-  if (start != signature)
-    refuse(path, "is not a result file (it is not HDF5) name a file that lockstep run wrote");
-}
-
-h5::Handle open_file(const fs::path& path) {
-  check_is_hdf5(path);
-  try {
-    return h5::open_file(path);
-  } catch (const h5::Failure& failure) {
-    if (failure.reason().find("truncated") != std::string::npos)
-      refuse(path, "is truncated (its end is missing) copy it again, or compute it again");
-    refuse_damaged(path, failure.reason());
-  }
-}
-
-std::string check_kind_and_version(const h5::Handle& file, const fs::path& path) {
-  const bool ours = h5::has_attribute(file, "lockstep_file") &&
-                    h5::has_attribute(file, "lockstep_schema_version");
-  if (!ours)
-    refuse(path,
-           "is not a result file (an HDF5 file of another program) name a file that lockstep run "
-           "wrote");
-  const std::string kind = h5::read_text(file, "lockstep_file");
-  const std::string version = h5::read_text(file, "lockstep_schema_version");
-  int major = 0;
-  const char* const version_end = version.data() + version.size();
-  const auto [end, failure] = std::from_chars(version.data(), version_end, major);
-  if (failure != std::errc() || end == version_end || *end != '.')
-    refuse_damaged(path, fmt::format("its schema version reads \"{}\"", version));
-  if (major != schema_major)
-    refuse(path, fmt::format("has schema version {} (this program reads {}.x) use {} program",
-                             version, schema_major, major > schema_major ? "a newer" : "an older"));
-  if (kind != "results" && kind != "shard")
-    refuse(path, fmt::format("is a lockstep file of kind \"{}\" (results or shard is needed) name "
-                             "the file that run or merge wrote",
-                             kind));
-  return version;
-}
 
 std::vector<std::int64_t> read_list(const h5::Handle& file, const std::string& name) {
   return h5::has_dataset(file, name) ? h5::read_integers(h5::open_dataset(file, name))
@@ -176,24 +112,22 @@ h5::Handle open_variable(const h5::Handle& file, const ResultSchema& schema,
 }  // namespace
 
 ResultFile::ResultFile(fs::path path) : content_(std::make_unique<Content>()) {
-  h5::be_quiet();
+  constexpr std::string_view kinds[] = {"results", "shard"};
   Content& content = *content_;
   content.path = std::move(path);
-  content.file = open_file(content.path);
+  OpenedFile opened = open_result(content.path, {kinds, "lockstep run or merge"});
+  content.file = std::move(opened.file);
+  content.schema = std::move(opened.schema);
+  content.layout = std::move(opened.layout);
   try {
-    const std::string version = check_kind_and_version(content.file, content.path);
-    const bool shard = h5::read_text(content.file, "lockstep_file") == "shard";
-    content.schema = read_schema(content.file);
+    const bool shard = opened.kind == "shard";
     if (shard)
       content.shard = Shard{h5::read_integer(content.file, "shard_index"),
                             h5::read_integer(content.file, "shard_count")};
     if (shard && (content.shard->index < 0 || content.shard->index >= content.shard->count))
       refuse_damaged(content.path, "its shard_index or shard_count is no such number");
     content.identity = identity_of(content.schema, content.shard);
-    content.identity.schema_version = version;
-    content.layout = layout_digest(content.schema);
-    if (header_digest(content.schema) != h5::read_text(content.file, "header_sha256"))
-      refuse_damaged(content.path, "its attributes or coordinates do not match header_sha256");
+    content.identity.schema_version = opened.schema_version;
     content.held = read_held(content.file, content.schema, shard);
     if (shard) content.checksums = read_list(content.file, "block_checksum");
     if (content.checksums.size() != (shard ? content.held.size() : 0))
@@ -270,8 +204,8 @@ std::vector<double> ResultFile::read(const std::string& variable, std::int64_t p
     if (variables[v].name == variable) return read(v, point);
     names.push_back(variables[v].name);
   }
-  refuse(content_->path, fmt::format("has no variable \"{}\" (it has {}) choose one of these",
-                                     variable, fmt::join(names, ", ")));
+  throw InputError(fmt::format("{} has no variable \"{}\" (it has {}) choose one of these",
+                               content_->path.string(), variable, fmt::join(names, ", ")));
 }
 
 void ResultFile::read_block(std::int64_t number, BlockResult& block) const {

@@ -1,11 +1,18 @@
 #include "engine/storage/schema_reader.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <charconv>
+#include <fstream>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "engine/base/error.hpp"
+#include "engine/storage/identity.hpp"
 
 namespace lockstep {
 namespace {
@@ -156,6 +163,92 @@ ResultSchema read_schema(const h5::Handle& file) {
   }
   check_lengths(schema);
   return schema;
+}
+
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse(const fs::path& path, const std::string& problem) {
+  throw InputError(fmt::format("{} {}", path.string(), problem));
+}
+
+/// Tells missing, folder, unreadable, empty and foreign files apart before HDF5 sees them.
+void check_is_hdf5(const fs::path& path, std::string_view written_by) {
+  std::error_code failure;
+  const fs::file_status status = fs::status(path, failure);
+  if (status.type() == fs::file_type::not_found)
+    refuse(path, "does not exist (no such file) check the name");
+  if (status.type() == fs::file_type::directory)
+    refuse(path, "is a folder (a result file is needed) name a file in it");
+  std::ifstream file(path, std::ios::binary);
+  if (!file) refuse(path, "cannot be opened (permission denied) check its rights");
+  constexpr std::string_view signature = "\x89HDF\r\n\x1a\n";
+  std::string start(signature.size(), '\0');
+  file.read(start.data(), static_cast<std::streamsize>(start.size()));
+  start.resize(static_cast<std::size_t>(file.gcount()));
+  if (start.empty()) refuse(path, "is empty (0 bytes) compute it again");
+  if (start != signature)
+    refuse(path, fmt::format("is not a result file (it is not HDF5) name a file that {} wrote",
+                             written_by));
+}
+
+h5::Handle open_file(const fs::path& path, std::string_view written_by) {
+  check_is_hdf5(path, written_by);
+  try {
+    return h5::open_file(path);
+  } catch (const h5::Failure& failure) {
+    if (failure.reason().find("truncated") != std::string::npos)
+      refuse(path, "is truncated (its end is missing) copy it again, or compute it again");
+    refuse_damaged(path, failure.reason());
+  }
+}
+
+void check_kind_and_version(OpenedFile& opened, const fs::path& path, const FileKinds& wanted) {
+  const h5::Handle& file = opened.file;
+  const bool ours = h5::has_attribute(file, "lockstep_file") &&
+                    h5::has_attribute(file, "lockstep_schema_version");
+  if (!ours)
+    refuse(path, fmt::format("is not a result file (an HDF5 file of another program) name a file "
+                             "that {} wrote",
+                             wanted.written_by));
+  opened.kind = h5::read_text(file, "lockstep_file");
+  const std::string& version = opened.schema_version =
+      h5::read_text(file, "lockstep_schema_version");
+  int major = 0;
+  const char* const version_end = version.data() + version.size();
+  const auto [end, failure] = std::from_chars(version.data(), version_end, major);
+  if (failure != std::errc() || end == version_end || *end != '.')
+    refuse_damaged(path, fmt::format("its schema version reads \"{}\"", version));
+  if (major != schema_major)
+    refuse(path, fmt::format("has schema version {} (this program reads {}.x) use {} program",
+                             version, schema_major, major > schema_major ? "a newer" : "an older"));
+  if (std::ranges::find(wanted.kinds, opened.kind) == wanted.kinds.end())
+    refuse(path, fmt::format("is a lockstep file of kind \"{}\" ({} is needed) name the file that "
+                             "{} wrote",
+                             opened.kind, fmt::join(wanted.kinds, " or "), wanted.written_by));
+}
+
+}  // namespace
+
+void refuse_damaged(const fs::path& path, const std::string& reason) {
+  refuse(path, fmt::format("is damaged ({}) restore it, or compute it again", reason));
+}
+
+OpenedFile open_result(const fs::path& path, const FileKinds& wanted) {
+  h5::be_quiet();
+  OpenedFile opened;
+  opened.file = open_file(path, wanted.written_by);
+  try {
+    check_kind_and_version(opened, path, wanted);
+    opened.schema = read_schema(opened.file);
+    opened.layout = layout_digest(opened.schema);
+    if (header_digest(opened.schema, opened.layout) != h5::read_text(opened.file, "header_sha256"))
+      refuse_damaged(path, "its attributes or coordinates do not match header_sha256");
+  } catch (const h5::Failure& failure) {
+    refuse_damaged(path, failure.reason());
+  }
+  return opened;
 }
 
 RuntimeInfo read_runtime(const h5::Handle& file) {

@@ -111,7 +111,8 @@ Timing time_point(const Plan& plan, std::size_t point, double budget, double mos
     seconds = since(lap) / static_cast<double>(trials);
     steps += trials * steps_of_one;
   }
-  if (!plan.inputs[point].empty()) seconds += building;  // each trial builds its own
+  if (!plan.inputs_of(static_cast<std::int64_t>(point)).empty())
+    seconds += building;  // each trial builds its own
   return {point, cost, seconds, steps};
 }
 

@@ -1,0 +1,68 @@
+#include "engine/storage/points_file.hpp"
+
+#include <fmt/format.h>
+
+#include <string_view>
+#include <utility>
+
+#include "engine/base/error.hpp"
+#include "engine/storage/files/durable_file.hpp"
+#include "engine/storage/files/output_path.hpp"
+#include "engine/storage/result_layout.hpp"
+#include "engine/storage/schema_reader.hpp"
+
+namespace lockstep {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* cost_variable = "trial_cost";
+
+}  // namespace
+
+void write_points_file(const fs::path& path, const PlannedPoints& points) {
+  check_output(path);
+  std::error_code ignored;
+  if (fs::exists(path, ignored))
+    throw InputError(fmt::format(
+        "{} exists (nothing is overwritten) remove it, or choose another --points", path.string()));
+  // Whole numbers that came from doubles.
+  ResultSchema schema = points.schema;
+  schema.point_variables.push_back({cost_variable,
+                                    {},
+                                    "1",
+                                    "of one trial, by which blocks are dealt to shards",
+                                    {points.trial_costs.begin(), points.trial_costs.end()},
+                                    {}});
+  const fs::path temporary = path.string() + ".tmp";
+  try {
+    write_points_layout(temporary, schema);
+    publish(temporary, path);
+  } catch (const IoError&) {
+    fs::remove(temporary, ignored);
+    throw;
+  }
+}
+
+PlannedPoints read_points_file(const fs::path& path, const Identity& ours) {
+  constexpr std::string_view kinds[] = {"points"};
+  OpenedFile opened = open_result(path, {kinds, "lockstep describe --points"});
+  Identity theirs = identity_of(opened.schema, {});
+  theirs.schema_version = opened.schema_version;
+  if (const std::string text = difference(theirs, ours); !text.empty())
+    throw InputError(
+        fmt::format("--points {} is of another study or program ({}) write it again "
+                    "with lockstep describe",
+                    path.string(), text));
+  std::vector<PointVariable>& variables = opened.schema.point_variables;
+  if (variables.empty() || variables.back().name != cost_variable)
+    refuse_damaged(path, "it has no costs of trials");
+  PlannedPoints points;
+  for (const double cost : variables.back().numbers)
+    points.trial_costs.push_back(static_cast<std::int64_t>(cost));
+  variables.pop_back();
+  points.schema = std::move(opened.schema);
+  return points;
+}
+
+}  // namespace lockstep
