@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <filesystem>
 #include <numeric>
+#include <optional>
 
 #include "engine/base/text/text.hpp"
 #include "engine/run/processors.hpp"
@@ -113,7 +115,9 @@ int run(const std::vector<std::string>& arguments) {
   options.add(describing);
   const auto map = parse_arguments(describe_command, arguments, options, "study", 1);
   if (map.empty()) return done;
-  const Runner runner{default_threads(), read_whole(map, "tasks", 1, most_shards)};
+  std::optional<std::filesystem::path> points;
+  if (map.count("points")) check_points_path(points.emplace(map["points"].as<std::string>()));
+  const Runner runner{default_threads(), read_whole(map, "tasks", 1, most_shards), !points};
   DerivedTable derived;
   PhaseTable phases;
   StudyNotes notes;
@@ -126,6 +130,10 @@ int run(const std::vector<std::string>& arguments) {
     notes.look_at(point, jobs);
   });
   const std::chrono::duration<double> planning = std::chrono::steady_clock::now() - start;
+  if (points) {
+    plan.schema.warnings = notes.warnings(plan.study);
+    write_points_file(*points, {plan.schema, plan.trial_costs});
+  }
   if (!plan.study.title.empty()) fmt::print("{}\n", plan.study.title);
   fmt::print("{}\n\n", plan.study.path);
   print_parameters(plan.study, simulated);
@@ -139,10 +147,6 @@ int run(const std::vector<std::string>& arguments) {
     fmt::print("{}\n", estimate_text(plan, estimate, runner));
   }
   fmt::print("study_id {}\n", plan.study.study_id);
-  if (map.count("points")) {
-    plan.schema.warnings = notes.warnings(plan.study);
-    write_points_file(map["points"].as<std::string>(), {plan.schema, plan.trial_costs});
-  }
   return done;
 }
 

@@ -37,8 +37,9 @@ stop() {
   if [ -n "$pid" ]; then kill -TERM "$pid" 2> /dev/null || true; fi
 }
 trap stop TERM USR1
+points_of "$dir"
 "$dir/lockstep" run "$study" ${options[@]+"${options[@]}"} ${threads[@]+"${threads[@]}"} \
-  --shard "$shard/$tasks" --resume -o "$dir/$(shard_file "$shard")" &
+  ${points[@]+"${points[@]}"} --shard "$shard/$tasks" --resume -o "$dir/$(shard_file "$shard")" &
 pid=$!
 [ -z "$told" ] || stop # it came before there was a program to tell
 finish "$pid"

@@ -19,6 +19,10 @@ find_program() {
     "and build/ were tried) build it, or set LOCKSTEP"
 }
 
+# What `describe` found of the design points, as options of a run: that in folder $1, if it is there.
+points=()
+points_of() { if [ -f "$1/points.h5" ]; then points=(--points "$1/points.h5"); fi; }
+
 # Ends where $1, what `describe` prints, says that a rule ends the sampling: no shard can judge it.
 refuse_rule() {
   [[ $'\n'$1 != *$'\n'"Trials are run until "* ]] || fail "$study has sampling.until (it judges the" \
@@ -29,7 +33,8 @@ refuse_rule() {
 # name.
 output_is_complete() {
   [ -e "$output" ] || return 1
-  "$program" run "$study" ${options[@]+"${options[@]}"} --resume --quiet -o "$output" || exit
+  "$program" run "$study" ${options[@]+"${options[@]}"} ${points[@]+"${points[@]}"} \
+    --resume --quiet -o "$output" || exit
 }
 
 # Removes those of the shard files $@, in their order, that are complete and of this very run: what
@@ -37,8 +42,8 @@ output_is_complete() {
 remove_own() {
   local file shard=0
   for file in "$@"; do
-    if [ -f "$file" ] && "$program" run "$study" ${options[@]+"${options[@]}"} --resume --quiet \
-      --shard "$shard/$tasks" -o "$file" 2> /dev/null; then
+    if [ -f "$file" ] && "$program" run "$study" ${options[@]+"${options[@]}"} \
+      ${points[@]+"${points[@]}"} --resume --quiet --shard "$shard/$tasks" -o "$file" 2> /dev/null; then
       rm -f "$file"
     fi
     shard=$((shard + 1))

@@ -56,8 +56,12 @@ if [ -z "$threads" ]; then
   [ "$threads" -ge 1 ] || threads=1
 fi
 
-# Said here once, not by every shard.
-described=$("$program" describe "$study" --no-estimate ${options[@]+"${options[@]}"})
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+# Planned, and said, here once, not by every shard.
+described=$("$program" describe "$study" --no-estimate ${options[@]+"${options[@]}"} \
+  --points "$scratch/points.h5")
+points_of "$scratch"
 refuse_rule "$described"
 
 shards=()
@@ -75,9 +79,7 @@ if output_is_complete; then
   exit 0
 fi
 
-messages=$(mktemp -d)
 pids=() stopped=""
-trap 'rm -rf "$messages"' EXIT
 # TERM to every shard; they save and end. A second Ctrl-C does not wait for that.
 stop() {
   local signal=TERM
@@ -92,8 +94,8 @@ for signal in INT TERM USR1 HUP; do
 done
 for ((i = 0; i < tasks; i++)); do
   [ -z "$stopped" ] || break
-  "$program" run "$study" ${options[@]+"${options[@]}"} --shard "$i/$tasks" --resume --quiet \
-    --threads "$threads" -o "${shards[i]}" 2> "$messages/$i" &
+  "$program" run "$study" ${options[@]+"${options[@]}"} "${points[@]}" --shard "$i/$tasks" --resume \
+    --quiet --threads "$threads" -o "${shards[i]}" 2> "$scratch/$i" &
   pids+=($!)
 done
 [ -z "$stopped" ] || kill ${pids[@]+"${pids[@]}"} 2> /dev/null || true # the last one may not know
@@ -110,7 +112,7 @@ for i in "${!pids[@]}"; do
       [ "$code" = 2 ] || code=1
       # One message: what one shard meets the others mostly meet too.
       if [ "$status" = 0 ] || [ "$status" = 75 ]; then
-        grep -v '^$' "$messages/$i" >&2 || say "shard $i was killed"
+        grep -v '^$' "$scratch/$i" >&2 || say "shard $i was killed"
         status=$code
       fi ;;
   esac

@@ -15,6 +15,7 @@ source "$dir/settings"
 # shellcheck source=common.sh
 source "$scripts/common.sh"
 program=$dir/lockstep
+points_of "$dir"
 
 cd "$dir"
 ls > /dev/null # NFS then asks anew which files there are

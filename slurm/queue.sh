@@ -4,6 +4,7 @@
 #   settings              the variables of submit.sh that the rest needs, as bash reads them
 #   jobs                  a line for each job: array ID MIN STEP SHARDS, or: merge ID
 #   lockstep, study.ini   program and study as they were submitted
+#   points.h5             what describe found of the design points, which no task needs to find again
 #   log/                  what the jobs said
 #   shard.I-of-N.h5       until they are merged
 # shellcheck shell=bash disable=SC2034,SC2154 # dir, last_log and the settings are the scripts'

@@ -112,10 +112,20 @@ output=$(realpath "$output")
 dir=${output%.h5}.slurm
 [[ $dir$study != *[\\$'\n']* ]] || fail "a backslash or line break in $dir or $study (Slurm cannot" \
   "have it) choose other names"
-if [ -f "$dir/settings" ]; then program=$dir/lockstep; else find_program; fi
+scratch="" write_points=()
+if [ -f "$dir/settings" ]; then
+  program=$dir/lockstep
+  points_of "$dir"
+else
+  find_program
+  scratch=$(mktemp -d)
+  trap 'rm -rf "$scratch"' EXIT
+  write_points=(--points "$scratch/points.h5")
+fi
 
 if ! described=$(SLURM_CPUS_PER_TASK=${threads[1]:-${cores:-${SLURM_CPUS_PER_TASK:-}}} \
-  "$program" describe "$study" --tasks "$tasks" ${options[@]+"${options[@]}"}); then
+  "$program" describe "$study" --tasks "$tasks" ${options[@]+"${options[@]}"} \
+  ${write_points[@]+"${write_points[@]}"}); then
   say "$study does not check (see above): nothing is submitted"
   exit 2
 fi
@@ -158,6 +168,7 @@ fi
 if [ -z "$dry_run" ]; then
   mkdir -p "$dir/log"
   [ -f "$dir/settings" ] || cp "$program" "$dir/lockstep"
+  [ -z "$scratch" ] || cp "$scratch/points.h5" "$dir/points.h5"
   cp "$study" "$dir/study.ini"
   declare -p study tasks output options threads study_id ids limit sbatch_options scripts \
     > "$dir/settings.tmp"

@@ -112,8 +112,9 @@ std::shared_ptr<const Jobs> Plan::build(std::int64_t point, const Jobs* like) co
   if (p < kept.size()) return kept[p];
   std::shared_ptr<const Jobs> jobs;
   ImpossiblePoints impossible(study);
-  impossible.holds(p, [&] { jobs = make_jobs(*this, study.points[p], known, like); });
+  impossible.holds(p, [&] { jobs = make_jobs(*this, study.points[p], *known, like); });
   impossible.throw_if_any();
+  jobs->add_to(*known);
   return jobs;
 }
 
@@ -292,7 +293,8 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
   std::int64_t chips_kept = 0;
   for (std::size_t p = 0; p < s.points.size(); ++p) {
     std::shared_ptr<const Jobs> point;
-    if (!impossible.holds(p, [&] { point = make_jobs(plan, s.points[p], plan.known, last.get()); }))
+    if (!impossible.holds(p,
+                          [&] { point = make_jobs(plan, s.points[p], *plan.known, last.get()); }))
       continue;
     last = point;
     const std::int64_t chips = std::max(least_chips, point->fleet().chips());
@@ -300,7 +302,7 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
       chips_kept += chips;
       plan.kept.push_back(point);
     }
-    point->add_to(plan.known);
+    point->add_to(*plan.known);
     if (visit) visit(p, *point);
     has_work = has_work || !point->scenario().job.compute_time;
     for (std::size_t c = 0; c < capabilities.size(); ++c)

@@ -33,7 +33,8 @@ struct Plan {
   std::vector<std::string>
       input_keys;  ///< behind the schema's last variables, one "input.KEY" each
   std::vector<std::int64_t> trial_costs;  ///< of each design point, see shards.hpp
-  KnownFacts known;                       ///< what design points have alike
+  /// What design points have alike, of those that were built.
+  std::shared_ptr<KnownFacts> known = std::make_shared<KnownFacts>();
   /// The first points as they were built while planning, of a quarter of a million chips together:
   /// most studies build nothing twice, and a large one keeps its memory.
   std::vector<std::shared_ptr<const Jobs>> kept;
@@ -41,6 +42,7 @@ struct Plan {
   /// Blocks of one shard, ascending; all blocks for shard 0/1.
   std::vector<std::int64_t> blocks_of(Shard shard) const;
 
+  /// What a design point's trials draw, a number each.
   std::vector<UncertainInput> inputs_of(std::int64_t point) const;
 
   /// A design point that is kept, or builds it, with uncertain inputs at their means. What is the

@@ -20,13 +20,16 @@ constexpr const char* cost_variable = "trial_cost";
 
 }  // namespace
 
-void write_points_file(const fs::path& path, const PlannedPoints& points) {
-  check_output(path);
+void check_points_path(const fs::path& path) {
+  check_output(path, "--points");
   std::error_code ignored;
   if (fs::exists(path, ignored))
     throw InputError(fmt::format(
         "{} exists (nothing is overwritten) remove it, or choose another --points", path.string()));
-  // Whole numbers that came from doubles.
+}
+
+void write_points_file(const fs::path& path, const PlannedPoints& points) {
+  // Costs are whole numbers that came from doubles.
   ResultSchema schema = points.schema;
   schema.point_variables.push_back({cost_variable,
                                     {},
@@ -34,14 +37,7 @@ void write_points_file(const fs::path& path, const PlannedPoints& points) {
                                     "of one trial, by which blocks are dealt to shards",
                                     {points.trial_costs.begin(), points.trial_costs.end()},
                                     {}});
-  const fs::path temporary = path.string() + ".tmp";
-  try {
-    write_points_layout(temporary, schema);
-    publish(temporary, path);
-  } catch (const IoError&) {
-    fs::remove(temporary, ignored);
-    throw;
-  }
+  write_durably(path, points_image(schema));
 }
 
 PlannedPoints read_points_file(const fs::path& path, const Identity& ours) {

@@ -246,26 +246,11 @@ std::int64_t chunk_trials(const ResultSchema& schema, const Variable& variable, 
   return std::min(trials, schema.trials);
 }
 
-namespace {
-
-/// Fills a new file at `path` by `write` and closes it.
-template <class Write>
-void write_file(const std::filesystem::path& path, const Write& write) {
+void write_result_file(const std::filesystem::path& path, const ResultSchema& schema,
+                       const FileContent& content, BlockSource& source) {
   h5::be_quiet();
   try {
     h5::Handle file = h5::create_file(path);
-    write(file);
-    file.close("write the end of the file");
-  } catch (const h5::Failure& failure) {
-    throw IoError(fmt::format("cannot write {} ({})", path.string(), failure.reason()));
-  }
-}
-
-}  // namespace
-
-void write_result_file(const std::filesystem::path& path, const ResultSchema& schema,
-                       const FileContent& content, BlockSource& source) {
-  write_file(path, [&](const h5::Handle& file) {
     write_header(file, schema, content.shard ? "shard" : "results");
     write_held(file, schema, content);
     {
@@ -294,18 +279,28 @@ void write_result_file(const std::filesystem::path& path, const ResultSchema& sc
       if (checksum_dataset) h5::write(checksum_dataset, checksums);
     }
     write_runtime(file, content);
-  });
+    file.close("write the end of the file");
+  } catch (const h5::Failure& failure) {
+    throw IoError(fmt::format("cannot write {} ({})", path.string(), failure.reason()));
+  }
 }
 
-void write_points_layout(const std::filesystem::path& path, const ResultSchema& schema) {
-  write_file(path, [&](const h5::Handle& file) {
+std::string points_image(const ResultSchema& schema) {
+  h5::be_quiet();
+  try {
+    const h5::Handle file = h5::create_image();
     write_header(file, schema, "points");
-    const Dimensions dimensions = write_dimensions(file, schema);
-    for (const PointVariable& variable : schema.point_variables)
-      write_point_variable(file, variable, dimensions);
-    for (const Variable& variable : schema.variables)
-      create_variable(file, schema, variable, dimensions, true);
-  });
+    {
+      const Dimensions dimensions = write_dimensions(file, schema);
+      for (const PointVariable& variable : schema.point_variables)
+        write_point_variable(file, variable, dimensions);
+      for (const Variable& variable : schema.variables)
+        create_variable(file, schema, variable, dimensions, true);
+    }
+    return h5::image(file);
+  } catch (const h5::Failure& failure) {
+    throw IoError(failure.what());
+  }
 }
 
 }  // namespace lockstep

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "engine/storage/identity.hpp"
@@ -32,8 +33,8 @@ struct FileContent {
 void write_result_file(const std::filesystem::path& path, const ResultSchema& schema,
                        const FileContent& content, BlockSource& source);
 
-/// Effect: writes all that a file of the schema says before any trial, and its variables without a
-/// value: a file of the kind "points", not yet durable. Throws IoError.
-void write_points_layout(const std::filesystem::path& path, const ResultSchema& schema);
+/// A file of the kind "points": all that a file of the schema says before any trial, and its
+/// variables without a value. Throws IoError.
+std::string points_image(const ResultSchema& schema);
 
 }  // namespace lockstep

@@ -25,7 +25,7 @@ DesignPoint::DesignPoint(Scenario scenario, const Values& values, std::int64_t m
   const std::int64_t coupled = job.coupled_replicas();
   const std::int64_t fitting =
       std::min(most_replicas, replicas_that_fit(scenario_.fleet, job.model_parallel(), coupled));
-  settle_topology(fitting, known.answers());
+  settle_topology(fitting, known);
   const std::int64_t usable =
       fitting == 0 ? 0
                    : scenario_.topology->usable_replicas(settled_, fitting, job.model_parallel());
@@ -152,7 +152,7 @@ void DesignPoint::find_runs() {
     }
 }
 
-void DesignPoint::settle_topology(std::int64_t replicas, const SettledAnswers& known) {
+void DesignPoint::settle_topology(std::int64_t replicas, const KnownFacts& known) {
   const TopologyKind& topology = *scenario_.topology;
   if (!topology.settle || replicas == 0) return;
   const AskedStep asked = asked_step(scenario_, replicas);
@@ -164,8 +164,7 @@ void DesignPoint::settle_topology(std::int64_t replicas, const SettledAnswers& k
                               .pipeline = scenario_.job.pipeline,
                               .asked = asked.operations,
                               .computing = asked.computing};
-  answer_ = known.find(topology, request);
-  if (!answer_) answer_ = std::make_shared<const SettledAnswer>(topology, request);
+  answer_ = known.answer(topology, request);
   Settled settled = answer_->settled(request);
   settled_ = std::move(settled.values);
   settled_note_ = std::move(settled.note);

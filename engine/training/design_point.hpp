@@ -137,7 +137,7 @@ class DesignPoint {
                                           const PipelineTransfer&) const;
   void by_pipeline(Ends ends, const double* stage_time, double transfer,
                    std::span<const std::int32_t> replicas, double* end) const;
-  void settle_topology(std::int64_t replicas, const SettledAnswers& known);
+  void settle_topology(std::int64_t replicas, const KnownFacts& known);
   void find_runs();
   void find_pipelines();
   const PlannedPhase& kept_phase() const;

@@ -248,8 +248,8 @@ RunEstimate estimate_run(const Plan& plan, const Runner& runner, double planning
   const auto shared = static_cast<double>(runner.tasks * runner.threads);
   const double built_again =
       1 - static_cast<double>(plan.kept.size()) / static_cast<double>(plan.schema.points());
-  estimate.seconds = planning_seconds * (1 + built_again / shared) +
-                     std::max(all / shared, estimate.block_seconds);
+  const double plans = runner.plans ? 1 + built_again / shared : 1 / shared;
+  estimate.seconds = planning_seconds * plans + std::max(all / shared, estimate.block_seconds);
   estimate.memory = memory_of_run(plan, runner, estimate.seconds);
   estimate.measuring_seconds = since(start);
   return estimate;

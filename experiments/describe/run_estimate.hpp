@@ -11,6 +11,7 @@ namespace lockstep {
 struct Runner {
   int threads = 1;         ///< of each task
   std::int64_t tasks = 1;  ///< that share the blocks, a shard each
+  bool plans = true;       ///< each task; else it is given what was found (run --points)
 };
 
 /// What a run is expected to take, from steps timed here and now. No result depends on it.
@@ -28,7 +29,7 @@ struct RunEstimate {
 /// and whole trials where they are short enough, on one thread, for about `budget_seconds`; the
 /// others by the plan's cost figures, scaled as at the timed points next to them. A point of which
 /// one step would take longer than what is left is not timed. `planning_seconds`: what the plan
-/// took, which each task makes again, and the points once more that it does not keep.
+/// took, which each task that plans makes again, and the points once more that it does not keep.
 RunEstimate estimate_run(const Plan& plan, const Runner& runner, double planning_seconds,
                          double budget_seconds);
 

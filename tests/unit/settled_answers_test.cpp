@@ -64,6 +64,19 @@ TEST(SettledAnswers, TheSameQuestionIsAskedOnce) {
   }
 }
 
+/// Also where nothing is known but what planning found.
+TEST(SettledAnswers, PointsThatAreBuiltWhenNeededShareThem) {
+  const Plan found = plan_of(
+      {{"sweep.noise.step_jitter", "0, 0.01"}, {"sweep.fabric.link_bandwidth", "10GB/s, 20GB/s"}});
+  const Plan plan = plan_from(found.study, {found.schema, found.trial_costs}, found.rows,
+                              found.topologies, found.capabilities);
+  asked = 0;
+  for (std::int64_t p = 0; p < 4; ++p) {
+    EXPECT_EQ(plan.build(p)->choice(), found.build(p)->choice());
+    EXPECT_EQ(asked, p < 1 ? 1 : 2);
+  }
+}
+
 /// What changes the question is searched for anew.
 TEST(SettledAnswers, AnotherQuestionIsAskedAgain) {
   for (const auto& [key, values] : std::vector<std::pair<std::string, std::string>>{

@@ -18,10 +18,11 @@ namespace fs = std::filesystem;
 namespace {
 
 /// Why nothing can be written there, with what to do; "" when it can.
-std::string problem_of(const fs::path& output) {
-  constexpr const char* another = "choose another -o";
+std::string problem_of(const fs::path& output, std::string_view option) {
+  const std::string another = fmt::format("choose another {}", option);
   std::error_code ignored;
-  if (!output.has_filename()) return "(it names a folder) add the name of the file to -o";
+  if (!output.has_filename())
+    return fmt::format("(it names a folder) add the name of the file to {}", option);
   const fs::path folder = folder_of(output);
   if (!fs::is_directory(folder, ignored))
     return fmt::format("(there is no folder {}) make it or {}", folder.string(), another);
@@ -29,7 +30,7 @@ std::string problem_of(const fs::path& output) {
   const std::size_t length = part_folder(output).filename().string().size();
   const std::size_t whole = fs::absolute(unnamed_result(output), ignored).string().size();
   if ((longest > 0 && length > static_cast<std::size_t>(longest)) || whole >= PATH_MAX)
-    return "(its name is too long) choose a shorter -o";
+    return fmt::format("(its name is too long) choose a shorter {}", option);
   const fs::file_status status = fs::status(output, ignored);
   if (fs::is_directory(status)) return fmt::format("(it is a folder) {}", another);
   if (fs::exists(status) && !fs::is_regular_file(status))
@@ -43,10 +44,11 @@ std::string problem_of(const fs::path& output) {
 
 }  // namespace
 
-void check_output(const fs::path& output) {
+void check_output(const fs::path& output, std::string_view option) {
   if (output.empty())
-    throw InputError("the name of the output is empty (-o needs a file) write -o FILE.h5");
-  if (const std::string problem = problem_of(output); !problem.empty())
+    throw InputError(fmt::format(
+        "the name of the output is empty ({0} needs a file) write {0} FILE.h5", option));
+  if (const std::string problem = problem_of(output, option); !problem.empty())
     throw InputError(fmt::format("cannot write {} {}", output.string(), problem));
 }
 
