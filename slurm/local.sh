@@ -58,10 +58,9 @@ fi
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+points=(--points "$scratch/points.h5")
 # Planned, and said, here once, not by every shard.
-described=$("$program" describe "$study" --no-estimate ${options[@]+"${options[@]}"} \
-  --points "$scratch/points.h5")
-points_of "$scratch"
+described=$("$program" describe "$study" --no-estimate ${options[@]+"${options[@]}"} "${points[@]}")
 refuse_rule "$described"
 
 shards=()

@@ -112,20 +112,19 @@ output=$(realpath "$output")
 dir=${output%.h5}.slurm
 [[ $dir$study != *[\\$'\n']* ]] || fail "a backslash or line break in $dir or $study (Slurm cannot" \
   "have it) choose other names"
-scratch="" write_points=()
+scratch=""
 if [ -f "$dir/settings" ]; then
   program=$dir/lockstep
-  points_of "$dir"
 else
   find_program
   scratch=$(mktemp -d)
   trap 'rm -rf "$scratch"' EXIT
-  write_points=(--points "$scratch/points.h5")
+  points=(--points "$scratch/points.h5") # which describe writes
 fi
 
 if ! described=$(SLURM_CPUS_PER_TASK=${threads[1]:-${cores:-${SLURM_CPUS_PER_TASK:-}}} \
   "$program" describe "$study" --tasks "$tasks" ${options[@]+"${options[@]}"} \
-  ${write_points[@]+"${write_points[@]}"}); then
+  ${points[@]+"${points[@]}"}); then
   say "$study does not check (see above): nothing is submitted"
   exit 2
 fi

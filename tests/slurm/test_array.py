@@ -29,6 +29,8 @@ def test_eight_tasks_and_a_merge(run, slurm):
     assert "36 of 36 blocks from 8 shards" in run.log(merge) and "ocs_torus" in run.log(merge)
     run.whole(*FLEETS)
     run.check()
+    with h5py.File(run.output) as file:
+        assert " --points " in file["runtime"].attrs["command_line"].decode()  # none plans again
     assert run.status() == f"{run.output} is there: 8 shards were merged\n"
 
 
@@ -96,6 +98,7 @@ def test_only_what_is_missing_is_submitted(run, slurm):
     out = run.call("submit.sh", run.study, "--tasks", 4, "--time", 10).stdout
     assert "Nothing is missing" in out and "submitted" not in out
     slurm.run("scancel", f"{first}_[1,3]")
+    (run.dir / "points.h5").unlink()  # as in a folder that an older version made
     second, merge = run.submit("--tasks", 4)
     slurm.run("scontrol", "release", first)
     slurm.wait()

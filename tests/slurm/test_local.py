@@ -59,6 +59,8 @@ def test_it_is_the_file_of_one_process(local, options):
     out, err = local("a study.ini", *options)
     assert "36 of 36 blocks" in out and "ocs_torus" in out and err == ""
     local.check()
+    with h5py.File(local.folder / "a study.h5") as file:
+        assert " --points " in file["runtime"].attrs["command_line"].decode()  # none plans again
 
 
 def test_options_before_and_after_the_study(local):
