@@ -26,7 +26,7 @@ class PointChecksums {
 
   Sha256 digest_;
   bool has_values_ = false;  ///< the design point under way
-  std::int64_t point_ = 0;  ///< whose values are added
+  std::int64_t point_ = 0;   ///< whose values are added
   std::string lines_;
 };
 

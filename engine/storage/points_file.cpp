@@ -54,8 +54,10 @@ PlannedPoints read_points_file(const fs::path& path, const Identity& ours) {
   if (variables.empty() || variables.back().name != cost_variable)
     refuse_damaged(path, "it has no costs of trials");
   PlannedPoints points;
-  for (const double cost : variables.back().numbers)
+  for (const double cost : variables.back().numbers) {
+    if (!(cost >= 1 && cost < 0x1p63)) refuse_damaged(path, "it has no such costs of trials");
     points.trial_costs.push_back(static_cast<std::int64_t>(cost));
+  }
   variables.pop_back();
   points.schema = std::move(opened.schema);
   return points;

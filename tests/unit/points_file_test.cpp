@@ -104,6 +104,11 @@ TEST_F(PointsFile, WhatItMustHaveIsMissed) {
   EXPECT_THAT(input_error([&] { read_points_file(path("costs.h5"), ours_); }),
               HasSubstr("is damaged (it has no costs of trials)"));
   PlannedPoints other = points_;
+  other.trial_costs.front() = 0;
+  write_points_file(path("cost.h5"), other);
+  EXPECT_THAT(input_error([&] { read_points_file(path("cost.h5"), ours_); }),
+              HasSubstr("is damaged (it has no such costs of trials)"));
+  other = points_;
   other.schema.variables.front().name = "step_tim";
   EXPECT_THAT(input_error([&] { given(study_of(), other); }),
               HasSubstr("have step_tim (this program knows no such variable)"));
