@@ -180,7 +180,8 @@ PreparedLongRun::PreparedLongRun(const DesignPoint& job, const Values& values)
     : job_(job),
       reliability_(reliability_from(values)),
       nodes_(job.scenario().fleet, job.layout()),
-      long_run_job_(long_run_job(job, reliability_, nodes_)) {}
+      long_run_job_(long_run_job(job, reliability_, nodes_)),
+      slowdowns_(std::make_unique<Slowdowns>(job)) {}
 
 double PreparedLongRun::share_without_spares() const {
   if (!reliability_.spares) return 1;

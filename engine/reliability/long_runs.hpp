@@ -1,16 +1,17 @@
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <vector>
 
 #include "engine/reliability/job_nodes.hpp"
 #include "engine/reliability/long_run.hpp"
+#include "engine/reliability/members/slowdowns.hpp"
 #include "engine/training/capability/capability.hpp"
 
 namespace lockstep {
 
 /// The long run of one job, made ready: its nodes, what befalls them, the price of its spares.
-/// Immutable. The design point must outlive it.
+/// Immutable, but for what it finds once for all trials. The design point must outlive it.
 class PreparedLongRun {
  public:
   /// As `values` say. Throws InputError where the run cannot be simulated, or its parameters
@@ -21,6 +22,8 @@ class PreparedLongRun {
   const Reliability& reliability() const { return reliability_; }
   const LongRunJob& job() const { return long_run_job_; }
   const JobNodes& nodes() const { return nodes_; }
+  /// What all its trials share.
+  Slowdowns& slowdowns() const { return *slowdowns_; }
   /// Peak of the fleet over that of fleet and spares; spares without limit count as none.
   double share_without_spares() const;
   /// One trial over the horizon, from the trained job. With `timeline` what it meets is written
@@ -33,6 +36,7 @@ class PreparedLongRun {
   Reliability reliability_;
   JobNodes nodes_;
   LongRunJob long_run_job_;
+  std::unique_ptr<Slowdowns> slowdowns_;
 };
 
 /// The long runs of jobs side by side, which fail, save and restart each by itself, and have the

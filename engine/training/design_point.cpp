@@ -71,6 +71,7 @@ std::optional<DesignPoint> DesignPoint::quiet_with_replicas(std::int64_t replica
     smaller.job.tokens_per_chip.reset();
   }
   smaller.noise = {};
+  smaller.job.expert_imbalance = {};
   smaller.fleet.chip_spread = 0;
   try {
     return std::optional<DesignPoint>(std::in_place, std::move(smaller), values_, replicas);
@@ -106,7 +107,7 @@ void DesignPoint::by_pipeline(Ends ends, const double* stage_time, double transf
                               std::span<const std::int32_t> replicas, double* end) const {
   std::vector<std::int32_t> sorted(replicas.begin(), replicas.end());
   const auto pipeline = [&](std::int32_t r) { return pipeline_of_[static_cast<std::size_t>(r)]; };
-  std::ranges::stable_sort(sorted, {}, pipeline);
+  if (pipelines_.size() > 1) std::ranges::stable_sort(sorted, {}, pipeline);
   for (auto first = sorted.begin(); first != sorted.end();) {
     const std::int32_t which = pipeline(*first);
     const auto last = std::ranges::upper_bound(first, sorted.end(), which, {}, pipeline);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 namespace lockstep {
 namespace {
@@ -89,21 +88,7 @@ const StepResult& Members::step() {
 }
 
 double Members::slowdown(std::int64_t replicas) {
-  if (replicas == point_.layout().replicas) return 1;
-  const auto [known, is_new] = slowdowns_.try_emplace(replicas, cannot_run);
-  if (is_new) {
-    if (!quiet_step_) quiet_step_ = quiet_step(point_.layout().replicas);
-    if (const auto fewer = quiet_step(replicas); fewer && quiet_step_)
-      known->second = std::max(1.0, *fewer / *quiet_step_);
-  }
-  return known->second;
-}
-
-/// What steps of so many replicas take without noise [s]; none where there can be no such job.
-std::optional<double> Members::quiet_step(std::int64_t replicas) const {
-  const std::optional<DesignPoint> point = point_.quiet_with_replicas(replicas);
-  if (!point) return std::nullopt;
-  return simulate(*point, trial_, how_, draw_chips(*point, trial_)).step_time;
+  return run_.slowdowns().of(replicas, how_);
 }
 
 std::vector<std::int64_t> Members::new_stragglers() {

@@ -1,8 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <optional>
 #include <vector>
 
 #include "engine/reliability/long_runs.hpp"
@@ -17,11 +15,9 @@ namespace lockstep {
 /// The trial's recorded steps are a pool: their mean holds until the gate moves by more than
 /// 1 in 1,000, and is then simulated anew, with the draws of the recorded steps. The gate is what
 /// sets the pace: the slowest replica, by the bound of its pipeline, or the slowest link.
-/// A job of fewer replicas shares the batch out anew; how many times longer its steps take is
-/// simulated without noise, as the slow chip or link may be in any replica. Draws: those of another
-/// holder of each chip that is replaced. Cost: 0.1 us a replaced chip, a trial's steps where the
-/// gate moves (once in several trials of a month), and a design point and its steps for each number
-/// of replicas that a trial runs with.
+/// What steps of fewer replicas take follows from Slowdowns. Draws: those of another holder of each
+/// chip that is replaced. Cost: 0.1 us a replaced chip, and a trial's steps where the gate moves
+/// (once in several trials of a month).
 class Members final : public StepTimes {
  public:
   /// `chips` as the trial began with them, and the mean of its recorded steps. The run must
@@ -61,7 +57,6 @@ class Members final : public StepTimes {
 
   double compute(std::int64_t replica) const;
   const StepResult& step();
-  std::optional<double> quiet_step(std::int64_t replicas) const;
   Gate gate() const { return {slowest_.value(), slowest_link_.value()}; }
 
   const PreparedLongRun& run_;
@@ -69,13 +64,11 @@ class Members final : public StepTimes {
   std::uint32_t trial_;
   Execution how_;
   TrialChips chips_;
-  StepResult step_;                   // mean, simulated with the gate simulated_
-  std::optional<double> quiet_step_;  // of all replicas, once it is known [s]
-  std::vector<double> compute_;       // (replicas) bound of each pipeline [s]
+  StepResult step_;              // mean, simulated with the gate simulated_
+  std::vector<double> compute_;  // (replicas) bound of each pipeline [s]
   Largest slowest_, slowest_link_;
-  Gate simulated_;                            // what step_ was simulated with
-  std::vector<std::uint32_t> occupant_;       // (nodes) of the first node of each unit, so far
-  std::map<std::int64_t, double> slowdowns_;  // by replicas
+  Gate simulated_;                       // what step_ was simulated with
+  std::vector<std::uint32_t> occupant_;  // (nodes) of the first node of each unit, so far
 };
 
 }  // namespace lockstep
