@@ -26,6 +26,7 @@ struct Hop {
   double latency = 0;    ///< [s]
   double bandwidth = 1;  ///< [B/s]
   Tier tier = Tier::leaf;
+  bool operator==(const Hop&) const = default;
 };
 
 /// How an algorithm uses the ports: latencies per hop class, share of a link it gets to use.

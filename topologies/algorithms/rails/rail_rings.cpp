@@ -128,11 +128,13 @@ double RailRings::choose_chunks(std::span<const std::int64_t> open) {
   std::vector<double> finish(ready.size());
   std::vector<double> least(groups, std::numeric_limits<double>::infinity());
   std::vector<std::int64_t> best(groups, open.front());
+  const std::vector<std::size_t> like = groups_alike();
   for (std::int64_t count : open) {
     std::vector<std::int64_t> timed;  // groups
-    for (std::int64_t group = 0; group < groups_; ++group)
-      if (!(least_time(group, count) >= least[static_cast<std::size_t>(group)]))
-        timed.push_back(group);
+    for (std::int64_t group = 0; group < groups_; ++group) {
+      const auto g = static_cast<std::size_t>(group);
+      if (like[g] == g && !(least_time(group, count) >= least[g])) timed.push_back(group);
+    }
     if (timed.empty()) continue;
     chunks_.assign(groups, count);
     const auto trial = begin_trial({});
@@ -145,8 +147,28 @@ double RailRings::choose_chunks(std::span<const std::int64_t> open) {
       best[static_cast<std::size_t>(group)] = count;
     }
   }
+  for (std::size_t g = 0; g < groups; ++g) best[g] = best[like[g]];
   chunks_ = best;
-  return std::ranges::max(least);
+  double latest = 0;
+  for (std::size_t g : like) latest = std::max(latest, least[g]);
+  return latest;
+}
+
+std::vector<std::size_t> RailRings::groups_alike() const {
+  const auto alike = [&](std::size_t a, std::size_t b) {
+    const RailLayout &one = grids_[a], &other = grids_[b];
+    return one.rails == other.rails && one.clusters == other.clusters &&
+           one.splits == other.splits && one.folded == other.folded && hops_[a] == hops_[b] &&
+           inside_rate_[a] == inside_rate_[b];
+  };
+  std::vector<std::size_t> like, firsts;
+  for (std::size_t g = 0; g < grids_.size(); ++g) {
+    const auto first =
+        std::ranges::find_if(firsts, [&](std::size_t other) { return alike(g, other); });
+    like.push_back(first == firsts.end() ? g : *first);
+    if (first == firsts.end()) firsts.push_back(g);
+  }
+  return like;
 }
 
 double RailRings::least_time(std::int64_t group, std::int64_t chunks) const {

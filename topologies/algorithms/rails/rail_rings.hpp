@@ -72,6 +72,8 @@ class RailRings final : public Collective {
   void keep_hops(const std::vector<Hop>& hops);
   /// A group cannot be faster with that many chunks [s].
   double least_time(std::int64_t group, std::int64_t chunks) const;
+  /// (groups) the first that takes as long as each, its hops being alike.
+  std::vector<std::size_t> groups_alike() const;
   /// Each group's number of chunks of least noise-free time, under the protocol as it is taken.
   /// Returns the slowest group's time [s].
   double choose_chunks(std::span<const std::int64_t> open);
