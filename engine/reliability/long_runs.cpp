@@ -228,16 +228,20 @@ MetricValues LongRuns::run_trial(const TrainedTrial& trial) const {
 }
 
 double LongRuns::trial_cost() const {
-  // 0.1 ns: a flap is added up, any other failure sets the job up anew, and the chips of the unit
-  // that comes are drawn.
-  constexpr double per_flap = 300, per_failure = 10000, per_chip = 300;
+  // 0.1 ns: a flap is added up, any other failure sets the job up anew; the chips of the unit that
+  // comes are drawn, and the replicas that it is in are looked through, as all are at first.
+  constexpr double per_flap = 300, per_failure = 6000, per_chip = 300, per_member = 70;
   double cost = 0;
   for (const PreparedLongRun& run : runs_) {
-    const double chips = static_cast<double>(run.design_point().layout().chips()) /
-                         static_cast<double>(run.job().units());
+    const Layout& layout = run.design_point().layout();
+    const auto all = static_cast<double>(layout.chips());
+    const double unit = all / static_cast<double>(run.job().units());
+    const auto replica = static_cast<double>(layout.groups() * layout.coupled);
+    const double set_up = per_failure + per_chip * unit + per_member * std::max(unit, replica);
+    cost += per_member * all;
     for (const FailureRate& rate : failure_rates(run.reliability(), run.job()))
-      cost += (rate.kind == Failure::Kind::delay ? per_flap : per_failure + per_chip * chips) *
-              rate.all * run.reliability().horizon;
+      cost += (rate.kind == Failure::Kind::delay ? per_flap : set_up) * rate.all *
+              run.reliability().horizon;
   }
   return cost;
 }

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "engine/base/error.hpp"
+#include "engine/training/trial/training_cost.hpp"
 
 namespace lockstep {
 Shard parse_shard(std::string_view text) {
@@ -29,26 +30,11 @@ Shard parse_shard(std::string_view text) {
   return choice;
 }
 
-namespace {
-
-/// Of a step that synchronizes: of its phases that have noise.
-double communication_cost(const DesignPoint& job) {
-  double cost = 0;
-  for (const PlannedPhase& phase : job.phases())
-    if (phase.has_noise()) cost += phase.collective->cost_per_step(job.scenario().noise);
-  return cost;
-}
-
-}  // namespace
-
 std::int64_t trial_cost(const Jobs& point) {
-  constexpr double per_chip = 200;  // draws, sums and maxima of one chip-step
   double cost = 1;
   for (const auto& job : point.all()) {
-    const Scenario& scenario = job->scenario();
-    const double step = per_chip * static_cast<double>(job->layout().chips()) +
-                        communication_cost(*job) / static_cast<double>(scenario.job.sync_every);
-    cost += step * static_cast<double>(scenario.steps + scenario.warmup_steps);
+    const TrainingCost training = training_cost(*job);
+    cost += training.beginning + training.steps;
   }
   for (const auto& [row, prepared] : point.capabilities())
     if (prepared) cost += prepared->trial_cost();

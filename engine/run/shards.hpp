@@ -16,8 +16,8 @@ inline constexpr std::int64_t most_shards = 1'000'000;
 /// Reads "I/N" with 0 <= I < N. Throws InputError.
 Shard parse_shard(std::string_view text);
 
-/// Cost of one trial of a design point, in units of about 0.1 ns on one core: a pure function of
-/// ranks, steps and method, never timed, so that every machine computes the same split.
+/// Cost of one trial of a design point, in units of about 0.1 ns on one core: that of training_cost
+/// and of its capabilities, never timed, so that every machine computes the same split.
 std::int64_t trial_cost(const Jobs& point);
 
 /// Blocks of shard `choice`, ascending. Longest first to the least loaded shard, ties to the lower

@@ -14,6 +14,7 @@
 
 #include "engine/base/text/text.hpp"
 #include "engine/run/shards.hpp"
+#include "engine/training/trial/training_cost.hpp"
 #include "engine/training/trial/training_step.hpp"
 #include "experiments/table.hpp"
 
@@ -44,6 +45,7 @@ struct Timing {
   std::size_t point;
   double cost;     ///< of a trial, by the plan
   double seconds;  ///< of a trial, measured
+  double first;    ///< that a point's first trial takes longer: it finds what all share [s]
   std::int64_t steps;
 };
 
@@ -63,9 +65,11 @@ Timing time_point(const Plan& plan, std::size_t point, double budget, double mos
   values.set("job.sync_every", Value{static_cast<double>(sync_every), std::to_string(sync_every)});
 
   const auto start = Clock::now();
-  const Jobs jobs(values, plan.topologies, plan.capabilities, plan.study.seed);
-  for (const auto& job : jobs.all()) job->windows();  // else the first trial makes them
+  const Jobs jobs(values, plan.topologies, plan.capabilities, plan.study.seed, plan.phases,
+                  plan.known);
   const double building = since(start);
+  for (const auto& job : jobs.all()) job->windows();  // else the first trial makes them
+  double first = since(start) - building;
   // The first step of a trial finds nothing as the one before left it.
   const auto from = Clock::now();
   double beginning = 0, stepping = 0;
@@ -90,13 +94,19 @@ Timing time_point(const Plan& plan, std::size_t point, double budget, double mos
            (trials < plan.schema.trials && since(from) < budget / 2));
 
   bool more_follows = false;
-  double following = 0;  // cost, by the plan
+  double other = 0, shortened = 0;  // costs, by the plan: beside the steps, and of those timed
+  double following = 0;
+  for (const auto& job : jobs.all()) {
+    const TrainingCost training = training_cost(*job);
+    other += training.beginning;
+    shortened += training.steps;
+  }
   for (const auto& [row, prepared] : jobs.capabilities()) {
     if (!prepared) continue;
     more_follows = true;
     following += prepared->trial_cost();
   }
-  const double of_steps = (cost - following) / (static_cast<double>(trial_cost(jobs)) - following);
+  const double of_steps = (cost - other - following) / shortened;
   const double of_step = stepping / static_cast<double>(std::max<std::int64_t>(steps, 1));
   double seconds = beginning / static_cast<double>(trials) +
                    of_step * static_cast<double>(steps_of_one - 1) * of_steps +
@@ -104,16 +114,23 @@ Timing time_point(const Plan& plan, std::size_t point, double budget, double mos
   steps += trials;
   const bool affordable_whole = since(start) + seconds < (more_follows ? most : budget);
   if (affordable_whole && sync_every == plan.study.points[point].count("job.sync_every")) {
-    const auto lap = Clock::now();
-    trials = 0;
-    do jobs.run_trial(static_cast<std::uint32_t>(trials++), 1);
-    while (trials < plan.schema.trials && since(start) < budget);
-    seconds = since(lap) / static_cast<double>(trials);
+    auto lap = Clock::now();
+    jobs.run_trial(0, 1);
+    const double whole = since(lap);
+    trials = 1;
+    lap = Clock::now();
+    while (trials < plan.schema.trials &&
+           since(start) + (trials == 1 ? whole : 0) < (trials == 1 ? most : budget))
+      jobs.run_trial(static_cast<std::uint32_t>(trials++), 1);
+    seconds = trials > 1 ? since(lap) / static_cast<double>(trials - 1) : whole;
+    first += std::max(0.0, whole - seconds);
     steps += trials * steps_of_one;
   }
-  if (!plan.inputs_of(static_cast<std::int64_t>(point)).empty())
-    seconds += building;  // each trial builds its own
-  return {point, cost, seconds, steps};
+  if (!plan.inputs_of(static_cast<std::int64_t>(point)).empty()) {  // each trial builds its own
+    seconds += building + first;
+    first = 0;
+  }
+  return {point, cost, seconds, first, steps};
 }
 
 /// Design points: the cheapest of each kind of topology, the costliest of each, the others down.
@@ -135,24 +152,28 @@ std::vector<std::size_t> order_of_timing(const Plan& plan) {
   return order;
 }
 
-/// Seconds per unit of cost at a point that was not timed: between the timed ones of its kind of
-/// topology whose costs are next to its own, by their logarithms, or the only one next to it; of
-/// any kind where none of its own was timed.
-double rate_near(const Plan& plan, const std::vector<Timing>& timings, std::size_t point) {
-  const bool alike = std::ranges::any_of(
-      timings, [&](const Timing& t) { return kind_of(plan, t.point) == kind_of(plan, point); });
+/// Some `time` [s] of a point that was not timed: by its cost, as at the timed ones whose costs are
+/// next to its own, between them by the costs' logarithms; on either side of its own kind of
+/// topology where one of these was timed there.
+double time_near(const Plan& plan, const std::vector<Timing>& timings, std::size_t point,
+                 double Timing::*time) {
   const double cost = cost_of_trial(plan, point);
-  const Timing *below = nullptr, *above = nullptr;
-  for (const Timing& t : timings) {
-    if (alike && kind_of(plan, t.point) != kind_of(plan, point)) continue;
-    if (t.cost <= cost && (!below || t.cost > below->cost)) below = &t;
-    if (t.cost >= cost && (!above || t.cost < above->cost)) above = &t;
-  }
-  const auto rate = [](const Timing* t) { return t->seconds / t->cost; };
-  if (!below && !above) return seconds_per_cost;
-  if (!below || !above || below->cost == above->cost) return rate(below ? below : above);
+  const auto next = [&](const auto& is_there) {
+    const Timing* nearest = nullptr;
+    std::pair<bool, double> least;  // whether of another kind, then how far
+    for (const Timing& t : timings) {
+      const std::pair far(kind_of(plan, t.point) != kind_of(plan, point), std::abs(t.cost - cost));
+      if (!is_there(t.cost, cost) || (nearest && least < far)) continue;
+      nearest = &t;
+      least = far;
+    }
+    return nearest;
+  };
+  const Timing *const below = next(std::less_equal()), *const above = next(std::greater_equal());
+  const auto scaled = [&](const Timing* t) { return t->*time * (cost / t->cost); };
+  if (!below || !above || below->cost == above->cost) return scaled(below ? below : above);
   const double share = std::log(cost / below->cost) / std::log(above->cost / below->cost);
-  return rate(below) * std::pow(rate(above) / rate(below), share);
+  return std::lerp(scaled(below), scaled(above), share);
 }
 
 std::int64_t blocks_of_task(const Plan& plan, const Runner& runner) {
@@ -234,11 +255,14 @@ RunEstimate estimate_run(const Plan& plan, const Runner& runner, double planning
     ++estimate.points;
   }
   const std::int64_t of_block = std::min(plan.schema.trials, plan.study.block_trials);
-  double all = 0;
+  double all = 0, firsts = 0;
   for (std::size_t point = 0; point < seconds.size(); ++point) {
-    if (seconds[point] == 0)
-      seconds[point] = rate_near(plan, timings, point) * cost_of_trial(plan, point);
+    if (timings.empty())
+      seconds[point] = seconds_per_cost * cost_of_trial(plan, point);
+    else if (seconds[point] == 0)
+      seconds[point] = time_near(plan, timings, point, &Timing::seconds);
     all += seconds[point] * static_cast<double>(plan.schema.trials);
+    if (!timings.empty()) firsts += time_near(plan, timings, point, &Timing::first);
     if (seconds[point] > seconds[estimate.slowest]) estimate.slowest = point;
   }
   // Blocks are spread over threads; where they are too few, a trial is.
@@ -249,7 +273,8 @@ RunEstimate estimate_run(const Plan& plan, const Runner& runner, double planning
   const double built_again =
       1 - static_cast<double>(plan.kept.size()) / static_cast<double>(plan.schema.points());
   const double plans = runner.plans ? 1 + built_again / shared : 1 / shared;
-  estimate.seconds = planning_seconds * plans + std::max(all / shared, estimate.block_seconds);
+  estimate.seconds = planning_seconds * plans + firsts / (spread ? shared : 1.0) +
+                     std::max(all / shared, estimate.block_seconds);
   estimate.memory = memory_of_run(plan, runner, estimate.seconds);
   estimate.measuring_seconds = since(start);
   return estimate;

@@ -152,6 +152,33 @@ TEST(Members, FewerReplicasShareTheBatch) {
   EXPECT_EQ(fixed.slowdown(63), cannot_run);
 }
 
+TEST(Members, FewerReplicasAreSlowerByTheSameInEveryTrial) {
+  const auto lines = [](const char* noise) {
+    return join(R"(
+      fleet.chips=H100:64
+      job.tensor=8
+      job.tokens_per_batch=458752
+      job.gradient_clipping=off
+      noise.step_jitter=0.02
+      noise.imbalance=0.1
+      noise.straggler_fraction=0.1
+      noise.spike_probability=1e-3
+      reliability.horizon=1d)",
+                noise);
+  };
+  const LongRunPoint noisy(lines("")), smooth(lines("noise.step_jitter=0\nnoise.imbalance=0"));
+  const auto of_trial = [](const LongRunPoint& point, std::uint32_t trial) {
+    return Members(point.run, trial, 1, draw_chips(*point.point, trial), {.step_time = 1})
+        .slowdown(7);
+  };
+  const double first = of_trial(noisy, 0);
+  EXPECT_GT(first, 1.05);
+  EXPECT_EQ(of_trial(noisy, 3), first);
+  EXPECT_EQ(of_trial(smooth, 3), first);
+  const LongRunPoint again(lines(""));  // asked in another order
+  EXPECT_EQ(of_trial(again, 3), first);
+}
+
 TEST(Members, StragglersLeaveOnceTheyAreDetected) {
   const auto lines = [](const char* detection) {
     return join(quiet, free_network, R"(

@@ -5,19 +5,24 @@
 
 namespace lockstep {
 
+const PlannedPhase* lone_phase(std::span<const PlannedPhase> phases, Window window) {
+  const auto is_one = [&](const PlannedPhase& planned) {
+    return planned.is_of(window) && !planned.free;
+  };
+  if (std::ranges::count_if(phases, is_one) != 1) return nullptr;
+  const PlannedPhase& planned = *std::ranges::find_if(phases, is_one);
+  return planned.places.empty() ? &planned : nullptr;
+}
+
 StageWindow::StageWindow(std::span<const PlannedPhase> phases, Window window, const Layout& layout,
                          std::span<const std::uint8_t> class_of, bool keeps)
     : layout_(layout),
       class_of_(class_of.begin(), class_of.end()),
       classes_(1 + *std::ranges::max_element(class_of)),
       forward_(window == Window::first_forward) {
-  const auto is_one = [&](const PlannedPhase& planned) {
-    return planned.is_of(window) && !planned.free;
-  };
-  if (std::ranges::count_if(phases, is_one) != 1) return;
-  planned_ = &*std::ranges::find_if(phases, is_one);
+  planned_ = lone_phase(phases, window);
+  if (!planned_) return;
   phase_ = static_cast<std::size_t>(planned_ - phases.data());
-  if (!planned_->places.empty()) return;
   healthy_ = planned_->collective->begin_trial({});
   times_.assign(static_cast<std::size_t>(classes_ * layout.pipeline * layout.replicas), left_out);
   std::vector<std::int64_t> all(static_cast<std::size_t>(layout.groups()));

@@ -11,6 +11,9 @@ namespace lockstep {
 
 class GroupTimes;
 
+/// The only phase of a window, where it runs on the data-parallel groups; else nullptr.
+const PlannedPhase* lone_phase(std::span<const PlannedPhase> phases, Window window);
+
 /// What a step needs of a window whose one phase runs on the data-parallel groups. The groups of a
 /// stage have the same ready times, and only the latest of them matters; without late messages that
 /// follows from numbers of the links alone:
