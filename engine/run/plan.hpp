@@ -35,8 +35,8 @@ struct Plan {
   std::vector<std::int64_t> trial_costs;  ///< of each design point, see shards.hpp
   /// What design points have alike, of those that were built.
   std::shared_ptr<KnownFacts> known = std::make_shared<KnownFacts>();
-  /// The first points as they were built while planning, of a quarter of a million chips together:
-  /// most studies build nothing twice, and a large one keeps its memory.
+  /// The first points as they were built while planning, of a quarter of a million chips together,
+  /// or the only one: most studies build nothing twice, and a large one keeps its memory.
   std::vector<std::shared_ptr<const Jobs>> kept;
 
   /// Blocks of one shard, ascending; all blocks for shard 0/1.
