@@ -70,9 +70,12 @@ class Nccl final : public Collective {
     }
     name_ = name_of(choice.algorithm);
     fabric_.protocol = name_of(choice.protocol);
-    const CollectiveRequest chosen{request.operation, request.fleet,  request.layout,
-                                   fabric_,           request.noise,  request.values,
-                                   request.bytes,     request.groups, request.model_parallel};
+    const auto* like = dynamic_cast<const Nccl*>(request.like);
+    const CollectiveRequest chosen{request.operation,      request.fleet,
+                                   request.layout,         fabric_,
+                                   request.noise,          request.values,
+                                   request.bytes,          request.groups,
+                                   request.model_parallel, like ? like->taken_.get() : nullptr};
     taken_ = make(choice.algorithm, chosen);
   }
 

@@ -33,7 +33,8 @@ struct RingSet {
 class Ring final : public Collective {
  public:
   explicit Ring(const CollectiveRequest& request)
-      : wiring_(request),
+      : shared_(wiring_of(request)),
+        wiring_(*shared_),
         ranks_(wiring_.ranks()),
         groups_(wiring_.groups()),
         bytes_(request.bytes),
@@ -124,6 +125,11 @@ class Ring final : public Collective {
 
  private:
   friend class RingTrial;
+
+  static std::shared_ptr<const RingWiring> wiring_of(const CollectiveRequest& request) {
+    const auto* like = dynamic_cast<const Ring*>(request.like);
+    return like ? like->shared_ : std::make_shared<const RingWiring>(request);
+  }
 
   /// Rings that are alike on healthy links, in hops and start-up: one of them stands for all.
   struct Course {
@@ -256,7 +262,8 @@ class Ring final : public Collective {
     method_ = resolve_ring_method(request, rings);
   }
 
-  RingWiring wiring_;
+  std::shared_ptr<const RingWiring> shared_;
+  const RingWiring& wiring_;
   std::int64_t ranks_, groups_;
   double bytes_, scalar_time_;
   std::string protocol_;

@@ -20,6 +20,8 @@
 
 namespace lockstep {
 
+class Collective;
+
 /// What a topology builds a collective for: an operation on all parallel groups of one design
 /// point.
 struct CollectiveRequest {
@@ -32,6 +34,8 @@ struct CollectiveRequest {
   double bytes = 0;                 ///< buffer of each rank, see operation_rows [B]
   GroupShape groups;                ///< which of the job's chips the rows hold
   std::int64_t model_parallel = 1;  ///< chips of a replica of the job
+  /// Of another operation on the same rows: what follows from these alone is shared with it.
+  const Collective* like = nullptr;
 };
 
 /// Cost of a message with hop_jitter in units of 0.1 ns, drawn in rows: 8 if exponential, 11 by

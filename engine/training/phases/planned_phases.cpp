@@ -115,9 +115,16 @@ void PlannedPhases::plan(const Phase& phase, const Scenario& scenario, const Val
                          const Layout& layout) {
   const Job& job = scenario.job;
   const GroupShape shape = shape_of(phase.group, job, layout.replicas);
-  const Layout rows = spans_replicas(phase.group) ? regroup(layout, shape)
-                                                  : regroup(with_replicas(layout, typical_), shape);
   const bool is_layout = shape == GroupShape{layout.replicas, layout.groups()};
+  Layout others;
+  if (!spans_replicas(phase.group))
+    others = regroup(with_replicas(layout, typical_), shape);
+  else if (!is_layout)
+    others = regroup(layout, shape);
+  const Layout& rows = others.replicas > 0 ? others : layout;
+  const Collective* like = nullptr;
+  for (const PlannedPhase& earlier : phases_)
+    if (earlier.groups == shape && earlier.collective) like = earlier.collective.get();
   const auto collective_of = [&](double bytes) {
     return collective_on(*scenario.topology, {.operation = phase.operation,
                                               .fleet = scenario.fleet,
@@ -127,7 +134,8 @@ void PlannedPhases::plan(const Phase& phase, const Scenario& scenario, const Val
                                               .values = settled,
                                               .bytes = bytes,
                                               .groups = shape,
-                                              .model_parallel = layout.groups()});
+                                              .model_parallel = layout.groups(),
+                                              .like = like});
   };
   PlannedPhase planned;
   planned.phase = &phase;
