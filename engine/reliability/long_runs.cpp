@@ -38,6 +38,18 @@ LongRunJob long_run_job(const DesignPoint& point, const Reliability& reliability
   return job;
 }
 
+/// About the share of the job's places that have a unit, for only these fail: of all units, spares
+/// among them, those that are not in repair.
+double share_of_places(const PreparedLongRun& run) {
+  const Reliability& reliability = run.reliability();
+  if (!reliability.spares) return 1;
+  const auto places = static_cast<double>(run.job().units());
+  const auto spares = static_cast<double>(*reliability.spares / run.job().nodes_per_unit);
+  const double in_repair = interruption_rate(reliability, run.job()) *
+                           std::min(reliability.repair_time.mean(), reliability.horizon);
+  return std::min(1.0, (places + spares) / (places + in_repair));
+}
+
 /// What one trial gives, of all jobs together.
 struct Together {
   LongRun run;
@@ -240,8 +252,8 @@ double LongRuns::trial_cost() const {
     const double set_up = per_failure + per_chip * unit + per_member * std::max(unit, replica);
     cost += per_member * all;
     for (const FailureRate& rate : failure_rates(run.reliability(), run.job()))
-      cost += (rate.kind == Failure::Kind::delay ? per_flap : set_up) * rate.all *
-              run.reliability().horizon;
+      cost += (rate.kind == Failure::Kind::delay ? per_flap : set_up * share_of_places(run)) *
+              rate.all * run.reliability().horizon;
   }
   return cost;
 }

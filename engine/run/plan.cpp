@@ -298,8 +298,7 @@ Plan make_plan(Study study, std::span<const Parameter> rows,
       continue;
     last = point;
     const std::int64_t chips = std::max(least_chips, point->fleet().chips());
-    if (plan.kept.size() == p &&
-        (chips_kept + chips <= most_chips_kept || s.points.size() == 1)) {
+    if (plan.kept.size() == p && (chips_kept + chips <= most_chips_kept || s.points.size() == 1)) {
       chips_kept += chips;
       plan.kept.push_back(point);
     }

@@ -135,6 +135,34 @@ std::string refusal(const std::string& lines) {
   return "accepted";
 }
 
+/// Units in repair cannot fail, so that a job that waits for spares is set up less often: here half
+/// as often.
+TEST(ModelLongRun, CostFollowsTheFailuresThatStopIt) {
+  const auto lines = [](const char* spares) {
+    return join(R"(
+      fleet.chips=H100:4096
+      topology.kind=torus
+      reliability.node_failure_rate=0.04/d
+      reliability.repair_time=lognormal(mean=1d, sigma=0.5)
+      reliability.horizon=200d)",
+                spares);
+  };
+  const auto stops_and_cost = [&](const char* spares) {
+    const LongRunPoint point(lines(spares));
+    const Jobs jobs(point.point->values(), topology_kinds(), capabilities(), 1);
+    EqualStepTimes steps(10, 1, point.point->layout().replicas);
+    double stops = 0;
+    for (std::uint32_t trial = 0; trial < 4; ++trial)
+      stops += run_over_horizon(point.run.reliability(), point.run.job(), steps, 1, trial, 1)
+                   .interruptions;
+    return std::pair(stops, LongRuns(jobs).trial_cost());
+  };
+  const auto [few_stops, low] = stops_and_cost("reliability.spares=0");
+  const auto [stops, cost] = stops_and_cost("reliability.spares=unlimited");
+  EXPECT_LT(few_stops, 0.7 * stops);
+  EXPECT_NEAR(low / cost, few_stops / stops, 0.15 * few_stops / stops);
+}
+
 TEST(ModelLongRun, RefusesWhatCannotBeFollowed) {
   EXPECT_THAT(refusal("reliability.horizon=10ms"),
               AllOf(HasSubstr("reliability.horizon = 10ms"), HasSubstr("below one step")));
