@@ -18,6 +18,7 @@ namespace {
 // Per second and core:
 constexpr double chip_steps_goal = 1.5e7;  // of whole steps
 constexpr double whole_trial_goal = 1e9;   // chip-steps of trials, their beginning counted
+constexpr double planning_goal = 1;        // a group of 1,048,576
 
 using test::benchmark_layouts;
 using test::BenchmarkCase;
@@ -54,6 +55,13 @@ void whole_trial(benchmark::State& state, const std::string& lines) {
   train(*point, trial++, 1);
   for (auto _ : state) benchmark::DoNotOptimize(train(*point, trial++, 1));
   report(state, point->layout().chips() * state.range(0), whole_trial_goal);
+}
+
+/// A design point of one group of 1,048,576 chips.
+void planning(benchmark::State& state, const std::string& lines) {
+  for (auto _ : state) benchmark::DoNotOptimize(test::make_point(lines));
+  state.counters["of_goal"] = benchmark::Counter(
+      planning_goal * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
 }
 
 /// What is drawn alone: of a trial's beginning, and of its steps.
@@ -132,6 +140,12 @@ int main(int count, char** values) {
       benchmark::RegisterBenchmark(("step_draws/" + name).c_str(), step_draws, lines)
           ->Unit(benchmark::kMillisecond);
     }
+  for (const char* kind : {"ring", "tree", "torus"})
+    benchmark::RegisterBenchmark((std::string("planning/") + kind).c_str(), planning,
+                                 "fleet.chips=H100:1048576\njob.model_parameters=8e9\n"
+                                 "job.tensor=1\njob.pipeline=1\ntopology.kind=" +
+                                     std::string(kind))
+        ->Unit(benchmark::kMillisecond);
   for (const char* kind : {"ring", "torus"})
     benchmark::RegisterBenchmark((std::string("threads/") + kind).c_str(), threads,
                                  std::string(kind))
