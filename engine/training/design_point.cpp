@@ -103,6 +103,10 @@ void DesignPoint::pipeline_most_ends(const double* stage_time, double transfer,
   by_pipeline(&PipelineSchedule::most_ends, stage_time, transfer, replicas, end);
 }
 
+bool DesignPoint::pipelines_are_exact() const {
+  return std::ranges::all_of(pipelines_, &PipelineSchedule::is_exact);
+}
+
 void DesignPoint::by_pipeline(Ends ends, const double* stage_time, double transfer,
                               std::span<const std::int32_t> replicas, double* end) const {
   std::vector<std::int32_t> sorted(replicas.begin(), replicas.end());
@@ -116,11 +120,6 @@ void DesignPoint::by_pipeline(Ends ends, const double* stage_time, double transf
                                                         scenario_.job.pipeline_transfer(transfer));
     first = last;
   }
-}
-
-double DesignPoint::pipeline_more(std::int64_t replica, double sum, double slowest) const {
-  const auto i = static_cast<std::size_t>(pipeline_of_[static_cast<std::size_t>(replica)]);
-  return pipelines_[i].more_end(sum, slowest);
 }
 
 double DesignPoint::pipeline_bound(std::int64_t replica, std::span<const double> stage_time) const {
@@ -249,8 +248,7 @@ const DesignPoint::Windows& DesignPoint::windows() const {
     const bool keeps = scenario_.noise.slow_link_fraction == 0;
     windows_->windows.emplace(Windows{{phases(), Window::first_forward, layout_, one, keeps},
                                       {phases(), Window::last_backward, layout_, class_of, keeps},
-                                      updates,
-                                      profiles()});
+                                      updates});
   });
   return *windows_->windows;
 }
@@ -269,29 +267,6 @@ std::vector<double> DesignPoint::quiet_stage_times() const {
 
 /// Where hardly two replicas are alike, as in a measured fleet, those with the same schedule count
 /// as if they were.
-DesignPoint::Profiles DesignPoint::profiles() const {
-  constexpr std::size_t most_profiles = 64;
-  Profiles all{.stage_time = quiet_stage_times(), .first = {}, .like = {}};
-  const std::size_t replicas = pipeline_of_.size();
-  const auto find = [&](bool by_times) {
-    std::map<std::pair<std::int32_t, std::vector<double>>, std::int32_t> known;
-    all.first.clear();
-    all.like.clear();
-    for (std::size_t r = 0; r < replicas && known.size() <= most_profiles; ++r) {
-      std::vector<double> times;
-      for (std::size_t i = r; by_times && i < all.stage_time.size(); i += replicas)
-        times.push_back(all.stage_time[i]);
-      const auto [place, is_new] =
-          known.try_emplace({pipeline_of_[r], times}, static_cast<std::int32_t>(r));
-      if (is_new) all.first.push_back(static_cast<std::int32_t>(r));
-      all.like.push_back(place->second);
-    }
-    return all.like.size() == replicas && known.size() <= most_profiles;
-  };
-  if (!find(true)) find(false);
-  return all;
-}
-
 /// Each phase exposes what a step takes longer with it than with those before it alone.
 void DesignPoint::find_quiet_step() {
   const std::vector<double> stage = quiet_stage_times();

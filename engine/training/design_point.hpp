@@ -89,18 +89,11 @@ class DesignPoint {
   const std::vector<double>& optimizer_time() const { return optimizer_time_; }
   /// The optimizer's update of each replica, of its slowest chip (replicas) [s].
   const std::vector<double>& update_time() const { return update_time_; }
-  /// Replicas whose stages take the same without noise and run the same schedule.
-  struct Profiles {
-    std::vector<double> stage_time;   ///< (stages, replicas) without noise [s]
-    std::vector<std::int32_t> first;  ///< one of each
-    std::vector<std::int32_t> like;   ///< (replicas) the one of these
-  };
   /// What trials share of the windows around compute. Cost: of the first call, some noise-free
   /// calls of their phases.
   struct Windows {
     StageWindow first_forward, last_backward;
     std::vector<double> updates;  ///< (classes of last_backward) update times [s]
-    Profiles profiles;
   };
   const Windows& windows() const;
   /// Peak of the chips in the job [FLOP/s].
@@ -118,8 +111,8 @@ class DesignPoint {
   /// PipelineSchedule::most_ends in place of them.
   void pipeline_most_ends(const double* stage_time, double transfer,
                           std::span<const std::int32_t> replicas, double* end) const;
-  /// PipelineSchedule::more_end of a replica's.
-  double pipeline_more(std::int64_t replica, double sum, double slowest) const;
+  /// PipelineSchedule::is_exact of all of them.
+  bool pipelines_are_exact() const;
   /// An upper bound of one replica's, from stage_time (stages) [s]; costs O(stages).
   double pipeline_bound(std::int64_t replica, std::span<const double> stage_time) const;
 
@@ -145,7 +138,6 @@ class DesignPoint {
   void find_optimizer_times();
   void find_quiet_step();
   std::vector<double> quiet_stage_times() const;
-  Profiles profiles() const;
 
   Scenario scenario_;
   Values values_, settled_;   // settled: what the topology chose is filled in

@@ -44,15 +44,21 @@ Case random_case(std::mt19937& random) {
   return one;
 }
 
+/// When the last call ends, one after another, with another `in_first` in the first.
+double one_after_another(const Case& one, double in_first, bool with_delays) {
+  double end = one.first_ready + one.took + in_first;
+  for (std::size_t k = 1; k < one.delays.size(); ++k)
+    end = std::max(end, one.at(k, one.first_ready, one.last_ready)) + one.took +
+          (with_delays ? one.delays[k] : 0);
+  return end;
+}
+
 TEST(ChunkCalls, EndAsTheyDoOneAfterAnother) {
   std::mt19937 random(5);
   int in_line = 0, waiting = 0;
   for (int i = 0; i < 20000; ++i) {
     const Case one = random_case(random);
-    double end = one.first_ready + one.took;
-    const double first_end = end;
-    for (std::size_t k = 1; k < one.delays.size(); ++k)
-      end = std::max(end, one.at(k, one.first_ready, one.last_ready)) + one.took + one.delays[k];
+    const double end = one_after_another(one, 0, true), first_end = one.first_ready + one.took;
     const std::vector<LateCall> late = one.late();
     const ChunkCalls calls{std::ssize(one.delays), one.took, late};
     const ChunkCalls::End got = calls.end(one.first_ready, one.last_ready);
@@ -61,6 +67,34 @@ TEST(ChunkCalls, EndAsTheyDoOneAfterAnother) {
   }
   EXPECT_GT(in_line, 1000);
   EXPECT_GT(waiting, 1000);
+}
+
+TEST(ChunkCalls, AreDelayedByNoMoreThanTheyAreSaidTo) {
+  std::mt19937 random(6);
+  std::uniform_real_distribution<double> uniform;
+  int made_up = 0, reached = 0, less_is_too_little = 0;
+  for (int i = 0; i < 20000; ++i) {
+    const Case one = random_case(random);
+    const double in_first = random() % 3 == 0 ? uniform(random) : 0;
+    const double delayed =
+        one_after_another(one, in_first, true) - one_after_another(one, 0, false);
+    const std::vector<LateCall> late = one.late();
+    const ChunkCalls calls{std::ssize(one.delays), one.took, late};
+    const double room = one.last_ready - one.first_ready;
+    double sum = in_first;
+    for (double delay : std::span(one.delays).subspan(1)) sum += delay;
+    const double most = calls.most_delay(room, in_first);
+    ASSERT_LE(delayed, most + 1e-12) << i;
+    ASSERT_LE(most, sum + 1e-12) << i;
+    // A replica with more room is not delayed by more.
+    ASSERT_LE(calls.most_delay(room + uniform(random), in_first), most + 1e-12) << i;
+    made_up += sum > 0 && most < 0.9 * sum;
+    reached += most > 0 && delayed > most - 1e-9;
+    less_is_too_little += delayed > calls.most_delay(1.1 * room, in_first) + 1e-9;
+  }
+  EXPECT_GT(made_up, 4000);
+  EXPECT_GT(reached, 4000);
+  EXPECT_GT(less_is_too_little, 1000);
 }
 
 TEST(ChunkCalls, ArriveLateAgainstTheirTurnsAsTheyDoOneAfterAnother) {

@@ -285,12 +285,12 @@ TEST(Schedules, ChunkTimesByHand) {
   EXPECT_NEAR(split.last_backward[1], 0, 1e-12);
 }
 
-/// Over random stages: ends in single precision are never early, and hardly late; stages that take
-/// more end later by no more than is said.
-TEST(PipelineSchedule, BoundsOfEndsHold) {
+/// Over random stages: ends in single precision are never early, and hardly late; where every
+/// operation is evaluated, stages that take less end no later.
+TEST(PipelineSchedule, EndsInSinglePrecisionAreBounds) {
   std::mt19937_64 random(5);
   std::uniform_real_distribution<double> uniform(0, 1);
-  int tight = 0, late = 0, cases = 0;
+  int late = 0, exact = 0, cases = 0;
   for (const PipelineShape& shape : std::vector<PipelineShape>{{Schedule::interleaved, 8, 1, 24},
                                                                {Schedule::interleaved, 16, 8, 16},
                                                                {Schedule::interleaved, 4, 2, 7},
@@ -304,15 +304,11 @@ TEST(PipelineSchedule, BoundsOfEndsHold) {
     for (int one = 0; one < 40; ++one, ++cases) {
       const PipelineTransfer transfer{one % 2 * 2e-3, 0.25 * (one % 4)};
       constexpr std::size_t row = 3;
-      std::vector<double> profile, time(stages * row);
-      for (std::size_t s = 0; s < stages; ++s) profile.push_back(0.8 + 0.4 * uniform(random));
-      const double factor = 1 + 0.1 * uniform(random);
-      double sum = 0, slowest = 0;
+      std::vector<double> less, time(stages * row);
       for (std::size_t s = 0; s < stages; ++s) {
+        less.push_back(0.8 + 0.4 * uniform(random));
         const double more = (one % 8 < 4 || uniform(random) < 0.2 ? 0.3 : 0.0) * uniform(random);
-        sum += more;
-        slowest = std::max(slowest, more);
-        for (std::size_t r = 0; r < row; ++r) time[s * row + r] = factor * profile[s] + more;
+        for (std::size_t r = 0; r < row; ++r) time[s * row + r] = less[s] + more;
       }
       const std::vector<std::int32_t> replicas{0, 2};
       std::vector<double> end(row), most(row);
@@ -320,15 +316,15 @@ TEST(PipelineSchedule, BoundsOfEndsHold) {
       schedule.most_ends(time.data(), row, replicas, most.data(), transfer);
       EXPECT_GE(most[2], end[2]);
       EXPECT_LE(most[2], end[2] * (1 + 5e-4));
-      const double bound =
-          factor * schedule.end(profile, transfer) + schedule.more_end(sum, slowest);
-      EXPECT_LE(end[0], bound * (1 + 1e-13));
-      tight += end[0] > bound * 0.99;
-      late += end[0] > factor * schedule.end(profile, transfer);  // what is more counts
+      if (schedule.is_exact()) {
+        EXPECT_LE(schedule.end(less, transfer), end[0] * (1 + 1e-13));
+        ++exact;
+      }
+      late += end[0] > schedule.end(less, transfer) * (1 + 1e-3);  // what is more counts
     }
   }
-  EXPECT_GT(tight, cases / 8);
   EXPECT_GT(late, cases / 2);
+  EXPECT_GT(exact, cases / 2);
 }
 
 }  // namespace

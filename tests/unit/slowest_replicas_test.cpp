@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <random>
 
 #include "engine/training/trial/training_step.hpp"
@@ -69,6 +71,42 @@ TEST(SlowestReplicas, AreThoseOfAllOverRandomStudies) {
     }
   fmt::print("{} of {} studies left replicas out\n", left_out, studies);
   EXPECT_GT(left_out, studies / 3);
+}
+
+/// Sees that finishes of all chips, which the kernels find, end when the step does.
+class SeesTheLatest final : public StepObserver {
+ public:
+  void see(const StepView& step) override {
+    const double latest = std::ranges::max(step.finish);
+    off_ = std::max(off_, std::abs(latest + step.job.clipping_time() - step.end) / step.end);
+  }
+  double off() const { return off_; }
+
+ private:
+  double off_ = 0;
+};
+
+/// With work in proportion those who have their first chunk late have their last one early: no
+/// replica alone is as late as the latest first chunk and the latest last one would be.
+TEST(SlowestReplicas, AreThoseWhoHaveALateChunkLast) {
+  const auto point = test::make_point(
+      "job.model_parameters=405e9\njob.tokens_per_batch=67108864\njob.tensor=8\njob.pipeline=8\n"
+      "job.virtual_stages=16\njob.context=4\njob.work_share=proportional\n"
+      "fleet.chips=H100:150000, H200:50000, GB200:20000\nfleet.placement=blocked\n"
+      "fleet.chip_spread=0.005\nnoise.step_jitter=0.004\nnoise.straggler_fraction=0.000625\n"
+      "noise.straggler_slowdown=1.1\nnoise.slow_link_fraction=0.0001\nnoise.slow_link_factor=2\n"
+      "noise.spike_probability=1e-8\nnoise.spike_delay=pareto(minimum=1ms, shape=1.5)\n"
+      "topology.kind=ocs_torus\nfabric.link_bandwidth=50GB/s\nsampling.steps=10\n"
+      "sampling.warmup_steps=0\n");
+  for (std::uint32_t trial = 1; trial < 3; ++trial) {
+    TrainingSteps some(*point, trial, 1), observed(*point, trial, 1);
+    SeesTheLatest latest;
+    StepObserver* const observer = &latest;
+    for (const StepResult& step : observed.run({&observer, 1}))
+      EXPECT_EQ(some.next().step_time, step.step_time) << trial;
+    EXPECT_LT(latest.off(), 1e-12) << trial;
+    EXPECT_LT(some.slowest().asked(), 5 * point->layout().replicas) << trial;
+  }
 }
 
 /// The steps of a trial with bounds that are `wrong` for every `nth` replica, against all.

@@ -195,10 +195,6 @@ double PipelineSchedule::bound(std::span<const double> stage_time,
   return bound(sum, slowest, least, split(transfer));
 }
 
-double PipelineSchedule::more_end(double sum, double slowest) const {
-  return (shape_.virtual_stages > 1 ? 1.03 : 1.0) * still_bound(shape_, sum, slowest);
-}
-
 double PipelineSchedule::end(std::span<const double> stage_time,
                              const PipelineTransfer& transfer) const {
   double end = 0;

@@ -45,6 +45,9 @@ class PipelineSchedule {
   explicit PipelineSchedule(const PipelineShape& shape);
 
   std::int64_t microbatches() const { return shape_.microbatches; }
+  /// Whether ends are found operation by operation: then a replica no stage of which takes more
+  /// ends no later.
+  bool is_exact() const { return evaluated_ == shape_.microbatches; }
 
   /// End of the schedule where all stages take the same time, in microbatch times, transfer.time
   /// too. Without transfers a closed form; else the schedule is built, O(operations).
@@ -69,11 +72,6 @@ class PipelineSchedule {
   /// What `end` does not exceed (but see still_bound for stages far from alike); equal to it for
   /// like stages without transfers. O(stages).
   double bound(std::span<const double> stage_time, const PipelineTransfer& transfer = {}) const;
-
-  /// What stages that take so much more at most lengthen the end by: of `sum` and `slowest` of what
-  /// all microbatches take more on each [s]. still_bound, where it can be short with the 3 % that
-  /// it is short by at most.
-  double more_end(double sum, double slowest) const;
 
   /// When a chunk's parameters are first needed and its gradients complete, in microbatch times (a
   /// microbatch's whole time on one stage). (stages x chunks), the chunks of a stage side by side.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -29,8 +30,15 @@ struct ChunkCalls {
       return in_line > later ? in_line : later;
     }
   };
-  /// Of chunks that are there evenly from first_ready to last_ready [s]. Cost: O(late calls).
+  /// Of chunks that are there at ready(chunk), the latest of some lines over their numbers [s].
+  /// Cost: O(late calls).
+  End end(const std::function<double(std::int64_t)>& ready) const;
+  /// Of chunks that are there evenly from first_ready to last_ready [s].
   End end(double first_ready, double last_ready) const;
+  /// By how much later a chip ends the last call at most for the late ones, with another `in_first`
+  /// in its first call, whose last chunk is there `room` or more after the first: calls that wait
+  /// for their chunks make up for delays [s]. Cost: O(late calls).
+  double most_delay(double room, double in_first) const;
 
   /// A chunk that arrives so long after the first one [s], and its turn [microbatches].
   struct Arrival {

@@ -5,43 +5,6 @@
 
 namespace lockstep {
 
-/// (replicas) what no schedule exceeds whose stages take `most`, (stages, replicas) with what their
-/// layers' phases expose [s].
-///
-/// An end is the largest of sums over paths through the schedule, so that with profile p and factor
-/// f >= 1, T(most) <= T(f p) + T(most - f p) <= f T(p) + PipelineSchedule::more_end of the rest.
-/// Replicas with the same stages without noise share a profile (DesignPoint::Windows).
-std::vector<double> StepCourse::most_schedules(const std::vector<double>& most) {
-  const auto replicas = start_.size(), stages = most.size() / replicas;
-  const DesignPoint::Profiles& profiles = windows_->profiles;
-  for (std::size_t s = 0; s < stages; ++s)
-    for (std::int32_t one : profiles.first) {
-      const auto r = static_cast<std::size_t>(one);
-      stage_time_[s * replicas + r] =
-          profiles.stage_time[s * replicas + r] + exposed_[s * replicas + r];
-    }
-  const double transfer = point_.planned_phases().transfer(rows_);
-  point_.pipeline_ends(stage_time_.data(), transfer, profiles.first, replica_time_.data());
-  std::vector<double> schedule(replicas);
-  for (std::size_t r = 0; r < replicas; ++r) {
-    const auto like = static_cast<std::size_t>(profiles.like[r]);
-    double factor = HUGE_VAL;
-    for (std::size_t i = r, l = like; i < most.size(); i += replicas, l += replicas) {
-      factor = std::min(factor, most[i] / stage_time_[l]);
-    }
-    factor = std::max(factor, 1.0);
-    double rest = 0, most_rest = 0;
-    for (std::size_t i = r, l = like; i < most.size(); i += replicas, l += replicas) {
-      const double more = std::max(0.0, most[i] - factor * stage_time_[l]);
-      rest += more;
-      most_rest = std::max(most_rest, more);
-    }
-    schedule[r] = factor * replica_time_[like] +
-                  point_.pipeline_more(static_cast<std::int64_t>(r), rest, most_rest);
-  }
-  return schedule;
-}
-
 StepCourse::Bounds StepCourse::bounds(std::span<const double> most, std::span<const double> least) {
   const std::size_t replicas = start_.size();
   std::vector<double> all(most.begin(), most.end());
@@ -55,9 +18,11 @@ StepCourse::Bounds StepCourse::bounds(std::span<const double> most, std::span<co
   }
   Bounds bounds{
       .behind = std::vector<double>(replicas),
-      .schedule = most_schedules(all),
+      .schedule = std::vector<double>(replicas),
       .taken = std::vector<double>(replicas),
       .finish = std::vector<double>(static_cast<std::size_t>(point_.layout().pipeline), left_out)};
+  point_.pipeline_most_ends(all.data(), point_.planned_phases().transfer(rows_), all_,
+                            bounds.schedule.data());
   std::vector<double> end(replicas, 0.0);
   for (std::size_t r = 0; r < replicas; ++r) {
     longest[r] /= point_.work().microbatches[r];
@@ -122,16 +87,37 @@ void StepCourse::set_behind(std::span<const std::int32_t> replicas, const std::v
   }
 }
 
-bool StepCourse::matters(const Bounds& bounds, std::size_t stage) const {
-  return late_by_[stage] > 0 &&
-         bounds.finish[stage] * (1 + 1e-12) + bounds.raised + bounds.delayed + late_by_[stage] >
-             latest_;
+/// (stages) by which late messages of gradients make replicas later at most [s].
+std::vector<double> StepCourse::late_gradients(double least_microbatch) const {
+  const ChunkTurns& turns = point_.chunk_turns();
+  std::vector<double> late_by(static_cast<std::size_t>(point_.layout().pipeline), 0.0);
+  for (const WindowCalls::LateGroup& late : late_) {
+    const auto s = static_cast<std::size_t>(late.group / point_.layout().tensor);
+    const double room = (turns.first_done[s] - turns.last_done[s]) * least_microbatch;
+    const std::vector<LateCall> most = late.most();
+    const double took = gradients_.stage_took()[s];
+    const ChunkCalls calls{gradients_.chunks(), took, most};
+    double more = calls.most_delay(room, late.in_first);
+    if (room < static_cast<double>(calls.chunks - 1) * took) {  // others' first calls may be longer
+      const double* const costs = gradients_.times() + s * start_.size();
+      more += std::max(0.0, took - *std::min_element(costs, costs + start_.size()));
+    }
+    late_by[s] = std::max(late_by[s], more);
+  }
+  return late_by;
+}
+
+void StepCourse::set_delays(Bounds& bounds) const {
+  bounds.delayed = 0;
+  for (const LateWeights& weights : late_weights_)
+    bounds.delayed = std::max(bounds.delayed, most_delay(weights, bounds.least_microbatch));
+  bounds.late = late_gradients(bounds.least_microbatch);
 }
 
 double StepCourse::needed(const Bounds& bounds) const {
   double late = 0;
-  for (std::size_t s = 0; s < late_by_.size(); ++s)
-    if (matters(bounds, s)) late = std::max(late, late_by_[s]);
+  for (std::size_t s = 0; s < bounds.late.size(); ++s)
+    if (matters(bounds, s)) late = std::max(late, bounds.late[s]);
   return std::max(bounds.latest + bounds.delayed + late - latest_, bounds.compute - compute_time_);
 }
 

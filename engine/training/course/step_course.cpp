@@ -48,7 +48,6 @@ void StepCourse::run(std::span<const double> stage_time, std::span<const double>
   added_ = all_;
   const bool by_cost =
       synchronizes && asked != Finishes::all && gradients_.times() && noise.is_sparse();
-  if (synchronizes) find_late();
   if (by_cost) {
     if (asked == Finishes::latest)
       add(all_, stage_time);
@@ -87,7 +86,11 @@ void StepCourse::begin_step(std::span<const double> start, bool synchronizes,
   last_compute_ = -HUGE_VAL;
   late_weights_.clear();
   arrivals_ = {};
-  if (synchronizes && !weights_.empty()) arrivals_ = weights_arrive(start);
+  late_.clear();
+  latest_ = left_out;
+  if (!synchronizes) return;
+  if (!weights_.empty()) arrivals_ = weights_arrive(start);
+  late_ = gradients_.find_late(noise_);
 }
 
 /// Of a first call, and of the last one after it.
@@ -130,7 +133,8 @@ void StepCourse::await_late(std::span<const std::int32_t> replicas) {
   for (std::int32_t r : replicas)
     shortest = std::min(shortest, microbatch_[static_cast<std::size_t>(r)]);
   const bool all = replicas.size() == all_.size();
-  const auto delays = [&](const double* first, std::span<const ChunkCalls::Arrival> chunks) {
+  const auto delays = [&](std::size_t stage, std::span<const ChunkCalls::Arrival> chunks) {
+    const double* const first = arrivals_.first + stage * all_.size();
     return std::ranges::any_of(chunks, [&](const ChunkCalls::Arrival& chunk) {
       const double after = chunk.after_first - ahead, turn = chunk.turn;
       if (all) return latest_delay(first, after, turn) > 0;
@@ -140,9 +144,12 @@ void StepCourse::await_late(std::span<const std::int32_t> replicas) {
       });
     });
   };
+  std::vector<std::uint8_t> stage_delays;  // whether any of its groups does
+  for (std::size_t s = 0; s < latest_weights_.size(); ++s)
+    stage_delays.push_back(delays(s, latest_weights_[s]));
   for (LateWeights& late : late_weights_) {
-    if (!late.is_run && !(most_delay(late, shortest) > 0 &&
-                          delays(arrivals_.first + late.stage * all_.size(), late.most)))
+    if (!late.is_run && !(stage_delays[late.stage] && most_delay(late, shortest) > 0 &&
+                          delays(late.stage, late.most)))
       continue;
     run_late(late);
     for (const ChunkCalls::Arrival& chunk : late.chunks)
@@ -208,6 +215,23 @@ StepCourse::StageGradients StepCourse::gradients_of(std::int64_t stage) {
   return gradients;
 }
 
+double StepCourse::gradients_ready(std::size_t stage, std::int64_t chunk) const {
+  const ChunkTurns& turns = point_.chunk_turns();
+  const double first = turns.first_done[stage], last = turns.last_done[stage];
+  const std::int64_t others = gradients_.chunks() - 1;
+  const double share = static_cast<double>(chunk) / static_cast<double>(others);
+  const double turn = chunk == others ? last : first + share * (last - first);
+  const double *const end = compute_end_.data(), *const microbatch = microbatch_.data();
+  const std::size_t replicas = all_.size();
+  double latest = left_out;
+#pragma omp simd reduction(max : latest)  // the same in any order
+  for (std::size_t r = 0; r < replicas; ++r) {
+    const double ready = end[r] - turn * microbatch[r];
+    latest = latest > ready ? latest : ready;
+  }
+  return latest;
+}
+
 /// Writes the rows of `groups` in ready_ and finish_, updates left out; `late`: those of them that
 /// have late messages. Dense noise makes the other calls longer as it does the first.
 void StepCourse::run_gradients(std::span<const std::int64_t> groups,
@@ -243,7 +267,9 @@ void StepCourse::run_gradients(std::span<const std::int64_t> groups,
   }
   const auto end_of = [&](std::int64_t g, std::span<const LateCall> calls) {
     return ChunkCalls{gradients_.chunks(), took[static_cast<std::size_t>(g)], calls}.end(
-        stage_of(g).first_ready, stage_of(g).last_ready);
+        [&](std::int64_t chunk) {
+          return gradients_ready(static_cast<std::size_t>(g / layout.tensor), chunk);
+        });
   };
   std::vector<WindowCalls::LateGroup> can_matter;
   for (const auto& one : late) {

@@ -58,8 +58,10 @@ class StepCourse {
     double least_microbatch = 0;                   ///< of all [s]
     double latest = left_out, compute = left_out;  ///< of all [s]
     std::vector<double> finish;                    ///< (stages) of the gradients' calls [s]
-    /// In the step: by which all may be later, and by which some are beyond that [s].
+    /// In the step: by which late messages of weights delay replicas at most, and by which some are
+    /// beyond that [s].
     double delayed = 0, raised = 0;
+    std::vector<double> late = {};  ///< (stages) by which those of gradients do [s]
   };
   /// Whether a step's latest finish, where all begin at 0, can be found from some replicas alone.
   bool goes_by_replica(const StepNoise& noise) const;
@@ -79,9 +81,9 @@ class StepCourse {
   /// In a step under way: a replica that is so far behind, or more, changes nothing. Where it takes
   /// f times what it is said to at most, it is behind by (f - 1) `taken` less.
   double needed(const Bounds& bounds) const;
-  /// By how much late messages of weights delay a replica at most, whose microbatches take so long
-  /// or more [s].
-  double most_delay(double least_microbatch) const;
+  /// Sets what late messages of the step under way can do to replicas whose microbatches take
+  /// `bounds.least_microbatch` or more.
+  void set_delays(Bounds& bounds) const;
 
   /// Of the replica that takes longest: its pipeline's schedule and the optimizer's update [s].
   double compute_time() const { return compute_time_; }
@@ -121,6 +123,7 @@ class StepCourse {
   };
   Arrivals weights_arrive(std::span<const double> start);
   Arrivals run_weights(std::span<const double> start);
+  void find_latest_weights();
   void run_late(LateWeights& weights);
   /// By how much a replica begins later at most, whose microbatches take so long or more [s].
   double most_delay(const LateWeights& weights, double least_microbatch) const;
@@ -129,10 +132,13 @@ class StepCourse {
   void add_exactly(std::span<const std::int32_t> replicas, std::span<const double> stage_time);
   void set_behind(std::span<const std::int32_t> replicas, const std::vector<double>& end,
                   const std::vector<double>& microbatch, Bounds& bounds) const;
-  void find_late();
-  std::vector<double> most_schedules(const std::vector<double>& most);
+  std::vector<double> late_gradients(double least_microbatch) const;
   /// Whether late messages of a stage's gradients can matter, beside what was added.
-  bool matters(const Bounds& bounds, std::size_t stage) const;
+  bool matters(const Bounds& bounds, std::size_t stage) const {
+    return bounds.late[stage] > 0 && bounds.finish[stage] * (1 + 1e-12) + bounds.raised +
+                                             bounds.delayed + bounds.late[stage] >
+                                         latest_;
+  }
   void update_weights();
   /// Calls body(replica) for each, all of them in order as a loop over lanes.
   template <class Body>
@@ -156,12 +162,14 @@ class StepCourse {
     return point_.chunk_turns().first_done[0] - point_.chunk_turns().last_done[0];
   }
   /// Of the chunks of a stage's groups, which have the same ready times, the first and the last
-  /// one: when all replicas have it.
+  /// one: when all replicas have it. Others are there no later than evenly between.
   struct StageGradients {
     double first_ready = left_out, last_ready = left_out;
   };
   /// Fills stage_ready_.
   StageGradients gradients_of(std::int64_t stage);
+  /// When all replicas have a chunk of a stage's. Cost: O(replicas).
+  double gradients_ready(std::size_t stage, std::int64_t chunk) const;
   /// The end of a stage's calls where none has a late message.
   ChunkCalls::End quiet_end(std::size_t stage, const StageGradients& gradients) const {
     return ChunkCalls{gradients_.chunks(), gradients_.stage_took()[stage]}.end(
@@ -196,8 +204,8 @@ class StepCourse {
   Arrivals arrivals_;
   std::vector<double> first_arrived_, stage_took_;  // where they are of the step alone
   std::vector<LateWeights> late_weights_;
-  std::vector<WindowCalls::LateGroup> late_;  // of gradients
-  std::vector<double> late_by_;               // (stages) longest sum of a group's delays [s]
+  std::vector<std::vector<ChunkCalls::Arrival>> latest_weights_;  // (stages) chunks at the latest
+  std::vector<WindowCalls::LateGroup> late_;                      // of gradients
   double last_start_ = 0, compute_time_ = 0, last_compute_ = 0, latest_ = 0;
   std::vector<double> ready_, finish_;  // (groups, replicas)
 };

@@ -31,11 +31,28 @@ StepCourse::Arrivals StepCourse::weights_arrive(std::span<const double> start) {
       run_late(weights);
     }
   }
+  find_latest_weights();
   // Who is latest leaves least to the others.
   std::ranges::sort(late_weights_, std::greater(), [](const LateWeights& weights) {
     return weights.most.empty() ? 0 : weights.most.back().after_first;
   });
   return arrivals;
+}
+
+/// At most, of the groups of a stage that are not run.
+void StepCourse::find_latest_weights() {
+  latest_weights_.resize(static_cast<std::size_t>(point_.layout().pipeline));
+  for (auto& stage : latest_weights_) stage.clear();
+  for (const LateWeights& weights : late_weights_) {
+    auto& stage = latest_weights_[weights.stage];
+    for (const ChunkCalls::Arrival& chunk : weights.most) {
+      const auto same = std::ranges::find(stage, chunk.turn, &ChunkCalls::Arrival::turn);
+      if (same == stage.end())
+        stage.push_back(chunk);
+      else
+        same->after_first = std::max(same->after_first, chunk.after_first);
+    }
+  }
 }
 
 /// First chunks of all groups, in finish_ and of each stage.
@@ -108,34 +125,15 @@ double StepCourse::most_delay(const LateWeights& weights, double least_microbatc
   return most;
 }
 
-double StepCourse::most_delay(double least_microbatch) const {
-  double most = 0;
-  for (const LateWeights& weights : late_weights_)
-    most = std::max(most, most_delay(weights, least_microbatch));
-  return most;
-}
-
 bool StepCourse::goes_by_replica(const StepNoise& noise) const {
-  return gradients_.times() && noise.is_sparse() && (weights_.empty() || weights_.times());
+  return point_.pipelines_are_exact() && gradients_.times() && noise.is_sparse() &&
+         (weights_.empty() || weights_.times());
 }
 
 void StepCourse::begin_latest(const StepNoise& noise, const Execution& how) {
   begin_step({}, true, noise, how);
   for (std::int32_t r : added_) compute_end_[static_cast<std::size_t>(r)] = left_out;
   added_.clear();
-  find_late();
-}
-
-void StepCourse::find_late() {
-  latest_ = left_out;
-  late_by_.assign(static_cast<std::size_t>(point_.layout().pipeline), 0.0);
-  late_ = gradients_.find_late(noise_);
-  for (const auto& one : late_) {
-    double delays = one.in_first;
-    for (const auto& call : one.others) delays += call.delays;
-    double& longest = late_by_[static_cast<std::size_t>(one.group / point_.layout().tensor)];
-    longest = std::max(longest, delays);
-  }
 }
 
 void StepCourse::add(std::span<const std::int32_t> replicas, std::span<const double> stage_time) {
@@ -145,10 +143,16 @@ void StepCourse::add(std::span<const std::int32_t> replicas, std::span<const dou
     return;
   }
   compute(replicas, stage_time, true);
-  Bounds bounds{.behind = std::vector<double>(start_.size()),
-                .schedule = replica_time_,
-                .taken = {},
-                .finish = std::vector<double>(late_by_.size(), left_out)};
+  Bounds bounds{
+      .behind = std::vector<double>(start_.size()),
+      .schedule = replica_time_,
+      .taken = {},
+      .least_microbatch = HUGE_VAL,
+      .finish = std::vector<double>(static_cast<std::size_t>(point_.layout().pipeline), left_out)};
+  for (std::int32_t r : replicas)
+    bounds.least_microbatch =
+        std::min(bounds.least_microbatch, microbatch_[static_cast<std::size_t>(r)]);
+  bounds.late = late_gradients(bounds.least_microbatch);
   set_behind(replicas, compute_end_, microbatch_, bounds);
   std::vector<std::int32_t> heap(replicas.begin(), replicas.end());
   for (std::int32_t r : heap) compute_end_[static_cast<std::size_t>(r)] = left_out;
@@ -179,7 +183,8 @@ void StepCourse::add_exactly(std::span<const std::int32_t> replicas,
                              std::span<const double> stage_time) {
   compute(replicas, stage_time);
   const ChunkTurns& turns = point_.chunk_turns();
-  const std::size_t stages = late_by_.size(), row = all_.size();
+  const auto stages = static_cast<std::size_t>(point_.layout().pipeline);
+  const std::size_t row = all_.size();
   const std::vector<double>& updates = windows_->updates;
   for (std::size_t s = 0; s < stages; ++s) {
     StageGradients gradients;
@@ -204,7 +209,7 @@ void StepCourse::add_exactly(std::span<const std::int32_t> replicas,
 /// When the latest of a group ends, update included, whose first call has no late message.
 double StepCourse::latest_of(const WindowCalls::LateGroup& late) {
   const std::int64_t stage = late.group / point_.layout().tensor;
-  const StageGradients ready = gradients_of(stage);
+  gradients_of(stage);
   const std::vector<double>& updates = windows_->updates;
   std::vector<double> first(updates.size(), left_out);
   for (std::size_t c = 0; c < updates.size(); ++c) {
@@ -217,13 +222,17 @@ double StepCourse::latest_of(const WindowCalls::LateGroup& late) {
     const ChunkCalls::End end =
         ChunkCalls{gradients_.chunks(), gradients_.took()[static_cast<std::size_t>(late.group)],
                    calls}
-            .end(ready.first_ready, ready.last_ready);
+            .end([&](std::int64_t chunk) {
+              return gradients_ready(static_cast<std::size_t>(stage), chunk);
+            });
     double latest = left_out;
     for (std::size_t c = 0; c < updates.size(); ++c)
       latest = std::max(latest, end.of(first[c]) + updates[c]);
     return latest;
   };
-  if (!(with(late.most()) * (1 + 1e-12) > latest_)) return left_out;
+  // Waiting for chunks makes up for delays often.
+  const double most = with(late.most());
+  if (!(most * (1 + 1e-12) > latest_) || most == with({})) return most;
   return with(gradients_.delays(std::span(&late, 1), noise_, how_).front());
 }
 
@@ -236,7 +245,7 @@ void StepCourse::end_latest(const Bounds* bounds) {
     const WindowCalls::LateGroup* late;
   };
   std::vector<Candidate> candidates;
-  std::vector<StageGradients> gradients(late_by_.size());
+  std::vector<StageGradients> gradients(static_cast<std::size_t>(layout.pipeline));
   for (const auto& one : late_) {
     const auto stage = static_cast<std::size_t>(one.group / layout.tensor);
     if (bounds && !matters(*bounds, stage)) continue;

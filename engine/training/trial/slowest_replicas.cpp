@@ -32,7 +32,7 @@ void SlowestReplicas::begin(StepCourse& course, GroupSteps::Range range) {
 const StepCourse::Bounds* SlowestReplicas::add(GroupSteps& groups, StepCourse& course,
                                                std::vector<double>& stage_time) {
   find_raised(groups, stage_time);
-  bounds_.delayed = course.most_delay(bounds_.least_microbatch);
+  course.set_delays(bounds_);
   const std::int64_t before = breaches_;
   std::size_t next = 0;
   double needed = HUGE_VAL;
@@ -63,7 +63,6 @@ const StepCourse::Bounds* SlowestReplicas::add(GroupSteps& groups, StepCourse& c
     ask(batch_, groups, course, stage_time);
     needed = breaches_ > before ? HUGE_VAL : course.needed(bounds_);
   }
-  useful_ = 4 * std::ssize(all_asked_) < std::ssize(is_asked_);
   for (std::int32_t r : all_asked_) is_asked_[static_cast<std::size_t>(r)] = 0;
   for (std::int32_t r : later_) factor_[static_cast<std::size_t>(r)] = 1;
   return breaches_ > before ? nullptr : &bounds_;

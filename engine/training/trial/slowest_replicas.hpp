@@ -30,8 +30,6 @@ class SlowestReplicas {
   const StepCourse::Bounds* add(GroupSteps& groups, StepCourse& course,
                                 std::vector<double>& stage_time);
 
-  /// Whether most replicas were left out of the last step.
-  bool is_useful() const { return useful_; }
   /// Replicas asked, and bounds that did not hold.
   std::int64_t asked() const { return asked_; }
   std::int64_t breaches() const { return breaches_; }
@@ -57,7 +55,6 @@ class SlowestReplicas {
   std::vector<Candidate> raised_;  // a heap of those with a factor of more, not asked yet
   std::vector<std::uint8_t> is_asked_;
   std::vector<std::int32_t> later_, all_asked_, batch_;  // with a factor of more, asked, asked next
-  bool useful_ = true;
   std::int64_t asked_ = 0, breaches_ = 0;
 };
 

@@ -94,8 +94,8 @@ std::vector<double> TrainingSteps::draw_imbalance() const {
 /// Where the latest finish is all that is asked for, and follows from bounds.
 bool TrainingSteps::leaves_out(bool observed, bool synchronizes) const {
   const Scenario& scenario = point_.scenario();
-  return !asks_all_ && slowest_.is_useful() && !observed && !delay_ && synchronizes &&
-         scenario.job.gradient_clipping && start_.empty() && scenario.noise.imbalance == 0 &&
+  return !asks_all_ && !observed && !delay_ && synchronizes && scenario.job.gradient_clipping &&
+         start_.empty() && scenario.noise.imbalance == 0 &&
          scenario.job.expert_imbalance.is_none() && course_.goes_by_replica(noise());
 }
 
