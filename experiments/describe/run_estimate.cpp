@@ -66,7 +66,7 @@ Timing time_point(const Plan& plan, std::size_t point, double budget, double mos
 
   const auto start = Clock::now();
   const Jobs jobs(values, plan.topologies, plan.capabilities, plan.study.seed, plan.phases,
-                  plan.known);
+                  *plan.known);
   const double building = since(start);
   for (const auto& job : jobs.all()) job->windows();  // else the first trial makes them
   double first = since(start) - building;
