@@ -110,8 +110,7 @@ int run(const std::vector<std::string>& arguments) {
       "estimate what each of so many tasks takes that share the blocks (run --shard I/N)")(
       "points", po::value<std::string>()->value_name("FILE.h5"),
       "write what is found of the design points, so that shards need not find it again (run "
-      "--shard "
-      "I/N --points FILE.h5)");
+      "--shard I/N --points FILE.h5)");
   options.add(describing);
   const auto map = parse_arguments(describe_command, arguments, options, "study", 1);
   if (map.empty()) return done;

@@ -108,8 +108,7 @@ int run(const std::vector<std::string>& arguments) {
       "resume", po::bool_switch(), "go on with an interrupted run of the same study")(
       "points", po::value<std::string>()->value_name("FILE"),
       "what lockstep describe --points FILE found of the design points: only those of the blocks "
-      "to "
-      "run are built")("quiet,q", po::bool_switch(), "no warnings, progress or summary");
+      "to run are built")("quiet,q", po::bool_switch(), "no warnings, progress or summary");
   options.add(running);
   const po::variables_map map = parse_arguments(run_command, arguments, options, "study", 1);
   if (map.empty()) return done;

@@ -122,9 +122,10 @@ void PlannedPhases::plan(const Phase& phase, const Scenario& scenario, const Val
   else if (!is_layout)
     others = regroup(layout, shape);
   const Layout& rows = others.replicas > 0 ? others : layout;
-  const Collective* like = nullptr;
+  const Collective* like = nullptr;  // of groups that span replicas the shape says all
   for (const PlannedPhase& earlier : phases_)
-    if (earlier.groups == shape && earlier.collective) like = earlier.collective.get();
+    if (spans_replicas(phase.group) && earlier.groups == shape && earlier.collective)
+      like = earlier.collective.get();
   const auto collective_of = [&](double bytes) {
     return collective_on(*scenario.topology, {.operation = phase.operation,
                                               .fleet = scenario.fleet,

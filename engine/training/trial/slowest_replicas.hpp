@@ -23,7 +23,7 @@ class SlowestReplicas {
   /// The point must outlive it.
   explicit SlowestReplicas(const DesignPoint& point);
 
-  /// The chips and links from now on. Cost: some 0.3 us a replica in 16 stages.
+  /// The chips and links from now on. Cost: each replica's schedule in single precision.
   void begin(StepCourse& course, GroupSteps::Range range);
   /// Adds replicas to a step that `course` has begun, of what `groups` drew of it; stage_time as
   /// GroupSteps::draw left it. Returns the bounds of those left out; nullptr where one failed.
