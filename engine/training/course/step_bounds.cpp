@@ -98,8 +98,9 @@ std::vector<double> StepCourse::late_gradients(double least_microbatch) const {
     const double took = gradients_.stage_took()[s];
     const ChunkCalls calls{gradients_.chunks(), took, most};
     double more = calls.most_delay(room, late.in_first);
-    if (room < static_cast<double>(calls.chunks - 1) * took) {  // others' first calls may be longer
-      const double* const costs = gradients_.times() + s * start_.size();
+    if (room < static_cast<double>(calls.chunks - 1) * took) {  // its own first call may take less
+      const std::size_t last_class = (windows_->updates.size() - 1) * late_by.size();
+      const double* const costs = gradients_.times() + (last_class + s) * start_.size();
       more += std::max(0.0, took - *std::min_element(costs, costs + start_.size()));
     }
     late_by[s] = std::max(late_by[s], more);
