@@ -132,7 +132,7 @@ Compared with_bounds(double wrong, std::size_t nth) {
     const double latest = course.latest();
     groups.draw(step, chips.compute, {}, GroupSteps::Asked::some, 1, stage_time);
     course.begin_latest(noise, 1);
-    course.end_latest(slowest.add(groups, course, stage_time));
+    course.end_latest(slowest.add(groups, course, stage_time, 1));
     compared.differs |= course.latest() != latest;
   }
   compared.left_out = slowest.asked() < 50 * point->layout().replicas;

@@ -222,6 +222,18 @@ void GroupSteps::draw_groups(std::size_t generation, std::size_t index, std::int
   }
 }
 
+void GroupSteps::draw_tiles(bool small_alone, const Execution& how, double* stage_time) {
+  parallel_for(how, static_cast<std::int64_t>(tiles_.size()), [&](std::int64_t t) {
+    const Tile& tile = tiles_[static_cast<std::size_t>(t)];
+    if (!small_alone || generations_[tile.generation].is_small())
+      draw_groups(tile.generation, tile.first, tile.count, stage_time);
+  });
+}
+
+void GroupSteps::ask_all(const Execution& how, std::vector<double>& stage_time) {
+  draw_tiles(false, how, stage_time.data());
+}
+
 void GroupSteps::ask(std::int64_t replica, std::vector<double>& stage_time) {
   const Layout& layout = point_.layout();
   const std::int64_t first = replica / layout.coupled * layout.coupled;
@@ -269,11 +281,7 @@ void GroupSteps::draw(std::uint32_t step, std::span<const double> compute,
   drawn_.clear();
   find_flagged();
   draw_flagged(stage_time.data());
-  parallel_for(how, static_cast<std::int64_t>(tiles_.size()), [&](std::int64_t t) {
-    const Tile& tile = tiles_[static_cast<std::size_t>(t)];
-    if (asked != Asked::some || generations_[tile.generation].is_small())
-      draw_groups(tile.generation, tile.first, tile.count, stage_time.data());
-  });
+  draw_tiles(asked == Asked::some, how, stage_time.data());
   for (const Generation& all : generations_)
     for (std::size_t i = all.first; asked == Asked::some && all.is_small() && i < all.end; ++i)
       if (place_[i] >= 0) drawn_.push_back(place_[i]);

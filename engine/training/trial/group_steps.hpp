@@ -71,6 +71,8 @@ class GroupSteps {
   const std::vector<std::int32_t>& drawn() const { return drawn_; }
   /// Writes the times of a replica's groups, and of those coupled with it.
   void ask(std::int64_t replica, std::vector<double>& stage_time);
+  /// The same of all replicas, which costs less than one by one.
+  void ask_all(const Execution& how, std::vector<double>& stage_time);
   /// What the chips of each generation computed in the step (generations) [chip s].
   const std::vector<double>& busy() const { return busy_; }
 
@@ -89,6 +91,7 @@ class GroupSteps {
   void draw_numbers(std::size_t generation, std::size_t index, std::int64_t count, float* z) const;
   void draw_groups(std::size_t generation, std::size_t index, std::int64_t count,
                    double* stage_time);
+  void draw_tiles(bool small_alone, const Execution& how, double* stage_time);
   void draw_flagged(double* stage_time);
   void add_alone(std::span<const double> compute, std::span<const double> weight,
                  const Execution& how, std::vector<double>& stage_time);

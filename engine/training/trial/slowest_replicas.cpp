@@ -30,7 +30,8 @@ void SlowestReplicas::begin(StepCourse& course, GroupSteps::Range range) {
 }
 
 const StepCourse::Bounds* SlowestReplicas::add(GroupSteps& groups, StepCourse& course,
-                                               std::vector<double>& stage_time) {
+                                               std::vector<double>& stage_time,
+                                               const Execution& how) {
   find_raised(groups, stage_time);
   course.set_delays(bounds_);
   const std::int64_t before = breaches_;
@@ -60,7 +61,7 @@ const StepCourse::Bounds* SlowestReplicas::add(GroupSteps& groups, StepCourse& c
     const std::int64_t most = many ? std::ssize(order_) : pipeline_lanes;
     for (std::int32_t r; std::ssize(batch_) < most && (r = take()) >= 0;) batch_.push_back(r);
     if (batch_.empty()) break;
-    ask(batch_, groups, course, stage_time);
+    ask(batch_, groups, course, stage_time, how);
     needed = breaches_ > before ? HUGE_VAL : course.needed(bounds_);
   }
   for (std::int32_t r : all_asked_) is_asked_[static_cast<std::size_t>(r)] = 0;
@@ -96,25 +97,25 @@ void SlowestReplicas::find_raised(const GroupSteps& groups, const std::vector<do
 }
 
 void SlowestReplicas::ask(std::span<const std::int32_t> replicas, GroupSteps& groups,
-                          StepCourse& course, std::vector<double>& stage_time) {
+                          StepCourse& course, std::vector<double>& stage_time,
+                          const Execution& how) {
+  const bool many = std::ssize(replicas) > pipeline_lanes;
+  if (many) groups.ask_all(how, stage_time);
   for (std::int32_t replica : replicas) {
     const auto r = static_cast<std::size_t>(replica);
     is_asked_[r] = 1;
     all_asked_.push_back(replica);
-    groups.ask(replica, stage_time);
+    if (!many) groups.ask(replica, stage_time);
     for (std::size_t i = r; i < stage_time.size(); i += factor_.size())
       breaches_ += stage_time[i] > range_.most[i] * factor_[r] * (1 + 1e-14);
   }
   course.add(replicas, stage_time);
-  if (std::ssize(replicas) > pipeline_lanes) {  // schedules of many are bounds
-    asked_ += std::ssize(replicas);
-    return;
-  }
+  asked_ += std::ssize(replicas);
+  if (many) return;  // their schedules are bounds
   for (std::int32_t replica : replicas) {
     const auto r = static_cast<std::size_t>(replica);
     breaches_ += course.schedule(replica) > bounds_.schedule[r] * factor_[r] * (1 + 1e-12);
   }
-  asked_ += std::ssize(replicas);
 }
 
 }  // namespace lockstep

@@ -28,7 +28,7 @@ class SlowestReplicas {
   /// Adds replicas to a step that `course` has begun, of what `groups` drew of it; stage_time as
   /// GroupSteps::draw left it. Returns the bounds of those left out; nullptr where one failed.
   const StepCourse::Bounds* add(GroupSteps& groups, StepCourse& course,
-                                std::vector<double>& stage_time);
+                                std::vector<double>& stage_time, const Execution& how);
 
   /// Replicas asked, and bounds that did not hold.
   std::int64_t asked() const { return asked_; }
@@ -44,7 +44,7 @@ class SlowestReplicas {
   };
   void find_raised(const GroupSteps& groups, const std::vector<double>& stage_time);
   void ask(std::span<const std::int32_t> replicas, GroupSteps& groups, StepCourse& course,
-           std::vector<double>& stage_time);
+           std::vector<double>& stage_time, const Execution& how);
 
   const DesignPoint& point_;
   GroupSteps::Range range_;

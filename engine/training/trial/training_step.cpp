@@ -104,7 +104,7 @@ void TrainingSteps::run_slowest() {
   has_bounds_ = true;
   course_.begin_latest(noise(), how_);
   groups_.draw(step_, chips_.compute, {}, GroupSteps::Asked::some, how_, stage_time_);
-  course_.end_latest(slowest_.add(groups_, course_, stage_time_));
+  course_.end_latest(slowest_.add(groups_, course_, stage_time_, how_));
 }
 
 /// Fills chip_busy_ where the step is observed.
