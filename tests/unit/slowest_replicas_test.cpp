@@ -109,6 +109,30 @@ TEST(SlowestReplicas, AreThoseWhoHaveALateChunkLast) {
   }
 }
 
+/// After steps without phases each begins on its own, and who computes last need not finish last.
+TEST(SlowestReplicas, AreNotThoseWhoComputeLastAfterLocalSteps) {
+  const auto point = test::make_point(
+      "job.model_parameters=8e9\njob.layers=32\njob.hidden=4096\njob.tensor=8\njob.pipeline=1\n"
+      "job.context=4\njob.tokens_per_batch=33554432\njob.sync_every=2\njob.interference=0.15\n"
+      "job.data_parallel=distributed_optimizer\nfleet.chips=H100:4096\nfleet.placement=blocked\n"
+      "fleet.chip_spread=0.02\nnoise.step_jitter=0.1\nnoise.slow_link_fraction=0.005\n"
+      "noise.slow_link_factor=5\nsampling.steps=8\nsampling.warmup_steps=0\n"
+      "topology.kind=switch_reduce\n");
+  int apart = 0;
+  for (std::uint32_t trial = 0; trial < 6; ++trial) {
+    TrainingSteps some(*point, trial, 1), observed(*point, trial, 1);
+    SeesTheLatest latest;
+    StepObserver* const observer = &latest;
+    for (const StepResult& step : observed.run({&observer, 1})) {
+      const StepResult other = some.next();
+      EXPECT_EQ(other.step_time, step.step_time) << trial;
+      EXPECT_EQ(other.communication_time, step.communication_time) << trial;
+      apart += step.step_time - step.communication_time < step.compute_time * (1 - 1e-6);
+    }
+  }
+  EXPECT_GT(apart, 0);
+}
+
 /// The steps of a trial with bounds that are `wrong` for every `nth` replica, against all.
 Compared with_bounds(double wrong, std::size_t nth) {
   const auto point = test::make_point(

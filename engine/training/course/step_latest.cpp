@@ -138,7 +138,8 @@ void StepCourse::begin_latest(const StepNoise& noise, const Execution& how) {
 
 void StepCourse::add(std::span<const std::int32_t> replicas, std::span<const double> stage_time) {
   if (added_.size() < all_.size()) added_.insert(added_.end(), replicas.begin(), replicas.end());
-  if (std::ssize(replicas) <= 2 * pipeline_lanes) {
+  // Who begins late may compute last and still not be the latest.
+  if (std::ssize(replicas) <= 2 * pipeline_lanes || !starts_together_) {
     add_exactly(replicas, stage_time);
     return;
   }
