@@ -34,14 +34,15 @@ class Interrupted:
         wait_until(lambda: f"saved: {then}" in self.log())
         assert re.search(r"stopped by SIGTERM \(\d+ of \d+ blocks are saved\)", self.log())
 
-    def finish(self, starts):
-        """The other tasks run, and all ends well."""
+    def finish(self, starts, more=False):
+        """The other tasks run, and all ends well; after so many starts of the first, or `more`."""
         self.release(*(f"{self.array}_{task}" for task in range(1, TASKS)))
         self.slurm.wait()
         assert states(self.slurm, self.array) == {task: "COMPLETED" for task in range(TASKS)}
         assert states(self.slurm, self.merge) == {None: "COMPLETED"}
         started = re.findall(r"^shard 0 of 2 on .*, start (\d)$", self.log(), re.M)
-        assert started == [str(start + 1) for start in range(starts)]
+        assert len(started) >= starts if more else len(started) == starts
+        assert started == [str(start + 1) for start in range(len(started))]
         self.run.whole()
         self.run.check()
 
@@ -77,7 +78,8 @@ def test_a_warning_before_the_time_limit(make_run, slurm):
     slurm.run("scontrol", "update", f"JobId={task.array}", "TimeLimit=10")
     task.process.send(signal.SIGCONT)
     task.saved()
-    task.finish(starts=2)
+    # A look while the second start runs may still go by the old limit, and warn again.
+    task.finish(starts=2, more=True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1], ids=lambda number: number.name)
