@@ -1,9 +1,18 @@
-"""What the studies of reproducibility have in common: two generations, and noise of every sort."""
+"""What the studies of reproducibility have in common: two generations, a job with an input that is
+drawn for each trial, and noise of every sort."""
 
 FLEET = """\
 [fleet]
 chips = H100:120, GB200:56
 placement = interleaved
+"""
+
+JOB = """\
+[job]
+model_parameters = 8e9
+layers = 32
+hidden = 4096
+kernel_efficiency = uniform(low=0.4, high=0.6)
 """
 
 NOISE = """\

@@ -7,7 +7,7 @@ import h5py
 import pytest
 
 from conftest import Program
-from noisy import FLEET, NOISE
+from noisy import FLEET, JOB, NOISE
 from result_files import content, differences
 from shims import fast_clock
 
@@ -20,13 +20,8 @@ steps = 2
 block = 2
 
 {FLEET}
-[job]
-model_parameters = 8e9
-layers = 32
-hidden = 4096
-tokens_per_chip = 16384
+{JOB}tokens_per_chip = 16384
 tensor = 2
-kernel_efficiency = uniform(low=0.4, high=0.6)
 
 {NOISE}
 operation_jitter = uniform(low=0.01, high=0.03)

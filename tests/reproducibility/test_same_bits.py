@@ -6,7 +6,7 @@ import h5py
 import pytest
 
 from conftest import Program
-from noisy import FLEET, NOISE
+from noisy import FLEET, JOB, NOISE
 from result_files import differences
 
 # Every cause of noise, three topologies, both work shares, skew carried from step to step or not,
@@ -20,13 +20,8 @@ warmup_steps = 1
 block = 8
 
 {FLEET}
-[job]
-model_parameters = 8e9
-layers = 32
-hidden = 4096
-tensor = 2
+{JOB}tensor = 2
 tokens_per_chip = 4096
-kernel_efficiency = uniform(low=0.4, high=0.6)
 
 {NOISE}congestion = lognormal(median=1.3, sigma=0.4)
 

@@ -8,7 +8,7 @@ import numpy
 import pytest
 
 from conftest import Program
-from noisy import FLEET, NOISE
+from noisy import FLEET, JOB, NOISE
 from result_files import differences
 from shims import fast_clock
 
@@ -26,12 +26,7 @@ warmup_steps = 1
 block = 2
 
 {FLEET}
-[job]
-model_parameters = 8e9
-layers = 32
-hidden = 4096
-tokens_per_chip = 16384
-kernel_efficiency = uniform(low=0.4, high=0.6)
+{JOB}tokens_per_chip = 16384
 
 {NOISE}
 [sweep]
