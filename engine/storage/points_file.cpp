@@ -47,8 +47,8 @@ PlannedPoints read_points_file(const fs::path& path, const Identity& ours) {
   theirs.schema_version = opened.schema_version;
   if (const std::string text = difference(theirs, ours); !text.empty())
     throw InputError(
-        fmt::format("--points {} is of another study or program ({}) write it again "
-                    "with lockstep describe",
+        fmt::format("--points {} is of another study or program ({}) remove it and write it again "
+                    "with lockstep describe --points",
                     path.string(), text));
   std::vector<PointVariable>& variables = opened.schema.point_variables;
   if (variables.empty() || variables.back().name != cost_variable)

@@ -180,7 +180,7 @@ void check_is_hdf5(const fs::path& path, std::string_view written_by) {
   if (status.type() == fs::file_type::not_found)
     refuse(path, "does not exist (no such file) check the name");
   if (status.type() == fs::file_type::directory)
-    refuse(path, "is a folder (a result file is needed) name a file in it");
+    refuse(path, "is a folder (a file is needed) name a file in it");
   std::ifstream file(path, std::ios::binary);
   if (!file) refuse(path, "cannot be opened (permission denied) check its rights");
   constexpr std::string_view signature = "\x89HDF\r\n\x1a\n";

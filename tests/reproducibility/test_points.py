@@ -125,7 +125,7 @@ def test_another_study_is_refused(program, options, difference):
     message = program.refused("run", "s.ini", "-q", "--points", "points.h5", "--shard", "0/4", "-o",
                               "no.h5", *options)
     assert message.startswith(f"--points points.h5 is of another study or program ({difference}")
-    assert message.endswith(") write it again with lockstep describe")
+    assert message.endswith(") remove it and write it again with lockstep describe --points")
 
 
 def cut(path):

@@ -91,7 +91,7 @@ TEST_F(PointsFile, OfAnotherProgramIsRefused) {
   write_points_file(path("version.h5"), other);
   EXPECT_THAT(input_error([&] { read_points_file(path("version.h5"), ours_); }),
               AllOf(HasSubstr("its program version is 0.0.1, here it is "),
-                    EndsWith("write it again with lockstep describe")));
+                    EndsWith("write it again with lockstep describe --points")));
   other = points_;
   other.schema.git_commit = "elsewhere";
   write_points_file(path("commit.h5"), other);
